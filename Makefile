@@ -1,0 +1,45 @@
+# Every target sets up its own .venv when it is missing, and is quick when it is not.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint docs conformance format clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+$(STAMP): setup.cfg pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint,docs]'
+	@touch $(STAMP)
+
+setup: $(STAMP)  ## create .venv with everything in it
+
+demo: $(STAMP)  ## stream, trade and account against the embedded paper gateway (about 20 s)
+	$(BIN)/python gateway_cli.py --paper demo
+
+test: $(STAMP)  ## the test suite
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(STAMP)  ## ruff, import contracts, mypy strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy src/twsloop api_client gateway_cli.py tests
+
+docs: $(STAMP)  ## build the docs (warnings are errors) and run their doctests
+	$(BIN)/python -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -n -W --keep-going -q -b doctest docs docs/_build/doctest
+
+conformance: $(STAMP)  ## the official client, ib_async and ib_insync against the paper gateway
+	$(BIN)/python -m pytest -m conformance tests/conformance
+
+format: $(STAMP)  ## let ruff format and fix
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) .venvs build dist *.egg-info docs/_build .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""A client of the Options Flow Monitor's HTTP API."""

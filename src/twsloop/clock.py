@@ -1,0 +1,198 @@
+"""The one door to time: what time it is, and what shall happen later.
+
+Every part that waits takes a `Clock`. In a program it is the `SystemClock`; in a test it is a
+`ManualClock`, which stands still until the test moves it, and then fires the timers that became
+due, in their order, before `ManualClock.advance` returns. So a test of a ten-second deadline takes
+no ten seconds, and never depends on how busy the machine is.
+
+Two kinds of time are kept apart: `Clock.monotonic` only ever grows and measures spans (deadlines,
+silence, ages); `Clock.now` is the calendar and may jump.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+__all__ = ["Clock", "ManualClock", "SystemClock", "Timer"]
+
+#: How long `ManualClock.advance` waits for a timer's callback on another thread's loop, seconds.
+CALLBACK_PATIENCE = 10.0
+
+
+class Timer(Protocol):
+    """What `Clock.call_later` returns: a timer that can be cancelled."""
+
+    def cancel(self) -> None:
+        """Do not fire; nothing happens if it has fired already."""
+
+
+class Clock(Protocol):
+    """Where time and timers come from."""
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow; for spans."""
+
+    def now(self) -> datetime:
+        """The calendar time, in UTC and aware of it."""
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
+        """Call ``callback(*args)`` after ``delay`` seconds, on the running event loop.
+
+        Raises:
+            RuntimeError: No event loop is running in this thread.
+        """
+
+    async def sleep(self, delay: float) -> None:
+        """Wait ``delay`` seconds."""
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow; for spans."""
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        """The calendar time, in UTC and aware of it."""
+        return datetime.now(UTC)
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
+        """Call ``callback(*args)`` after ``delay`` seconds, on the running event loop."""
+        return asyncio.get_running_loop().call_later(delay, callback, *args)
+
+    async def sleep(self, delay: float) -> None:
+        """Wait ``delay`` seconds."""
+        await asyncio.sleep(delay)
+
+
+class _ManualTimer:
+    """One timer of a ManualClock; fires at most once, on the loop that made it."""
+
+    __slots__ = ("args", "callback", "cancelled", "due", "loop")
+
+    def __init__(
+        self,
+        due: float,
+        loop: asyncio.AbstractEventLoop,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+    ) -> None:
+        self.due = due
+        self.loop = loop
+        self.callback = callback
+        self.args = args
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """Do not fire."""
+        self.cancelled = True
+
+    def fire(self) -> None:
+        """Run the callback on its loop, and wait for it when that is another thread's."""
+        if self.cancelled or self.loop.is_closed():
+            return
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is self.loop:
+            self.callback(*self.args)
+            return
+        done: concurrent.futures.Future[None] = concurrent.futures.Future()
+
+        def run() -> None:
+            try:
+                if not self.cancelled:
+                    self.callback(*self.args)
+            except BaseException as error:  # noqa: BLE001  (handed to the thread that waits)
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        self.loop.call_soon_threadsafe(run)
+        done.result(CALLBACK_PATIENCE)
+
+
+class ManualClock:
+    """A clock that moves only when told to.
+
+    Args:
+        start: The calendar time it shows first; 2026-01-05 14:30 UTC (a Monday, New York open)
+            unless told otherwise.
+
+    `advance` may be called on the loop that owns the timers or from any other thread, but not on
+    one loop while timers of a second loop wait for the first one.
+    """
+
+    def __init__(self, start: datetime | None = None) -> None:
+        self._start = start or datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
+        self._elapsed = 0.0
+        self._timers: list[tuple[float, int, _ManualTimer]] = []
+        self._counter = itertools.count()
+        self._lock = threading.Lock()
+
+    def monotonic(self) -> float:
+        """Seconds since the clock was made."""
+        return self._elapsed
+
+    def now(self) -> datetime:
+        """The start time plus all that was advanced."""
+        return self._start + timedelta(seconds=self._elapsed)
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
+        """Call ``callback(*args)`` when the clock has been advanced by ``delay`` seconds."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            timer = _ManualTimer(self._elapsed + max(delay, 0.0), loop, callback, args)
+            heapq.heappush(self._timers, (timer.due, next(self._counter), timer))
+        return timer
+
+    async def sleep(self, delay: float) -> None:
+        """Wait until the clock has been advanced by ``delay`` seconds."""
+        if delay <= 0:
+            await asyncio.sleep(0)
+            return
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def wake() -> None:
+            if not woken.done():
+                woken.set_result(None)
+
+        timer = self.call_later(delay, wake)
+        try:
+            await woken
+        finally:
+            timer.cancel()
+
+    def pending(self) -> int:
+        """How many timers wait."""
+        with self._lock:
+            return sum(not timer.cancelled for _, _, timer in self._timers)
+
+    def advance(self, seconds: float) -> None:
+        """Move on by ``seconds``, firing every timer that becomes due, in order of time.
+
+        Raises:
+            ValueError: ``seconds`` is negative.
+        """
+        if seconds < 0:
+            msg = f"a clock does not run backwards (advance by {seconds})"
+            raise ValueError(msg)
+        end = self._elapsed + seconds
+        while True:
+            with self._lock:
+                if not self._timers or self._timers[0][0] > end:
+                    break
+                due, _, timer = heapq.heappop(self._timers)
+                self._elapsed = max(self._elapsed, due)
+            timer.fire()
+        self._elapsed = end
