@@ -1,1 +1,19 @@
-"""twsloop.contracts."""
+"""Contracts: builders for IB's own ``Contract``, and symbols as people type them."""
+
+from __future__ import annotations
+
+from .builders import combo, crypto, forex, future, index, option, stock
+from .symbols import parse_symbol, symbol_of, to_contract
+
+__all__ = [
+    "combo",
+    "crypto",
+    "forex",
+    "future",
+    "index",
+    "option",
+    "parse_symbol",
+    "stock",
+    "symbol_of",
+    "to_contract",
+]
