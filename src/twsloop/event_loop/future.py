@@ -1,0 +1,199 @@
+"""The result of work on a loop thread, with a view of its own for each waiter."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import threading
+from collections.abc import Callable, Generator
+from typing import Any, Generic, Protocol, TypeVar
+
+from twsloop.errors import LoopNotRunning, WrongThread
+
+__all__ = ["Future"]
+
+T = TypeVar("T")
+
+
+class Loop(Protocol):
+    """What a Future needs to know of the loop that makes its result."""
+
+    def in_loop(self) -> bool:
+        """Whether this is called on the loop's own thread."""
+        ...
+
+    def post(self, work: Callable[..., Any], *args: Any) -> None:
+        """Run ``work(*args)`` on the loop thread soon."""
+        ...
+
+
+class _Outcome(Generic[T]):
+    """What all views of one Future share."""
+
+    __slots__ = ("loop", "on_abandon", "settled", "views")
+
+    def __init__(self, loop: Loop | None, on_abandon: Callable[[], object] | None = None) -> None:
+        self.loop = loop
+        self.on_abandon = on_abandon
+        self.views: list[Future[T]] = []
+        self.settled: concurrent.futures.Future[T] | None = None
+
+
+class Future(Generic[T]):
+    """The result of work on a loop thread.
+
+    ``future.result(timeout)`` waits in a thread, ``await future`` in any asyncio loop. Each waiter
+    may take its own `view`: cancelling a view, or cancelling the task that awaits it, ends that
+    view only; when the last view is cancelled, the work itself is told (``on_abandon``, on the loop
+    thread). A timeout of ``result`` cancels nothing.
+
+    Args:
+        loop: The loop whose work this is; None for a result that no loop makes.
+        on_abandon: Called when the last view was cancelled before there was a result.
+    """
+
+    __slots__ = ("__weakref__", "_core", "_inner")
+
+    # One lock for all: it is held for a few instructions only, and never while calling out.
+    _lock = threading.Lock()
+
+    def __init__(
+        self,
+        loop: Loop | None = None,
+        *,
+        on_abandon: Callable[[], object] | None = None,
+        _core: _Outcome[T] | None = None,
+    ) -> None:
+        self._inner: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._core: _Outcome[T] = _core if _core is not None else _Outcome(loop, on_abandon)
+        with self._lock:
+            settled = self._core.settled
+            if settled is None:
+                self._core.views.append(self)
+        if settled is not None:
+            _copy(settled, self._inner)
+
+    def view(self) -> Future[T]:
+        """Another waiter's own view of the same result."""
+        return Future(_core=self._core)
+
+    # ---- waiting -------------------------------------------------------------------------
+
+    def result(self, timeout: float | None = None) -> T:
+        """Wait for the result in this thread.
+
+        Args:
+            timeout: How long to wait, in seconds; None for as long as it takes.
+
+        Raises:
+            WrongThread: Called on the loop's own thread before the result is there.
+            TimeoutError: No result in time; the work goes on.
+            concurrent.futures.CancelledError: This view was cancelled.
+        """
+        self._refuse_on_loop()
+        return self._inner.result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the outcome in this thread; the exception it ended with, or None."""
+        self._refuse_on_loop()
+        return self._inner.exception(timeout)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Wait for the result in whatever asyncio loop runs here."""
+        if self._inner.done() and not self._inner.cancelled():
+            return self._inner.result()
+        return (yield from asyncio.wrap_future(self._inner_watched()).__await__())
+
+    def _inner_watched(self) -> concurrent.futures.Future[T]:
+        # wrap_future cancels the inner future when the awaiting task is cancelled: that is this
+        # waiter leaving, so the count of views has to learn of it.
+        self._inner.add_done_callback(self._left)
+        return self._inner
+
+    def _left(self, inner: concurrent.futures.Future[T]) -> None:
+        if inner.cancelled():
+            self._leave()
+
+    def _refuse_on_loop(self) -> None:
+        loop = self._core.loop
+        if not self._inner.done() and loop is not None and loop.in_loop():
+            msg = (
+                "a blocking .result() on the loop's own thread would wait for itself for ever; "
+                "use await, or add_done_callback"
+            )
+            raise WrongThread(msg)
+
+    def done(self) -> bool:
+        """Whether there is an outcome (a result, an exception, or cancelled)."""
+        return self._inner.done()
+
+    def cancelled(self) -> bool:
+        """Whether this view was cancelled."""
+        return self._inner.cancelled()
+
+    def add_done_callback(self, callback: Callable[[Future[T]], object]) -> None:
+        """Call ``callback(self)`` when there is an outcome: at once if there is one already."""
+        self._inner.add_done_callback(lambda _: callback(self))
+
+    def cancel(self) -> bool:
+        """Stop waiting on this view; the work is told when this was the last one.
+
+        Returns:
+            False if there was an outcome already.
+        """
+        if not self._inner.cancel():
+            return False
+        self._leave()
+        return True
+
+    def _leave(self) -> None:
+        with self._lock:
+            core = self._core
+            if self not in core.views:
+                return
+            core.views.remove(self)
+            last = not core.views and core.settled is None
+        if not last or core.on_abandon is None:
+            return
+        if core.loop is not None and not core.loop.in_loop():
+            with contextlib.suppress(LoopNotRunning):  # then nothing is under way any more
+                core.loop.post(core.on_abandon)
+        else:
+            core.on_abandon()
+
+    # ---- producing -----------------------------------------------------------------------
+
+    def set_result(self, value: T) -> bool:
+        """Give all waiters the result; False if there was an outcome already."""
+        settled: concurrent.futures.Future[T] = concurrent.futures.Future()
+        settled.set_result(value)
+        return self._settle(settled)
+
+    def set_exception(self, error: BaseException) -> bool:
+        """Give all waiters the exception; False if there was an outcome already."""
+        settled: concurrent.futures.Future[T] = concurrent.futures.Future()
+        settled.set_exception(error)
+        return self._settle(settled)
+
+    def _settle(self, settled: concurrent.futures.Future[T]) -> bool:
+        with self._lock:
+            if self._core.settled is not None:
+                return False
+            self._core.settled = settled
+            views, self._core.views = self._core.views, []
+        for view in views:
+            _copy(settled, view._inner)  # noqa: SLF001  (a view of our own)
+        return True
+
+
+def _copy(source: concurrent.futures.Future[T], target: concurrent.futures.Future[T]) -> None:
+    """Give ``target`` the outcome of ``source``, unless its waiter has left."""
+    try:
+        error = source.exception()
+        if error is not None:
+            target.set_exception(error)
+        else:
+            target.set_result(source.result())
+    except concurrent.futures.InvalidStateError:
+        pass  # cancelled between our look and now

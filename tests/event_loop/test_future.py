@@ -1,0 +1,148 @@
+"""The Future: views, threads, and who learns of what."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+
+import pytest
+
+from tests.conftest import LoopFactory
+from twsloop.errors import WrongThread
+from twsloop.event_loop import Future, IBKREventLoop
+
+
+def test_every_view_gets_the_result() -> None:
+    future: Future[int] = Future()
+    view = future.view()
+    assert future.set_result(7)
+    assert (future.result(0), view.result(0), future.view().result(0)) == (7, 7, 7)
+
+
+def test_every_view_gets_the_exception() -> None:
+    future: Future[int] = Future()
+    view = future.view()
+    assert future.set_exception(ValueError("no"))
+    with pytest.raises(ValueError, match="no"):
+        view.result(0)
+    assert isinstance(future.exception(0), ValueError)
+
+
+def test_the_second_outcome_is_ignored() -> None:
+    future: Future[int] = Future()
+    assert future.set_result(1)
+    assert not future.set_result(2)
+    assert not future.set_exception(ValueError())
+    assert future.result(0) == 1
+
+
+def test_a_timeout_cancels_nothing() -> None:
+    abandoned: list[bool] = []
+    future: Future[int] = Future(on_abandon=lambda: abandoned.append(True))
+    with pytest.raises(TimeoutError):
+        future.result(0)
+    assert not future.done()
+    assert future.set_result(3)
+    assert (future.result(0), abandoned) == (3, [])
+
+
+def test_only_the_last_view_that_leaves_abandons_the_work() -> None:
+    abandoned: list[bool] = []
+    future: Future[int] = Future(on_abandon=lambda: abandoned.append(True))
+    view = future.view()
+    assert view.cancel()
+    assert abandoned == []
+    assert not future.done()
+    assert future.cancel()
+    assert abandoned == [True]
+    assert future.cancelled()
+    with pytest.raises(concurrent.futures.CancelledError):
+        future.result(0)
+
+
+def test_a_settled_future_cannot_be_cancelled() -> None:
+    abandoned: list[bool] = []
+    future: Future[int] = Future(on_abandon=lambda: abandoned.append(True))
+    future.set_result(1)
+    assert not future.cancel()
+    assert abandoned == []
+
+
+def test_done_callbacks_get_their_view() -> None:
+    future: Future[int] = Future()
+    seen: list[Future[int]] = []
+    future.add_done_callback(seen.append)
+    future.set_result(1)
+    future.add_done_callback(seen.append)
+    assert seen == [future, future]
+
+
+async def test_it_can_be_awaited_in_any_loop() -> None:
+    future: Future[int] = Future()
+    threading.Timer(0, future.set_result, [5]).start()
+    assert await future == 5
+    assert await future == 5
+
+
+async def test_a_cancelled_waiter_leaves_and_the_others_stay() -> None:
+    abandoned: list[bool] = []
+    future: Future[int] = Future(on_abandon=lambda: abandoned.append(True))
+
+    async def wait(view: Future[int]) -> int:
+        return await view
+
+    first = asyncio.ensure_future(wait(future.view()))
+    second = asyncio.ensure_future(wait(future.view()))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert abandoned == []
+    future.set_result(9)
+    assert await second == 9
+
+
+async def test_the_last_cancelled_waiter_abandons_the_work() -> None:
+    abandoned = asyncio.Event()
+    future: Future[int] = Future(on_abandon=abandoned.set)
+
+    async def wait() -> int:
+        return await future
+
+    task = asyncio.ensure_future(wait())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert abandoned.is_set()
+
+
+def test_result_on_the_loop_thread_raises_instead_of_hanging(loop_factory: LoopFactory) -> None:
+    loop = IBKREventLoop(loop_factory=loop_factory)
+    loop.start()
+    try:
+        never: Future[int] = Future(loop)
+
+        def blocked() -> None:
+            never.result()
+
+        with pytest.raises(WrongThread, match="await"):
+            loop.call(blocked, timeout=10)
+        done: Future[int] = Future(loop)
+        done.set_result(4)
+        assert loop.call(done.result, timeout=10) == 4
+    finally:
+        loop.stop()
+
+
+def test_abandoning_is_told_on_the_loop_thread(loop_factory: LoopFactory) -> None:
+    loop = IBKREventLoop(loop_factory=loop_factory)
+    loop.start()
+    try:
+        told: concurrent.futures.Future[bool] = concurrent.futures.Future()
+        future: Future[int] = Future(loop, on_abandon=lambda: told.set_result(loop.in_loop()))
+        future.cancel()
+        assert told.result(10) is True
+    finally:
+        loop.stop()
