@@ -1,0 +1,160 @@
+"""Requests that wait for their answers.
+
+Two kinds. A request with an id is found by it, and any number may be under way. A request without
+one (positions, open orders, ...) is answered by callbacks that name nobody, up to an end marker: so
+one may be under way for each end marker, and the next ones queue behind it. A user's raw call takes
+its place in that same queue, so that we always know whose answer is coming in.
+
+Pure: the caller brings the time, sends what `next_to_send` says, and hands over the outcomes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+__all__ = ["Pending", "PendingTable"]
+
+#: A request's id, or the name of the end marker that answers a request without one.
+Key = int | str
+
+
+@attrs.define(eq=False)
+class Pending:
+    """One request.
+
+    Attributes:
+        key: Its id, or its end marker's name.
+        request: What was asked, in words.
+        timeout: Seconds within which the answer, and then each further part, has to come.
+        raw: Whether a user's own raw call made it; then its answer is everybody's.
+        token: The caller's own handle for it.
+        parts: What came so far.
+        due: When it times out; None while it has not left.
+    """
+
+    key: Key
+    request: str
+    timeout: float
+    raw: bool = False
+    token: Any = None
+    parts: list[Any] = attrs.Factory(list)
+    due: float | None = None
+
+
+class PendingTable:
+    """All requests under way, and the queues of those that wait for their turn."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[Key, Pending] = {}
+        self._waiting: dict[str, deque[Pending]] = {}
+
+    def __len__(self) -> int:
+        """How many are under way or wait for their turn."""
+        return len(self._by_key) + sum(len(queue) for queue in self._waiting.values())
+
+    def __contains__(self, key: Key) -> bool:
+        """Whether a request of this key is under way."""
+        return key in self._by_key
+
+    def add(self, pending: Pending) -> bool:
+        """Take a request in.
+
+        Returns:
+            True if it may be sent now, False if it queues behind another of its key.
+
+        Raises:
+            ValueError: A request with this id is under way.
+        """
+        if pending.key not in self._by_key:
+            self._by_key[pending.key] = pending
+            return True
+        if isinstance(pending.key, int):
+            msg = f"request id {pending.key} is in use"
+            raise ValueError(msg)
+        self._waiting.setdefault(pending.key, deque()).append(pending)
+        return False
+
+    def left(self, pending: Pending, now: float) -> None:
+        """It was handed to the socket: its deadline starts."""
+        pending.due = now + pending.timeout
+
+    def get(self, key: Key) -> Pending | None:
+        """The request under way with this key."""
+        return self._by_key.get(key)
+
+    def part(self, key: Key, item: Any, now: float) -> bool:
+        """A part of an answer came: keep it, and renew the deadline.
+
+        Returns:
+            False if nobody waits for it.
+        """
+        pending = self._by_key.get(key)
+        if pending is None:
+            return False
+        pending.parts.append(item)
+        pending.due = now + pending.timeout
+        return True
+
+    def end(self, key: Key) -> tuple[Pending | None, Pending | None]:
+        """The request of this key is over.
+
+        Returns:
+            The request, and the next one of its key, which may be sent now.
+        """
+        pending = self._by_key.pop(key, None)
+        return pending, self._promote(key)
+
+    def drop(self, pending: Pending) -> Pending | None:
+        """Forget a request, wherever it stands.
+
+        Returns:
+            The next one of its key, which may be sent now.
+        """
+        if self._by_key.get(pending.key) is pending:
+            del self._by_key[pending.key]
+            return self._promote(pending.key)
+        queue = self._waiting.get(str(pending.key))
+        if queue is not None and pending in queue:
+            queue.remove(pending)
+        return None
+
+    def expired(self, now: float) -> list[Pending]:
+        """Those under way whose deadline has passed; they stay until `drop` or `end`."""
+        return [
+            pending
+            for pending in self._by_key.values()
+            if pending.due is not None and pending.due <= now
+        ]
+
+    def next_due(self) -> float | None:
+        """When the first deadline passes; None if none runs."""
+        return min(
+            (pending.due for pending in self._by_key.values() if pending.due is not None),
+            default=None,
+        )
+
+    def clear(self) -> list[Pending]:
+        """Forget all; what was under way or waited."""
+        everything = list(self._everything())
+        self._by_key.clear()
+        self._waiting.clear()
+        return everything
+
+    def _everything(self) -> Iterator[Pending]:
+        yield from self._by_key.values()
+        for queue in self._waiting.values():
+            yield from queue
+
+    def _promote(self, key: Key) -> Pending | None:
+        if not isinstance(key, str):
+            return None
+        queue = self._waiting.get(key)
+        if not queue:
+            return None
+        pending = queue.popleft()
+        self._by_key[key] = pending
+        return pending
