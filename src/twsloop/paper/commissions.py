@@ -1,0 +1,133 @@
+"""What a paper account is charged for an execution.
+
+The model reproduces every fill captured from IBKR Pro fixed-price paper accounts to 1e-6
+(reference ``matching_engine.md`` 4, rates of April to October 2026):
+
+- the commission belongs to the ORDER and is cumulative: ``max(minimum, per_share * shares)``, at
+  most a fixed part of the trade's value. Each execution is charged what the order's total grew by,
+  so the whole minimum falls on the first execution;
+- CAT fee per share on both sides;
+- sales also pay the SEC fee on the notional and FINRA's TAF per share.
+
+The rates change by notice, so they are fields of `Rates`, never constants in the code.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+
+import attrs
+
+__all__ = ["CENT_OF_CENT", "Charge", "OrderCharges", "Rates"]
+
+#: Commissions and fees are reported with six decimals.
+CENT_OF_CENT = Decimal("0.000001")
+
+ZERO = Decimal(0)
+
+
+@attrs.frozen
+class Rates:
+    """The tariff, in US dollars unless said otherwise.
+
+    Attributes:
+        stock_per_share: Commission per share.
+        stock_minimum: The least commission of an order.
+        stock_cap: The most commission of an order, as a part of its value (0.01 is 1 %).
+        cat_per_share: Consolidated Audit Trail fee per share, both sides.
+        sec_per_dollar: SEC fee per dollar sold (20.60 per million).
+        taf_per_share: FINRA Trading Activity Fee per share sold.
+        forex_of_value: Commission as a part of the value traded (0.2 basis points).
+        forex_minimum: The least commission of a currency order.
+        future_per_contract: Commission of one future, exchange fees aside.
+    """
+
+    stock_per_share: Decimal = Decimal("0.005")
+    stock_minimum: Decimal = Decimal("1.00")
+    stock_cap: Decimal = Decimal("0.01")
+    cat_per_share: Decimal = Decimal("0.000003")
+    sec_per_dollar: Decimal = Decimal("0.0000206")
+    taf_per_share: Decimal = Decimal("0.000195")
+    forex_of_value: Decimal = Decimal("0.00002")
+    forex_minimum: Decimal = Decimal("2.00")
+    future_per_contract: Decimal = Decimal("0.85")
+
+
+@attrs.frozen
+class Charge:
+    """What one execution costs.
+
+    Attributes:
+        commission: The growth of the order's commission.
+        fees: Regulatory fees of this execution.
+    """
+
+    commission: Decimal
+    fees: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """What is reported as ``commissionAndFees``."""
+        return self.commission + self.fees
+
+
+@attrs.define
+class OrderCharges:
+    """The running commission of one order.
+
+    Attributes:
+        rates: The tariff.
+        sec_type: ``STK``, ``CASH``, ``FUT``; others are free.
+        is_sale: Whether the order sells.
+        shares: How much of it has filled so far.
+        value: The money those fills turned over, in USD.
+        charged: The commission charged so far, without fees.
+    """
+
+    rates: Rates
+    sec_type: str
+    is_sale: bool
+    shares: Decimal = ZERO
+    value: Decimal = ZERO
+    charged: Decimal = ZERO
+
+    def add(self, shares: Decimal, value: Decimal) -> Charge:
+        """Charge one more execution.
+
+        Args:
+            shares: Its size, above zero.
+            value: Size times price, in USD.
+        """
+        charge = self.preview(shares, value)
+        self.shares += shares
+        self.value += value
+        self.charged += charge.commission
+        return charge
+
+    def preview(self, shares: Decimal, value: Decimal) -> Charge:
+        """What `add` would charge, without charging it."""
+        total = self._commission(self.shares + shares, self.value + value)
+        commission = max(total - self.charged, ZERO)
+        return Charge(commission, self._fees(shares, value))
+
+    def _commission(self, shares: Decimal, value: Decimal) -> Decimal:
+        rates = self.rates
+        if self.sec_type == "STK":
+            amount = max(rates.stock_minimum, rates.stock_per_share * shares)
+            amount = min(amount, rates.stock_cap * value)
+        elif self.sec_type == "CASH":
+            amount = max(rates.forex_minimum, rates.forex_of_value * value)
+        elif self.sec_type == "FUT":
+            amount = rates.future_per_contract * shares
+        else:
+            amount = ZERO
+        return amount.quantize(CENT_OF_CENT, ROUND_HALF_UP)
+
+    def _fees(self, shares: Decimal, value: Decimal) -> Decimal:
+        if self.sec_type != "STK":
+            return ZERO
+        rates = self.rates
+        amount = rates.cat_per_share * shares
+        if self.is_sale:
+            amount += rates.sec_per_dollar * value + rates.taf_per_share * shares
+        return amount.quantize(CENT_OF_CENT, ROUND_HALF_UP)
