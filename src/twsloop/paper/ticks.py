@@ -1,0 +1,205 @@
+"""From changes of a top-of-book to IB's tick messages: the documented projection (pure).
+
+The rules are those of a real gateway (IB Gateway 10.40, US stock, regular hours); where it was not
+observed, the rule says so. ``docs/paper_projection.md`` tells them to users.
+
+====================  ==============================================================================
+change                messages, in this order
+====================  ==============================================================================
+bid price             tickPrice 1 (with its size), tickSize 0
+bid size alone        tickSize 0
+bid venue             tickString 32
+offer price           tickPrice 2 (with its size), tickSize 3
+offer size alone      tickSize 3
+offer venue           tickString 33
+time of the trade     tickString 45 (seconds since 1970)
+last price            tickPrice 4 (with its size), tickSize 5
+last size alone       tickSize 5
+volume                tickSize 8, in ``volume_unit``; nothing if it is the same in that unit
+high, low, open       tickPrice 6, 7, 14 with size 0, without a tickSize
+close                 tickPrice 9 with size 0, without a tickSize
+halted                tickGeneric 49
+====================  ==============================================================================
+
+A side without a quote is price -1 with size 0. The attribute canAutoExecute (mask 1) is set on bid
+and offer. The volume of US stocks is in round lots, rounded down, below server version 220, and in
+shares from there on (`volume_unit`). A volume of 0 tells that a new session began (ours: what a
+gateway sends then was not observed).
+
+A price change is followed by a tickSize although tickPrice holds the size as well: so does the
+real one, and client libraries derive a second tickSize from it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from ibapi.protobuf.MarketDataType_pb2 import MarketDataType
+from ibapi.protobuf.TickGeneric_pb2 import TickGeneric
+from ibapi.protobuf.TickPrice_pb2 import TickPrice
+from ibapi.protobuf.TickReqParams_pb2 import TickReqParams
+from ibapi.protobuf.TickSize_pb2 import TickSize
+from ibapi.protobuf.TickString_pb2 import TickString
+
+from .instruments import Instrument
+from .market import Change, Field, TopOfBook
+
+__all__ = [
+    "SHARES_SINCE",
+    "Tick",
+    "changes",
+    "image",
+    "size_text",
+    "volume_unit",
+]
+
+#: The server version from which volumes of US stocks are in shares.
+SHARES_SINCE = 220
+#: TickAttrib mask of a quote that can be executed automatically.
+CAN_AUTO_EXECUTE = 1
+#: What tickPrice shows for a side without a quote.
+NO_PRICE = -1.0
+LIVE = 1
+# tickReqParams: seen on real-time US stocks; currencies show no venue code and no permission.
+SNAPSHOT_PERMISSIONS = 3
+
+_PRICE_AND_SIZE = {Field.BID: (1, 0), Field.ASK: (2, 3), Field.LAST: (4, 5)}
+_SIZES = {Field.BID_SIZE: 0, Field.ASK_SIZE: 3, Field.LAST_SIZE: 5}
+_PRICES = {Field.HIGH: 6, Field.LOW: 7, Field.CLOSE: 9, Field.OPEN: 14}
+_STRINGS = {Field.BID_EXCHANGE: 32, Field.ASK_EXCHANGE: 33}
+_QUOTE_PRICES = {1, 2}
+VOLUME, LAST_TIMESTAMP, HALTED = 8, 45, 49
+
+
+class Tick(NamedTuple):
+    """One message: its name in `twsloop.wire.messages`, and its protobuf form without reqId."""
+
+    name: str
+    message: Any
+
+
+@functools.lru_cache(maxsize=65536)
+def size_text(size: Decimal) -> str:
+    """A size as IB writes it: plain digits, no exponent, no point for whole numbers."""
+    whole = int(size)
+    return str(whole) if whole == size else f"{size.normalize():f}"
+
+
+def volume_unit(instrument: Instrument, server_version: int) -> int:
+    """How many shares one unit of tick 8 stands for, for a client of this server version."""
+    if instrument.sec_type == "STK" and server_version < SHARES_SINCE:
+        return instrument.lot
+    return 1
+
+
+def changes(changed: Iterable[Change], *, volume_unit: int = 1) -> list[Tick]:
+    """The messages that tell what changed.
+
+    Args:
+        changed: What `TopOfBook.apply` returned.
+        volume_unit: See `volume_unit`.
+    """
+    told: list[Tick] = []
+    for change in changed:
+        field = change.field
+        if field in _PRICE_AND_SIZE:
+            price_type, size_type = _PRICE_AND_SIZE[field]
+            told.append(_price(price_type, change.price, change.size))
+            told.append(_size(size_type, change.size))
+        elif field in _SIZES:
+            told.append(_size(_SIZES[field], change.size))
+        elif field in _PRICES:
+            told.append(_price(_PRICES[field], change.price, None))
+        elif field is Field.VOLUME:
+            told.extend(_volume(change, volume_unit))
+        elif field is Field.LAST_TIME:
+            told.append(_string(LAST_TIMESTAMP, str(change.number)))
+        elif field is Field.HALTED:
+            value = float(change.number)
+            told.append(Tick("tickGeneric", TickGeneric(tickType=HALTED, value=value)))
+        else:
+            told.append(_string(_STRINGS[field], change.text))
+    return told
+
+
+def image(
+    book: TopOfBook,
+    instrument: Instrument,
+    *,
+    volume_unit: int = 1,
+    market_data_type: int = LIVE,
+) -> list[Tick]:
+    """The messages that open a subscription: all that is known, in a real gateway's order.
+
+    marketDataType, tickReqParams, 45, 4, 5, 8, 6, 7, 9, 14, 1, 2, 0, 3, 32, 33, and 49 while
+    trading is halted. What does not exist (yet) is not sent.
+    """
+    told = [
+        Tick("marketDataType", MarketDataType(marketDataType=market_data_type)),
+        Tick("tickReqParams", request_parameters(instrument)),
+    ]
+    if book.last_time is not None:
+        told.append(_string(LAST_TIMESTAMP, str(book.last_time)))
+    if book.last is not None:
+        told.append(_price(4, book.last, book.last_size))
+        told.append(_size(5, book.last_size))
+    if book.volume:
+        told.append(_size(VOLUME, _in_units(book.volume, volume_unit)))
+    for tick_type, price in ((6, book.high), (7, book.low), (9, book.close), (14, book.open)):
+        if price is not None:
+            told.append(_price(tick_type, price, None))
+    sides = ((1, 0, book.bid, book.bid_size), (2, 3, book.ask, book.ask_size))
+    told += [_price(kind, price, size) for kind, _, price, size in sides if price is not None]
+    told += [_size(kind, size) for _, kind, price, size in sides if price is not None]
+    for tick_type, letters in ((32, book.bid_exchange), (33, book.ask_exchange)):
+        if letters:
+            told.append(_string(tick_type, letters))
+    if book.halted:
+        value = float(book.halted)
+        told.append(Tick("tickGeneric", TickGeneric(tickType=HALTED, value=value)))
+    return told
+
+
+def request_parameters(instrument: Instrument) -> Any:
+    """The tickReqParams of an instrument."""
+    venues = instrument.bbo_exchange
+    return TickReqParams(
+        minTick=str(instrument.min_tick),
+        bboExchange=venues,
+        snapshotPermissions=SNAPSHOT_PERMISSIONS if venues else 0,
+    )
+
+
+def _price(tick_type: int, price: float | None, size: Decimal | None) -> Tick:
+    # All fields are always set: IB's decoder reads an absent size or mask as "unset".
+    message = TickPrice(
+        tickType=tick_type,
+        price=NO_PRICE if price is None else price,
+        size="0" if size is None else size_text(size),
+        attrMask=CAN_AUTO_EXECUTE if tick_type in _QUOTE_PRICES and price is not None else 0,
+    )
+    return Tick("tickPrice", message)
+
+
+def _size(tick_type: int, size: Decimal | None) -> Tick:
+    text = "0" if size is None else size_text(size)
+    return Tick("tickSize", TickSize(tickType=tick_type, size=text))
+
+
+def _string(tick_type: int, value: str) -> Tick:
+    return Tick("tickString", TickString(tickType=tick_type, value=value))
+
+
+def _in_units(volume: Decimal, unit: int) -> Decimal:
+    return volume if unit == 1 else Decimal(volume // unit)
+
+
+def _volume(change: Change, unit: int) -> list[Tick]:
+    assert change.size is not None
+    now = _in_units(change.size, unit)
+    if unit != 1 and change.size and now == _in_units(change.before, unit):
+        return []
+    return [_size(VOLUME, now)]
