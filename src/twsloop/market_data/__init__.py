@@ -1,1 +1,3 @@
-"""twsloop.market_data."""
+"""Market data: live tickers, subscriptions of many, and lines that are shared."""
+
+from __future__ import annotations

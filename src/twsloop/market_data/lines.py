@@ -1,0 +1,132 @@
+"""Which market data lines are open, and who shares each.
+
+A **line** is what one ``reqMktData`` opens: a contract with its generic ticks. It has one request
+id at a time and one `Ticker`. Several subscriptions may hold the same line; the last one to leave
+closes it (`LineLedger`). After a reconnect the line gets a new request id and keeps its Ticker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+import attrs
+
+from .state import Ticker
+
+__all__ = ["Line", "LineLedger", "line_key"]
+
+
+def line_key(contract: Any, generic_ticks: str = "") -> Hashable:
+    """What makes two requests the same line: the contract as IB would look it up, and the ticks.
+
+    The order and the spacing of the generic ticks do not matter. A contract with its id is the
+    same line as another with that id and exchange, whatever else is written in it.
+    """
+    ticks = tuple(sorted({tick.strip() for tick in generic_ticks.split(",") if tick.strip()}))
+    if contract.conId and contract.secType != "BAG":
+        return ("id", contract.conId, contract.exchange, ticks)
+    legs = tuple(
+        (leg.conId, leg.ratio, leg.action, leg.exchange) for leg in contract.comboLegs or ()
+    )
+    return (
+        contract.symbol,
+        contract.secType,
+        contract.lastTradeDateOrContractMonth,
+        contract.strike,
+        contract.right,
+        contract.multiplier,
+        contract.exchange,
+        contract.primaryExchange,
+        contract.currency,
+        contract.localSymbol,
+        contract.tradingClass,
+        contract.includeExpired,
+        (contract.secIdType, contract.secId),
+        legs,
+        ticks,
+    )
+
+
+@attrs.define(eq=False)
+class Line:
+    """One market data line, and who holds it.
+
+    Attributes:
+        key: What it is shared by; None for a line that is never shared (a snapshot).
+        ticker: Its quote.
+        generic_ticks: As asked for.
+        snapshot: It ends by itself.
+        req_id: Its request id in this session; None while it is not requested.
+        holders: The subscriptions, in the order they came.
+    """
+
+    key: Hashable | None
+    ticker: Ticker
+    generic_ticks: str = ""
+    snapshot: bool = False
+    req_id: int | None = None
+    holders: dict[Any, None] = attrs.field(factory=dict)
+
+
+class LineLedger:
+    """Which lines are open, by key and by request id, and who holds each.
+
+    A line lives from its first holder to its last one.
+    """
+
+    def __init__(self) -> None:
+        self._by_key: dict[Hashable, Line] = {}
+        self._by_id: dict[int, Line] = {}
+        self._lines: dict[Line, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(tuple(self._lines))
+
+    def find(self, key: Hashable) -> Line | None:
+        """The shared line of that key."""
+        return self._by_key.get(key)
+
+    def by_id(self, req_id: int) -> Line | None:
+        """The line that was requested with that id."""
+        return self._by_id.get(req_id)
+
+    def hold(self, line: Line, holder: Any) -> bool:
+        """Let ``holder`` hold a line; True when the line is new and has to be requested."""
+        line.holders[holder] = None
+        if line in self._lines:
+            return False
+        self._lines[line] = None
+        if line.key is not None:
+            self._by_key[line.key] = line
+        return True
+
+    def assign(self, line: Line, req_id: int | None) -> int | None:
+        """Give a line its request id for this session, or take it; the one it had is returned."""
+        before = line.req_id
+        if before is not None:
+            self._by_id.pop(before, None)
+        line.req_id = req_id
+        if req_id is not None:
+            self._by_id[req_id] = line
+        return before
+
+    def release(self, line: Line, holder: Any) -> bool:
+        """Let go of a line; True when that was its last holder, and it is closed."""
+        if holder not in line.holders:
+            return False
+        del line.holders[holder]
+        if line.holders:
+            return False
+        self.close(line)
+        return True
+
+    def close(self, line: Line) -> None:
+        """Forget a line that ended; its holders keep its ticker, but not the line."""
+        self._lines.pop(line, None)
+        if line.key is not None and self._by_key.get(line.key) is line:
+            del self._by_key[line.key]
+        self.assign(line, None)

@@ -1,0 +1,277 @@
+"""The live quote of one line.
+
+A Ticker is live: the loop thread changes it, everybody may read it. Each field is replaced as a
+whole, so that a reader sees the old or the new value; two fields read one after the other may come
+from two ticks. Prices are floats and sizes are Decimal, as IB hands them over. What is not known is
+None: IB's unset sentinels, and its "no quote" (price -1 or 0 together with size 0), never get here
+as numbers.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import attrs
+from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE
+
+from twsloop.clock import Clock
+
+from .ticks import (
+    DELAYED,
+    HALTED,
+    PRICE_OF,
+    TICKS,
+    UNNAMED,
+    EfpTick,
+    Greeks,
+    Kind,
+    MarketDataType,
+    RtVolume,
+    convert,
+)
+
+__all__ = ["Ticker"]
+
+
+@attrs.define(eq=False)
+class Ticker:
+    """The live quote of one line; see the module's docstring on reading it.
+
+    Every field below ``age`` is None until its tick has come. Equality is identity.
+
+    Attributes:
+        contract: What is quoted, as it was asked for.
+        symbol: The contract as one would type it.
+        market_data_type: Live, frozen or delayed; None until the gateway said so.
+        received: When the last tick came, in the clock's monotonic seconds; None before the first.
+        stale: The stream is interrupted (link lost, or the gateway lost its servers), or the line
+            ended: the values are the last known ones.
+        error: IB's error that ended the line, or None.
+        changed: The fields that the latest tick set.
+        min_tick: The increment of displayed prices (``tickReqParams``).
+        bbo_exchange: A key for ``reqSmartComponents``.
+        snapshot_permissions: As ``tickReqParams`` gave them.
+        halted: 0 trades, 1 halted, 2 volatility pause; None unknown.
+        shortable: Above 2.5 at least 1000 shares, above 1.5 to be located, else none.
+        other: Ticks of types that nobody has named yet.
+    """
+
+    contract: Any
+    symbol: str
+    _clock: Clock = attrs.field(repr=False)
+    market_data_type: MarketDataType | None = None
+    received: float | None = None
+    stale: bool = False
+    error: Exception | None = None
+    changed: tuple[str, ...] = ()
+    min_tick: float | None = None
+    bbo_exchange: str | None = None
+    snapshot_permissions: int | None = None
+
+    bid: float | None = None
+    bid_size: Decimal | None = None
+    ask: float | None = None
+    ask_size: Decimal | None = None
+    last: float | None = None
+    last_size: Decimal | None = None
+    last_time: datetime | None = None
+    volume: Decimal | None = None
+    open: float | None = None
+    high: float | None = None
+    low: float | None = None
+    close: float | None = None
+    bid_exchange: str | None = None
+    ask_exchange: str | None = None
+    last_exchange: str | None = None
+    halted: float | None = None
+    mark_price: float | None = None
+    last_rth_trade: float | None = None
+    last_regulatory_time: datetime | None = None
+    rt_volume: RtVolume | None = None
+    rt_trade_volume: RtVolume | None = None
+    trade_count: float | None = None
+    trade_rate: float | None = None
+    volume_rate: float | None = None
+    average_volume: Decimal | None = None
+    volume_3_min: Decimal | None = None
+    volume_5_min: Decimal | None = None
+    volume_10_min: Decimal | None = None
+    low_13_week: float | None = None
+    high_13_week: float | None = None
+    low_26_week: float | None = None
+    high_26_week: float | None = None
+    low_52_week: float | None = None
+    high_52_week: float | None = None
+    shortable: float | None = None
+    shortable_shares: Decimal | None = None
+    dividends: str | None = None
+    news: str | None = None
+    fundamental_ratios: str | None = None
+    auction_volume: Decimal | None = None
+    auction_price: float | None = None
+    auction_imbalance: Decimal | None = None
+    regulatory_imbalance: Decimal | None = None
+    bid_greeks: Greeks | None = None
+    ask_greeks: Greeks | None = None
+    last_greeks: Greeks | None = None
+    model_greeks: Greeks | None = None
+    custom_greeks: Greeks | None = None
+    open_interest: Decimal | None = None
+    call_open_interest: Decimal | None = None
+    put_open_interest: Decimal | None = None
+    call_volume: Decimal | None = None
+    put_volume: Decimal | None = None
+    average_option_volume: Decimal | None = None
+    futures_open_interest: Decimal | None = None
+    option_historical_volatility: float | None = None
+    option_implied_volatility: float | None = None
+    rt_historical_volatility: float | None = None
+    option_bid_exchange: str | None = None
+    option_ask_exchange: str | None = None
+    index_future_premium: float | None = None
+    bid_yield: float | None = None
+    ask_yield: float | None = None
+    last_yield: float | None = None
+    bond_factor_multiplier: float | None = None
+    creditman_mark_price: float | None = None
+    slow_mark_price: float | None = None
+    bid_efp: EfpTick | None = None
+    ask_efp: EfpTick | None = None
+    last_efp: EfpTick | None = None
+    open_efp: EfpTick | None = None
+    high_efp: EfpTick | None = None
+    low_efp: EfpTick | None = None
+    close_efp: EfpTick | None = None
+    etf_nav_close: float | None = None
+    etf_nav_prior_close: float | None = None
+    etf_nav_bid: float | None = None
+    etf_nav_ask: float | None = None
+    etf_nav_last: float | None = None
+    etf_frozen_nav_last: float | None = None
+    etf_nav_high: float | None = None
+    etf_nav_low: float | None = None
+    estimated_ipo_midpoint: float | None = None
+    final_ipo_last: float | None = None
+    reuters_mutual_funds: str | None = None
+    social_market_analytics: str | None = None
+    odd_lot_bid: float | None = None
+    odd_lot_bid_size: Decimal | None = None
+    odd_lot_bid_exchange: str | None = None
+    odd_lot_ask: float | None = None
+    odd_lot_ask_size: Decimal | None = None
+    odd_lot_ask_exchange: str | None = None
+    other: dict[int, Any] = attrs.field(factory=dict, repr=False)
+
+    # ---- what is derived -----------------------------------------------------------------
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last tick; None before the first."""
+        received = self.received
+        return None if received is None else max(self._clock.monotonic() - received, 0.0)
+
+    @property
+    def received_time(self) -> datetime | None:
+        """When the last tick came, UTC; None before the first."""
+        age = self.age
+        return None if age is None else self._clock.now() - timedelta(seconds=age)
+
+    @property
+    def delayed(self) -> bool:
+        """Whether what is sent is 15 to 20 minutes old."""
+        kind = self.market_data_type
+        return kind is not None and kind >= MarketDataType.DELAYED
+
+    @property
+    def midpoint(self) -> float | None:
+        """Between bid and ask; None while one of them is missing."""
+        bid, ask = self.bid, self.ask
+        return None if bid is None or ask is None else (bid + ask) / 2
+
+    @property
+    def spread(self) -> float | None:
+        """Ask less bid; None while one of them is missing."""
+        bid, ask = self.bid, self.ask
+        return None if bid is None or ask is None else ask - bid
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether a halt was reported and not lifted."""
+        return bool(self.halted)
+
+    # ---- what the loop thread applies ----------------------------------------------------
+
+    def apply_price(self, tick_type: int, price: float, now: float) -> None:
+        """Take a tickPrice; -1 is no quote, except for a combo, whose price may be negative."""
+        name, kind = TICKS.get(tick_type, UNNAMED)
+        value: Any = None if price == UNSET_DOUBLE else price
+        if kind is not Kind.PRICE:
+            value = convert(kind, value)
+        elif price == -1 and self.contract.secType != "BAG":
+            value = None
+        self._set(tick_type, name, value, now)
+
+    def apply_size(self, tick_type: int, size: Decimal, now: float) -> None:
+        """Take a tickSize; a size of 0 withdraws a price that was no quote."""
+        name, kind = TICKS.get(tick_type, UNNAMED)
+        value: Any = None if size == UNSET_DECIMAL else size
+        if kind is not Kind.SIZE:
+            value = convert(kind, value)
+        self._set(tick_type, name, value, now)
+        if not size and (beside := PRICE_OF.get(name)) and getattr(self, beside) in {0.0, -1.0}:
+            setattr(self, beside, None)
+            self.changed = (name, beside)
+
+    def apply_number(self, tick_type: int, number: float, now: float) -> None:
+        """Take a tickGeneric."""
+        name, kind = TICKS.get(tick_type, UNNAMED)
+        value: Any = None if number == UNSET_DOUBLE else number
+        if kind is not Kind.NUMBER:
+            value = convert(kind, value)
+        elif tick_type in HALTED and number == -1:
+            value = None
+        self._set(tick_type, name, value, now)
+
+    def apply_text(self, tick_type: int, text: str, now: float) -> None:
+        """Take a tickString: a text, a time in epoch seconds, a trade, or a number in letters."""
+        name, kind = TICKS.get(tick_type, UNNAMED)
+        self._set(tick_type, name, convert(kind, text), now)
+
+    def apply_greeks(self, tick_type: int, greeks: Greeks, now: float) -> None:
+        """Take a tickOptionComputation."""
+        self._set(tick_type, TICKS.get(tick_type, UNNAMED)[0], greeks, now)
+
+    def apply_efp(self, tick_type: int, efp: EfpTick, now: float) -> None:
+        """Take a tickEFP."""
+        self._set(tick_type, TICKS.get(tick_type, UNNAMED)[0], efp, now)
+
+    def apply_news(self, text: str, now: float) -> None:
+        """Take a headline (``tickNews``)."""
+        self._set(62, "news", text, now)
+
+    def apply_type(self, market_data_type: int) -> None:
+        """Take a marketDataType: it says what follows, and is no tick itself."""
+        try:
+            self.market_data_type = MarketDataType(market_data_type)
+        except ValueError:
+            self.market_data_type = None
+
+    def apply_params(self, min_tick: float, bbo_exchange: str, permissions: int) -> None:
+        """Take a tickReqParams, which is no tick either."""
+        self.min_tick = None if min_tick in {UNSET_DOUBLE, 0.0} else min_tick
+        self.bbo_exchange = bbo_exchange or None
+        self.snapshot_permissions = permissions
+
+    def _set(self, tick_type: int, name: str, value: Any, now: float) -> None:
+        if name:
+            setattr(self, name, value)
+        else:
+            self.other[tick_type] = value
+            name = str(tick_type)
+        if tick_type in DELAYED and self.market_data_type is None:
+            self.market_data_type = MarketDataType.DELAYED
+        self.changed = (name,)
+        self.received = now
+        self.stale = False
