@@ -1,0 +1,48 @@
+"""Settings: from code, command line, environment and INI file into one frozen `Config`."""
+
+from __future__ import annotations
+
+from .example import render_example, render_reference
+from .gates import check_accounts, check_live_gates, closed_gates
+from .load import ENVIRONMENT_PREFIX, SECTIONS, Config
+from .options import Option, Section, options_of
+from .sections import (
+    PORTS,
+    ConnectionParams,
+    HeartbeatParams,
+    LiveParams,
+    LogSettings,
+    LoopParams,
+    MarketDataParams,
+    OrderParams,
+    PacingParams,
+    PaperParams,
+    ReconnectParams,
+    StorageParams,
+)
+
+__all__ = [
+    "ENVIRONMENT_PREFIX",
+    "PORTS",
+    "SECTIONS",
+    "Config",
+    "ConnectionParams",
+    "HeartbeatParams",
+    "LiveParams",
+    "LogSettings",
+    "LoopParams",
+    "MarketDataParams",
+    "Option",
+    "OrderParams",
+    "PacingParams",
+    "PaperParams",
+    "ReconnectParams",
+    "Section",
+    "StorageParams",
+    "check_accounts",
+    "check_live_gates",
+    "closed_gates",
+    "options_of",
+    "render_example",
+    "render_reference",
+]

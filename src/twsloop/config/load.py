@@ -1,0 +1,241 @@
+"""Config.load: which value wins, and the one error that says where a wrong one stands.
+
+Who comes first in this list wins: ``overrides`` (code), ``command_line``, the environment
+(``TWSLOOP_SECTION_KEY``), the ``.env`` file that was named, the INI file, the default. Nothing is
+searched for: a file is read only when it was named.
+"""
+
+from __future__ import annotations
+
+import configparser
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from twsloop.errors import ConfigError
+
+from . import sections
+from .options import Option, Section, options_of, parse_text, refusal_of
+
+__all__ = ["ENVIRONMENT_PREFIX", "SECTIONS", "Config"]
+
+#: What the names of our environment variables begin with.
+ENVIRONMENT_PREFIX = "TWSLOOP_"
+
+#: What `ConfigError.file` says of values that stand in no file.
+CODE = "code"
+COMMAND_LINE = "command line"
+ENVIRONMENT = "environment"
+
+
+@attrs.frozen(kw_only=True)
+class Config:
+    """All settings of a program; `Config()` is all defaults, `Config.load` reads what was given."""
+
+    connection: sections.ConnectionParams = attrs.Factory(sections.ConnectionParams)
+    loop: sections.LoopParams = attrs.Factory(sections.LoopParams)
+    reconnect: sections.ReconnectParams = attrs.Factory(sections.ReconnectParams)
+    heartbeat: sections.HeartbeatParams = attrs.Factory(sections.HeartbeatParams)
+    pacing: sections.PacingParams = attrs.Factory(sections.PacingParams)
+    market_data: sections.MarketDataParams = attrs.Factory(sections.MarketDataParams)
+    orders: sections.OrderParams = attrs.Factory(sections.OrderParams)
+    live: sections.LiveParams = attrs.Factory(sections.LiveParams)
+    logging: sections.LogSettings = attrs.Factory(sections.LogSettings)
+    storage: sections.StorageParams = attrs.Factory(sections.StorageParams)
+    paper: sections.PaperParams = attrs.Factory(sections.PaperParams)
+
+    @property
+    def orders_enabled(self) -> bool:
+        """Whether orders are sent: as configured; if nothing is, in paper mode only."""
+        if self.orders.enabled is None:
+            return self.connection.mode == "paper"
+        return self.orders.enabled
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path | None = None,
+        *,
+        env_file: str | Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        command_line: Mapping[str, Any] | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> Config:
+        """Read the settings.
+
+        Args:
+            path: An INI file as ``config.ini.example`` shows it; None reads none.
+            env_file: A file of ``TWSLOOP_SECTION_KEY=value`` lines; other names in it are left
+                alone. None reads none.
+            environ: The environment; the process's own unless given.
+            command_line: ``{"section.key": text or value}`` from a command line.
+            overrides: ``{"section.key": value}`` from code.
+
+        Raises:
+            ConfigError: A file that cannot be read, or an unknown section or key, or a value of a
+                wrong type or range; it names the file, section, key, value and what is allowed.
+        """
+        values: dict[tuple[str, str], tuple[str, Any]] = {}
+        if path is not None:
+            values.update(_from_ini(Path(path)))
+        if env_file is not None:
+            values.update(_from_env_file(Path(env_file)))
+        values.update(_from_environment(os.environ if environ is None else environ))
+        values.update(_from_code(command_line or {}, COMMAND_LINE))
+        values.update(_from_code(overrides or {}, CODE))
+
+        arguments: dict[str, dict[str, Any]] = {}
+        for (section, key), (source, raw) in values.items():
+            chosen = options_of(SECTIONS[section])[key]
+            if isinstance(raw, str):
+                value = parse_text(chosen, raw, file=source, section=section, key=key)
+            else:
+                value = _checked(chosen, raw, source, section, key)
+            arguments.setdefault(section, {})[key] = value
+        made: dict[str, Any] = {}
+        for section, fields in arguments.items():
+            try:
+                made[section] = SECTIONS[section](**fields)
+            except ConfigError as error:  # two values of a section that contradict each other
+                error.file = values.get((section, error.key or ""), (error.file,))[0]
+                raise
+        return cls(**made)
+
+
+#: The sections by name, in their order.
+SECTIONS: Mapping[str, type[Section]] = {
+    field.name: field.default.factory  # type: ignore[union-attr]
+    for field in attrs.fields(Config)
+}
+
+
+def _checked(chosen: Option, value: Any, source: str, section: str, key: str) -> Any:
+    """A value that came as an object, with its source in the error."""
+    try:
+        return chosen.check(value)
+    except ValueError as why:
+        raise refusal_of(chosen, why, file=source, section=section, key=key, value=value) from None
+
+
+def _suggest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean ...?`, where something is close."""
+    names = list(known)
+    close = [name for name in names if len(word) > 2 and name.startswith(word)][:1]
+    close = close or difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _require_key(section: str, key: str, value: str | None, source: str) -> None:
+    """Refuse a section or a key that does not exist."""
+    if section not in SECTIONS:
+        raise ConfigError(
+            f"there is no such section{_suggest(section, SECTIONS)}",
+            file=source,
+            section=section,
+            key=key or None,
+            value=value,
+            allowed=", ".join(SECTIONS),
+        )
+    keys = options_of(SECTIONS[section])
+    if key and key not in keys:
+        raise ConfigError(
+            f"there is no such key{_suggest(key, keys)}",
+            file=source,
+            section=section,
+            key=key,
+            value=value,
+            allowed=", ".join(keys),
+        )
+
+
+Values = dict[tuple[str, str], tuple[str, Any]]
+
+
+def _read(path: Path, what: str) -> str:
+    """A file's text, or the error that says why not."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        msg = f"the {what} cannot be read: {error.strerror or error}"
+        raise ConfigError(msg, file=str(path)) from error
+    except UnicodeDecodeError as error:
+        msg = f"the {what} is not UTF-8 text: {error}"
+        raise ConfigError(msg, file=str(path)) from error
+
+
+def _from_ini(path: Path) -> Values:
+    """The values of an INI file."""
+    # No interpolation (a % is a %), and no section whose values leak into all others.
+    parser = configparser.ConfigParser(interpolation=None, default_section="\0")
+    try:
+        parser.read_string(_read(path, "configuration file"), source=str(path))
+    except configparser.Error as error:
+        message = " ".join(str(error).split())
+        raise ConfigError(f"not an INI file: {message}", file=str(path)) from error
+    found: Values = {}
+    for section in parser.sections():
+        _require_key(section, "", None, str(path))
+        for key, text in parser.items(section):
+            _require_key(section, key, text, str(path))
+            found[section, key] = (str(path), text)
+    return found
+
+
+def _from_environment(environ: Mapping[str, str], source: str = ENVIRONMENT) -> Values:
+    """The values of the variables that begin with TWSLOOP_."""
+    found: Values = {}
+    for name, text in environ.items():
+        if not name.upper().startswith(ENVIRONMENT_PREFIX):
+            continue
+        rest = name[len(ENVIRONMENT_PREFIX) :].lower()
+        section = next((s for s in SECTIONS if rest.startswith(f"{s}_")), None)
+        key = rest[len(section) + 1 :] if section else ""
+        if section is None or key not in options_of(SECTIONS[section]):
+            known = [
+                f"{ENVIRONMENT_PREFIX}{s}_{k}".upper()
+                for s, kind in SECTIONS.items()
+                for k in options_of(kind)
+            ]
+            raise ConfigError(
+                f"there is no such setting{_suggest(name.upper(), known)}",
+                file=source,
+                section=section,
+                key=name,
+                allowed=f"{ENVIRONMENT_PREFIX}SECTION_KEY as in config.ini.example",
+            )
+        found[section, key] = (f"{source} {name}", text)
+    return found
+
+
+def _from_env_file(path: Path) -> Values:
+    """The TWSLOOP_ lines of a ``.env`` file; what belongs to other programs is left alone."""
+    variables: dict[str, str] = {}
+    for number, line in enumerate(_read(path, "environment file").splitlines(), start=1):
+        stripped = line.strip().removeprefix("export ").lstrip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        name, equals, text = stripped.partition("=")
+        if not equals:
+            msg = f"line {number} is not NAME=value"
+            raise ConfigError(msg, file=str(path))
+        text = text.strip()
+        if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
+            text = text[1:-1]
+        else:
+            text = text.partition(" #")[0].rstrip()
+        variables[name.strip()] = text
+    return _from_environment(variables, str(path))
+
+
+def _from_code(given: Mapping[str, Any], source: str) -> Values:
+    """The values of ``{"section.key": value}``."""
+    found: Values = {}
+    for name, value in given.items():
+        section, _, key = name.partition(".")
+        _require_key(section, key or "?", None if value is None else str(value), source)
+        found[section, key] = (source, value)
+    return found
