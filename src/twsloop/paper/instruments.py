@@ -26,6 +26,7 @@ __all__ = [
     "VENUES",
     "Catalogue",
     "Instrument",
+    "currency_instrument",
     "generated_con_id",
     "stock_instrument",
 ]
@@ -301,7 +302,7 @@ class Catalogue:
         """Everything that is listed, with the futures that have not expired on that day."""
         lines = [stock_instrument(line) for line in STOCKS]
         lines += [stock_instrument(line, etf=True) for line in ETFS]
-        lines += [_currency(line) for line in CURRENCIES]
+        lines += [currency_instrument(line) for line in CURRENCIES]
         for future in FUTURES:
             lines += [_future(future, expiry) for expiry in _expiries(today)]
         return cls(lines)
@@ -358,7 +359,7 @@ class Catalogue:
 
 
 def stock_instrument(line: StockLine, *, etf: bool = False) -> Instrument:
-    """A US stock or fund from its line."""
+    """A US stock or fund from its line; a contract id of 0 is generated."""
     nasdaq = line.primary == "NASDAQ"
     return Instrument(
         con_id=line.con_id or generated_con_id(f"STK {line.symbol}"),
@@ -384,10 +385,11 @@ def stock_instrument(line: StockLine, *, etf: bool = False) -> Instrument:
     )
 
 
-def _currency(line: CurrencyLine) -> Instrument:
+def currency_instrument(line: CurrencyLine) -> Instrument:
+    """A currency pair from its line; a contract id of 0 is generated."""
     pair = f"{line.base}.{line.quote}"
     return Instrument(
-        con_id=line.con_id,
+        con_id=line.con_id or generated_con_id(f"CASH {pair}"),
         symbol=line.base,
         sec_type="CASH",
         exchange="IDEALPRO",

@@ -270,8 +270,6 @@ class TopOfBook:
             if event.bid_exchange != self.bid_exchange:
                 self.bid_exchange = event.bid_exchange
                 changes.append(Change(Field.BID_EXCHANGE, text=event.bid_exchange))
-            if self.quote_driven and field is Field.BID and price is not None:
-                self._range(price, price, price, changes)
         price, size = event.ask, event.ask_size
         if price != self.ask or size != self.ask_size:
             field = Field.ASK_SIZE if price == self.ask else Field.ASK
@@ -280,6 +278,8 @@ class TopOfBook:
             if event.ask_exchange != self.ask_exchange:
                 self.ask_exchange = event.ask_exchange
                 changes.append(Change(Field.ASK_EXCHANGE, text=event.ask_exchange))
+        if self.quote_driven and event.bid is not None:
+            self._range(event.bid, event.bid, event.bid, changes)
 
     def _trade(self, event: Trade, changes: list[Change]) -> None:
         seconds = event.time_ns // 1_000_000_000

@@ -33,7 +33,7 @@ real one, and client libraries derive a second tickSize from it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -45,13 +45,15 @@ from ibapi.protobuf.TickSize_pb2 import TickSize
 from ibapi.protobuf.TickString_pb2 import TickString
 
 from .instruments import Instrument
-from .market import Change, Field, TopOfBook
+from .market import Change, Event, Field, TopOfBook
 
 __all__ = [
     "SHARES_SINCE",
     "Tick",
     "changes",
     "image",
+    "project",
+    "request_parameters",
     "size_text",
     "volume_unit",
 ]
@@ -161,6 +163,28 @@ def image(
         value = float(book.halted)
         told.append(Tick("tickGeneric", TickGeneric(tickType=HALTED, value=value)))
     return told
+
+
+def project(
+    events: Iterable[Event],
+    book: Callable[[int], TopOfBook],
+    *,
+    volume_unit: Callable[[int], int] = lambda _con_id: 1,
+) -> Iterator[tuple[int, Tick]]:
+    """The whole projection: what a subscriber from the first event on is told of each instrument.
+
+    Args:
+        events: What happens, in order.
+        book: The book of a contract id (`Feed.book`); it is advanced.
+        volume_unit: The unit of tick 8 for a contract id.
+
+    Yields:
+        Contract id and message.
+    """
+    for event in events:
+        unit = volume_unit(event.con_id)
+        for tick in changes(book(event.con_id).apply(event), volume_unit=unit):
+            yield event.con_id, tick
 
 
 def request_parameters(instrument: Instrument) -> Any:
