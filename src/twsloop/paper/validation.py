@@ -1,0 +1,258 @@
+"""What a gateway refuses before an order reaches the market, in the order of Gateway 10.40.
+
+A local refusal is ONE error with the order id and nothing else: no openOrder, no orderStatus
+(reference ``domain.md`` c, "Validation order"). A broker's reject comes later and has a script of
+its own (`Refusal.by_broker`). The texts are those seen on the wire (``error_texts_observed.csv``);
+the two-letter mark in 321 is a class name that changes with the build, ours is the one seen most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import attrs
+
+from .orders import PaperOrder, Status
+
+__all__ = [
+    "AMBIGUOUS",
+    "NO_DEFINITION",
+    "Draft",
+    "Refusal",
+    "check_contract_rules",
+    "check_fields",
+    "check_modification",
+    "read",
+]
+
+ZERO = Decimal(0)
+MAX_QUANTITY = Decimal(999_999_999)
+PRICE_DIGITS = 8
+UNSET_DOUBLE = 1.7976931348623157e308
+
+NO_DEFINITION = "No security definition has been found for the request"
+AMBIGUOUS = "The contract description specified for {symbol} is ambiguous"
+
+#: Types this gateway works; the words are IB's, also in their other spelling.
+WORKED_TYPES = {
+    "MKT": "MKT",
+    "LMT": "LMT",
+    "STP": "STP",
+    "STP LMT": "STP LMT",
+    "STPLMT": "STP LMT",
+}
+#: Types that IB knows and this gateway does not work: refused with 387, as for a contract that
+#: does not list them.
+# fmt: off
+KNOWN_TYPES = frozenset((
+    "AUC", "BOX TOP", "FUNARI", "LIT", "LMT + MKT", "LOC", "MIDPRICE", "MIT", "MKT PRT", "MOC",
+    "MTL", "PASSV REL", "PEG BENCH", "PEG BEST", "PEG MID", "PEG MKT", "PEGBENCH", "PEGBEST",
+    "PEGMID", "REL", "REL + LMT", "REL + MKT", "RPI", "SNAP MID", "SNAP MKT", "SNAP PRIM",
+    "STP PRT", "TRAIL", "TRAIL LIMIT", "TRAIL LIT", "TRAIL MIT", "VOL",
+))
+# fmt: on
+WORKED_TIFS = frozenset({"DAY", "GTC", "IOC"})
+#: The broker refuses these (Inactive, 201), as seen on paper accounts.
+BROKER_REFUSED_TIFS = frozenset({"AUC", "FOK"})
+
+VALIDATING = "Error validating request.-'{mark}' : cause - {cause}"
+
+
+@attrs.frozen
+class Refusal:
+    """Why an order is not taken.
+
+    Attributes:
+        code: IB's error code.
+        text: IB's text.
+        by_broker: It was sent and came back: Inactive, with the script of a broker's reject.
+    """
+
+    code: int
+    text: str
+    by_broker: bool = False
+
+
+@attrs.frozen
+class Draft:
+    """The fields of a request that this gateway works with, read once.
+
+    Attributes:
+        action: ``BUY`` or ``SELL``.
+        order_type: As sent.
+        worked_type: The type as this gateway works it, None if it does not.
+        total: The quantity.
+        limit_price: The limit, of types that have one.
+        stop_price: The trigger, of types that have one.
+        tif: ``DAY`` where it was empty.
+        tif_was_empty: Whether it was (warning 10349).
+        request: The request's order message.
+    """
+
+    action: str
+    order_type: str
+    worked_type: str | None
+    total: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    tif: str
+    tif_was_empty: bool
+    request: Any
+
+
+def _price(message: Any, field: str) -> Decimal | None:
+    if not message.HasField(field):
+        return None
+    value = getattr(message, field)
+    if abs(value) >= UNSET_DOUBLE:
+        return None
+    # Prices travel as doubles: 0.1 + 0.2 shall be the 0.3 that the user meant.
+    return Decimal(repr(round(value, PRICE_DIGITS)))
+
+
+def read(order: Any) -> Draft | Refusal:
+    """Read the order of a placeOrder request.
+
+    Args:
+        order: An ``ibapi.protobuf.Order``.
+
+    Returns:
+        The draft, or the 320 of a field that cannot be read.
+    """
+    text = order.totalQuantity or "0"
+    try:
+        total = Decimal(text)
+    except InvalidOperation:
+        total = Decimal("NaN")
+    if not total.is_finite():
+        cause = f"Unable to parse field: 'Total Quantity' for input string: '{text}'"
+        return Refusal(320, f"Error reading request. {cause}")
+    order_type = order.orderType.upper()
+    worked = WORKED_TYPES.get(order_type)
+    return Draft(
+        action=order.action.upper(),
+        order_type=order_type,
+        worked_type=worked,
+        total=total,
+        limit_price=_price(order, "lmtPrice") if worked in {"LMT", "STP LMT"} else None,
+        stop_price=_price(order, "auxPrice") if worked in {"STP", "STP LMT"} else None,
+        tif=order.tif.upper() or "DAY",
+        tif_was_empty=not order.tif,
+        request=order,
+    )
+
+
+def _validating(cause: str, mark: str = "bH") -> Refusal:
+    return Refusal(321, VALIDATING.format(mark=mark, cause=cause))
+
+
+def check_fields(draft: Draft, contract: Any, accounts: Sequence[str]) -> Refusal | None:
+    """The checks that need no contract details: side, exchange, size, prices, account."""
+    order = draft.request
+    if draft.action not in {"BUY", "SELL"}:
+        return _validating(f"Invalid side: {order.action}")
+    if not draft.worked_type and draft.order_type not in KNOWN_TYPES:
+        return _validating("Invalid order type was entered", "bF")
+    if not contract.exchange and not contract.conId:
+        return _validating("Missing order exchange")
+    if not draft.total:
+        return _validating("The size value cannot be zero:")
+    if draft.total < ZERO or draft.total > MAX_QUANTITY:
+        return _validating(f"The size value is out of range: {order.totalQuantity}")
+    if draft.worked_type in {"STP", "STP LMT"} and not draft.stop_price:
+        return _validating("Please enter a stop price")
+    if draft.worked_type in {"LMT", "STP LMT"} and draft.limit_price is None:
+        return _validating("Please enter a limit price")
+    if order.whatIf and not order.transmit:
+        return _validating("What-If order should have transmit flag set to TRUE.", "v")
+    if order.account:
+        if order.account not in accounts:
+            return _validating(f"The account {order.account} is not known.")
+    elif len(accounts) > 1:
+        return _validating("You must specify an account.")
+    return None
+
+
+def _is_off_tick(price: Decimal | None, tick: Decimal) -> bool:
+    return price is not None and price % tick != ZERO
+
+
+def _tick(draft: Draft, instrument: Any) -> Refusal | None:
+    if any(_is_off_tick(p, instrument.min_tick) for p in (draft.limit_price, draft.stop_price)):
+        text = "The price does not conform to the minimum price variation for this contract."
+        return Refusal(110, text)
+    return None
+
+
+def _quantity(draft: Draft, instrument: Any) -> Refusal | None:
+    if draft.total == draft.total.to_integral_value():
+        return None
+    if instrument.sec_type == "CASH":
+        return Refusal(10318, "This order doesn't support fractional quantity trading")
+    return Refusal(
+        10243,
+        "Fractional-sized order cannot be placed via API. "
+        "Please use desktop version to place this order.",
+    )
+
+
+def _tif(draft: Draft, _instrument: Any) -> Refusal | None:
+    if draft.tif in WORKED_TIFS | BROKER_REFUSED_TIFS:
+        return None
+    return Refusal(10052, "Invalid time in force")
+
+
+def _type(draft: Draft, instrument: Any) -> Refusal | None:
+    listed = instrument.order_types.split(",")
+    if draft.worked_type and draft.worked_type.replace(" ", "") in listed:
+        return None
+    return Refusal(387, "Unsupported order type for this exchange and security type.")
+
+
+def _broker(draft: Draft, _instrument: Any) -> Refusal | None:
+    if draft.tif not in BROKER_REFUSED_TIFS:
+        return None
+    reason = (
+        f"The time-in-force {draft.tif} is invalid for this combination of exchange "
+        "and security type"
+    )
+    return Refusal(201, f"Order rejected - reason:{reason}", by_broker=True)
+
+
+#: In the order of Gateway 10.40: build (110, 10243), rules (10052, 387), server (201).
+_RULES: tuple[Callable[[Draft, Any], Refusal | None], ...] = (
+    _tick,
+    _quantity,
+    _tif,
+    _type,
+    _broker,
+)
+
+
+def check_contract_rules(draft: Draft, instrument: Any) -> Refusal | None:
+    """The checks against the contract: tick, quantity, time in force, type; then the broker's."""
+    for rule in _RULES:
+        refusal = rule(draft, instrument)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def check_modification(order: PaperOrder, draft: Draft, contract: Any) -> Refusal | None:
+    """What may not change; the working order stays as it was."""
+    if order.is_terminal or order.status is Status.PENDING_CANCEL:
+        return Refusal(104, "Cannot modify a filled order.")
+    if draft.worked_type != order.order_type:
+        return Refusal(329, "Order modify failed. Cannot change to the new order type.")
+    if draft.tif != order.tif:
+        return Refusal(462, "Order modify failed. Cannot change to the new Time in Force")
+    other = contract.conId and contract.conId != order.instrument.con_id
+    renamed = contract.symbol and contract.symbol.upper() != order.instrument.symbol.upper()
+    if draft.action != order.request.action or other or renamed or draft.total <= order.filled:
+        return Refusal(105, "Order being modified does not match original order.")
+    parent = order.parent.order_id if order.parent else 0
+    if draft.request.parentId != parent:
+        return Refusal(10341, "Parent order id cannot be modified")
+    return None
