@@ -20,9 +20,9 @@ import functools
 import importlib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import attrs
-from google.protobuf.message import Message
 
 from twsloop.errors import DependencyError
 
@@ -82,11 +82,14 @@ class MessageType:
 
 
 @functools.cache
-def message_class(proto_name: str) -> type[Message]:
+def message_class(proto_name: str) -> Any:
     """Take a protobuf class from the installed ``ibapi``, importing its module at the first use.
 
     Args:
         proto_name: The message's name; IB keeps one message a module of that name.
+
+    Returns:
+        The class, untyped like everything of ``ibapi``: its fields exist only at run time.
 
     Raises:
         DependencyError: The installed ``ibapi`` has no such message: it is too old.
@@ -98,8 +101,7 @@ def message_class(proto_name: str) -> type[Message]:
             f"the installed ibapi has no protobuf message {proto_name} ({error}); "
             "install nautilus_ibapi>=10.46.1 and protobuf>=6.32"
         ) from error
-    found: type[Message] = getattr(module, proto_name)
-    return found
+    return getattr(module, proto_name)
 
 
 def _in(  # noqa: PLR0917 - the columns of the table below
