@@ -1,0 +1,272 @@
+"""Builders for IB's own ``Order``: market, limit, stop, trailing, brackets and one-cancels-all.
+
+What a builder returns is ``ibapi.order.Order``; every other field can be given by its IB name
+(``limit_order("BUY", 100, "189.50", outsideRth=True)``) or set afterwards. Prices and sizes are
+read through their decimal text, so that ``"189.50"``, ``Decimal("189.50")`` and ``189.5`` are the
+same price; they become floats only where IB's class has floats.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+from ibapi.order import Order
+
+from twsloop.errors import InvalidOrder
+
+__all__ = [
+    "Bracket",
+    "Number",
+    "bracket",
+    "limit_order",
+    "market_order",
+    "one_cancels_all",
+    "stop_limit_order",
+    "stop_order",
+    "to_price",
+    "to_quantity",
+    "trailing_stop",
+]
+
+#: How people write prices and sizes.
+Number = str | int | float | Decimal
+
+ACTIONS = frozenset({"BUY", "SELL", "SSHORT", "SLONG"})
+#: ocaType: what happens to the others when one fills (IB's numbers).
+OCA_TYPES = frozenset({1, 2, 3})
+#: The longest name of an OCA group the gateway takes (error 401).
+OCA_GROUP_LENGTH = 64
+
+_FIELDS = frozenset(vars(Order()))
+
+
+class Bracket(NamedTuple):
+    """An entry with the two orders that close it; `IBGateway.place_orders` links their ids."""
+
+    parent: Order
+    take_profit: Order
+    stop_loss: Order
+
+
+def market_order(action: str, quantity: Number, *, tif: str = "DAY", **fields: Any) -> Order:
+    """Buy or sell at the market.
+
+    Args:
+        action: ``BUY`` or ``SELL`` (``SSHORT`` for institutions).
+        quantity: How much, above 0.
+        tif: Time in force: ``DAY``, ``GTC``, ``IOC``...
+        fields: Any other field of IB's ``Order``, by its IB name.
+
+    Raises:
+        InvalidOrder: A value that cannot be one, or a field that IB's ``Order`` does not have.
+    """
+    return _order("MKT", action, quantity, tif, fields)
+
+
+def limit_order(
+    action: str, quantity: Number, limit_price: Number, *, tif: str = "DAY", **fields: Any
+) -> Order:
+    """Buy or sell at ``limit_price`` or better; the other arguments as for `market_order`."""
+    order = _order("LMT", action, quantity, tif, fields)
+    order.lmtPrice = to_price(limit_price, "limit price")
+    return order
+
+
+def stop_order(
+    action: str, quantity: Number, stop_price: Number, *, tif: str = "DAY", **fields: Any
+) -> Order:
+    """Buy or sell at the market once ``stop_price`` trades; the rest as for `market_order`."""
+    order = _order("STP", action, quantity, tif, fields)
+    order.auxPrice = to_price(stop_price, "stop price")
+    return order
+
+
+def stop_limit_order(
+    action: str,
+    quantity: Number,
+    stop_price: Number,
+    limit_price: Number,
+    *,
+    tif: str = "DAY",
+    **fields: Any,
+) -> Order:
+    """A limit order that begins to work once ``stop_price`` trades."""
+    order = _order("STP LMT", action, quantity, tif, fields)
+    order.auxPrice = to_price(stop_price, "stop price")
+    order.lmtPrice = to_price(limit_price, "limit price")
+    return order
+
+
+def trailing_stop(
+    action: str,
+    quantity: Number,
+    *,
+    amount: Number | None = None,
+    percent: Number | None = None,
+    stop_price: Number | None = None,
+    tif: str = "DAY",
+    **fields: Any,
+) -> Order:
+    """A stop that follows the market at a distance.
+
+    Args:
+        action: ``SELL`` trails below the market, ``BUY`` above it.
+        quantity: How much, above 0.
+        amount: The distance as an amount of money per unit; this or ``percent``.
+        percent: The distance in percent of the price.
+        stop_price: Where the stop starts; the gateway sets it when left out.
+        tif: Time in force.
+        fields: Any other field of IB's ``Order``, by its IB name.
+
+    Raises:
+        InvalidOrder: Both distances, none, or one that is not above 0.
+    """
+    if (amount is None) == (percent is None):
+        msg = "a trailing stop needs its distance as an amount or in percent, and not both"
+        raise InvalidOrder(msg)
+    order = _order("TRAIL", action, quantity, tif, fields)
+    if amount is not None:
+        order.auxPrice = _positive(amount, "trailing amount")
+    else:
+        order.trailingPercent = _positive(percent, "trailing percent")
+    if stop_price is not None:
+        order.trailStopPrice = to_price(stop_price, "stop price")
+    return order
+
+
+def bracket(
+    action: str,
+    quantity: Number,
+    *,
+    take_profit: Number,
+    stop_loss: Number,
+    entry: Number | None = None,
+    tif: str = "DAY",
+    **fields: Any,
+) -> Bracket:
+    """An entry, a limit order that takes the profit, and a stop order that limits the loss.
+
+    The two closing orders wait until the entry fills, and one cancels the other. All three go out
+    together: the first two carry ``transmit = False``.
+
+    Args:
+        action: The entry's side; the closing orders have the other one.
+        quantity: The size of all three.
+        take_profit: Limit price of the profit taker.
+        stop_loss: Trigger of the stop.
+        entry: Limit price of the entry; None enters at the market.
+        tif: Time in force of all three.
+        fields: Any other field of IB's ``Order``, given to all three.
+
+    Raises:
+        InvalidOrder: A value that cannot be one, or closing prices on the wrong sides.
+    """
+    profit, loss = _number(take_profit, "take profit"), _number(stop_loss, "stop loss")
+    first = market_order(action, quantity, tif=tif, **fields)
+    if entry is not None:
+        first = limit_order(action, quantity, entry, tif=tif, **fields)
+    buys = first.action == "BUY"
+    between = [loss, *([] if entry is None else [_number(entry, "entry")]), profit]
+    if between != sorted(between, reverse=not buys) or len(set(between)) != len(between):
+        order = "stop loss < entry < take profit" if buys else "take profit < entry < stop loss"
+        msg = f"a bracket that starts with a {first.action} needs {order}, not {between}"
+        raise InvalidOrder(msg)
+    closing = "SELL" if buys else "BUY"
+    made = Bracket(
+        first,
+        limit_order(closing, quantity, take_profit, tif=tif, **fields),
+        stop_order(closing, quantity, stop_loss, tif=tif, **fields),
+    )
+    made.parent.transmit = made.take_profit.transmit = False
+    made.stop_loss.transmit = True
+    return made
+
+
+def one_cancels_all(orders: Iterable[Order], group: str, *, oca_type: int = 1) -> list[Order]:
+    """Tie orders together: when one fills, the others are cancelled (or reduced).
+
+    Args:
+        orders: At least two.
+        group: The group's name, 1 to 64 characters, new for each group.
+        oca_type: 1 cancels the others, 2 and 3 reduce them; 1 and 2 let only one be routed at a
+            time, so that they cannot overfill.
+
+    Returns:
+        Copies of the orders with the group in them.
+
+    Raises:
+        InvalidOrder: Fewer than two orders, or a name or type that IB does not take.
+    """
+    made = [copy.copy(order) for order in orders]
+    if len(made) < 2:
+        msg = f"a one-cancels-all group needs at least two orders; {len(made)} given"
+        raise InvalidOrder(msg)
+    if not 0 < len(group) <= OCA_GROUP_LENGTH:
+        msg = f"an OCA group's name has 1 to {OCA_GROUP_LENGTH} characters, not {len(group)}"
+        raise InvalidOrder(msg)
+    if oca_type not in OCA_TYPES:
+        msg = f"oca_type is 1, 2 or 3, not {oca_type!r}"
+        raise InvalidOrder(msg)
+    for order in made:
+        order.ocaGroup, order.ocaType = group, oca_type
+    return made
+
+
+def to_price(value: Number, what: str = "price") -> float:
+    """A price as IB's classes hold it; negative ones exist (spreads, some futures).
+
+    Raises:
+        InvalidOrder: Not a finite number.
+    """
+    return float(_number(value, what))
+
+
+def to_quantity(value: Number, what: str = "quantity") -> Decimal:
+    """A size, above 0.
+
+    Raises:
+        InvalidOrder: Not a finite number, or not above 0.
+    """
+    number = _number(value, what)
+    if number <= 0:
+        msg = f"{what} {value!r} is not above 0; the side is said by the action"
+        raise InvalidOrder(msg)
+    return number
+
+
+def _positive(value: Number | None, what: str) -> float:
+    return float(to_quantity(value if value is not None else 0, what))
+
+
+def _number(value: Number, what: str) -> Decimal:
+    if not isinstance(value, bool):
+        try:
+            number = Decimal(str(value).strip())
+        except InvalidOperation:
+            number = Decimal("NaN")
+        if number.is_finite():
+            return number
+    msg = f"{what} {value!r} is not a number"
+    raise InvalidOrder(msg)
+
+
+def _order(
+    order_type: str, action: str, quantity: Number, tif: str, fields: dict[str, Any]
+) -> Order:
+    order = Order()
+    order.orderType = order_type
+    order.action = str(action).upper()
+    order.totalQuantity = to_quantity(quantity)
+    order.tif = tif
+    if order.action not in ACTIONS:
+        msg = f"action {action!r} is none of {', '.join(sorted(ACTIONS))}"
+        raise InvalidOrder(msg)
+    for name, value in fields.items():
+        if name not in _FIELDS:
+            msg = f"IB's Order has no field {name!r}"
+            raise InvalidOrder(msg)
+        setattr(order, name, value)
+    return order
