@@ -37,7 +37,8 @@ def fields(changes: tuple[Change, ...]) -> list[Field]:
 def test_a_quote_changes_price_and_size_of_each_side() -> None:
     book = TopOfBook(1)
     assert fields(book.apply(quote(10.0, 100, 10.1, 200))) == [Field.BID, Field.ASK]
-    assert (book.bid, book.bid_size, book.ask, book.ask_size) == (10.0, 100, 10.1, 200)
+    assert (book.bid, book.ask) == (10.0, 10.1)
+    assert (book.bid_size, book.ask_size) == (Decimal(100), Decimal(200))
     assert fields(book.apply(quote(10.0, 300, 10.2, 200))) == [Field.BID_SIZE, Field.ASK]
 
 
@@ -89,7 +90,7 @@ def test_a_sampled_trade_moves_the_range_by_all_it_stands_for() -> None:
     book = TopOfBook(1)
     book.apply(Trade(1, 0, 10.0, Decimal(5), volume=Decimal(30), first=10.2, high=10.5, low=9.5))
     assert (book.open, book.high, book.low, book.last) == (10.2, 10.5, 9.5, 10.0)
-    assert (book.volume, book.last_size) == (30, 5)
+    assert (book.volume, book.last_size) == (Decimal(30), Decimal(5))
 
 
 def test_a_new_session_closes_the_one_before() -> None:
@@ -144,8 +145,8 @@ def histories(draw: st.DrawFn) -> list[Event]:
         kind = draw(st.sampled_from("QQTTTH"))
         if kind == "Q":
             bid, ask = draw(sides) or (None, None), draw(sides) or (None, None)
-            letters = draw(st.sampled_from(["", "N", "P"])), draw(st.sampled_from(["", "Q"]))
-            events.append(QuoteChange(1, now, *bid, *ask, *letters))
+            venues = draw(st.sampled_from(["", "N", "P"])), draw(st.sampled_from(["", "Q"]))
+            events.append(QuoteChange(1, now, bid[0], bid[1], ask[0], ask[1], *venues))
         elif kind == "T":
             events.append(Trade(1, now, draw(prices), draw(sizes), "N"))
         else:
@@ -195,9 +196,7 @@ class Rebuilt:
                 price = self.values.get({0: 1, 3: 2}.get(kind, -1))
                 side_gone = kind in {0, 3} and price is None
                 self.values[kind] = None if side_gone else Decimal(message.size)
-            elif name == "tickString":
-                self.values[kind] = message.value
-            elif name == "tickGeneric":
+            elif name in {"tickString", "tickGeneric"}:
                 self.values[kind] = message.value
 
     def table(self) -> dict[int, object]:
@@ -206,9 +205,19 @@ class Rebuilt:
 
 def known(book: TopOfBook) -> dict[int, object]:
     table = {
-        **{1: book.bid, 0: book.bid_size, 2: book.ask, 3: book.ask_size},
-        **{4: book.last, 5: book.last_size, 6: book.high, 7: book.low, 9: book.close},
-        **{14: book.open, 8: book.volume, 32: book.bid_exchange, 33: book.ask_exchange},
+        0: book.bid_size,
+        1: book.bid,
+        2: book.ask,
+        3: book.ask_size,
+        4: book.last,
+        5: book.last_size,
+        6: book.high,
+        7: book.low,
+        8: book.volume,
+        9: book.close,
+        14: book.open,
+        32: book.bid_exchange,
+        33: book.ask_exchange,
         45: None if book.last_time is None else str(book.last_time),
         49: float(book.halted),
     }

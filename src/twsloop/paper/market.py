@@ -325,8 +325,8 @@ class Feed(Protocol):
     Attributes:
         instruments: What can be traded and watched.
         always_open: The market never closes (synthetic): orders need not wait for hours.
-        finished: Done when the data is over (None), or with the FeedError that stopped it; of the
-            thread-safe kind, so that a test's thread may wait for it.
+        finished: Done when no further event will come: None after the end of the data or `stop`,
+            or the FeedError that ended it. Of the thread-safe kind: any thread may wait for it.
     """
 
     instruments: Catalogue
