@@ -166,7 +166,7 @@ class SessionChanged(Fact):
 
 @attrs.frozen(kw_only=True)
 class HeartbeatMissed(Fact):
-    """The gateway did not answer a probe in time.
+    """The gateway has been silent for too long; it is asked for a sign of life now.
 
     Attributes:
         silence: Seconds since its last byte.
@@ -177,7 +177,7 @@ class HeartbeatMissed(Fact):
 
 @attrs.frozen(kw_only=True)
 class HeartbeatRestored(Fact):
-    """The gateway was heard again after a missed heartbeat.
+    """The gateway was heard again after HeartbeatMissed.
 
     Attributes:
         silence: How long it had been silent, seconds.

@@ -32,6 +32,10 @@ class RequestIds:
             self._next = self._first if taken >= LAST_ID else taken + 1
             return taken
 
+    def issued(self, req_id: int) -> bool:
+        """Whether ``req_id`` is one that was handed out here (read without the lock: hot path)."""
+        return self._first <= req_id < self._next
+
 
 class OrderIds:
     """Hands out order ids that were never used; safe from any thread.

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 #: Told of an exception that nobody waits for: where it happened, and the exception.
-ExceptionReporter = Callable[[str, BaseException], None]
+ExceptionReporter = Callable[[str, BaseException], object]
 
 #: How long `IBKREventLoop.stop` waits for clean-up and for the thread, unless told otherwise, s.
 STOP_TIMEOUT = 10.0

@@ -122,6 +122,10 @@ class PendingTable:
             queue.remove(pending)
         return None
 
+    def under_way(self) -> list[Pending]:
+        """Those that were sent, or are being sent."""
+        return list(self._by_key.values())
+
     def expired(self, now: float) -> list[Pending]:
         """Those under way whose deadline has passed; they stay until `drop` or `end`."""
         return [

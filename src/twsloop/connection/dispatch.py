@@ -1,0 +1,149 @@
+"""One frame to IB's decoder, and nothing in it can end the session.
+
+IB's own message loop dies of a bad message: of a field that is no number, of protobuf bytes that do
+not parse, even of its own report about it. Here each message is decoded on its own; what cannot be
+decoded is reported as IB's code 508, with the message's name, and the next one is unharmed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ibapi.comm import read_fields
+from ibapi.const import NO_VALID_ID
+from ibapi.decoder import Decoder
+from ibapi.errors import BAD_MESSAGE, UNKNOWN_ID
+
+from twsloop.metrics import Metrics
+from twsloop.processors import Registry
+from twsloop.wire.messages import INBOUND
+from twsloop.wire.ticks import tick_price
+
+__all__ = ["Dispatcher"]
+
+logger = logging.getLogger(__name__)
+
+#: A protobuf message's id on the wire is its number plus this (protocol.md A.1).
+PROTOBUF_OFFSET = 200
+#: From this server version on, ids are 4-byte integers (PROTOBUF, protocol.md A.5).
+RAW_ID_VERSION = 201
+
+#: Decoders of ours that stand before IB's, by protobuf message number.
+_OWN: Mapping[int, Callable[[bytes, Any], None]] = {1: tick_price}
+
+
+class Dispatcher:
+    """Decodes frames of one session into calls of the fan-out.
+
+    Args:
+        registry: Who listens.
+        metrics: Counts messages.
+        millis: The time now, in milliseconds since 1970, for errors raised here.
+
+    Attributes:
+        decoding: Whether a message is being decoded now: an error raised meanwhile came over the
+            wire, and is not IB's client talking to itself.
+    """
+
+    def __init__(self, registry: Registry, metrics: Metrics, millis: Callable[[], int]) -> None:
+        self.decoding = False
+        self._registry = registry
+        self._metrics = metrics
+        self._millis = millis
+        self._decoder: Any = None
+        self._version = 0
+
+    def start(self, decoder: Any, server_version: int) -> None:
+        """A session begins, with this decoder and version."""
+        self._decoder = decoder
+        self._version = server_version
+
+    def frame(self, body: bytes) -> int | None:
+        """Decode one frame, and call who listens.
+
+        Returns:
+            The message's number (without the protobuf offset), or None for an empty frame.
+        """
+        if not body:
+            self._metrics.counter("frames_empty").add()
+            return None
+        try:
+            number, payload = self._split(body)
+        except ValueError:
+            self._bad("a message without a readable id", None)
+            return None
+        protobuf = number > PROTOBUF_OFFSET
+        if protobuf:
+            number -= PROTOBUF_OFFSET
+        kind = INBOUND.get(number)
+        if kind is not None and not self._registry.hears(kind.callbacks):
+            return number
+        self.decoding = True
+        try:
+            self._decode(number, payload, protobuf=protobuf)
+        except Exception as error:  # noqa: BLE001  (whatever is in the bytes; reported below)
+            self.decoding = False
+            name = kind.name if kind is not None else f"message {number}"
+            self._bad(name, error)
+        finally:
+            self.decoding = False
+        return number
+
+    def _split(self, body: bytes) -> tuple[int, bytes]:
+        if self._version >= RAW_ID_VERSION:
+            if len(body) < 4:
+                raise ValueError(body)
+            return int.from_bytes(body[:4], "big"), body[4:]
+        head, separator, payload = body.partition(b"\0")
+        if not separator:
+            raise ValueError(head)
+        return int(head), payload
+
+    def _decode(self, number: int, payload: bytes, *, protobuf: bool) -> None:
+        if protobuf:
+            own = _OWN.get(number)
+            if own is not None:
+                own(payload, self._registry.fanout)
+            elif number in Decoder.msgId2handleInfoProtoBuf:
+                self._decoder.processProtoBuf(payload, number)
+            else:
+                self._unknown(number)
+            return
+        info = Decoder.msgId2handleInfo.get(number)
+        if info is None:
+            self._unknown(number)
+            return
+        fields = read_fields(payload)
+        if info.wrapperMeth is not None and len(fields) != len(info.wrapperParams):
+            # IB's decoder drops such a message with a line in its log and no word to the program.
+            # One field, the version, stands where the parameters have self.
+            msg = f"{len(fields)} fields where {len(info.wrapperParams)} belong"
+            raise ValueError(msg)
+        self._decoder.interpret(fields, number)
+
+    def _unknown(self, number: int) -> None:
+        # Checked here, because IB's decoder stumbles over its own log line for this at DEBUG.
+        self.decoding = False
+        self._metrics.counter("messages_unknown").add()
+        self._registry.fanout.error(
+            NO_VALID_ID,
+            self._millis(),
+            UNKNOWN_ID.code(),
+            f"{UNKNOWN_ID.msg()} {number}",
+            "",
+        )
+
+    def _bad(self, name: str, error: Exception | None) -> None:
+        self._metrics.counter("messages_bad").add()
+        # The fields stay out of the text: they may hold an account number.
+        what = f"{type(error).__name__}: {error}" if error is not None else "unreadable"
+        logger.warning("bad message %s: %s", name, what)
+        self._registry.fanout.error(
+            NO_VALID_ID,
+            self._millis(),
+            BAD_MESSAGE.code(),
+            f"{BAD_MESSAGE.msg()}: {name} ({type(error).__name__ if error else what})",
+            "",
+        )

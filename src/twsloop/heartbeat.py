@@ -1,0 +1,115 @@
+"""Is anybody there? Any inbound byte is life; after silence we ask, and then we judge.
+
+A TCP link whose other end is gone without a word looks healthy for minutes: writes succeed into
+buffers, reads wait. So silence is measured on the monotonic clock, a question (reqCurrentTime) is
+asked when it has lasted, and when even that brings no byte in time the link counts as dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twsloop.clock import Clock, Timer
+from twsloop.events import Fact, HeartbeatMissed, HeartbeatRestored
+from twsloop.session.liveness import Liveness, Verdict
+
+__all__ = ["HeartbeatMonitor"]
+
+
+class HeartbeatMonitor:
+    """Watches one link; on its loop's thread only.
+
+    Args:
+        clock: For time and timers.
+        silence: How long the link may be silent before it is asked, seconds.
+        deadline: How long any byte may take then, seconds.
+        probe: Asks the gateway something that it answers.
+        on_dead: Told once, with the seconds of silence, when the link is dead.
+        on_fact: Told of HeartbeatMissed and HeartbeatRestored.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        silence: float,
+        deadline: float,
+        probe: Callable[[], object],
+        on_dead: Callable[[float], object],
+        on_fact: Callable[[Fact], object] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._silence = silence
+        self._deadline = deadline
+        self._probe = probe
+        self._on_dead = on_dead
+        self._on_fact = on_fact
+        self._life: Liveness | None = None
+        self._timer: Timer | None = None
+        self._asked = False
+
+    @property
+    def monitoring(self) -> bool:
+        """Whether it watches."""
+        return self._life is not None
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the last byte; 0 when it does not watch."""
+        return 0.0 if self._life is None else self._clock.monotonic() - self._life.last_life
+
+    def start_monitoring(self) -> None:
+        """Watch from now on; again from now on if it watched already."""
+        self.stop_monitoring()
+        self._life = Liveness(self._silence, self._deadline, self._clock.monotonic())
+        self._arm(self._life)
+
+    def stop_monitoring(self) -> None:
+        """Watch no more; nothing happens if it did not."""
+        self._life = None
+        self._asked = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def heartbeat_received(self) -> None:
+        """A byte came in; cheap, as the timer stands as it is and looks anew when it fires."""
+        life = self._life
+        if life is None:
+            return
+        now = self._clock.monotonic()
+        if self._asked:
+            self._asked = False
+            silent = now - life.last_life
+            life.heard(now)
+            self._tell(HeartbeatRestored(time=self._clock.now(), silence=silent))
+            if self._timer is not None:
+                self._timer.cancel()
+            self._arm(life)
+        else:
+            life.heard(now)
+
+    def _arm(self, life: Liveness) -> None:
+        delay = life.next_look(self._clock.monotonic())
+        self._timer = self._clock.call_later(delay, self._look, life)
+
+    def _look(self, life: Liveness) -> None:
+        if life is not self._life:
+            return  # a timer of a watch that has ended
+        now = self._clock.monotonic()
+        verdict = life.look(now)
+        if verdict is Verdict.DEAD:
+            silent = now - life.last_life
+            self.stop_monitoring()
+            self._on_dead(silent)
+            return
+        if verdict is Verdict.PROBE:
+            self._asked = True
+            self._tell(HeartbeatMissed(time=self._clock.now(), silence=now - life.last_life))
+            self._probe()
+        if life is self._life:
+            self._arm(life)
+
+    def _tell(self, fact: Fact) -> None:
+        if self._on_fact is not None:
+            self._on_fact(fact)

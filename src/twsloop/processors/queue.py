@@ -1,0 +1,206 @@
+"""Callbacks on their way to another thread or loop: bounded, and conflating where that is safe."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+
+__all__ = ["CallbackQueue", "Courier", "Entry"]
+
+logger = logging.getLogger(__name__)
+
+Callback = Callable[..., object]
+
+#: Callbacks whose newest value replaces an older one of the same key, and how many leading
+#: arguments make that key. When a queue is full these conflate.
+_CONFLATE: dict[str, int] = {
+    "tickPrice": 2,
+    "tickSize": 2,
+    "tickString": 2,
+    "tickGeneric": 2,
+    "tickOptionComputation": 2,
+    "tickEFP": 2,
+    "tickReqParams": 1,
+    "pnl": 1,
+    "pnlSingle": 1,
+    "updateAccountValue": 4,
+    "updateAccountTime": 0,
+}
+
+#: Streams of single events: when a queue is full, further ones are dropped, counted and reported.
+_DROP = frozenset(
+    {
+        "tickByTickAllLast",
+        "tickByTickBidAsk",
+        "tickByTickMidPoint",
+        "updateMktDepth",
+        "updateMktDepthL2",
+        "realtimeBar",
+        "historicalDataUpdate",
+        "tickNews",
+    }
+)
+
+
+@attrs.define(eq=False)
+class Entry:
+    """One queued callback: its name, who hears it, its arguments.
+
+    Attributes:
+        ends_message: Whether it is the last one of its wire message.
+    """
+
+    name: str
+    functions: tuple[Callback, ...]
+    args: tuple[Any, ...]
+    ends_message: bool = False
+
+
+class CallbackQueue:
+    """Callbacks on their way to another thread; bounded where losing something is harmless.
+
+    Below ``bound`` everything is kept. At the bound, callbacks that carry a newest value replace
+    the queued one of the same key, and single events of streams are dropped and counted. Order
+    facts, answers and end markers are always kept.
+
+    Args:
+        bound: How many entries may wait before ticks conflate.
+        on_drop: Told the name of a callback that was dropped.
+    """
+
+    def __init__(self, bound: int, on_drop: Callable[[str], object] | None = None) -> None:
+        self._bound = bound
+        self._on_drop = on_drop
+        self._entries: deque[Entry] = deque()
+        self._latest: dict[tuple[Any, ...], Entry] = {}
+        self._ready = threading.Condition()
+        self.conflated = 0
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        """How many entries wait."""
+        return len(self._entries)
+
+    def put(self, name: str, functions: tuple[Callback, ...], args: tuple[Any, ...]) -> None:
+        """Queue a callback, from any thread."""
+        width = _CONFLATE.get(name)
+        key = None if width is None else (name, *args[:width])
+        dropped = False
+        with self._ready:
+            if len(self._entries) >= self._bound:
+                waiting = None if key is None else self._latest.get(key)
+                if waiting is not None:
+                    waiting.args = args
+                    waiting.functions = functions
+                    self.conflated += 1
+                    return
+                if name in _DROP:
+                    self.dropped += 1
+                    dropped = True
+            if not dropped:
+                entry = Entry(name, functions, args)
+                self._entries.append(entry)
+                if key is not None:
+                    self._latest[key] = entry
+                self._ready.notify()
+        if dropped and self._on_drop is not None:
+            self._on_drop(name)
+
+    def end_message(self, *, always: bool) -> None:
+        """Mark the end of a wire message; ``always`` also where nothing of it was queued."""
+        with self._ready:
+            if self._entries and not self._entries[-1].ends_message:
+                self._entries[-1].ends_message = True
+            elif always:
+                self._entries.append(Entry("", (), (), ends_message=True))
+                self._ready.notify()
+
+    def get(self, timeout: float | None = 0.0) -> Entry | None:
+        """The next entry, waiting for it up to ``timeout`` seconds; None if none came."""
+        with self._ready:
+            if not self._entries and timeout != 0.0:
+                self._ready.wait(timeout)
+            if not self._entries:
+                return None
+            entry = self._entries.popleft()
+            width = _CONFLATE.get(entry.name)
+            if width is not None:
+                key = (entry.name, *entry.args[:width])
+                if self._latest.get(key) is entry:
+                    del self._latest[key]
+            return entry
+
+    def wake(self) -> None:
+        """Let a waiting `get` look again."""
+        with self._ready:
+            self._ready.notify_all()
+
+    def clear(self) -> None:
+        """Forget everything that waits."""
+        with self._ready:
+            self._entries.clear()
+            self._latest.clear()
+
+
+class Courier:
+    """Takes callbacks to an executor or another asyncio loop, in order, one run at a time.
+
+    Args:
+        where: The executor, or the running loop.
+        bound: How many may wait there before ticks conflate.
+        call: Calls functions, guarded.
+    """
+
+    def __init__(
+        self,
+        where: concurrent.futures.Executor | asyncio.AbstractEventLoop,
+        bound: int,
+        call: Callable[[str, tuple[Callback, ...], tuple[Any, ...]], None],
+    ) -> None:
+        self._where = where
+        self._call = call
+        self._lock = threading.Lock()
+        self._under_way = False
+        self.queue = CallbackQueue(bound, _warn_of_drop)
+
+    def put(self, name: str, functions: tuple[Callback, ...], args: tuple[Any, ...]) -> None:
+        """Queue a callback, and see that somebody comes for it."""
+        self.queue.put(name, functions, args)
+        with self._lock:
+            if self._under_way:
+                return
+            self._under_way = True
+        try:
+            if isinstance(self._where, asyncio.AbstractEventLoop):
+                self._where.call_soon_threadsafe(self._deliver)
+            else:
+                self._where.submit(self._deliver)
+        except RuntimeError as error:  # that loop or executor is closed
+            logger.warning("%s is not delivered any more: %s", name, error)
+            self.queue.clear()
+
+    def _deliver(self) -> None:
+        for entry in self._take():
+            self._call(entry.name, entry.functions, entry.args)
+
+    def _take(self) -> Iterator[Entry]:
+        while True:
+            entry = self.queue.get()
+            if entry is not None:
+                yield entry
+                continue
+            with self._lock:
+                if not len(self.queue):
+                    self._under_way = False
+                    return
+
+
+def _warn_of_drop(name: str) -> None:
+    logger.warning("%s dropped: its callbacks are not taken as fast as they come", name)

@@ -1,0 +1,369 @@
+"""The fan-out and those who listen; the package's docstring has the theory of operation."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import inspect
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import attrs
+from ibapi.wrapper import EWrapper
+
+from twsloop.ids import RequestIds
+
+from .queue import CallbackQueue, Courier
+
+__all__ = ["CALLBACKS", "SINGLETONS", "Fanout", "Registry", "Where", "describe", "overrides"]
+
+Callback = Callable[..., object]
+#: Where callbacks run: None is the loop thread.
+Where = concurrent.futures.Executor | asyncio.AbstractEventLoop | None
+
+#: Every callback of the installed EWrapper, with its parameters.
+CALLBACKS: dict[str, inspect.Signature] = {
+    name: inspect.signature(method)
+    for name, method in inspect.getmembers(EWrapper, inspect.isfunction)
+    if not name.startswith("_")
+}
+
+
+def _first_parameter(signature: inspect.Signature) -> str:
+    names = [name for name in signature.parameters if name != "self"]
+    return names[0] if names else ""
+
+
+#: Callbacks whose first argument is the id of a request. Not ``error``: everybody hears errors.
+_BY_REQUEST = frozenset(
+    name
+    for name, signature in CALLBACKS.items()
+    if _first_parameter(signature).lower() in {"reqid", "tickerid", "requestid"} and name != "error"
+)
+
+#: Callbacks that answer requests without an id -> the key their request is known by.
+SINGLETONS: dict[str, str] = {
+    "position": "positions",
+    "positionEnd": "positions",
+    "openOrderEnd": "open_orders",
+    "completedOrder": "completed_orders",
+    "completedOrdersEnd": "completed_orders",
+    "currentTime": "current_time",
+    "currentTimeInMillis": "current_time_in_millis",
+    "updateAccountValue": "account_updates",
+    "updatePortfolio": "account_updates",
+    "updateAccountTime": "account_updates",
+    "accountDownloadEnd": "account_updates",
+}
+
+#: Callbacks that open a session; later sessions of one supervised connection are told otherwise.
+ONCE = frozenset({"connectAck", "managedAccounts", "nextValidId"})
+
+#: A read batch whose callbacks took longer than this is looked at call by call next time, seconds.
+SLOW_BATCH = 0.1
+#: A single call that took longer than this is reported by name, seconds.
+SLOW_CALL = 0.05
+#: How many batches are timed call by call after one overran.
+TIMED_BATCHES = 100
+
+
+def describe(function: Callback) -> str:
+    """What a report calls a callback: the name its author knows."""
+    owner = getattr(function, "__self__", None)
+    name = getattr(function, "__name__", repr(function))
+    if owner is not None and not inspect.ismodule(owner):
+        return f"{type(owner).__name__}.{name}"
+    return str(getattr(function, "__qualname__", name))
+
+
+def overrides(app: object) -> dict[str, Callback]:
+    """The EWrapper callbacks that an object makes its own.
+
+    A method counts if it is not EWrapper's own and not defined in twsloop: as an attribute of the
+    class, of the instance, or of a class that is no EWrapper at all.
+    """
+    found: dict[str, Callback] = {}
+    for name in CALLBACKS:
+        method = getattr(app, name, None)
+        if method is None or not callable(method):
+            continue
+        function = getattr(method, "__func__", method)
+        if function is getattr(EWrapper, name):
+            continue
+        module = getattr(function, "__module__", "") or ""
+        if isinstance(app, EWrapper) and module.startswith("twsloop."):
+            continue  # our own plumbing in a base class is not the user's override
+        found[name] = method
+    return found
+
+
+class Fanout:
+    """The object that IB's decoder and client call; its attributes are made by a `Registry`."""
+
+    def __getattr__(self, name: str) -> Callback:
+        """Ignore a callback that this ibapi's EWrapper does not have."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return _nobody
+
+
+def _nobody(*_args: Any) -> None:
+    """Hear nothing."""
+
+
+@attrs.define(eq=False)
+class _Listener:
+    """One listener: what it hears, and where its callbacks run."""
+
+    owner: object
+    functions: dict[str, Callback]
+    courier: Callable[[str, tuple[Callback, ...], tuple[Any, ...]], None] | None = None
+
+
+class Registry:
+    """Keeps the listeners, and builds the fan-out from them.
+
+    Args:
+        report: Told of a callback's exception: the callback's name, and what it raised.
+        request_ids: Says which request ids are the framework's own.
+        slow: Told of a slow callback: its name, and the seconds it took.
+
+    Attributes:
+        fanout: What to give IB's decoder and client as their wrapper.
+        private: Keys of `SINGLETONS` whose answers are the framework's own now.
+        muted: Callbacks that only the slices hear now (a session was made again: the users heard
+            its connectAck, managedAccounts and nextValidId once).
+        queue: Where the user tiers go instead of being called at once; None for at once.
+    """
+
+    def __init__(
+        self,
+        report: Callable[[str, BaseException], object],
+        *,
+        request_ids: RequestIds | None = None,
+        slow: Callable[[str, float], object] | None = None,
+    ) -> None:
+        self._ours = (request_ids or RequestIds()).issued
+        self.fanout = Fanout()
+        self.private: set[str] = set()
+        self.muted: set[str] = set()
+        self.queue: CallbackQueue | None = None
+        self._report = report
+        self._slow = slow
+        self._slices: list[_Listener] = []
+        self._app: _Listener | None = None
+        self._processors: list[_Listener] = []
+        self._entries: dict[str, Callback] = {}
+        self._heard: frozenset[str] = frozenset()
+        self._timed = 0
+        self._lock = threading.RLock()
+        self.rebuild()
+
+    # ---- who listens ---------------------------------------------------------------------
+
+    def add_slice(self, owner: object, names: Iterable[str] | None = None) -> None:
+        """Let one of twsloop's own listen, on the loop thread, before everyone else.
+
+        Args:
+            owner: An object with methods named after EWrapper callbacks.
+            names: Which of them; all it has unless told otherwise. Given again, they are added.
+        """
+        with self._lock:
+            functions = _methods(owner, names)
+            for listener in self._slices:
+                if listener.owner is owner:
+                    listener.functions.update(functions)
+                    break
+            else:
+                self._slices.append(_Listener(owner, functions))
+            self.rebuild()
+
+    def remove_slice(self, owner: object, names: Iterable[str] | None = None) -> None:
+        """Let a slice stop listening, to some callbacks or to all."""
+        with self._lock:
+            for listener in self._slices:
+                if listener.owner is owner:
+                    for name in list(listener.functions) if names is None else names:
+                        listener.functions.pop(name, None)
+            self.rebuild()
+
+    def set_app(self, app: object | None) -> None:
+        """The object whose overrides are the second tier."""
+        with self._lock:
+            self._app = None if app is None else _Listener(app, overrides(app))
+            self.rebuild()
+
+    def add(self, processor: object, where: Where = None, bound: int = 10_000) -> None:
+        """Let a user's processor listen.
+
+        Args:
+            processor: An object with methods named after EWrapper callbacks.
+            where: None for the loop thread (or ``run()``'s, if the callbacks go there); an executor
+                or a running asyncio loop to be called there, in order.
+            bound: How many callbacks may wait there before ticks conflate.
+
+        Raises:
+            TypeError: The object has no such method.
+        """
+        functions = _methods(processor, None)
+        if not functions:
+            msg = (
+                f"{type(processor).__name__} has no method named after an EWrapper callback "
+                "(tickPrice, orderStatus, error, ...): it would hear nothing"
+            )
+            raise TypeError(msg)
+        courier = None if where is None else Courier(where, bound, self.call).put
+        with self._lock:
+            self._processors = [p for p in self._processors if p.owner is not processor]
+            self._processors.append(_Listener(processor, functions, courier))
+            self.rebuild()
+
+    def remove(self, processor: object) -> None:
+        """Let a user's processor stop listening; nothing happens if it did not listen."""
+        with self._lock:
+            self._processors = [p for p in self._processors if p.owner is not processor]
+            self.rebuild()
+
+    def intercept(self, name: str, entry: Callback) -> None:
+        """Let ``entry`` stand before everyone for one callback; it may `dispatch` to them."""
+        with self._lock:
+            self._entries[name] = entry
+            self.rebuild()
+
+    def hears(self, names: Iterable[str]) -> bool:
+        """Whether anybody listens to one of these callbacks."""
+        return not self._heard.isdisjoint(names)
+
+    # ---- building ------------------------------------------------------------------------
+
+    def rebuild(self) -> None:
+        """Make every attribute of the fan-out anew."""
+        with self._lock:
+            heard = set()
+            for name in CALLBACKS:
+                built = self._build(name)
+                if built is not _nobody or name in self._entries:
+                    heard.add(name)
+                setattr(self.fanout, name, self._entries.get(name, built))
+            self._heard = frozenset(heard)
+
+    def dispatch(self, name: str, args: tuple[Any, ...]) -> None:
+        """Call everyone who hears ``name``, past what `intercept` put before them."""
+        self._build(name)(*args)
+
+    def _build(self, name: str) -> Callback:
+        own = tuple(s.functions[name] for s in self._slices if name in s.functions)
+        here: list[Callback] = []
+        away: list[tuple[Callable[..., None], Callback]] = []
+        for listener in (*([self._app] if self._app else []), *self._processors):
+            function = listener.functions.get(name)
+            if function is None:
+                continue
+            if listener.courier is None:
+                here.append(function)
+            else:
+                away.append((listener.courier, function))
+        users = self._users(name, tuple(here), away)
+        if users is None and not own:
+            return _nobody
+        call = self._timed_call if self._timed else self.call
+        if users is None:
+            return lambda *args: call(name, own, args)
+        public = self._publicity(name)
+        if public is None:
+
+            def everyone(*args: Any) -> None:
+                call(name, own, args)
+                users(args)
+
+            return everyone
+
+        def by_owner(*args: Any) -> None:
+            call(name, own, args)
+            if public(args):
+                users(args)
+
+        return by_owner
+
+    def _users(
+        self,
+        name: str,
+        here: tuple[Callback, ...],
+        away: list[tuple[Callable[..., None], Callback]],
+    ) -> Callable[[tuple[Any, ...]], None] | None:
+        """How the two user tiers are reached; None if nobody is there."""
+        if not here and not away:
+            return None
+        queue = self.queue
+        call = self._timed_call if self._timed else self.call
+
+        def users(args: tuple[Any, ...]) -> None:
+            if here:
+                if queue is None:
+                    call(name, here, args)
+                else:
+                    queue.put(name, here, args)
+            for courier, function in away:
+                courier(name, (function,), args)
+
+        return users
+
+    def _publicity(self, name: str) -> Callable[[tuple[Any, ...]], bool] | None:
+        """How to know whether a call is the users' business; None where it always is."""
+        if name in _BY_REQUEST:
+            ours = self._ours
+            return lambda args: not ours(args[0])
+        key = SINGLETONS.get(name)
+        if key is not None:
+            private = self.private
+            return lambda _args: key not in private
+        if name.removesuffix("ProtoBuf") in ONCE:
+            muted, plain = self.muted, name.removesuffix("ProtoBuf")
+            return lambda _args: plain not in muted
+        if name.endswith("ProtoBuf"):
+            # The twin carries the same id inside its one argument.
+            ours = self._ours
+            return lambda args: not ours(getattr(args[0], "reqId", 0))
+        return None
+
+    # ---- calling -------------------------------------------------------------------------
+
+    def call(self, name: str, functions: tuple[Callback, ...], args: tuple[Any, ...]) -> None:
+        """Call each, each guarded."""
+        for function in functions:
+            try:
+                function(*args)
+            except Exception as error:  # noqa: BLE001  (a user's code: reported, never fatal)
+                self._report(describe(function), error)
+
+    def _timed_call(
+        self, name: str, functions: tuple[Callback, ...], args: tuple[Any, ...]
+    ) -> None:
+        for function in functions:
+            start = time.perf_counter()
+            self.call(name, (function,), args)
+            took = time.perf_counter() - start
+            if took > SLOW_CALL and self._slow is not None:
+                self._slow(describe(function), took)
+
+    def batch_took(self, seconds: float) -> None:
+        """Told how long a whole read batch took: after a slow one, single calls are timed."""
+        if seconds > SLOW_BATCH:
+            was, self._timed = self._timed, TIMED_BATCHES
+            if not was:
+                self.rebuild()
+        elif self._timed:
+            self._timed -= 1
+            if not self._timed:
+                self.rebuild()
+
+
+def _methods(owner: object, names: Iterable[str] | None) -> dict[str, Callback]:
+    """The methods of an object that are named after EWrapper callbacks."""
+    if names is None:
+        if isinstance(owner, EWrapper):
+            return overrides(owner)
+        names = CALLBACKS
+    return {name: method for name in names if callable(method := getattr(owner, name, None))}

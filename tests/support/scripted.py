@@ -1,0 +1,137 @@
+"""A TWS whose every byte a test writes down: a real server on a real port, without any rules."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Self
+
+from twsloop.event_loop import IBKREventLoop
+from twsloop.wire.framing import frame
+
+
+def text_body(*fields: object) -> bytes:
+    """A text message below version 201: every field NUL-terminated."""
+    return "".join(f"{field}\0" for field in fields).encode()
+
+
+def raw_text_body(number: int, *fields: object) -> bytes:
+    """A text message at version 201 and above: a 4-byte id, then fields."""
+    return number.to_bytes(4, "big") + text_body(*fields)
+
+
+class Peer:
+    """One connection, as the server sees it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.hello = b""
+
+    async def read_hello(self) -> bytes:
+        """The client's hello, without its prefix and length."""
+        prefix = await self.reader.readexactly(4)
+        assert prefix == b"API\0", prefix
+        self.hello = await self.read_frame()
+        return self.hello
+
+    async def read_frame(self) -> bytes:
+        """The next frame's body."""
+        length = int.from_bytes(await self.reader.readexactly(4), "big")
+        return await self.reader.readexactly(length)
+
+    async def read_to_end(self) -> bytes:
+        """All that still comes, until the client closes."""
+        return await self.reader.read()
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def send(self, *bodies: bytes) -> None:
+        """Send frames, in one piece."""
+        await self.write(b"".join(frame(body) for body in bodies))
+
+    async def greet(self, version: int, time: str = "20260105 14:30:00 UTC") -> None:
+        """Read the client's hello, and answer it."""
+        await self.read_hello()
+        await self.send(text_body(version, time))
+
+    async def open_session(self, version: int = 178, *, accounts: str = "DU1234567") -> None:
+        """The whole start-up in text (versions up to 200): hello, startApi, accounts, next id."""
+        await self.greet(version)
+        start = await self.read_frame()
+        assert start.startswith(b"71\0"), start
+        await self.send(text_body(15, 1, accounts), text_body(9, 1, 1))
+
+    def close(self) -> None:
+        """Close the link."""
+        self.writer.close()
+
+    def reset(self) -> None:
+        """Break the link."""
+        self.writer.transport.abort()
+
+
+Script = Callable[[Peer], Awaitable[None]]
+
+
+class ScriptedServer:
+    """Runs ``script`` for each connection that comes in; a context manager.
+
+    The link stays open after the script has ended, unless it closed it.
+    """
+
+    def __init__(self, *scripts: Script, port: int = 0) -> None:
+        self._scripts = scripts
+        self._loop = IBKREventLoop(name="scripted-server")
+        self._server: asyncio.Server | None = None
+        self._peers: list[Peer] = []
+        self._faults: list[BaseException] = []
+        self._done = threading.Semaphore(0)
+        self.port = port
+        self.connections = 0
+
+    def __enter__(self) -> Self:
+        """Listen."""
+        self._loop.start()
+        self._loop.call(self._listen)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close, and raise what a script raised."""
+        self._loop.call(self._close)
+        self._loop.stop()
+        if self._faults and exc[0] is None:
+            raise self._faults[0]
+
+    def wait_done(self, count: int = 1) -> None:
+        """Wait until ``count`` scripts have ended."""
+        for _ in range(count):
+            assert self._done.acquire(timeout=15), "the script did not end"
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = Peer(reader, writer)
+        self._peers.append(peer)
+        script = self._scripts[min(self.connections, len(self._scripts) - 1)]
+        self.connections += 1
+        try:
+            await script(peer)
+        except (asyncio.CancelledError, ConnectionError, asyncio.IncompleteReadError):
+            pass  # the client left before the script had ended: the test says if that is wrong
+        except BaseException as fault:
+            self._faults.append(fault)
+        finally:
+            self._done.release()
+
+    async def _close(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for peer in self._peers:
+            peer.writer.close()
