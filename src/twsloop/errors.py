@@ -6,6 +6,7 @@ is written from those fields, in one place, with what to do next::
     TwsLoopError
     ├── ConfigError                 a wrong file, section, key, type or range
     ├── DependencyError             a wrong or missing ibapi
+    ├── StaleOverrideError          a callback override with the parameters of an older ibapi
     ├── StorageError                the database file cannot be opened, read or written
     ├── ProtocolError               bytes that are not the TWS protocol
     │   ├── FramingError            a frame longer than the protocol allows
@@ -77,6 +78,7 @@ __all__ = [
     "SendQueueFull",
     "ServerVersionError",
     "SessionError",
+    "StaleOverrideError",
     "StateError",
     "StorageError",
     "SymbolError",
@@ -136,8 +138,43 @@ class DependencyError(TwsLoopError):
     """A package that twsloop needs is missing, or is the wrong one of that name."""
 
 
+class StaleOverrideError(TwsLoopError, TypeError):
+    """Overrides of EWrapper callbacks that cannot take what IB's client passes.
+
+    Args:
+        owner: The class that holds them.
+        problems: One line each: the method, and the parameters it has to take.
+    """
+
+    def __init__(self, owner: str, problems: tuple[str, ...]) -> None:
+        self.owner = owner
+        self.problems = problems
+        super().__init__(owner, problems)
+
+    def __str__(self) -> str:
+        """List the methods."""
+        return f"{self.owner} overrides callbacks with stale parameters: {'; '.join(self.problems)}"
+
+
 class StorageError(TwsLoopError):
-    """The database file cannot be opened, read or written."""
+    """The database file cannot be opened, read or written.
+
+    Args:
+        problem: What went wrong.
+        path: The file.
+        remedy: What to do about it.
+    """
+
+    def __init__(self, problem: str, *, path: str | None = None, remedy: str = "") -> None:
+        self.problem = problem
+        self.path = path
+        self.remedy = remedy
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        """Name the file and the remedy, where known."""
+        text = f"{self.path}: {self.problem}" if self.path else self.problem
+        return f"{text}; {self.remedy}" if self.remedy else text
 
 
 class ProtocolError(TwsLoopError):

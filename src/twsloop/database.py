@@ -1,0 +1,454 @@
+"""One SQLite file, through aiosqlite: opened well, migrated, backed up, and closed on every path.
+
+Why closing needs a theory. aiosqlite runs each connection in a thread of its own, and that thread
+is not a daemon: a connection that nobody closes keeps the interpreter from ending. And SQLite's
+write-ahead log is folded into the file only by a clean close. So:
+
+* `Database.open` and `Database.close` run to their end even if the task that waits for them is
+  cancelled meanwhile; a cancelled open closes what it had opened, and then is cancelled.
+* A program that forgets to close, or ends by an exception between, is caught by a daemon thread
+  (one per process, started with the first database). It waits for the main thread to end, leaves
+  every database alone whose event loop still runs (its owner is about to close it), and stops the
+  worker of each other one.
+
+All use of one `Database` belongs to the event loop it was opened on. Writes of several tasks do not
+mix: a transaction holds the connection until it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+import weakref
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aiosqlite
+import attrs
+
+from twsloop.errors import StorageError
+
+__all__ = ["MIGRATIONS", "Database", "Migration", "Transaction"]
+
+_T = TypeVar("_T")
+
+#: SQLite's application id of our files: "twsl" in ASCII. A file of another program has another.
+APPLICATION_ID = int.from_bytes(b"twsl", "big")
+
+#: How long we wait between two tries of what another program holds, seconds.
+BUSY_INTERVAL = 0.01
+#: How long the watch sleeps between two looks at loops that still run, seconds.
+WATCH_INTERVAL = 0.05
+
+
+@attrs.frozen
+class Migration:
+    """One step of the schema; steps are numbered from 1 and never changed once released.
+
+    Attributes:
+        number: Its place.
+        name: What it does.
+        statements: SQL, run in one transaction.
+    """
+
+    number: int
+    name: str
+    statements: tuple[str, ...]
+
+
+#: Every step so far.
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        1,
+        "saved subscriptions of the command line",
+        (
+            """
+            CREATE TABLE saved_subscription (
+                symbol TEXT PRIMARY KEY NOT NULL CHECK (symbol <> ''),
+                position INTEGER NOT NULL,
+                added_at TEXT NOT NULL
+            ) STRICT
+            """,
+        ),
+    ),
+)
+
+#: What SQLite says, and what to do about it.
+_REMEDIES = (
+    ("locked", "another program is writing to it: let it finish, or raise [storage] busy_timeout"),
+    ("unable to open", "see that its folder exists and may be written, or set [storage] database"),
+    ("readonly", "see that the file and its folder may be written, or set [storage] database"),
+    ("not a database", "move the file away, or put a backup in its place"),
+    ("malformed", "move the file away, or put a backup in its place"),
+    ("disk is full", "make room on the disk"),
+    ("disk i/o", "see that the disk works and is not full"),
+)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, _T]) -> tuple[_T, asyncio.CancelledError | None]:
+    """Run work that must not stop half-way; a cancel is given back once it is done."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return task.result(), cancelled
+
+
+class Transaction:
+    """What can be done between begin and commit; made by `Database.transaction`."""
+
+    def __init__(self, database: Database, connection: aiosqlite.Connection) -> None:
+        self._database = database
+        self._connection = connection
+
+    async def execute(self, sql: str, parameters: Iterable[Any] = ()) -> int:
+        """Run one statement; how many rows it changed."""
+        with self._database.explained("write to it"):
+            async with self._connection.execute(sql, tuple(parameters)) as cursor:
+                return cursor.rowcount
+
+    async def execute_many(self, sql: str, rows: Iterable[Iterable[Any]]) -> int:
+        """Run one statement for many rows; how many it changed."""
+        with self._database.explained("write to it"):
+            async with self._connection.executemany(sql, [tuple(row) for row in rows]) as cursor:
+                return cursor.rowcount
+
+    async def fetch(self, sql: str, parameters: Iterable[Any] = ()) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        with self._database.explained("read it"):
+            return list(await self._connection.execute_fetchall(sql, tuple(parameters)))
+
+
+class Database:
+    """One open SQLite file.
+
+    Use it as ``async with Database(path) as db``, or `open` and `close`.
+
+    Args:
+        path: The file; its folder is made when it is missing.
+        migrations: The schema's steps.
+        busy_timeout: How long to wait for another program that writes, seconds.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        migrations: Sequence[Migration] = MIGRATIONS,
+        busy_timeout: float = 5.0,
+    ) -> None:
+        numbers = [migration.number for migration in migrations]
+        if numbers != list(range(1, len(numbers) + 1)):
+            msg = f"migrations are numbered 1, 2, 3...; these are {numbers}"
+            raise ValueError(msg)
+        self.path = Path(path)
+        self._migrations = tuple(migrations)
+        self._busy_timeout = busy_timeout
+        self._connection: aiosqlite.Connection | None = None
+        self._turn = asyncio.Lock()
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    # ------------------------------------------------------------------------- open and close
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be used."""
+        return self._connection is not None
+
+    async def open(self) -> Self:
+        """Open the file and bring its schema up to date.
+
+        Raises:
+            StorageError: It cannot be opened, is no database of ours, or is newer than we are.
+        """
+        if self._connection is not None:
+            return self
+        self.loop = asyncio.get_running_loop()
+        _, cancelled = await _to_the_end(self._open())
+        if cancelled is not None:
+            await self.close()
+            raise cancelled
+        return self
+
+    async def _open(self) -> None:
+        """Open; whatever goes wrong, no thread stays behind."""
+        with self.explained("open it"):
+            _make_folder(self.path.parent)
+            connection = aiosqlite.connect(
+                self.path, timeout=self._busy_timeout, isolation_level=None
+            )
+            _watch.add(self, connection)
+            try:
+                await connection
+                connection.row_factory = sqlite3.Row
+                await self._prepare(connection)
+            except BaseException:
+                await _close(connection)
+                _watch.remove(connection)
+                raise
+        self._connection = connection
+
+    async def _prepare(self, connection: aiosqlite.Connection) -> None:
+        """Set the switches, then run the migrations that are missing."""
+        await connection.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
+        # In one transaction: between the two, another program might make its tables.
+        await connection.execute("BEGIN")
+        (tables,) = await connection.execute_fetchall("SELECT count(*) FROM sqlite_schema")
+        (row,) = await connection.execute_fetchall("PRAGMA application_id")
+        await connection.execute("COMMIT")
+        if row[0] != APPLICATION_ID and tables[0]:
+            raise StorageError(
+                "it is a database of another program",
+                path=str(self.path),
+                remedy="set [storage] database to a file of its own",
+            )
+        await self._use_wal(connection)
+        # FULL: a commit survives a loss of power, not only the end of the program.
+        await connection.execute("PRAGMA synchronous = FULL")
+        await connection.execute("PRAGMA foreign_keys = ON")
+        await self._migrate(connection)
+
+    async def _use_wal(self, connection: aiosqlite.Connection) -> None:
+        """Switch the write-ahead log on; SQLite's own patience does not cover this switch."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._busy_timeout
+        while True:
+            try:
+                await connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or loop.time() >= deadline:
+                    raise
+                await asyncio.sleep(BUSY_INTERVAL)
+            else:
+                return
+
+    async def _migrate(self, connection: aiosqlite.Connection) -> None:
+        """Run the steps that the file has not seen, each in a transaction of its own."""
+        newest = len(self._migrations)
+        while True:
+            # The lock comes before the look: two programs may open a new file at once.
+            await connection.execute("BEGIN IMMEDIATE")
+            try:
+                (row,) = await connection.execute_fetchall("PRAGMA user_version")
+                version = int(row[0])
+                if version > newest:
+                    raise StorageError(
+                        f"its schema is version {version}; this twsloop knows {newest}",
+                        path=str(self.path),
+                        remedy="update twsloop, or set [storage] database to another file",
+                    )
+                if version < newest:
+                    for statement in self._migrations[version].statements:
+                        await connection.execute(statement)
+                    await connection.execute(f"PRAGMA user_version = {version + 1}")
+                await connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            except BaseException:
+                await connection.execute("ROLLBACK")
+                raise
+            await connection.execute("COMMIT")
+            if version >= newest:
+                return
+
+    async def close(self) -> None:
+        """Close the file; a second call does nothing, and a cancel does not stop it half-way."""
+        connection = self._connection
+        self._connection = None
+        if connection is None:
+            return
+        try:
+            with self.explained("close it"):
+                _, cancelled = await _to_the_end(_close(connection))
+        finally:
+            _watch.remove(connection)
+        if cancelled is not None:
+            raise cancelled
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # ------------------------------------------------------------------------------------ use
+    def _live(self) -> aiosqlite.Connection:
+        """The connection, or the error that it is closed."""
+        if self._connection is None:
+            raise StorageError("the database is not open", path=str(self.path))
+        return self._connection
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """All or nothing: commits at the end of the block, rolls back when it raises.
+
+        Use the `Transaction` inside the block; the database's own methods wait until it ends.
+        """
+        async with self._turn:
+            connection = self._live()
+            with self.explained("write to it"):
+                await _begin(connection)
+            try:
+                yield Transaction(self, connection)
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    await _to_the_end(connection.rollback())
+                raise
+            with self.explained("write to it"):
+                try:
+                    _, cancelled = await _to_the_end(connection.commit())
+                except sqlite3.Error:
+                    await _to_the_end(connection.rollback())
+                    raise
+            if cancelled is not None:
+                raise cancelled
+
+    async def execute(self, sql: str, parameters: Iterable[Any] = ()) -> int:
+        """Run and commit one statement; how many rows it changed."""
+        async with self._turn:
+            return await Transaction(self, self._live()).execute(sql, parameters)
+
+    async def fetch(self, sql: str, parameters: Iterable[Any] = ()) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        async with self._turn:
+            return await Transaction(self, self._live()).fetch(sql, parameters)
+
+    async def backup(self, target: str | Path) -> None:
+        """Write a whole, compact copy while the database is in use; it replaces ``target``.
+
+        Raises:
+            StorageError: The copy cannot be written; an older ``target`` is then untouched.
+        """
+        target = Path(target)
+        unfinished = target.with_name(f"{target.name}.unfinished")
+        async with self._turn:
+            connection = self._live()
+            with self.explained(f"back it up to {target}"):
+                _remove(unfinished)
+                try:
+                    await connection.execute("VACUUM INTO ?", (str(unfinished),))
+                    _rename(unfinished, target)
+                finally:
+                    _remove(unfinished)
+
+    @contextlib.contextmanager
+    def explained(self, what: str) -> Iterator[None]:
+        """Turn SQLite's and the system's errors into ours, with the file and a remedy."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            text = str(error)
+            remedy = next((r for sign, r in _REMEDIES if sign in text.lower()), "")
+            if isinstance(error, OSError):
+                text = error.strerror or text
+                remedy = "see that its folder may be written, or set [storage] database"
+            msg = f"cannot {what}: {text}"
+            raise StorageError(msg, path=str(self.path), remedy=remedy) from error
+
+
+# Small enough for the loop's own thread; and `asyncio.to_thread` refuses to work once the main
+# thread has ended, which is just when a program that forgot to close is closed.
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _remove(file: Path) -> None:
+    file.unlink(missing_ok=True)
+
+
+def _rename(file: Path, target: Path) -> None:
+    file.replace(target)
+
+
+async def _ended(connection: aiosqlite.Connection) -> None:
+    """Wait for a stopped connection's thread: what it still has to say needs our loop alive."""
+    thread: Any = getattr(connection, "_thread", connection)
+    for _ in range(1000):
+        if not thread.is_alive():
+            return
+        await asyncio.sleep(0.001)
+
+
+async def _close(connection: aiosqlite.Connection) -> None:
+    """Close, and see the thread end."""
+    try:
+        await connection.close()
+    finally:
+        await _ended(connection)
+
+
+async def _begin(connection: aiosqlite.Connection) -> None:
+    """Begin to write; a cancel meanwhile takes the beginning back."""
+    _, cancelled = await _to_the_end(_execute(connection, "BEGIN IMMEDIATE"))
+    if cancelled is not None:
+        await _to_the_end(connection.rollback())
+        raise cancelled
+
+
+async def _execute(connection: aiosqlite.Connection, sql: str) -> None:
+    """One statement without a result."""
+    await connection.execute(sql)
+
+
+class _Watch:
+    """Stops the workers of databases that nobody closed, once the main thread has ended."""
+
+    def __init__(self) -> None:
+        # Re-entrant: the garbage collector may call `_abandoned` while we hold it.
+        self._lock = threading.RLock()
+        self._open: dict[int, tuple[weakref.ref[Database], aiosqlite.Connection]] = {}
+        self._thread: threading.Thread | None = None
+
+    def add(self, database: Database, connection: aiosqlite.Connection) -> None:
+        """Watch over one more."""
+        key = id(connection)
+        with self._lock:
+            reference = weakref.ref(database, lambda _: self._abandoned(key))
+            self._open[key] = (reference, connection)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(
+                    target=self._run, name="twsloop-database-watch", daemon=True
+                )
+                self._thread.start()
+
+    def remove(self, connection: aiosqlite.Connection) -> None:
+        """It is closed."""
+        with self._lock:
+            self._open.pop(id(connection), None)
+
+    def _abandoned(self, key: int) -> None:
+        """Its owner was thrown away without closing it: end its thread."""
+        with self._lock:
+            _, connection = self._open.pop(key, (None, None))
+        if connection is not None:
+            connection.stop()
+
+    def _run(self) -> None:
+        threading.main_thread().join()
+        pause = threading.Event()
+        while True:
+            with self._lock:
+                waiting = list(self._open.items())
+            if not waiting:
+                return
+            for key, (reference, connection) in waiting:
+                database = reference()
+                loop = database.loop if database is not None else None
+                if loop is not None and loop.is_running():
+                    continue
+                connection.stop()
+                with self._lock:
+                    self._open.pop(key, None)
+            pause.wait(WATCH_INTERVAL)
+
+
+_watch = _Watch()
