@@ -1,0 +1,456 @@
+"""The book: every order we know of, and what each of IB's reports makes of it. Pure.
+
+Each ``apply_*`` takes one report and the time, changes the record it concerns, and returns a
+`Change` that says whether anything is different now, and which facts that makes. Reports repeat,
+and come in any order (see `state`): a report that says nothing new changes nothing.
+
+An order is found by (client id, order id), or by its permId: orders made by hand have the order id
+0, and a completed order is reported without one. An execution whose order is unknown is kept all
+the same, and joined to the order when that turns up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from twsloop.events import (
+    CommissionReported,
+    Fact,
+    Fill,
+    OrderCancelled,
+    OrderCreated,
+    OrderEvent,
+    OrderFilled,
+    OrderPartiallyFilled,
+    OrderRejected,
+    OrderSubmitted,
+    order_story,
+)
+
+from .checks import describe, is_set
+from .reading import correction_of, execution_base, money, read_commission, read_execution, size
+from .state import FINAL, WORDS, OrderInput, OrderRecord, OrderStatus, next_status
+
+__all__ = ["BookedFill", "Change", "OrderBook"]
+
+_ACCEPTED = frozenset({OrderStatus.PRE_SUBMITTED, OrderStatus.SUBMITTED})
+_CANCELLED = frozenset({OrderStatus.CANCELLED, OrderStatus.API_CANCELLED})
+_REFUSED = frozenset(
+    {
+        OrderStatus.REJECTED,
+        OrderStatus.REFUSED,
+        OrderStatus.NOT_SENT,
+        OrderStatus.SIMULATED,
+    }
+)
+
+
+@attrs.frozen
+class Change:
+    """What one report changed.
+
+    Attributes:
+        record: The order; None where the order is not known (yet).
+        facts: What happened, in order.
+        changed: Whether anything that can be read is different now.
+    """
+
+    record: OrderRecord | None
+    facts: tuple[Fact, ...] = ()
+    changed: bool = False
+
+    @property
+    def fills(self) -> tuple[Fill, ...]:
+        """The executions among the facts."""
+        return tuple(fact for fact in self.facts if isinstance(fact, Fill))
+
+
+@attrs.frozen
+class BookedFill:
+    """An execution with its contract, and with its commission once that was reported."""
+
+    fill: Fill
+    contract: Any
+    commission: CommissionReported | None = None
+
+
+@attrs.define(eq=False)
+class _Booked:
+    """The latest version of one execution."""
+
+    fill: Fill
+    contract: Any
+    record: OrderRecord | None
+
+
+class OrderBook:
+    """All orders and executions of this process's sessions.
+
+    Args:
+        label: Writes a contract for people.
+    """
+
+    def __init__(self, label: Callable[[Any], str]) -> None:
+        self._label = label
+        self._by_id: dict[tuple[int, int], OrderRecord] = {}
+        self._by_perm: dict[int, OrderRecord] = {}
+        self._executions: dict[str, _Booked] = {}
+        self._orphans: dict[str, _Booked] = {}
+        self._commissions: dict[str, CommissionReported] = {}
+
+    # ---- finding -------------------------------------------------------------------------
+
+    def find(self, client_id: int, order_id: int, perm_id: int = 0) -> OrderRecord | None:
+        """An order by its id within its client, or by its permanent id."""
+        found = self._by_id.get((client_id, order_id)) if order_id else None
+        return found or (self._by_perm.get(perm_id) if perm_id else None)
+
+    def __iter__(self) -> Iterator[OrderRecord]:
+        seen = dict.fromkeys((*self._by_id.values(), *self._by_perm.values()))
+        return iter(tuple(seen))
+
+    def live(self) -> list[OrderRecord]:
+        """The orders that are not final."""
+        return [record for record in self if not record.final]
+
+    def fills(self) -> list[BookedFill]:
+        """Every execution known, in the order they became known, with its commission."""
+        return [
+            BookedFill(kept.fill, kept.contract, self._commissions.get(kept.fill.exec_id))
+            for kept in self._executions.values()
+        ]
+
+    # ---- our own doing -------------------------------------------------------------------
+
+    def create(
+        self, client_id: int, order_id: int, contract: Any, order: Any, now: datetime
+    ) -> Change:
+        """An order of ours gets its record, before anything is sent."""
+        record = OrderRecord(order_id, client_id, contract, order, self._label(contract))
+        self._by_id[client_id, order_id] = record
+        record.note(now, "created", _describe(record))
+        return Change(record, (self._fact(OrderCreated, record, now),), changed=True)
+
+    def replace(self, record: OrderRecord, order: Any, now: datetime) -> Change:
+        """A modification is about to be sent; `apply_refused_change` takes it back."""
+        record.before_change = record.order
+        record.order = order
+        record.note(now, "modify", _describe(record))
+        return Change(record, changed=True)
+
+    def apply_input(
+        self, record: OrderRecord, event: OrderInput, now: datetime, reason: str = ""
+    ) -> Change:
+        """Something on our own side happened to an order."""
+        if reason:
+            record.reason = reason
+        if event is OrderInput.ABANDONED or (
+            event is OrderInput.MISSING and record.status not in FINAL
+        ):
+            record.abandoned = record.status not in FINAL
+        return self._move(record, event, now, str(event), reason)
+
+    # ---- what the gateway reports --------------------------------------------------------
+
+    def apply_status(  # noqa: PLR0913  (IB's callback has eleven parameters)
+        self,
+        client_id: int,
+        order_id: int,
+        status: str,
+        *,
+        filled: Any,
+        remaining: Any,
+        average: float,
+        perm_id: int,
+        parent_id: int = 0,
+        last_price: float = 0.0,
+        why_held: str = "",
+        cap_price: float = 0.0,
+        now: datetime,
+    ) -> Change:
+        """An orderStatus; one for an order that nobody has described is not kept."""
+        record = self.find(client_id, order_id, perm_id)
+        if record is None:
+            return Change(None)
+        before = self._visible(record)
+        self._identify(record, perm_id)
+        was_filled = record.filled
+        record.status_filled = max(record.status_filled, size(filled))
+        record.status_remaining = size(remaining)
+        record.status_average = money(average) or record.status_average
+        record.last_fill_price = money(last_price) or record.last_fill_price
+        record.cap_price = money(cap_price) or None
+        record.parent_id = parent_id or record.parent_id
+        record.why_held = why_held
+        return self._report(record, status, (before, was_filled), now, "orderStatus")
+
+    def apply_open_order(
+        self,
+        client_id: int,
+        order_id: int,
+        contract: Any,
+        order: Any,
+        state: Any,
+        *,
+        own: bool,
+        now: datetime,
+    ) -> Change:
+        """An openOrder: the gateway's own view of an order, known to us or not."""
+        record = self.find(client_id, order_id, order.permId)
+        if record is None:
+            record = OrderRecord(order_id, client_id, contract, order, self._label(contract))
+            record.own = own
+            if order_id:
+                self._by_id[client_id, order_id] = record
+        before = self._visible(record)
+        self._identify(record, order.permId)
+        adopted = self._adopt(record, now)
+        record.contract, record.state = contract, state
+        record.symbol = record.symbol or self._label(contract)
+        waiting = record.before_change
+        if waiting is None or _terms(order) != _terms(waiting):
+            # Not a report that was under way when we modified it: this is how it stands now.
+            record.order, record.before_change = order, None
+        if not state.status:  # not transmitted: it is nowhere yet
+            return Change(record, adopted, changed=before != self._visible(record))
+        change = self._report(record, state.status, (before, record.filled), now, "openOrder")
+        return attrs.evolve(change, facts=(*adopted, *change.facts))
+
+    def apply_completed(self, contract: Any, order: Any, state: Any, now: datetime) -> Change:
+        """A completedOrder: how an order of today ended; one that we do not know is not kept."""
+        record = self.find(order.clientId, order.orderId, order.permId)
+        if record is None or not order.permId or record.perm_id not in {0, order.permId}:
+            return Change(None)
+        before = self._visible(record)
+        was_filled = record.filled
+        self._identify(record, order.permId)
+        record.status_filled = max(record.status_filled, size(order.filledQuantity))
+        return self._report(record, state.status, (before, was_filled), now, "completedOrder")
+
+    def apply_execution(self, contract: Any, execution: Any, now: datetime) -> Change:
+        """An execDetails: new, repeated, or the correction of an earlier one."""
+        base = execution_base(execution.execId)
+        kept = self._executions.get(base)
+        record = self.find(execution.clientId, execution.orderId, execution.permId)
+        if kept is not None and correction_of(kept.fill.exec_id) >= correction_of(execution.execId):
+            if kept.record is None and record is not None:
+                return self._join(kept, record, now)  # the order has turned up meanwhile
+            return Change(record)
+        corrects = kept.fill.exec_id if kept is not None else None
+        fill = read_execution(
+            contract, execution, symbol=self._label(contract), now=now, corrects=corrects
+        )
+        booked = _Booked(fill, contract, None)
+        self._executions[base] = booked
+        if record is None:
+            self._orphans[base] = booked
+            return Change(None, (fill,), changed=True)
+        return self._join(booked, record, now, (fill,))
+
+    def apply_commission(self, report: Any, now: datetime) -> Change:
+        """A commission report, before or after its execution."""
+        base = execution_base(report.execId)
+        booked = self._executions.get(base)
+        record = booked.record if booked is not None else None
+        fact = read_commission(report, order_id=record.order_id if record else None, now=now)
+        known = self._commissions.get(report.execId)
+        if known is not None and (known.commission, known.realized_pnl) == (
+            fact.commission,
+            fact.realized_pnl,
+        ):
+            return Change(record)
+        self._commissions[report.execId] = fact
+        if record is None or booked is None or booked.fill.exec_id != report.execId:
+            return Change(None, (fact,), changed=True)
+        record.commissions[report.execId] = fact
+        record.note(now, "commission", f"{fact.commission} {fact.currency}")
+        return Change(record, (fact,), changed=True)
+
+    def apply_error(
+        self, record: OrderRecord, code: int | None, text: str, *, kills: bool, now: datetime
+    ) -> Change:
+        """An error with the order's id; ``kills`` is the ErrorHandler's judgement."""
+        record.note(now, "error", f"{code}: {text}" if code is not None else text)
+        if not kills:
+            return Change(record, changed=True)
+        record.reason, record.error_code = text, code
+        event = OrderInput.CANCEL_NOTICE if code == 202 else OrderInput.KILLED
+        change = self._move(record, event, now, "error", text)
+        return attrs.evolve(change, changed=True)
+
+    def apply_refused_change(self, record: OrderRecord, now: datetime) -> Change:
+        """The gateway refused a modification: the order is what it was."""
+        if record.before_change is None:
+            return Change(record)
+        record.order, record.before_change = record.before_change, None
+        record.note(now, "modify", f"refused; still {_describe(record)}")
+        return Change(record, changed=True)
+
+    def reconcile(self, open_now: Collection[OrderRecord], now: datetime) -> list[Change]:
+        """After a gap: an order of ours that nothing tells of any more is UNCERTAIN for good.
+
+        Args:
+            open_now: The orders that reqAllOpenOrders has just listed. Executions and completed
+                orders have been applied before.
+            now: The time.
+        """
+        reason = "after the link was lost the gateway lists it neither open nor completed"
+        return [
+            self.apply_input(record, OrderInput.MISSING, now, reason)
+            for record in self.live()
+            if record.own and record not in open_now
+        ]
+
+    # ---- inside --------------------------------------------------------------------------
+
+    def _identify(self, record: OrderRecord, perm_id: int) -> None:
+        if perm_id and record.perm_id != perm_id:
+            record.perm_id = perm_id
+            self._by_perm[perm_id] = record
+
+    def _adopt(self, record: OrderRecord, now: datetime) -> tuple[Fact, ...]:
+        """Give an order the executions that came before anybody told of it."""
+        facts: list[Fact] = []
+        for booked in tuple(self._orphans.values()):
+            fill = booked.fill
+            same_id = fill.order_id and (fill.client_id, fill.order_id) == (
+                record.client_id,
+                record.order_id,
+            )
+            if same_id or (fill.perm_id and fill.perm_id == record.perm_id):
+                facts.extend(self._join(booked, record, now).facts)
+        return tuple(facts)
+
+    def _join(
+        self, booked: _Booked, record: OrderRecord, now: datetime, facts: tuple[Fact, ...] = ()
+    ) -> Change:
+        """An execution and its order have met."""
+        fill = booked.fill
+        booked.record = record
+        self._orphans.pop(execution_base(fill.exec_id), None)
+        was_filled = record.filled
+        self._identify(record, fill.perm_id or 0)
+        if fill.corrects is not None:
+            record.commissions.pop(fill.corrects, None)
+        record.fills[execution_base(fill.exec_id)] = fill
+        early = self._commissions.get(fill.exec_id)
+        if early is not None:
+            record.commissions[fill.exec_id] = early
+        record.acknowledged = True
+        record.note(now, "execDetails", f"{fill.side} {fill.shares} at {fill.price}")
+        total = record.total
+        if total is not None and record.executed >= total:
+            change = self._move(record, OrderInput.ALL_FILLED, now, "execDetails", "")
+            more = change.facts
+        else:
+            more = self._partial(record, was_filled, now)
+        return Change(record, (*facts, *more), changed=True)
+
+    def _report(
+        self,
+        record: OrderRecord,
+        word: str,
+        was: tuple[tuple[Any, ...], Decimal],
+        now: datetime,
+        source: str,
+    ) -> Change:
+        """The gateway's word about an order; ``was`` is what was visible, and filled, before."""
+        before, was_filled = was
+        record.acknowledged = True
+        record.abandoned = False
+        record.ib_status = word
+        change = self._move(record, WORDS.get(word, OrderStatus.OTHER), now, source, "")
+        facts = change.facts
+        if record.status not in FINAL:
+            facts = (*facts, *self._partial(record, was_filled, now))
+        return Change(record, facts, changed=before != self._visible(record))
+
+    def _move(
+        self,
+        record: OrderRecord,
+        event: OrderStatus | OrderInput,
+        now: datetime,
+        source: str,
+        reason: str,
+    ) -> Change:
+        """Take one step in the table, and say which fact that makes."""
+        old, new = record.status, next_status(record.status, event)
+        if new is old:
+            return Change(record)
+        record.status = new
+        record.note(now, source, f"{old} -> {new}{f': {reason}' if reason else ''}")
+        kind: type[OrderEvent] | None = None
+        if new is OrderStatus.FILLED:
+            kind = OrderFilled
+        elif new in _CANCELLED:
+            kind = OrderCancelled
+        elif new in _REFUSED:
+            kind = OrderRejected
+        elif new in _ACCEPTED and old not in _ACCEPTED:
+            kind = OrderSubmitted
+        facts = () if kind is None else (self._fact(kind, record, now),)
+        return Change(record, facts, changed=True)
+
+    def _partial(self, record: OrderRecord, was_filled: Decimal, now: datetime) -> tuple[Fact, ...]:
+        if record.filled <= was_filled or record.status is OrderStatus.FILLED:
+            return ()
+        return (self._fact(OrderPartiallyFilled, record, now),)
+
+    def _visible(self, record: OrderRecord) -> tuple[Any, ...]:
+        """What a user would notice; the order's echo is compared by what can be modified."""
+        return (
+            record.status,
+            record.ib_status,
+            record.perm_id,
+            record.status_filled,
+            record.status_remaining,
+            record.status_average,
+            record.why_held,
+            record.cap_price,
+            record.before_change is None,
+            _terms(record.order),
+        )
+
+    def _fact(self, kind: type[OrderEvent], record: OrderRecord, now: datetime) -> OrderEvent:
+        order = record.order
+        return kind(
+            time=now,
+            correlation_id=order_story(record.client_id, record.order_id),
+            order_id=record.order_id,
+            client_id=record.client_id,
+            perm_id=record.perm_id or None,
+            account=order.account,
+            con_id=record.contract.conId or None,
+            symbol=record.symbol,
+            action=order.action,
+            order_type=order.orderType,
+            quantity=record.total or Decimal(0),
+            filled=record.filled,
+            remaining=record.remaining,
+            average_price=record.average_price,
+            limit_price=money(order.lmtPrice) if is_set(order.lmtPrice) else None,
+            stop_price=money(order.auxPrice) if is_set(order.auxPrice) else None,
+            status=str(record.status),
+            reason=record.reason,
+        )
+
+
+def _terms(order: Any) -> tuple[Any, ...]:
+    """What of an order can be modified, as far as its report tells a modification."""
+    return (
+        order.orderType,
+        order.totalQuantity,
+        order.lmtPrice,
+        order.auxPrice,
+        order.trailStopPrice,
+        order.tif,
+    )
+
+
+def _describe(record: OrderRecord) -> str:
+    return f"{describe(record.order)} {record.symbol}".strip()

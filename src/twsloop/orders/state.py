@@ -1,0 +1,345 @@
+"""The life of an order: one table from (state, event) to state, and the record of one order.
+
+Theory of operation
+-------------------
+IB reports an order through several callbacks in no fixed order: a fill before the acknowledgement,
+the same status four times, ``Filled`` twice, a fill after ``Cancelled``, an error with or without a
+status. Two mistakes cost money: to show a live order dead (one sends it again), and to show a dead
+one live for ever (one waits for it). So the table is total, no pair is an error, and it reads as a
+lattice:
+
+* FILLED is the top: nothing leaves it.
+* CANCELLED yields to a fill only: the exchange may have filled what was being cancelled.
+* Among the working states the gateway's latest word wins.
+* INACTIVE is a working state: the gateway may hold an order and let it live again (shares being
+  located). Only together with an error that kills the order does it become REJECTED.
+* REJECTED is our own judgement on an error, so a working status or a fill takes it back.
+* UNCERTAIN (handed to the socket, then the link was lost before an answer) yields to any word.
+* REFUSED and SIMULATED never left; NOT_SENT did not either, but yields to a status, because the
+  gateway knows better.
+
+The words are IB's own where IB has one. A future that was resolved with a final state stays
+resolved if the order revives after all; `OrderRecord.status` tells the truth at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+from twsloop.events import CommissionReported, Fill
+
+__all__ = [
+    "FINAL",
+    "TRANSITIONS",
+    "WORDS",
+    "WORKING",
+    "LogEntry",
+    "OrderInput",
+    "OrderRecord",
+    "OrderStatus",
+    "next_status",
+]
+
+
+class OrderStatus(StrEnum):
+    """Where an order is: IB's words, and ours in capitals for what IB has no word for."""
+
+    CREATED = "CREATED"
+    """It has an id and has not been handed to the socket."""
+    PENDING_SUBMIT = "PendingSubmit"
+    """Handed to the socket, no answer yet."""
+    API_PENDING = "ApiPending"
+    PRE_SUBMITTED = "PreSubmitted"
+    SUBMITTED = "Submitted"
+    PENDING_CANCEL = "PendingCancel"
+    PRE_CANCELLED = "PreCancelled"
+    WARN_STATE = "WarnState"
+    INACTIVE = "Inactive"
+    OTHER = "OTHER"
+    """A word of the gateway that nobody knows; `OrderRecord.ib_status` has it."""
+    UNCERTAIN = "UNCERTAIN"
+    """It was handed to the socket, and the link was lost: it may be working, or may be nowhere."""
+    FILLED = "Filled"
+    CANCELLED = "Cancelled"
+    API_CANCELLED = "ApiCancelled"
+    REJECTED = "REJECTED"
+    """The gateway, IB or the exchange refused it (IB: an error, with ``Inactive`` or alone)."""
+    REFUSED = "REFUSED"
+    """The session may not place orders now; nothing was sent."""
+    NOT_SENT = "NOT_SENT"
+    """It was taken back before its first byte left."""
+    SIMULATED = "SIMULATED"
+    """Orders are disabled: it was answered from the live quote, and nothing was sent."""
+
+
+class OrderInput(StrEnum):
+    """What can happen to an order besides a status word of the gateway."""
+
+    SENT = "sent"
+    """Handed to the socket."""
+    KILLED = "killed"
+    """An error ended it."""
+    CANCEL_NOTICE = "cancel notice"
+    """Error 202."""
+    ALL_FILLED = "all filled"
+    """The executions add up to the whole size (market orders do not always get a status)."""
+    DROPPED = "dropped"
+    """Taken out of the queue before it left."""
+    LINK_LOST = "link lost"
+    """The session ended."""
+    MISSING = "missing"
+    """After a gap: not among the open orders, and nothing else tells of it."""
+    ABANDONED = "abandoned"
+    """No further session will come that could tell."""
+    REFUSED = "refused"
+    SIMULATED = "simulated"
+
+
+#: Nothing is to be waited for in these.
+FINAL = frozenset(
+    {
+        OrderStatus.FILLED,
+        OrderStatus.CANCELLED,
+        OrderStatus.API_CANCELLED,
+        OrderStatus.REJECTED,
+        OrderStatus.REFUSED,
+        OrderStatus.NOT_SENT,
+        OrderStatus.SIMULATED,
+    }
+)
+#: The gateway's words for an order that may still trade.
+WORKING = frozenset(
+    {
+        OrderStatus.PENDING_SUBMIT,
+        OrderStatus.API_PENDING,
+        OrderStatus.PRE_SUBMITTED,
+        OrderStatus.SUBMITTED,
+        OrderStatus.PENDING_CANCEL,
+        OrderStatus.PRE_CANCELLED,
+        OrderStatus.WARN_STATE,
+        OrderStatus.INACTIVE,
+        OrderStatus.OTHER,
+    }
+)
+#: The gateway's words; an unknown one is OTHER.
+WORDS: dict[str, OrderStatus] = {
+    status.value: status for status in OrderStatus if not status.value.isupper()
+}
+
+Event = OrderStatus | OrderInput
+
+_CANCELS = (OrderStatus.CANCELLED, OrderStatus.API_CANCELLED)
+#: Events that only speak of an order which did not leave yet.
+_BEFORE_SENT: dict[Event, OrderStatus] = {
+    OrderInput.SENT: OrderStatus.PENDING_SUBMIT,
+    OrderInput.REFUSED: OrderStatus.REFUSED,
+    OrderInput.SIMULATED: OrderStatus.SIMULATED,
+    OrderInput.DROPPED: OrderStatus.NOT_SENT,
+    OrderInput.LINK_LOST: OrderStatus.NOT_SENT,
+    OrderInput.MISSING: OrderStatus.NOT_SENT,
+    OrderInput.ABANDONED: OrderStatus.NOT_SENT,
+    OrderInput.KILLED: OrderStatus.REJECTED,
+    OrderInput.CANCEL_NOTICE: OrderStatus.CANCELLED,
+    OrderInput.ALL_FILLED: OrderStatus.FILLED,
+}
+#: The same events for an order that is, or may be, at the gateway; what is not here changes
+#: nothing.
+_AFTER_SENT: dict[Event, OrderStatus] = {
+    OrderInput.KILLED: OrderStatus.REJECTED,
+    OrderInput.CANCEL_NOTICE: OrderStatus.CANCELLED,
+    OrderInput.ALL_FILLED: OrderStatus.FILLED,
+    OrderInput.MISSING: OrderStatus.UNCERTAIN,
+    OrderInput.ABANDONED: OrderStatus.UNCERTAIN,
+}
+
+
+def _row(state: OrderStatus) -> dict[Event, OrderStatus]:
+    """What each event makes of one state; the module's docstring gives the reasons."""
+    words = (*WORDS.values(), OrderStatus.OTHER)
+    stay: dict[Event, OrderStatus] = dict.fromkeys((*words, *OrderInput), state)
+    follow: dict[Event, OrderStatus] = {word: word for word in words}
+    if state in {OrderStatus.FILLED, OrderStatus.REFUSED, OrderStatus.SIMULATED}:
+        return stay
+    fills: dict[Event, OrderStatus] = {
+        OrderStatus.FILLED: OrderStatus.FILLED,
+        OrderInput.ALL_FILLED: OrderStatus.FILLED,
+    }
+    if state in _CANCELS:
+        return stay | fills
+    if state is OrderStatus.REJECTED:
+        kept = dict.fromkeys((*_CANCELS, OrderStatus.INACTIVE, OrderStatus.PENDING_SUBMIT), state)
+        return stay | follow | kept | fills
+    if state is OrderStatus.NOT_SENT:
+        return stay | follow | fills
+    if state is OrderStatus.CREATED:
+        return stay | follow | _BEFORE_SENT
+    after: dict[Event, OrderStatus] = dict(_AFTER_SENT)
+    if state is OrderStatus.PENDING_SUBMIT:
+        after[OrderInput.LINK_LOST] = OrderStatus.UNCERTAIN
+    return stay | follow | after
+
+
+#: The table: every state with every event.
+TRANSITIONS: dict[tuple[OrderStatus, Event], OrderStatus] = {
+    (state, event): new for state in OrderStatus for event, new in _row(state).items()
+}
+
+
+def next_status(state: OrderStatus, event: Event) -> OrderStatus:
+    """Where an order is after an event."""
+    return TRANSITIONS[state, event]
+
+
+@attrs.frozen
+class LogEntry:
+    """One line of an order's own log: when, from where (IB's callback or ours), what."""
+
+    time: datetime
+    source: str
+    text: str
+
+
+@attrs.define(eq=False)
+class OrderRecord:
+    """All that is known of one order. The loop thread changes it; equality is identity.
+
+    Attributes:
+        order_id: Its id within its client id; 0 for orders made by hand.
+        client_id: Whose order it is.
+        contract: What is traded, as it was sent or as the gateway reports it.
+        order: The order as it was last sent or reported.
+        status: Where it is.
+        ib_status: The gateway's last word.
+        perm_id: IB's permanent id; 0 until known.
+        status_filled: How much is filled, as the gateway counts.
+        status_average: At what average price, as the gateway counts.
+        status_remaining: How much is open, as the gateway counts.
+        fills: The executions, by the part of their id that a correction keeps.
+        commissions: The commission reports, by execution id.
+        acknowledged: The gateway has reported it at least once.
+        abandoned: UNCERTAIN for good: nothing will come any more that could tell.
+        own: It was placed through this connection, or with its client id.
+    """
+
+    order_id: int
+    client_id: int
+    contract: Any
+    order: Any
+    symbol: str = ""
+    status: OrderStatus = OrderStatus.CREATED
+    ib_status: str = ""
+    perm_id: int = 0
+    parent_id: int = 0
+    why_held: str = ""
+    status_filled: Decimal = Decimal(0)
+    status_average: Decimal | None = None
+    status_remaining: Decimal | None = None
+    last_fill_price: Decimal | None = None
+    cap_price: Decimal | None = None
+    fills: dict[str, Fill] = attrs.field(factory=dict)
+    commissions: dict[str, CommissionReported] = attrs.field(factory=dict)
+    acknowledged: bool = False
+    abandoned: bool = False
+    own: bool = True
+    reason: str = ""
+    error_code: int | None = None
+    before_change: Any = None
+    state: Any = None
+    log: list[LogEntry] = attrs.field(factory=list)
+
+    @property
+    def total(self) -> Decimal | None:
+        """The whole size; None for an order by cash quantity."""
+        return _size(self.order.totalQuantity)
+
+    @property
+    def executed(self) -> Decimal:
+        """What the executions add up to. A combo's legs are not the combo."""
+        return sum((fill.shares for fill in self.counted()), Decimal(0))
+
+    @property
+    def filled(self) -> Decimal:
+        """How much is filled: by executions or by the gateway's count, whichever came first."""
+        total = self.total
+        if self.status is OrderStatus.FILLED and total is not None:
+            return total
+        return max(self.status_filled, self.executed)
+
+    @property
+    def remaining(self) -> Decimal:
+        """How much is open (of a cancelled order: what was not traded)."""
+        total = self.total
+        if total is not None:
+            return max(total - self.filled, Decimal(0))
+        return self.status_remaining or Decimal(0)
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Of what is filled; exact when all executions are known, else as the gateway says."""
+        executed = self.executed
+        if executed > 0 and executed >= self.status_filled:
+            return sum((f.shares * f.price for f in self.counted()), Decimal(0)) / executed
+        return self.status_average if self.status_filled > 0 else None
+
+    @property
+    def commission(self) -> Decimal | None:
+        """What its executions cost so far; None while no report has come."""
+        if not self.commissions:
+            return None
+        return sum((report.commission for report in self.commissions.values()), Decimal(0))
+
+    @property
+    def unreported(self) -> bool:
+        """Whether an execution waits for its commission report. A combo pays by its legs."""
+        fills: Iterable[Fill] = self.fills.values()
+        if self.contract.secType == "BAG":
+            fills = [fill for fill in fills if is_leg(fill.exec_id)] or fills
+        return any(fill.exec_id not in self.commissions for fill in fills)
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing is to be waited for."""
+        return self.status in FINAL or (self.status is OrderStatus.UNCERTAIN and self.abandoned)
+
+    @property
+    def settled(self) -> bool:
+        """Final, every share that was traded has its execution, and every execution its report."""
+        if not self.final:
+            return False
+        if self.abandoned:
+            return True
+        return not self.unreported and self.executed >= self.filled
+
+    def counted(self) -> Iterable[Fill]:
+        """The executions of the order itself."""
+        if self.contract.secType != "BAG":
+            return self.fills.values()
+        return [fill for fill in self.fills.values() if not is_leg(fill.exec_id)]
+
+    def note(self, time: datetime, source: str, text: str) -> None:
+        """Write a line into its log."""
+        self.log.append(LogEntry(time, source, text))
+
+
+#: An execution id has four segments; a combo leg's has five.
+_LEG_SEGMENTS = 5
+
+
+def is_leg(exec_id: str) -> bool:
+    """Whether an execution is that of one leg of a combo."""
+    return exec_id.count(".") + 1 >= _LEG_SEGMENTS
+
+
+def _size(value: Any) -> Decimal | None:
+    size = Decimal(str(value)) if value is not None else None
+    return size if size is not None and 0 < size < UNSET_SIZE else None
+
+
+#: IB's mark for a size that is not set (ibapi.const.UNSET_DECIMAL).
+UNSET_SIZE = Decimal(2**127 - 1)
