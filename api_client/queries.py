@@ -1,0 +1,460 @@
+"""Each request of the contract, as a function that checks its arguments and builds a `Query`.
+
+A query is data: which endpoint, which parameters, which answer class. Both clients send the same
+queries, and `ENDPOINTS` is the one table of paths, rate classes and patience.
+
+The contract says that "data-heavy" endpoints have the lower limit without naming them. Taken as
+heavy is whatever returns rows: if the service is more generous, that costs a little speed and never
+a 429.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from .answers import (
+    DataRangeAnswer,
+    DivergenceAnswer,
+    MinuteDataAnswer,
+    PredictionAnswer,
+    PredictionsAnswer,
+    StatusAnswer,
+    TickersAnswer,
+    TradesAnswer,
+)
+from .errors import ApiParameterError
+from .fields import Record, WrongShape, read
+from .limiter import RateClass
+from .settings import Timeouts
+
+__all__ = [
+    "ENDPOINTS",
+    "Day",
+    "EndpointSpec",
+    "Moment",
+    "Number",
+    "Query",
+    "TimeOfDay",
+    "data_range",
+    "divergence",
+    "minute_data",
+    "prediction_latest",
+    "predictions",
+    "raw",
+    "status",
+    "tickers",
+    "trades",
+]
+
+A = TypeVar("A")
+Day = dt.date | str
+TimeOfDay = dt.time | str
+Moment = dt.datetime | dt.date | str
+Number = int | float | Decimal
+Param = str | int | float | Decimal | bool | None
+
+_TICKER = re.compile(r"[A-Z0-9^][A-Z0-9.^/_-]{0,15}", re.ASCII)
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
+
+
+@attrs.frozen(kw_only=True)
+class EndpointSpec:
+    """One path of the service.
+
+    Attributes:
+        name: The endpoint class it belongs to; settings name timeouts by it.
+        path: Below the base URL.
+        rate: Which of the service's two limits it falls under.
+        timeouts: Its patience, if the settings say nothing.
+    """
+
+    name: str
+    path: str
+    rate: RateClass = "heavy"
+    timeouts: Timeouts = attrs.field(factory=Timeouts)
+
+
+_ROWS = Timeouts(read=30.0, total=120.0)
+_SLOW = Timeouts(read=600.0, total=900.0)  # the contract: "minutes for long ranges"
+
+ENDPOINTS: Mapping[str, EndpointSpec] = {
+    "status": EndpointSpec(name="status", path="/status", rate="standard"),
+    "tickers": EndpointSpec(name="tickers", path="/tickers", rate="standard"),
+    "trades": EndpointSpec(name="trades", path="/trades", timeouts=_ROWS),
+    "minute_data": EndpointSpec(name="minute_data", path="/minute-data", timeouts=_ROWS),
+    "divergence": EndpointSpec(name="divergence", path="/divergence", timeouts=_ROWS),
+    "prediction_latest": EndpointSpec(
+        name="prediction", path="/prediction/latest", rate="standard"
+    ),
+    "predictions": EndpointSpec(name="prediction", path="/predictions", timeouts=_ROWS),
+    "data_range": EndpointSpec(name="data_range", path="/data-range", timeouts=_SLOW),
+}
+
+
+@attrs.frozen
+class Query(Generic[A]):
+    """One request, checked and ready.
+
+    Attributes:
+        spec: The endpoint.
+        params: Names and texts of the query string, without the key.
+        read: Makes the answer from the envelope's ``data`` (and its path, for errors).
+    """
+
+    spec: EndpointSpec
+    params: tuple[tuple[str, str], ...]
+    read: Callable[[object, str], A] = attrs.field(repr=False)
+
+
+R = TypeVar("R", bound=Record)
+
+
+def _query(spec: EndpointSpec, answer: type[R], **params: Param) -> Query[R]:
+    return Query(spec, _encoded(params), lambda data, path: read(answer, data, path))
+
+
+def _encoded(params: Mapping[str, Param]) -> tuple[tuple[str, str], ...]:
+    texts = []
+    for name, value in params.items():
+        if value is None:
+            continue
+        shown = str(value).lower() if isinstance(value, bool) else f"{value}"
+        texts.append((name, shown))
+    return tuple(texts)
+
+
+# ------------------------------------------------------------------------------------- checks
+
+
+def _ticker(value: str) -> str:
+    ticker = value.strip().upper()
+    if not _TICKER.fullmatch(ticker):
+        raise ApiParameterError(f"not a ticker: {value[:40]!r}")
+    return ticker
+
+
+def _day(name: str, value: Day | None) -> dt.date | None:
+    if isinstance(value, str):
+        try:
+            return dt.datetime.strptime(value, "%Y-%m-%d").date()  # noqa: DTZ007 - a date has no zone
+        except ValueError:
+            raise ApiParameterError(f"{name} must be YYYY-MM-DD: {value[:40]!r}") from None
+    if isinstance(value, dt.datetime):
+        raise ApiParameterError(f"{name} is a date (US Eastern), not a time: {value}")
+    return value
+
+
+def _clock(name: str, value: TimeOfDay | None) -> str | None:
+    if isinstance(value, dt.time):
+        if value.second or value.microsecond or value.tzinfo is not None:
+            raise ApiParameterError(f"{name} is hours and minutes in US Eastern: {value}")
+        return f"{value:%H:%M}"
+    if value is not None and not _CLOCK.fullmatch(value):
+        raise ApiParameterError(f"{name} must be HH:MM: {value[:40]!r}")
+    return value
+
+
+def _moment(name: str, value: Moment | None) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            dt.datetime.fromisoformat(value)
+        except ValueError:
+            raise ApiParameterError(f"{name} must be ISO-8601: {value[:40]!r}") from None
+        return value
+    return value.isoformat()
+
+
+def _count(name: str, value: int | None) -> int | None:
+    if value is not None and (type(value) is not int or value < 1):
+        raise ApiParameterError(f"{name} must be a whole number above 0: {value!r}")
+    return value
+
+
+def _number(name: str, value: Number | None) -> Decimal | None:
+    if value is None:
+        return None
+    # Through the text: Decimal(0.45) would send 55 digits.
+    number = Decimal(str(value)) if not isinstance(value, bool) else Decimal("nan")
+    if not number.is_finite():
+        raise ApiParameterError(f"{name} must be a finite number: {value!r}")
+    return number
+
+
+def _plain(name: str, value: Number | None) -> str | None:
+    number = _number(name, value)
+    return None if number is None else f"{number:f}"
+
+
+def _above_zero(name: str, value: Number | None) -> str | None:
+    number = _number(name, value)
+    if number is not None and number <= 0:
+        raise ApiParameterError(f"{name} must be above 0: {value!r}")
+    return _plain(name, value)
+
+
+def _span(name: str, low: Number | None, high: Number | None) -> dict[str, str | None]:
+    least, most = _number(f"min_{name}", low), _number(f"max_{name}", high)
+    if least is not None and most is not None and least > most:
+        raise ApiParameterError(f"min_{name} {low} is above max_{name} {high}")
+    return {f"min_{name}": _plain(name, low), f"max_{name}": _plain(name, high)}
+
+
+def _dates(
+    start_date: Day | None,
+    end_date: Day | None,
+    start_time: TimeOfDay | None,
+    end_time: TimeOfDay | None,
+) -> dict[str, str | None]:
+    first, last = _day("start_date", start_date), _day("end_date", end_date)
+    if first is not None and last is not None and first > last:
+        raise ApiParameterError(f"start_date {first} is after end_date {last}")
+    begin, end = _clock("start_time", start_time), _clock("end_time", end_time)
+    if (begin is not None and first is None) or (end is not None and last is None):
+        raise ApiParameterError("start_time needs start_date, and end_time needs end_date")
+    if first is not None and first == last and begin and end and begin > end:
+        raise ApiParameterError(f"start_time {begin} is after end_time {end} of the same day")
+    return {
+        "start_date": first.isoformat() if first else None,
+        "end_date": last.isoformat() if last else None,
+        "start_time": begin,
+        "end_time": end,
+    }
+
+
+# ------------------------------------------------------------------------------------ queries
+
+
+def status() -> Query[StatusAnswer]:
+    """How the service is: system, market hours, tickers, workers, predictors."""
+    return _query(ENDPOINTS["status"], StatusAnswer)
+
+
+def tickers() -> Query[TickersAnswer]:
+    """Which tickers the service watches."""
+    return _query(ENDPOINTS["tickers"], TickersAnswer)
+
+
+def trades(
+    ticker: str,
+    *,
+    start_date: Day | None = None,
+    end_date: Day | None = None,
+    start_time: TimeOfDay | None = None,
+    end_time: TimeOfDay | None = None,
+    limit: int | None = None,
+    recent: bool | None = None,
+) -> Query[TradesAnswer]:
+    """Option trades of a ticker.
+
+    Args:
+        ticker: The underlying.
+        start_date: First day, US Eastern.
+        end_date: Last day, inclusive.
+        start_time: On the first day, from this minute.
+        end_time: On the last day, to this minute.
+        limit: At most so many (the service's default: 100).
+        recent: The newest first, up to ``limit``; the dates are ignored by the service.
+
+    Raises:
+        ApiParameterError: An argument the contract does not allow.
+    """
+    return _query(
+        ENDPOINTS["trades"],
+        TradesAnswer,
+        ticker=_ticker(ticker),
+        **_dates(start_date, end_date, start_time, end_time),
+        limit=_count("limit", limit),
+        recent=recent,
+    )
+
+
+def minute_data(
+    ticker: str,
+    *,
+    start_date: Day | None = None,
+    end_date: Day | None = None,
+    start_time: TimeOfDay | None = None,
+    end_time: TimeOfDay | None = None,
+    limit: int | None = None,
+    recent: bool | None = None,
+) -> Query[MinuteDataAnswer]:
+    """Minute bars of the underlying; arguments as in `trades`."""
+    return _query(
+        ENDPOINTS["minute_data"],
+        MinuteDataAnswer,
+        ticker=_ticker(ticker),
+        **_dates(start_date, end_date, start_time, end_time),
+        limit=_count("limit", limit),
+        recent=recent,
+    )
+
+
+def divergence(
+    ticker: str,
+    *,
+    start_date: Day | None = None,
+    end_date: Day | None = None,
+    start_time: TimeOfDay | None = None,
+    end_time: TimeOfDay | None = None,
+    days: int | None = None,
+    limit: int | None = None,
+) -> Query[DivergenceAnswer]:
+    """Divergence of option flow and price.
+
+    Args:
+        ticker: The underlying.
+        start_date: As in `trades`; the dates win over ``days``.
+        end_date: As in `trades`.
+        start_time: As in `trades`.
+        end_time: As in `trades`.
+        days: The last so many days (the service's default: 1).
+        limit: At most so many (the service's default: all).
+
+    Raises:
+        ApiParameterError: An argument the contract does not allow.
+    """
+    return _query(
+        ENDPOINTS["divergence"],
+        DivergenceAnswer,
+        ticker=_ticker(ticker),
+        **_dates(start_date, end_date, start_time, end_time),
+        days=_count("days", days),
+        limit=_count("limit", limit),
+    )
+
+
+def prediction_latest(
+    ticker: str, *, use_default_only: bool | None = None
+) -> Query[PredictionAnswer]:
+    """The newest prediction of a ticker.
+
+    Args:
+        ticker: The underlying.
+        use_default_only: Ask the default model even if the ticker has its own.
+
+    Raises:
+        ApiParameterError: An argument the contract does not allow.
+    """
+    return _query(
+        ENDPOINTS["prediction_latest"],
+        PredictionAnswer,
+        ticker=_ticker(ticker),
+        use_default_only=use_default_only,
+    )
+
+
+def predictions(
+    ticker: str,
+    *,
+    start_date: Moment | None = None,
+    end_date: Moment | None = None,
+    limit: int | None = None,
+    use_default_only: bool | None = None,
+) -> Query[PredictionsAnswer]:
+    """Predictions made before.
+
+    Args:
+        ticker: The underlying.
+        start_date: ISO-8601: a datetime, a date or text. (Here the contract takes times too.)
+        end_date: The same.
+        limit: At most so many (the service's default: 100).
+        use_default_only: As in `prediction_latest`.
+
+    Raises:
+        ApiParameterError: An argument the contract does not allow.
+    """
+    return _query(
+        ENDPOINTS["predictions"],
+        PredictionsAnswer,
+        ticker=_ticker(ticker),
+        limit=_count("limit", limit),
+        start_date=_moment("start_date", start_date),
+        end_date=_moment("end_date", end_date),
+        use_default_only=use_default_only,
+    )
+
+
+def data_range(  # noqa: PLR0913 - the contract's own list
+    ticker: str,
+    start_date: Day,
+    end_date: Day,
+    *,
+    start_time: TimeOfDay | None = None,
+    end_time: TimeOfDay | None = None,
+    lookback_hours: Number | None = None,
+    lambda_short: Number | None = None,
+    lambda_long: Number | None = None,
+    min_value: Number | None = None,
+    max_value: Number | None = None,
+    min_size: int | None = None,
+    max_size: int | None = None,
+    min_delta: Number | None = None,
+    max_delta: Number | None = None,
+) -> Query[DataRangeAnswer]:
+    """Divergence computed anew over a range, from the trades that pass the filters. Slow.
+
+    Args:
+        ticker: The underlying.
+        start_date: First day, US Eastern.
+        end_date: Last day, inclusive.
+        start_time: On the first day, from this minute.
+        end_time: On the last day, to this minute.
+        lookback_hours: The memory's length in hours (the service's default: 8).
+        lambda_short: Decay of the short memory (0.45).
+        lambda_long: Decay of the long memory (0.9).
+        min_value: Least trade value.
+        max_value: Greatest trade value.
+        min_size: Least trade size, in contracts.
+        max_size: Greatest trade size.
+        min_delta: Least delta.
+        max_delta: Greatest delta.
+
+    Raises:
+        ApiParameterError: An argument the contract does not allow.
+    """
+    return _query(
+        ENDPOINTS["data_range"],
+        DataRangeAnswer,
+        ticker=_ticker(ticker),
+        **_dates(start_date, end_date, start_time, end_time),
+        lookback_hours=_above_zero("lookback_hours", lookback_hours),
+        lambda_short=_plain("lambda_short", lambda_short),
+        lambda_long=_plain("lambda_long", lambda_long),
+        **_span("value", min_value, max_value),
+        **_span("size", min_size, max_size),
+        **_span("delta", min_delta, max_delta),
+    )
+
+
+def _read_raw(data: object, path: str) -> Mapping[str, Any]:
+    if not isinstance(data, dict):
+        raise WrongShape(path, "an object", data)
+    return data
+
+
+def raw(path: str, rate: RateClass = "heavy", **params: Param) -> Query[Mapping[str, Any]]:
+    """Any path, unread: ``data`` as JSON gave it (numbers with a point are Decimal).
+
+    For an endpoint this version does not know, and for answers whose shape has changed.
+
+    Args:
+        path: Below the base URL, e.g. ``/trades``.
+        rate: Which limit it counts under.
+        **params: The query's parameters; None leaves one out.
+
+    Raises:
+        ApiParameterError: The path is not one, or holds a query.
+    """
+    if not re.fullmatch(r"(/[A-Za-z0-9_.~-]+)+", path, re.ASCII) or "/../" in f"{path}/":
+        raise ApiParameterError(f"a path looks like /trades: {path[:40]!r}")
+    if "api_key" in params:
+        raise ApiParameterError("the key belongs to the client, not to a query")
+    return Query(EndpointSpec(name="raw", path=path, rate=rate), _encoded(params), _read_raw)

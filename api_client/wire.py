@@ -1,0 +1,230 @@
+"""The drivers' hands: one GET over httpx, blocking or awaited, ending in a `Reply` or a `Fault`.
+
+The key is put in at the last moment, by a transport below `httpx.Client`, so that no request object
+that httpx logs, or hangs on its exceptions, ever holds it. Exceptions of httpx end here, as `Fault`
+values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+import urllib.request
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import httpx
+
+from .core import Fault, FaultKind, Outcome, Reply, Send
+from .redaction import Redactor
+from .settings import Secret, Settings
+
+__all__ = ["AsyncWire", "Wire"]
+
+_HEADER = "X-API-Key"
+_PARAM = "api_key"
+_LOCAL = {"localhost", "127.0.0.1", "::1"}
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=8)
+_AGENT = "twsloop-api-client"
+
+# The most particular first: each line is a subclass of one below it, or stands alone.
+_KINDS: tuple[tuple[type[Exception], FaultKind], ...] = (
+    (httpx.ConnectTimeout, FaultKind.CONNECT_TIMEOUT),
+    (httpx.PoolTimeout, FaultKind.CONNECT_TIMEOUT),
+    (httpx.TimeoutException, FaultKind.TIMEOUT),
+    (httpx.ConnectError, FaultKind.CONNECT),
+    (httpx.ProxyError, FaultKind.CONNECT),
+    (httpx.NetworkError, FaultKind.DROPPED),
+    (httpx.RemoteProtocolError, FaultKind.DROPPED),
+    (httpx.DecodingError, FaultKind.ENCODING),
+    (httpx.RequestError, FaultKind.REQUEST),
+    (httpx.InvalidURL, FaultKind.REQUEST),
+)
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class _TooSlow(Exception):
+    pass
+
+
+_ENDINGS: tuple[type[Exception], ...] = (
+    *(kind for kind, _ in _KINDS),
+    _TooLarge,
+    _TooSlow,
+    TimeoutError,
+)
+
+
+def _proxy(settings: Settings) -> str | None:
+    """The proxy to go through: the settings', else the environment's, never to this machine."""
+    if settings.proxy is not None:
+        return settings.proxy
+    parts = urlsplit(settings.base_url)
+    host = parts.hostname or ""
+    if host in _LOCAL or urllib.request.proxy_bypass(host):
+        return None
+    return urllib.request.getproxies().get(parts.scheme)
+
+
+def _key_adder(settings: Settings) -> Callable[[httpx.Request], httpx.Request]:
+    key: Secret = settings.api_key
+
+    def add(request: httpx.Request) -> httpx.Request:
+        url, headers = request.url, request.headers.copy()
+        if settings.key_place == "header":
+            headers[_HEADER] = key.reveal()
+        else:
+            url = url.copy_add_param(_PARAM, key.reveal())
+        return httpx.Request(
+            request.method,
+            url,
+            headers=headers,
+            stream=request.stream,
+            extensions=request.extensions,
+        )
+
+    return add
+
+
+class _KeyTransport(httpx.BaseTransport):
+    def __init__(self, settings: Settings, verify: ssl.SSLContext | bool) -> None:
+        self._add_key = _key_adder(settings)
+        self._inner = httpx.HTTPTransport(verify=verify, limits=_LIMITS, proxy=_proxy(settings))
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._inner.handle_request(self._add_key(request))
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class _AsyncKeyTransport(httpx.AsyncBaseTransport):
+    def __init__(self, settings: Settings, verify: ssl.SSLContext | bool) -> None:
+        self._add_key = _key_adder(settings)
+        self._inner = httpx.AsyncHTTPTransport(
+            verify=verify, limits=_LIMITS, proxy=_proxy(settings)
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._inner.handle_async_request(self._add_key(request))
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class _Body:
+    """Collects a body up to its limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def add(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size > self._limit:
+            raise _TooLarge
+        self._pieces.append(piece)
+
+    def whole(self) -> bytes:
+        return b"".join(self._pieces)
+
+
+def _timeout(send: Send) -> httpx.Timeout:
+    read = min(send.timeouts.read, send.timeouts.total)
+    connect = min(send.timeouts.connect, send.timeouts.total)
+    return httpx.Timeout(connect=connect, read=read, write=read, pool=None)
+
+
+def _reply(response: httpx.Response, body: _Body, since: float) -> Reply:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Reply(response.status_code, headers, body.whole(), time.monotonic() - since)
+
+
+def _fault(error: Exception, send: Send, since: float, redactor: Redactor) -> Fault:
+    elapsed = time.monotonic() - since
+    if isinstance(error, _TooLarge):
+        return Fault(FaultKind.TOO_LARGE, f"more than {send.max_body:,} bytes", elapsed)
+    if isinstance(error, _TooSlow | TimeoutError):
+        return Fault(FaultKind.TIMEOUT, f"more than {send.timeouts.total:g} s", elapsed)
+    kind = next(kind for known, kind in _KINDS if isinstance(error, known))
+    detail = redactor.text(str(error)) or type(error).__name__
+    if "CERTIFICATE_VERIFY_FAILED" in detail:
+        kind = FaultKind.CERTIFICATE
+    return Fault(kind, detail, elapsed)
+
+
+class Wire:
+    """Blocking requests. Safe to use from several threads."""
+
+    def __init__(
+        self, settings: Settings, redactor: Redactor, verify: ssl.SSLContext | bool
+    ) -> None:
+        self._redactor = redactor
+        self._http = httpx.Client(
+            base_url=settings.base_url,
+            transport=_KeyTransport(settings, verify),
+            headers={"User-Agent": _AGENT, "Accept": "application/json"},
+            follow_redirects=False,
+        )
+
+    def send(self, send: Send) -> Outcome:
+        """Carry out one request."""
+        since = time.monotonic()
+        deadline = since + send.timeouts.total
+        body = _Body(send.max_body)
+        try:
+            with self._http.stream(
+                "GET", send.path, params=send.params, timeout=_timeout(send)
+            ) as response:
+                for piece in response.iter_bytes():
+                    body.add(piece)
+                    if time.monotonic() > deadline:
+                        raise _TooSlow
+                return _reply(response, body, since)
+        except _ENDINGS as error:
+            return _fault(error, send, since, self._redactor)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+
+class AsyncWire:
+    """Awaited requests, on one asyncio loop."""
+
+    def __init__(
+        self, settings: Settings, redactor: Redactor, verify: ssl.SSLContext | bool
+    ) -> None:
+        self._redactor = redactor
+        self._http = httpx.AsyncClient(
+            base_url=settings.base_url,
+            transport=_AsyncKeyTransport(settings, verify),
+            headers={"User-Agent": _AGENT, "Accept": "application/json"},
+            follow_redirects=False,
+        )
+
+    async def send(self, send: Send) -> Outcome:
+        """Carry out one request."""
+        since = time.monotonic()
+        body = _Body(send.max_body)
+        try:
+            async with (
+                asyncio.timeout(send.timeouts.total),
+                self._http.stream(
+                    "GET", send.path, params=send.params, timeout=_timeout(send)
+                ) as response,
+            ):
+                async for piece in response.aiter_bytes():
+                    body.add(piece)
+                return _reply(response, body, since)
+        except _ENDINGS as error:
+            return _fault(error, send, since, self._redactor)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
