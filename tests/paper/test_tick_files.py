@@ -207,6 +207,7 @@ def test_a_row_that_cannot_be_read_names_file_and_line(
         (b"a,b,c\n", "the header lacks ts_utc", 1),
         (b"bid,ask\n", "the header lacks timestamp", 1),
         (b"ts_utc,bid,ask\nnow,1,2\n", "time stamp 'now'", 2),
+        (b"bid,ask,ts_utc\n1,2\n", "2 columns, the header has 3", 2),
     ],
 )
 def test_a_file_that_is_none_is_refused_at_once(

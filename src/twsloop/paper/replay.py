@@ -7,9 +7,9 @@ decides *when*:
   market data lines on instruments that the files have are open at once (one client watching IBM
   and BAC is two lines; two clients watching IBM are two lines too), so that nobody misses the
   first event. The first event never comes before `subscribe` has returned.
-- At speed S an event of data time t is due (t - t0) / S seconds after the start, t0 being the time
-  of the first row that has events. ``speed="max"`` knows no time: the files are read as fast as
-  the sink takes them.
+- At speed S an event of data time t is due (t - t0) / S seconds after the first event, whose time
+  is t0; a sampled set of events is due when its interval ends. ``speed="max"`` knows no time: the
+  files are read as fast as the sink takes them.
 - Whatever the speed, after `ROWS_A_TURN` rows the loop gets its turn, so sockets are served.
 - `pause` stops the reading: nothing is read ahead, nothing is lost. Time goes on while paused, so
   at a finite speed what became due meanwhile follows at once after `resume`.

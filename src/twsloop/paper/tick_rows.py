@@ -89,7 +89,6 @@ class TickFile:
         self.con_id = 0
         self._stats = stats
         self._since_ns = since_ns
-        self._line = 1
         name = path.name.partition("_")[0].partition(".")[0].upper()
         with _open(path) as lines:
             reader = csv.reader(_guarded(lines, path))
@@ -116,8 +115,10 @@ class TickFile:
         self.first_day = self._day_of(first)
 
     def _day_of(self, row: list[str] | None) -> date | None:
-        if not row:
+        if row is None:
             return None
+        if len(row) != self._width:
+            _fail(f"{len(row)} columns, the header has {self._width}", self.path, 2)
         text = row[self._columns[self._time_column]]
         try:
             return date.fromisoformat(text[:10])
