@@ -1,0 +1,127 @@
+"""Pages and drawings that are made from the code, so that they cannot disagree with it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from twsloop.config.example import render_reference
+from twsloop.error_handler import load_codes
+from twsloop.session.state import TRANSITIONS, Event, State
+
+#: Where the states stand in the drawing: column, row. A new state fails the build until it is here.
+PLACES = {
+    State.DISCONNECTED: (0, 1),
+    State.CONNECTING: (1, 0),
+    State.HANDSHAKE: (2, 0),
+    State.STARTING: (3, 0),
+    State.SYNCING: (4, 0),
+    State.READY: (4, 2),
+    State.DEGRADED: (2, 2),
+    State.WAITING: (0, 2),
+}
+COLUMN, ROW, BOX_W, BOX_H, MARGIN = 190, 150, 128, 34, 20
+
+
+def everything(folder: Path) -> None:
+    """Write all generated files."""
+    folder.mkdir(exist_ok=True)
+    pages = {
+        "session.svg": session_svg(),
+        "session_table.md": session_table(),
+        "config.md": render_reference(),
+        "error_codes.md": error_codes(),
+    }
+    for name, text in pages.items():
+        path = folder / name
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
+def session_svg() -> str:
+    """The session's transition table as a drawing."""
+    arrows: dict[tuple[State, State], list[str]] = defaultdict(list)
+    for (before, event), after in TRANSITIONS.items():
+        if before is not after:
+            arrows[before, after].append(event.name)
+    width = 5 * COLUMN + MARGIN
+    height = 3 * ROW + MARGIN
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        'font-family="sans-serif" font-size="10">'
+    )
+    tip = (
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
+        'markerHeight="7" orient="auto"><path d="M0,0 L8,4 L0,8 z" fill="#666"/></marker></defs>'
+    )
+    parts = [head, tip, '<rect width="100%" height="100%" fill="#fff"/>']
+    to_disconnected = {Event.FAILED.name, Event.LINK_LOST.name, Event.DISCONNECT.name}
+    for (before, after), events in arrows.items():
+        if after is State.DISCONNECTED and set(events) <= to_disconnected:
+            continue  # these are said in words below: twenty arrows to one box would say less
+        parts.append(_arrow(before, after, " / ".join(events)))
+    parts += [_box(state) for state in State]
+    parts.append(
+        f'<text x="{MARGIN}" y="{height - 14}" fill="#444">FAILED, LINK_LOST and DISCONNECT lead '
+        "from every state to DISCONNECTED; from there a lost session goes on to WAITING.</text>"
+    )
+    parts.append("</svg>\n")
+    return "\n".join(parts)
+
+
+def _centre(state: State) -> tuple[float, float]:
+    column, row = PLACES[state]
+    return MARGIN + column * COLUMN + BOX_W / 2, MARGIN + row * ROW + BOX_H / 2
+
+
+def _box(state: State) -> str:
+    x, y = _centre(state)
+    return (
+        f'<rect x="{x - BOX_W / 2}" y="{y - BOX_H / 2}" width="{BOX_W}" height="{BOX_H}" rx="7" '
+        f'fill="#eef3fb" stroke="#3f6bb0"/><text x="{x}" y="{y + 4}" text-anchor="middle" '
+        f'font-size="12" fill="#1d2b45">{state.name}</text>'
+    )
+
+
+def _arrow(before: State, after: State, label: str) -> str:
+    (x1, y1), (x2, y2) = _centre(before), _centre(after)
+    length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5 or 1.0
+    ux, uy = (x2 - x1) / length, (y2 - y1) / length
+    # Both directions between two boxes run side by side, each on its own right-hand side.
+    ox, oy = -uy * 9, ux * 9
+    start, end = _edge(x1, y1, ux, uy), _edge(x2, y2, -ux, -uy)
+    sx, sy, ex, ey = start[0] + ox, start[1] + oy, end[0] + ox, end[1] + oy
+    mx, my = (sx + ex) / 2 + ox * 0.9, (sy + ey) / 2 + oy * 0.9
+    return (
+        f'<path d="M{sx:.0f},{sy:.0f} L{ex:.0f},{ey:.0f}" stroke="#666" fill="none" '
+        f'marker-end="url(#tip)"/><text x="{mx:.0f}" y="{my:.0f}" text-anchor="middle" '
+        f'fill="#333" stroke="#fff" stroke-width="3" paint-order="stroke">{label}</text>'
+    )
+
+
+def _edge(x: float, y: float, ux: float, uy: float) -> tuple[float, float]:
+    """Where a ray from a box's centre leaves the box."""
+    reach = min(
+        BOX_W / 2 / abs(ux) if ux else float("inf"), BOX_H / 2 / abs(uy) if uy else float("inf")
+    )
+    return x + ux * reach, y + uy * reach
+
+
+def session_table() -> str:
+    """The same as a table: in this state, this event leads there."""
+    lines = ["| in state | event | leads to |", "|---|---|---|"]
+    lines += [
+        f"| {before.name} | {event.name} | {after.name} |"
+        for (before, event), after in TRANSITIONS.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def error_codes() -> str:
+    """IB's codes as twsloop sorts them."""
+    lines = ["| code | category | severity | scope | what happens next |", "|--:|---|---|---|---|"]
+    for code, info in sorted(load_codes().items()):
+        words = info.what_happens_next.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+        words = words.replace("*", "\\*").replace("$", "\\$").replace("_", "\\_")
+        lines.append(f"| {code} | {info.category} | {info.severity} | {info.scope} | {words} |")
+    return "\n".join(lines) + "\n"
