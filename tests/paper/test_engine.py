@@ -227,8 +227,10 @@ def test_global_cancel(market: Market) -> None:
     assert [(client, brief(name, m)) for client, name, m in told] == [
         (
             7,
-            "error 1 161 Cancel attempted when order is not in a cancellable state. "
-            "Order permId =1000000001",
+            (
+                "error 1 161 Cancel attempted when order is not in a cancellable state. "
+                "Order permId =1000000001"
+            ),
         ),
         (7, "status 2 Cancelled 0/100 @0"),
         (7, "error 2 202 Order Canceled - reason:"),
@@ -292,13 +294,17 @@ def test_refused_modification_leaves_the_order_as_it_was(
         ),
         (
             {"totalQuantity": "many"},
-            "320 Error reading request. Unable to parse field: 'Total Quantity' "
-            "for input string: 'many'",
+            (
+                "320 Error reading request. Unable to parse field: 'Total Quantity' "
+                "for input string: 'many'"
+            ),
         ),
         (
             {"totalQuantity": "NaN"},
-            "320 Error reading request. Unable to parse field: 'Total Quantity' "
-            "for input string: 'NaN'",
+            (
+                "320 Error reading request. Unable to parse field: 'Total Quantity' "
+                "for input string: 'NaN'"
+            ),
         ),
         (
             {"orderType": "STP"},
@@ -306,8 +312,10 @@ def test_refused_modification_leaves_the_order_as_it_was(
         ),
         (
             {"whatIf": True, "transmit": False},
-            "321 Error validating request.-'v' : cause - "
-            "What-If order should have transmit flag set to TRUE.",
+            (
+                "321 Error validating request.-'v' : cause - "
+                "What-If order should have transmit flag set to TRUE."
+            ),
         ),
         (
             {"orderType": "LMT", "lmtPrice": 260.001},
@@ -315,8 +323,10 @@ def test_refused_modification_leaves_the_order_as_it_was(
         ),
         (
             {"totalQuantity": "0.5"},
-            "10243 Fractional-sized order cannot be placed via API. "
-            "Please use desktop version to place this order.",
+            (
+                "10243 Fractional-sized order cannot be placed via API. "
+                "Please use desktop version to place this order."
+            ),
         ),
         ({"symbol": "NOPE"}, "200 No security definition has been found for the request"),
         ({"order_id": 0}, "10149 Invalid order id: 0"),
@@ -346,8 +356,10 @@ def test_broker_reject(market: Market) -> None:
     told = market.place(tif="AUC")
     assert told == [
         *pair,
-        "error 1 201 Order rejected - reason:The time-in-force AUC is invalid for this "
-        "combination of exchange and security type",
+        (
+            "error 1 201 Order rejected - reason:The time-in-force AUC is invalid for this "
+            "combination of exchange and security type"
+        ),
         *pair,
     ]
     assert market.cancel()[0].endswith("state: Inactive.")
@@ -455,8 +467,10 @@ def test_off_hours_order_waits_with_399(market: Market) -> None:
     )
     market.engine.place(7, request, night)
     assert market.told() == [
-        "error 1 399 Order Message:\nBUY 1 AAPL NASDAQ.NMS\nWarning: your order will not be "
-        "placed at the exchange until 2026-01-05 09:30:00 US/Eastern",
+        (
+            "error 1 399 Order Message:\nBUY 1 AAPL NASDAQ.NMS\nWarning: your order will not be "
+            "placed at the exchange until 2026-01-05 09:30:00 US/Eastern"
+        ),
         *["open 1 PreSubmitted", "status 1 PreSubmitted 0/1 @0"] * 2,
     ]
     market.quote("AAPL", 270.0, 270.10)

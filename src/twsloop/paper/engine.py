@@ -36,8 +36,8 @@ from .instruments import VENUES, Catalogue, Instrument
 from .market import TopOfBook
 from .matching import Liquidity, Match, is_triggered, match
 from .orders import Execution, OrderEvent, PaperBook, PaperOrder, Status
-from .valuation import Valuation
 from .validation import Draft, Refusal
+from .valuation import Valuation
 
 __all__ = ["Engine", "Outgoing"]
 
@@ -85,6 +85,13 @@ class Engine:
 
     def __attrs_post_init__(self) -> None:
         self.valuation = Valuation(self.catalogue, self.books)
+
+    def use_market(self, catalogue: Catalogue, books: Callable[[int], TopOfBook]) -> None:
+        """Go on with a new market after a restart; orders and accounts stay."""
+        self.catalogue = catalogue
+        self.books = books
+        self.valuation = Valuation(catalogue, books)
+        self._liquidity.clear()
 
     # ---- what is told ----------------------------------------------------------------------
 

@@ -1,0 +1,260 @@
+"""What is told of accounts without being asked again: positions, account values, profit and loss.
+
+Images come at once; afterwards only what changed: positions and portfolio rows when a fill changed
+them, account values with a fill and every three minutes, profit and loss every second (reference
+``domain.md`` e). Deviation: a summary's rows are sent once, where Gateway 10.40 repeats them.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from ibapi.protobuf.AccountDataEnd_pb2 import AccountDataEnd
+from ibapi.protobuf.AccountSummary_pb2 import AccountSummary
+from ibapi.protobuf.AccountSummaryEnd_pb2 import AccountSummaryEnd
+from ibapi.protobuf.AccountUpdateMulti_pb2 import AccountUpdateMulti
+from ibapi.protobuf.AccountUpdateMultiEnd_pb2 import AccountUpdateMultiEnd
+from ibapi.protobuf.AccountUpdateTime_pb2 import AccountUpdateTime
+from ibapi.protobuf.AccountValue_pb2 import AccountValue
+from ibapi.protobuf.PnL_pb2 import PnL
+from ibapi.protobuf.PnLSingle_pb2 import PnLSingle
+from ibapi.protobuf.Position_pb2 import Position as PositionMessage
+from ibapi.protobuf.PositionEnd_pb2 import PositionEnd
+from ibapi.protobuf.PositionMulti_pb2 import PositionMulti
+from ibapi.protobuf.PositionMultiEnd_pb2 import PositionMultiEnd
+
+from .account_values import (
+    Row,
+    Snapshot,
+    account_rows,
+    clock_text,
+    ledger_rows,
+    portfolio_value,
+    position_contract,
+    summary_rows,
+    take_snapshot,
+)
+from .accounts import Account, Position
+from .client import Client
+from .echo import plain
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+__all__ = [
+    "account_image",
+    "account_multi_image",
+    "position_image",
+    "position_multi_image",
+    "summary_image",
+    "tell_account_changes",
+    "tell_pnl",
+    "tell_pnl_of_account",
+    "tell_pnl_single",
+    "tell_position",
+]
+
+ZERO = Decimal(0)
+
+
+def snapshot(hub: Hub, account: str) -> Snapshot:
+    """An account's figures now."""
+    return take_snapshot(hub.accounts[account], hub.engine.valuation)
+
+
+# ---- positions ---------------------------------------------------------------------------------
+
+
+def _position(account: Account, position: Position) -> PositionMessage:
+    return PositionMessage(
+        account=account.name,
+        contract=position_contract(position),
+        position=plain(position.quantity),
+        avgCost=float(round(position.average_cost, 8)),
+    )
+
+
+def _position_multi(req_id: int, account: Account, position: Position, model: str) -> PositionMulti:
+    return PositionMulti(
+        reqId=req_id,
+        account=account.name,
+        contract=position_contract(position),
+        position=plain(position.quantity),
+        avgCost=float(round(position.average_cost, 8)),
+        modelCode=model,
+    )
+
+
+def position_image(hub: Hub, client: Client) -> None:
+    """All positions of all accounts, and the end."""
+    for account in hub.accounts.values():
+        for position in account.held():
+            client.send("position", _position(account, position))
+    client.send("positionEnd", PositionEnd())
+
+
+def position_multi_image(hub: Hub, client: Client, req_id: int) -> None:
+    """The positions of one account, and the end."""
+    name, model = client.position_multi[req_id]
+    account = hub.accounts[name]
+    for position in account.held():
+        client.send("positionMulti", _position_multi(req_id, account, position, model))
+    client.send("positionMultiEnd", PositionMultiEnd(reqId=req_id))
+
+
+def tell_position(hub: Hub, account_name: str, con_id: int) -> None:
+    """A position changed: tell everyone who watches it."""
+    account = hub.accounts[account_name]
+    position = account.positions[con_id]
+    figures: Snapshot | None = None
+    for client in hub.clients.values():
+        if client.watches_positions:
+            client.send("position", _position(account, position))
+        for req_id, (name, model) in client.position_multi.items():
+            if name == account_name:
+                client.send("positionMulti", _position_multi(req_id, account, position, model))
+        if client.account_updates == account_name:
+            figures = figures or snapshot(hub, account_name)
+            portfolio = portfolio_value(account, position, figures.marks)
+            client.send("updatePortfolio", portfolio)
+            _tell_changed_rows(hub, client, figures)
+
+
+# ---- account updates ---------------------------------------------------------------------------
+
+
+def account_image(hub: Hub, client: Client) -> None:
+    """All values and the portfolio of the account the client is subscribed to, and the end."""
+    name = client.account_updates
+    assert name is not None
+    figures = snapshot(hub, name)
+    client.told_values.clear()
+    _tell_rows(client, name, account_rows(figures))
+    time = AccountUpdateTime(timeStamp=clock_text(hub.now()))
+    for position in figures.account.held():
+        portfolio = portfolio_value(figures.account, position, figures.marks)
+        client.send("updatePortfolio", portfolio)
+        client.send("updateAccountTime", time)
+    client.send("updateAccountTime", time)
+    client.send("accountDownloadEnd", AccountDataEnd(accountName=name))
+
+
+def _tell_rows(client: Client, account: str, rows: list[Row]) -> None:
+    for row in rows:
+        client.told_values[row.key, row.currency] = row.value
+        client.send(
+            "updateAccountValue",
+            AccountValue(key=row.key, value=row.value, currency=row.currency, accountName=account),
+        )
+
+
+def _tell_changed_rows(hub: Hub, client: Client, figures: Snapshot) -> None:
+    changed = [
+        row
+        for row in account_rows(figures)
+        if client.told_values.get((row.key, row.currency)) != row.value
+    ]
+    if changed:
+        _tell_rows(client, figures.account.name, changed)
+        time = AccountUpdateTime(timeStamp=clock_text(hub.now()))
+        client.send("updateAccountTime", time)
+
+
+def tell_account_changes(hub: Hub, client: Client) -> None:
+    """Every three minutes: what changed in the values and the portfolio, and the summaries."""
+    name = client.account_updates
+    if name is not None:
+        figures = snapshot(hub, name)
+        for position in figures.account.held():
+            portfolio = portfolio_value(figures.account, position, figures.marks)
+            client.send("updatePortfolio", portfolio)
+        _tell_changed_rows(hub, client, figures)
+    for req_id in client.summaries:
+        summary_image(hub, client, req_id)
+
+
+def account_multi_image(hub: Hub, client: Client, req_id: int) -> None:
+    """All values of one account under a request id, and the end."""
+    name, model, only_ledger = client.account_multi[req_id]
+    figures = snapshot(hub, name)
+    rows: list[Row] = account_rows(figures)
+    if only_ledger:
+        ledger = {row.key for row in ledger_rows(figures)}
+        rows = [row for row in rows if row.key in ledger or row.key == "NetLiquidation"]
+    for row in rows:
+        client.send(
+            "accountUpdateMulti",
+            AccountUpdateMulti(
+                reqId=req_id,
+                account=name,
+                modelCode=model,
+                key=row.key,
+                value=row.value,
+                currency=row.currency,
+            ),
+        )
+    client.send("accountUpdateMultiEnd", AccountUpdateMultiEnd(reqId=req_id))
+
+
+def summary_image(hub: Hub, client: Client, req_id: int) -> None:
+    """The rows of an account summary, and the end."""
+    names, tags = client.summaries[req_id]
+    for name in names:
+        for account, row in summary_rows(snapshot(hub, name), tags):
+            client.send(
+                "accountSummary",
+                AccountSummary(
+                    reqId=req_id,
+                    account=account,
+                    tag=row.key,
+                    value=row.value,
+                    currency=row.currency,
+                ),
+            )
+    client.send("accountSummaryEnd", AccountSummaryEnd(reqId=req_id))
+
+
+# ---- profit and loss ---------------------------------------------------------------------------
+
+
+def tell_pnl(hub: Hub, client: Client) -> None:
+    """Every second: all profit and loss subscriptions of a client."""
+    for req_id in client.pnl:
+        tell_pnl_of_account(hub, client, req_id)
+    for req_id in client.pnl_single:
+        tell_pnl_single(hub, client, req_id)
+
+
+def tell_pnl_of_account(hub: Hub, client: Client, req_id: int) -> None:
+    """One account's profit and loss."""
+    figures = snapshot(hub, client.pnl[req_id])
+    client.send(
+        "pnl",
+        PnL(
+            reqId=req_id,
+            dailyPnL=float(round(figures.daily, 4)),
+            unrealizedPnL=float(round(figures.unrealized, 4)),
+            realizedPnL=float(round(figures.realized, 4)),
+        ),
+    )
+
+
+def tell_pnl_single(hub: Hub, client: Client, req_id: int) -> None:
+    """One position's profit and loss; a flat one has no unrealized profit and no value."""
+    name, con_id = client.pnl_single[req_id]
+    account = hub.accounts[name]
+    position = account.positions.get(con_id)
+    message = PnLSingle(reqId=req_id, position="0", dailyPnL=0.0, realizedPnL=0.0)
+    if position is not None:
+        marks = hub.engine.valuation.marks
+        unrealized = account.unrealized(position, marks) if position.quantity else ZERO
+        # No position is older than the session, so a day's profit is all of it.
+        message.dailyPnL = float(round(unrealized + position.realized, 4))
+        message.realizedPnL = float(round(position.realized, 4))
+        message.position = plain(position.quantity)
+        if position.quantity:
+            message.unrealizedPnL = float(round(unrealized, 4))
+            value = position.quantity * account.mark(position, marks)
+            message.value = float(round(value, 4))
+    client.send("pnlSingle", message)

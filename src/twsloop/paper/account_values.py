@@ -1,0 +1,357 @@
+"""What clients are told of an account: value rows, the summary's tags, the ledger, positions.
+
+The keys, their order (alphabetical) and their forms are those of a USD paper account on Gateway
+10.40 (reference ``domain.md`` e): ledger keys have a row per currency and one for ``BASE``, account
+keys one row in the base currency, a few have no currency at all. Money has two decimals,
+NetLiquidationByCurrency four, Cushion six. Keys of things this gateway does not have (bonds,
+funds, options) are there with 0.00, because clients look for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import attrs
+from ibapi.protobuf.PortfolioValue_pb2 import PortfolioValue
+
+from .accounts import Account, Marks, Position
+from .echo import plain
+from .valuation import Valuation
+
+__all__ = [
+    "BASE",
+    "Row",
+    "Snapshot",
+    "account_rows",
+    "clock_text",
+    "currencies",
+    "ledger_rows",
+    "portfolio_value",
+    "position_contract",
+    "summary_rows",
+    "take_snapshot",
+]
+
+ZERO = Decimal(0)
+BASE = "BASE"
+LEVERAGE = 4
+CENTS = Decimal("0.01")
+TEN_THOUSANDTHS = Decimal("0.0001")
+MILLIONTHS = Decimal("0.000001")
+RATE_STEP = Decimal("0.0000001")
+REG_T_RATE = 2  # Regulation T asks for half of a position's value, twice our 25 %
+
+
+class Row(NamedTuple):
+    """One value: key, value and currency ("" where it has none)."""
+
+    key: str
+    value: str
+    currency: str
+
+
+@attrs.frozen
+class Snapshot:
+    """An account's figures at one moment, in the base currency.
+
+    Attributes:
+        account: The account.
+        marks: Prices and rates of that moment.
+        equity: Net liquidation value.
+        cash: All cash.
+        stock: Value of the positions.
+        gross: Sum of their absolute values.
+        margin: Initial (and maintenance) margin.
+        unrealized: Unrealized profit.
+        realized: Realized profit.
+    """
+
+    account: Account
+    marks: Marks
+    equity: Decimal
+    cash: Decimal
+    stock: Decimal
+    gross: Decimal
+    margin: Decimal
+    unrealized: Decimal
+    realized: Decimal
+
+    @property
+    def daily(self) -> Decimal:
+        """Profit since the session began."""
+        return self.equity - self.account.previous_equity
+
+    @property
+    def available(self) -> Decimal:
+        """Equity that no margin binds."""
+        return self.equity - self.margin
+
+    @property
+    def buying_power(self) -> Decimal:
+        """IB's rule for a margin account: (lower of equity now and before, less margin) x 4."""
+        return (min(self.equity, self.account.previous_equity) - self.margin) * LEVERAGE
+
+
+def take_snapshot(account: Account, valuation: Valuation) -> Snapshot:
+    """The account's figures now."""
+    marks = valuation.marks
+    cash = account.total_cash(marks)
+    stock = account.stock_value(marks)
+    return Snapshot(
+        account=account,
+        marks=marks,
+        equity=cash + stock,
+        cash=cash,
+        stock=stock,
+        gross=account.gross_value(marks),
+        margin=valuation.initial_margin(account),
+        unrealized=account.total_unrealized(marks),
+        realized=account.total_realized(marks),
+    )
+
+
+def _money(value: Decimal) -> str:
+    return f"{value.quantize(CENTS):f}"
+
+
+def _text(value: str) -> Callable[[Snapshot], str]:
+    return lambda _snapshot: value
+
+
+def _of(name: str) -> Callable[[Snapshot], str]:
+    return lambda snapshot: _money(getattr(snapshot, name))
+
+
+_NOTHING = _text("0.00")
+
+#: Account keys in the base currency.
+_MONEY: dict[str, Callable[[Snapshot], str]] = {
+    "AccruedDividend": _NOTHING,
+    "AvailableFunds": _of("available"),
+    "Billable": _NOTHING,
+    "BuyingPower": _of("buying_power"),
+    "EquityWithLoanValue": _of("equity"),
+    "ExcessLiquidity": _of("available"),
+    "FullAvailableFunds": _of("available"),
+    "FullExcessLiquidity": _of("available"),
+    "FullInitMarginReq": _of("margin"),
+    "FullMaintMarginReq": _of("margin"),
+    "GrossPositionValue": _of("gross"),
+    "Guarantee": _NOTHING,
+    "IncentiveCoupons": _NOTHING,
+    "IndianStockHaircut": _NOTHING,
+    "InitMarginReq": _of("margin"),
+    "LookAheadAvailableFunds": _of("available"),
+    "LookAheadExcessLiquidity": _of("available"),
+    "LookAheadInitMarginReq": _of("margin"),
+    "LookAheadMaintMarginReq": _of("margin"),
+    "MaintMarginReq": _of("margin"),
+    "NetLiquidation": _of("equity"),
+    "NetLiquidationUncertainty": _NOTHING,
+    "PASharesValue": _NOTHING,
+    "PhysicalCertificateValue": _NOTHING,
+    "PostExpirationExcess": _NOTHING,
+    "PostExpirationMargin": _NOTHING,
+    "PreviousDayEquityWithLoanValue": lambda s: _money(s.account.previous_equity),
+    "TotalCashValue": _of("cash"),
+    "TotalDebitCardPendingCharges": _NOTHING,
+}
+
+
+def _ratio(part: Decimal, whole: Decimal, step: Decimal) -> str:
+    return f"{(part / whole if whole else ZERO).quantize(step):f}"
+
+
+#: Account keys without a currency.
+_PLAIN: dict[str, Callable[[Snapshot], str]] = {
+    "AccountCode": lambda s: s.account.name,
+    "AccountReady": _text("true"),
+    "AccountType": _text("INDIVIDUAL"),
+    "ColumnPrio-S": _text("1"),
+    "Cushion": lambda s: _ratio(s.available, s.equity, MILLIONTHS),
+    "Leverage-S": lambda s: _ratio(s.gross, s.equity, CENTS),
+    "LookAheadNextChange": _text("0"),
+    "NLVAndMarginInReview": _text("false"),
+    "SegmentTitle-S": _text("US Securities"),
+    "SettledCashByDate": lambda s: f"Cash:{_money(s.cash)}",
+    "SettledCashByDate-S": lambda s: f"Cash:{_money(s.cash)}",
+    "TradingType-S": _text("STKNOPT"),
+}
+
+
+def _ledger_cash(s: Snapshot, currency: str) -> str:
+    return _money(s.cash if currency == BASE else s.account.cash.get(currency, ZERO))
+
+
+def _ledger_stock(s: Snapshot, currency: str) -> str:
+    return _money(s.stock if currency == BASE else s.account.stock_value(s.marks, currency))
+
+
+def _ledger_equity(s: Snapshot, currency: str) -> str:
+    if currency == BASE:
+        value = s.equity
+    else:
+        cash = s.account.cash.get(currency, ZERO)
+        value = cash + s.account.stock_value(s.marks, currency)
+    return f"{value.quantize(TEN_THOUSANDTHS):f}"
+
+
+def _ledger_unrealized(s: Snapshot, currency: str) -> str:
+    if currency == BASE:
+        return _money(s.unrealized)
+    return _money(s.account.total_unrealized(s.marks, currency))
+
+
+def _ledger_realized(s: Snapshot, currency: str) -> str:
+    if currency == BASE:
+        return _money(s.realized)
+    return _money(s.account.total_realized(s.marks, currency))
+
+
+def _ledger_rate(s: Snapshot, currency: str) -> str:
+    if currency in {BASE, s.account.currency}:
+        return "1.00"
+    return f"{s.marks.rate(currency).quantize(RATE_STEP):f}"
+
+
+def _ledger_zero(_s: Snapshot, _currency: str) -> str:
+    return "0.00"
+
+
+#: Ledger keys: a row per currency and one for BASE.
+_LEDGER: dict[str, Callable[[Snapshot, str], str]] = {
+    "AccountOrGroup": lambda s, _currency: s.account.name,
+    "AccruedCash": _ledger_zero,
+    "CashBalance": _ledger_cash,
+    "CorporateBondValue": _ledger_zero,
+    "Cryptocurrency": _ledger_zero,
+    "Currency": lambda _s, currency: currency,
+    "ExchangeRate": _ledger_rate,
+    "FundValue": _ledger_zero,
+    "FutureOptionValue": _ledger_zero,
+    "FuturesPNL": _ledger_zero,
+    "FxCashBalance": _ledger_zero,
+    "IssuerOptionValue": _ledger_zero,
+    "MoneyMarketFundValue": _ledger_zero,
+    "MutualFundValue": _ledger_zero,
+    "NetDividend": _ledger_zero,
+    "NetLiquidationByCurrency": _ledger_equity,
+    "OptionMarketValue": _ledger_zero,
+    "RealCurrency": lambda _s, currency: currency,
+    "RealizedPnL": _ledger_realized,
+    "StockMarketValue": _ledger_stock,
+    "TBillValue": _ledger_zero,
+    "TBondValue": _ledger_zero,
+    "TotalCashBalance": _ledger_cash,
+    "UnrealizedPnL": _ledger_unrealized,
+    "WarrantValue": _ledger_zero,
+}
+#: Ledger keys that $LEDGER tells but account updates do not.
+_SUMMARY_ONLY = frozenset({"Cryptocurrency"})
+
+#: Keys of the account summary that account updates do not have.
+_SUMMARY: dict[str, Callable[[Snapshot], str]] = {
+    "SettledCash": _of("cash"),
+    "AccruedCash": _NOTHING,
+    "PreviousEquityWithLoanValue": lambda s: _money(s.account.previous_equity),
+    "ReqTEquity": _of("equity"),
+    "ReqTMargin": lambda s: _money(s.margin * REG_T_RATE),
+    "RegTEquity": _of("equity"),
+    "RegTMargin": lambda s: _money(s.margin * REG_T_RATE),
+    "SMA": _of("available"),
+}
+_SUMMARY_PLAIN: dict[str, Callable[[Snapshot], str]] = {
+    "AccountType": _PLAIN["AccountType"],
+    "Cushion": _PLAIN["Cushion"],
+    "LookAheadNextChange": _PLAIN["LookAheadNextChange"],
+    "HighestSeverity": _text(""),
+    "DayTradesRemaining": _text("-1"),
+    "DayTradesRemainingT+1": _text("-1"),
+    "DayTradesRemainingT+2": _text("-1"),
+    "DayTradesRemainingT+3": _text("-1"),
+    "DayTradesRemainingT+4": _text("-1"),
+    "Leverage": _PLAIN["Leverage-S"],
+}
+
+
+def currencies(account: Account) -> tuple[str, ...]:
+    """The ledger's currencies: BASE and every currency the account has touched."""
+    own = {item.instrument.currency for item in account.held()} | set(account.cash)
+    return tuple(sorted({BASE, *own}))
+
+
+def ledger_rows(snapshot: Snapshot, *, summary: bool = False) -> Iterator[Row]:
+    """The ledger, key by key."""
+    names = currencies(snapshot.account)
+    for key, value in _LEDGER.items():
+        if key in _SUMMARY_ONLY and not summary:
+            continue
+        for currency in names:
+            yield Row(key, value(snapshot, currency), currency)
+
+
+def account_rows(snapshot: Snapshot) -> list[Row]:
+    """All rows of an account update, in IB's order."""
+    base = snapshot.account.currency
+    rows = [Row(key, value(snapshot), base) for key, value in _MONEY.items()]
+    rows += [Row(key, value(snapshot), "") for key, value in _PLAIN.items()]
+    rows += ledger_rows(snapshot)
+    return sorted(rows, key=lambda row: row.key)
+
+
+def summary_rows(snapshot: Snapshot, tags: Iterable[str]) -> list[tuple[str, Row]]:
+    """The rows of an account summary: ``(account, row)``, the ledger's under ``All``.
+
+    Args:
+        snapshot: The account's figures.
+        tags: The tags asked for; ``$LEDGER``, ``$LEDGER:CUR`` and ``$LEDGER:ALL`` among them.
+            Unknown ones give no row.
+    """
+    name, base = snapshot.account.name, snapshot.account.currency
+    wanted = [tag.strip() for tag in tags if tag.strip()]
+    rows: list[tuple[str, Row]] = []
+    for tag in sorted({tag for tag in wanted if not tag.startswith("$LEDGER")}):
+        if tag in _SUMMARY_PLAIN:
+            rows.append((name, Row(tag, _SUMMARY_PLAIN[tag](snapshot), "")))
+        elif tag in _SUMMARY or tag in _MONEY:
+            value = (_SUMMARY.get(tag) or _MONEY[tag])(snapshot)
+            rows.append((name, Row(tag, value, base)))
+    for tag in wanted:
+        if tag.startswith("$LEDGER"):
+            only = tag.partition(":")[2] or BASE
+            rows += [
+                ("All", row)
+                for row in ledger_rows(snapshot, summary=True)
+                if only in {"ALL", row.currency}
+            ]
+    return rows
+
+
+def position_contract(position: Position) -> Any:
+    """A position's contract: its exchange is the primary one."""
+    instrument = position.instrument
+    return instrument.contract(exchange=instrument.primary_exchange or instrument.exchange)
+
+
+def portfolio_value(account: Account, position: Position, marks: Marks) -> PortfolioValue:
+    """An updatePortfolio message of one position; a flat one shows zeros."""
+    mark = account.mark(position, marks)
+    value = position.quantity * mark
+    return PortfolioValue(
+        contract=position_contract(position),
+        position=plain(position.quantity),
+        marketPrice=float(mark / position.unit),
+        marketValue=float(round(value, 2)),
+        averageCost=float(round(position.average_cost, 8)),
+        unrealizedPNL=float(round(account.unrealized(position, marks), 2)),
+        realizedPNL=float(round(position.realized, 2)),
+        accountName=account.name,
+    )
+
+
+def clock_text(now: datetime) -> str:
+    """An account's time stamp, as updateAccountTime has it."""
+    return f"{now:%H:%M}"

@@ -1,0 +1,43 @@
+"""What request handlers share: their form, and the two errors most of them can give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from .client import Client
+from .hub import Hub
+from .validation import VALIDATING
+
+__all__ = ["Handler", "merge", "processing", "validating"]
+
+#: Handles one request (a protobuf message) of a READY client.
+Handler = Callable[[Hub, Client, Any], None]
+
+PROCESSING = "Error processing request.-'{mark}' : cause - {cause}"
+
+
+def validating(hub: Hub, client: Client, ident: int, mark: str, cause: str) -> None:
+    """Tell 321: the request cannot be right."""
+    hub.error(client, ident, 321, VALIDATING.format(mark=mark, cause=cause))
+
+
+def processing(hub: Hub, client: Client, ident: int, mark: str, cause: str) -> None:
+    """Tell 322: the request is right but cannot be done."""
+    hub.error(client, ident, 322, PROCESSING.format(mark=mark, cause=cause))
+
+
+def merge(tables: Iterable[Mapping[int, Handler]]) -> dict[int, Handler]:
+    """One table of several.
+
+    Raises:
+        ValueError: A number stands in two of them.
+    """
+    merged: dict[int, Handler] = {}
+    for table in tables:
+        for number, handler in table.items():
+            if number in merged:
+                msg = f"request {number} has two handlers: {merged[number]} and {handler}"
+                raise ValueError(msg)
+            merged[number] = handler
+    return merged

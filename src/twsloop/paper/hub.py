@@ -1,0 +1,268 @@
+"""The middle of the paper gateway: who is connected, what each watches, what each is told.
+
+Everything here runs on the gateway's loop, and nothing waits. Whatever comes in (a request, the
+feed's events, a timer) is handled to its end, and then every client that has something to be told
+gets one write.
+
+The feed only makes events. The hub applies each to its book once, publishes the changes to the
+lines that watch it, and lets the engine look at the orders.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import attrs
+from google.protobuf.message import Message
+from ibapi.protobuf.ManagedAccounts_pb2 import ManagedAccounts
+from ibapi.protobuf.NextValidId_pb2 import NextValidId
+from ibapi.protobuf.TickSnapshotEnd_pb2 import TickSnapshotEnd
+
+from twsloop.clock import Clock, Timer
+
+from . import account_feed, echo, fanout, ticks
+from .accounts import Account
+from .client import Client, Line
+from .engine import Engine
+from .market import Event, Feed
+
+__all__ = ["FARM_NOTICES", "Hub"]
+
+logger = logging.getLogger(__name__)
+
+#: The notices after nextValidId, in their order (``error_texts_observed.csv``).
+FARM_NOTICES = (
+    (2104, "Market data farm connection is OK:usfarm"),
+    (2106, "HMDS data farm connection is OK:ushmds"),
+    (2158, "Sec-def data farm connection is OK:secdefil"),
+)
+CLIENT_ID_IN_USE = (
+    "Unable connect as the client id is already in use. Retry with a unique client id."
+)
+#: How long an incomplete snapshot waits for its missing ticks, seconds.
+SNAPSHOT_PATIENCE = 11.0
+#: How often profit and loss is told, seconds.
+PNL_EVERY = 1.0
+#: How often account values that changed are told, seconds.
+ACCOUNT_EVERY = 180.0
+
+
+@attrs.define(eq=False)
+class Hub:
+    """State of one running gateway.
+
+    Attributes:
+        engine: Orders and accounts.
+        feed: The market.
+        clock: Time.
+        wait_for_readers: Whether the feed waits while a client's transport is full.
+        clients: The READY clients by client id.
+        lines: The lines that watch each instrument.
+        events: How many events the feed has made.
+    """
+
+    engine: Engine
+    feed: Feed
+    clock: Clock
+    wait_for_readers: bool = False
+    clients: dict[int, Client] = attrs.Factory(dict)
+    lines: dict[int, list[Line]] = attrs.Factory(dict)
+    events: int = 0
+    _timers: list[Timer] = attrs.Factory(list)
+    _stalled: set[Client] = attrs.Factory(set)
+
+    # ---- life ------------------------------------------------------------------------------
+
+    @property
+    def accounts(self) -> dict[str, Account]:
+        """The accounts by name."""
+        return self.engine.accounts
+
+    def now(self) -> datetime:
+        """The calendar time."""
+        return self.clock.now()
+
+    def start(self) -> None:
+        """Begin: the feed runs, profit and account values are told in their cadence."""
+        self.feed.start(self.on_events, self.clock)
+        self._every(PNL_EVERY, self._tell_pnl)
+        self._every(ACCOUNT_EVERY, self._tell_accounts)
+
+    def stop(self) -> None:
+        """End the feed and the timers."""
+        self.feed.stop()
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+    def _every(self, seconds: float, work: Callable[[], None]) -> None:
+        place = len(self._timers)
+
+        def again() -> None:
+            work()
+            self._timers[place] = self.clock.call_later(seconds, again)
+
+        self._timers.append(self.clock.call_later(seconds, again))
+
+    # ---- clients ---------------------------------------------------------------------------
+
+    def join(self, client: Client) -> bool:
+        """A client finished its handshake; False if its id is taken, and then it is closed."""
+        if client.client_id in self.clients:
+            self.error(client, -1, 326, CLIENT_ID_IN_USE)
+            client.close(f"client id {client.client_id} is in use")
+            return False
+        self.clients[client.client_id] = client
+        client.send("managedAccounts", ManagedAccounts(accountsList=",".join(self.accounts)))
+        self.send_next_id(client)
+        for code, text in FARM_NOTICES:
+            self.error(client, -1, code, text)
+        client.flush()
+        return True
+
+    def leave(self, client: Client) -> None:
+        """A client's connection ended: its subscriptions go, its orders stay."""
+        if self.clients.get(client.client_id) is not client:
+            return
+        del self.clients[client.client_id]
+        for line in list(client.lines.values()):
+            self.unwatch(line)
+        self.resume(client)
+
+    def send_next_id(self, client: Client) -> None:
+        """Tell the next valid order id."""
+        order_id = self.engine.next_order_id(client.client_id)
+        client.send("nextValidId", NextValidId(orderId=order_id))
+
+    def error(self, client: Client, ident: int, code: int, text: str) -> None:
+        """Tell an error or a notice."""
+        client.send("errMsg", echo.error(ident, code, text, self.now()))
+
+    def settle(self) -> None:
+        """After anything happened: deliver what the engine has to tell, and flush everyone."""
+        self.deliver()
+        for client in tuple(self.clients.values()):
+            client.flush()
+
+    def deliver(self) -> None:
+        """Hand the engine's messages to their clients; those of absent clients are not kept."""
+        while self.engine.outbox or self.engine.touched:
+            for client_id, name, message in self.engine.take():
+                self._post(client_id, name, message)
+            for account, con_id in self.engine.take_touched():
+                account_feed.tell_position(self, account, con_id)
+
+    def _post(self, client_id: int, name: str, message: Message) -> None:
+        client = self.clients.get(client_id)
+        if client is not None:
+            client.send(name, message)
+
+    # ---- slow clients ----------------------------------------------------------------------
+
+    def stall(self, client: Client) -> None:
+        """A client's transport is full."""
+        client.pause(conflate=not self.wait_for_readers)
+        self._stalled.add(client)
+        if self.wait_for_readers:
+            self.feed.pause()
+
+    def give_up(self, client: Client) -> None:
+        """A stalled client reads nothing: the others do not wait for it any longer."""
+        if client.stalled and not client.conflating:
+            logger.warning("%s does not read: its ticks conflate from now on", client)
+            client.pause(conflate=True)
+            self._resume_feed()
+
+    def resume(self, client: Client) -> None:
+        """A client's transport has room again, or it left."""
+        self._stalled.discard(client)
+        client.resume()
+        self._resume_feed()
+
+    def _resume_feed(self) -> None:
+        if self.wait_for_readers and all(client.conflating for client in self._stalled):
+            self.feed.resume()
+
+    # ---- the market ------------------------------------------------------------------------
+
+    def watch(self, line: Line) -> None:
+        """Open a market data line: its image now, then what changes."""
+        client, con_id = line.client, line.instrument.con_id
+        line.mark = fanout.line_mark(line.req_id, client.server_version)
+        client.lines[line.req_id] = line
+        told = ticks.image(self.feed.book(con_id), line.instrument, volume_unit=line.volume_unit)
+        pieces = fanout.encode(told, client.server_version)
+        client.send_ticks(line, fanout.frames(pieces, line.mark))
+        self.lines.setdefault(con_id, []).append(line)
+        self.feed.subscribe(con_id)
+        if line.snapshot:
+            timer = self.clock.call_later(SNAPSHOT_PATIENCE, self._snapshot_is_late, line)
+            line.cancel_timer = timer.cancel
+            self._end_snapshot_if_complete(line)
+
+    def unwatch(self, line: Line) -> None:
+        """Close a line."""
+        con_id = line.instrument.con_id
+        del line.client.lines[line.req_id]
+        line.client.forget_line(line.req_id)
+        watching = self.lines[con_id]
+        watching.remove(line)
+        if not watching:
+            del self.lines[con_id]
+        if line.cancel_timer is not None:
+            line.cancel_timer()
+        self.feed.unsubscribe(con_id)
+
+    def on_events(self, events: Sequence[Event]) -> None:
+        """Take a batch of the feed: the sink that the feed was started with."""
+        now = self.now()
+        book, orders = self.feed.book, self.engine.book
+        self.events += len(events)
+        for event in events:
+            con_id = event.con_id
+            changed = book(con_id).apply(event)
+            if not changed:
+                continue
+            watching = self.lines.get(con_id)
+            if watching:
+                encoder = fanout.Encoder(changed)
+                for line in tuple(watching):
+                    line.client.send_ticks(line, encoder.frames(line))
+                    if line.snapshot:
+                        self._end_snapshot_if_complete(line)
+            if orders.has_live(con_id):
+                self.engine.on_market(con_id, now)
+                self.deliver()
+        self.settle()
+
+    def _end_snapshot_if_complete(self, line: Line) -> None:
+        book = self.feed.book(line.instrument.con_id)
+        needed = (
+            (book.bid, book.ask)
+            if line.instrument.quote_driven
+            else (book.bid, book.ask, book.last, book.close, book.open)
+        )
+        if None not in needed:
+            self._end_snapshot(line)
+
+    def _snapshot_is_late(self, line: Line) -> None:
+        self._end_snapshot(line)
+        line.client.flush()
+
+    def _end_snapshot(self, line: Line) -> None:
+        line.client.send("tickSnapshotEnd", TickSnapshotEnd(reqId=line.req_id))
+        self.unwatch(line)
+
+    # ---- cadence ---------------------------------------------------------------------------
+
+    def _tell_pnl(self) -> None:
+        for client in tuple(self.clients.values()):
+            account_feed.tell_pnl(self, client)
+            client.flush()
+
+    def _tell_accounts(self) -> None:
+        for client in tuple(self.clients.values()):
+            account_feed.tell_account_changes(self, client)
+            client.flush()

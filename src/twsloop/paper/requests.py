@@ -1,0 +1,58 @@
+"""Which function answers which request: one table, made of the tables beside the handlers.
+
+A number that stands in two of them refuses to import. The table has every number of
+`twsloop.wire.messages.OUTBOUND`; a test keeps it so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from twsloop.errors import ParseError
+
+from . import requests_account, requests_market, requests_orders, requests_other
+from .client import Client
+from .handling import Handler, merge
+from .hub import Hub
+from .session import Request, Unreadable
+
+__all__ = ["HANDLERS", "answer", "answer_unreadable"]
+
+logger = logging.getLogger(__name__)
+
+HANDLERS: Mapping[int, Handler] = MappingProxyType(
+    merge(
+        (
+            requests_account.HANDLERS,
+            requests_market.HANDLERS,
+            requests_orders.HANDLERS,
+            requests_other.HANDLERS,
+            requests_other.REFUSALS,
+        )
+    )
+)
+
+
+def answer(hub: Hub, client: Client, request: Request) -> None:
+    """Answer one request. A fault of ours is logged and told as 320: the session goes on."""
+    client.stats.requests += 1
+    try:
+        HANDLERS[request.type.number](hub, client, request.message)
+    except Exception as error:
+        logger.exception("%s: %s failed", client, request.type.name)
+        ident = getattr(request.message, "reqId", getattr(request.message, "orderId", -1))
+        hub.error(client, ident, 320, f"Error reading request. {request.type.name}: {error}")
+
+
+def answer_unreadable(hub: Hub, client: Client, unreadable: Unreadable) -> None:
+    """Answer a request that could not be read, as a gateway does that keeps the connection."""
+    client.stats.requests += 1
+    error: ParseError = unreadable.error
+    logger.warning("%s sent a request that cannot be read: %s", client, error)
+    if error.field and error.value is not None:
+        text = f"Unable to parse field: '{error.field}' for input string: '{error.value}'"
+    else:
+        text = str(error)
+    hub.error(client, -1, 320, f"Error reading request. {text}")

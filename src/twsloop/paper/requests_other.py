@@ -1,0 +1,247 @@
+"""Everything else a client may ask: the time, small lists, and what this gateway does not have.
+
+No request stays without an answer: `REFUSALS` lists those that get the error a real gateway sends
+to an account without that data or permission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+from ibapi.protobuf.CurrentTime_pb2 import CurrentTime
+from ibapi.protobuf.CurrentTimeInMillis_pb2 import CurrentTimeInMillis
+from ibapi.protobuf.DepthMarketDataDescription_pb2 import DepthMarketDataDescription
+from ibapi.protobuf.DisplayGroupList_pb2 import DisplayGroupList
+from ibapi.protobuf.FamilyCode_pb2 import FamilyCode
+from ibapi.protobuf.FamilyCodes_pb2 import FamilyCodes
+from ibapi.protobuf.MarketDepthExchanges_pb2 import MarketDepthExchanges
+from ibapi.protobuf.NewsProviders_pb2 import NewsProviders
+from ibapi.protobuf.ScannerParameters_pb2 import ScannerParameters
+from ibapi.protobuf.SecDefOptParameterEnd_pb2 import SecDefOptParameterEnd
+from ibapi.protobuf.SoftDollarTiers_pb2 import SoftDollarTiers
+from ibapi.protobuf.UserInfo_pb2 import UserInfo
+
+from .client import Client
+from .handling import Handler, processing, validating
+from .hub import Hub
+from .instruments import VENUES
+from .validation import VALIDATING
+
+__all__ = ["HANDLERS", "REFUSALS", "Refused"]
+
+LOG_LEVELS = range(1, 6)
+
+
+def req_current_time(hub: Hub, client: Client, _request: Any) -> None:
+    """The time in seconds."""
+    client.send("currentTime", CurrentTime(currentTime=int(hub.now().timestamp())))
+
+
+def req_current_time_in_millis(hub: Hub, client: Client, _request: Any) -> None:
+    """The time in milliseconds."""
+    millis = int(hub.now().timestamp() * 1000)
+    client.send("currentTimeInMillis", CurrentTimeInMillis(currentTimeInMillis=millis))
+
+
+def set_server_log_level(hub: Hub, client: Client, request: Any) -> None:
+    """Taken note of; there is no answer to a valid one."""
+    if request.logLevel not in LOG_LEVELS:
+        validating(hub, client, -1, "bP", f"Invalid log level: {request.logLevel}")
+
+
+def start_api_again(hub: Hub, client: Client, _request: Any) -> None:
+    """A second startApi changes nothing."""
+    validating(hub, client, -1, "bJ", "The API has been started already")
+
+
+def req_family_codes(hub: Hub, client: Client, _request: Any) -> None:
+    """Accounts without a family."""
+    codes = [FamilyCode(accountId=name, familyCode="") for name in hub.accounts]
+    client.send("familyCodes", FamilyCodes(familyCodes=codes))
+
+
+def req_soft_dollar_tiers(_hub: Hub, client: Client, request: Any) -> None:
+    """There are none."""
+    client.send("softDollarTiers", SoftDollarTiers(reqId=request.reqId))
+
+
+def req_mkt_depth_exchanges(_hub: Hub, client: Client, _request: Any) -> None:
+    """The venues of the catalogue."""
+    rows = [
+        DepthMarketDataDescription(exchange=name, secType="STK", serviceDataType="Deep2")
+        for name in VENUES.values()
+    ]
+    client.send("mktDepthExchanges", MarketDepthExchanges(depthMarketDataDescriptions=rows))
+
+
+def req_news_providers(_hub: Hub, client: Client, _request: Any) -> None:
+    """There are none."""
+    client.send("newsProviders", NewsProviders())
+
+
+def req_news_bulletins(_hub: Hub, _client: Client, _request: Any) -> None:
+    """Subscribed; no bulletin ever comes, and none is due."""
+
+
+def req_user_info(_hub: Hub, client: Client, request: Any) -> None:
+    """No white branding."""
+    client.send("userInfo", UserInfo(reqId=request.reqId, whiteBrandingId=""))
+
+
+def query_display_groups(_hub: Hub, client: Client, request: Any) -> None:
+    """No display groups: there is no screen."""
+    client.send("displayGroupList", DisplayGroupList(reqId=request.reqId, groups=""))
+
+
+def req_sec_def_opt_params(_hub: Hub, client: Client, request: Any) -> None:
+    """No options are listed: the end alone."""
+    client.send("secDefOptParamsEnd", SecDefOptParameterEnd(reqId=request.reqId))
+
+
+def req_scanner_parameters(_hub: Hub, client: Client, _request: Any) -> None:
+    """A document without a scanner."""
+    xml = '<?xml version="1.0" encoding="UTF-8"?>\n<ScanParameterResponse/>\n'
+    client.send("scannerParameters", ScannerParameters(xml=xml))
+
+
+def cancel_quietly(_hub: Hub, _client: Client, _request: Any) -> None:
+    """Nothing runs that it could end, and a real gateway says nothing either."""
+
+
+def _describe(contract: Any) -> str:
+    return f"{contract.symbol or contract.conId}@{contract.exchange or 'SMART'}"
+
+
+def req_historical_data(hub: Hub, client: Client, request: Any) -> None:
+    """No history is kept: the error of an instrument without any."""
+    what = request.whatToShow.title() or "Trades"
+    text = (
+        "Historical Market Data Service error message:HMDS query returned no data: "
+        f"{_describe(request.contract)} {what}"
+    )
+    hub.error(client, request.reqId, 162, text)
+
+
+def req_head_timestamp(hub: Hub, client: Client, request: Any) -> None:
+    """No history is kept."""
+    text = f"Historical Market Data Service error message:No head time stamp: {request.reqId}"
+    hub.error(client, request.reqId, 162, text)
+
+
+def cancel_historical_data(hub: Hub, client: Client, request: Any) -> None:
+    """No query is live."""
+    cause = f"No historical data query found for ticker id:{request.reqId}"
+    processing(hub, client, request.reqId, "bM", cause)
+
+
+def cancel_mkt_depth(hub: Hub, client: Client, request: Any) -> None:
+    """No depth is subscribed."""
+    text = f"Can't find the subscribed market depth with tickerId:{request.reqId}"
+    hub.error(client, request.reqId, 310, text)
+
+
+@attrs.frozen
+class Refused:
+    """A handler that answers with one error.
+
+    Attributes:
+        code: IB's code.
+        text: IB's text.
+    """
+
+    code: int
+    text: str
+
+    def __call__(self, hub: Hub, client: Client, request: Any) -> None:
+        """Tell the error under the request's id, -1 where it has none."""
+        ident = getattr(request, "reqId", getattr(request, "orderId", -1))
+        hub.error(client, ident, self.code, self.text)
+
+
+def _invalid(cause: str) -> Refused:
+    return Refused(321, VALIDATING.format(mark="bN", cause=cause))
+
+
+_NO_FA = _invalid("FA data operations ignored for non FA customers")
+_NO_VERIFY = _invalid(
+    "Intent to authenticate needs to be expressed during initial connect request."
+)
+_NO_CALC = _invalid("Option calculations are not available: no options are listed")
+_NO_FUNDAMENTALS = Refused(
+    430, "We are sorry, but fundamentals data for the security specified is not available."
+)
+_NO_NEWS = Refused(10276, "News feed is not allowed")
+_NO_GROUPS = _invalid("Invalid display group id")
+_NO_CONFIG = _invalid("The configuration is not available")
+
+#: What this gateway does not have yet, and the error it gives.
+REFUSALS: Mapping[int, Refused] = MappingProxyType(
+    {
+        10: Refused(
+            10092,
+            "Deep market data is not supported for this combination of security type/exchange",
+        ),
+        18: _NO_FA,
+        19: _NO_FA,
+        21: _invalid("No option to exercise: no options are listed"),
+        22: Refused(162, "Historical Market Data Service error message:No scanner is available"),
+        23: Refused(365, "No scanner subscription found for ticker id"),
+        50: Refused(420, "Invalid Real-time Query:No market data permissions"),
+        52: _NO_FUNDAMENTALS,
+        54: _NO_CALC,
+        55: _NO_CALC,
+        65: _NO_VERIFY,
+        66: _NO_VERIFY,
+        68: _NO_GROUPS,
+        69: _NO_GROUPS,
+        72: _NO_VERIFY,
+        73: _NO_VERIFY,
+        84: _NO_NEWS,
+        86: _NO_NEWS,
+        88: Refused(162, "Historical Market Data Service error message:No histogram is available"),
+        96: Refused(10187, "Failed to request historical ticks:No market data permissions"),
+        97: Refused(10189, "Failed to request tick-by-tick data.No market data permissions"),
+        100: _NO_NEWS,
+        102: _NO_NEWS,
+        108: _NO_CONFIG,
+        109: _NO_CONFIG,
+    }
+)
+
+HANDLERS: Mapping[int, Handler] = MappingProxyType(
+    {
+        11: cancel_mkt_depth,
+        12: req_news_bulletins,
+        13: cancel_quietly,
+        14: set_server_log_level,
+        20: req_historical_data,
+        24: req_scanner_parameters,
+        25: cancel_historical_data,
+        49: req_current_time,
+        51: cancel_quietly,
+        53: cancel_quietly,
+        56: cancel_quietly,
+        57: cancel_quietly,
+        67: query_display_groups,
+        70: cancel_quietly,
+        71: start_api_again,
+        78: req_sec_def_opt_params,
+        79: req_soft_dollar_tiers,
+        80: req_family_codes,
+        82: req_mkt_depth_exchanges,
+        85: req_news_providers,
+        87: req_head_timestamp,
+        89: cancel_quietly,
+        90: cancel_quietly,
+        98: cancel_quietly,
+        101: cancel_quietly,
+        103: cancel_quietly,
+        104: req_user_info,
+        105: req_current_time_in_millis,
+        106: cancel_quietly,
+        107: cancel_quietly,
+    }
+)
