@@ -59,6 +59,7 @@ class Line:
         snapshot: It ends by itself.
         req_id: Its request id in this session; None while it is not requested.
         holders: The subscriptions, in the order they came.
+        listeners: Whom a tick is told; made anew when a holder comes or goes.
     """
 
     key: Hashable | None
@@ -67,6 +68,7 @@ class Line:
     snapshot: bool = False
     req_id: int | None = None
     holders: dict[Any, None] = attrs.field(factory=dict)
+    listeners: tuple[Any, ...] = ()
 
 
 class LineLedger:

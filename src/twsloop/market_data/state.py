@@ -49,6 +49,7 @@ class Ticker:
         stale: The stream is interrupted (link lost, or the gateway lost its servers), or the line
             ended: the values are the last known ones.
         error: IB's error that ended the line, or None.
+        notice: The latest notice about the line that did not end it (10167: delayed data), or None.
         changed: The fields that the latest tick set.
         min_tick: The increment of displayed prices (``tickReqParams``).
         bbo_exchange: A key for ``reqSmartComponents``.
@@ -65,6 +66,7 @@ class Ticker:
     received: float | None = None
     stale: bool = False
     error: Exception | None = None
+    notice: Any = None
     changed: tuple[str, ...] = ()
     min_tick: float | None = None
     bbo_exchange: str | None = None

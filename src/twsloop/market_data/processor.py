@@ -1,0 +1,193 @@
+"""What comes in: IB's tick callbacks, applied to the line's Ticker, then told to its subscribers.
+
+IB's decoder makes two calls of one message for a bid, an ask or a last price: tickPrice, then
+tickSize with the size that came along. Both are applied before anyone is told, so that a subscriber
+never sees a new price beside the old size; ``Ticker.changed`` then names both fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from twsloop.clock import Clock
+
+from .lines import Line, LineLedger
+from .ticks import PAIRED, EfpTick, Greeks, greek
+
+__all__ = ["TICK_CALLBACKS", "MarketDataProcessor"]
+
+#: What the slice listens to while it holds a line.
+TICK_CALLBACKS = (
+    "tickPrice",
+    "tickSize",
+    "tickString",
+    "tickGeneric",
+    "tickOptionComputation",
+    "tickEFP",
+    "tickNews",
+    "tickReqParams",
+    "tickSnapshotEnd",
+    "marketDataType",
+)
+#: ``tickAttrib`` of a computation that is based on returns.
+_RETURN_BASED = 0
+
+
+class MarketDataProcessor:
+    """EWrapper's tick callbacks.
+
+    Args:
+        ledger: Finds the line of a request id.
+        clock: Stamps each tick.
+        tell: Tells a line's subscribers.
+        snapshot_end: Told of a snapshot that is complete.
+    """
+
+    def __init__(
+        self,
+        ledger: LineLedger,
+        clock: Clock,
+        *,
+        tell: Callable[[Line], object],
+        snapshot_end: Callable[[Line], object],
+    ) -> None:
+        self._find = ledger.by_id
+        self._now = clock.monotonic
+        self._tell = tell
+        self._snapshot_end = snapshot_end
+        self._half: Line | None = None
+
+    def tickPrice(self, reqId: int, tickType: int, price: float, attrib: Any) -> None:
+        """A price; its size follows for the types in `PAIRED`."""
+        line = self._find(reqId)
+        if line is None:
+            return
+        line.ticker.apply_price(tickType, price, self._now())
+        if tickType in PAIRED:
+            self._half = line
+        else:
+            self._tell(line)
+
+    def tickSize(self, reqId: int, tickType: int, size: Decimal) -> None:
+        """A size, by itself or with the price that came just before."""
+        line = self._find(reqId)
+        if line is None:
+            return
+        ticker = line.ticker
+        before = ticker.changed if self._half is line else ()
+        self._half = None
+        ticker.apply_size(tickType, size, self._now())
+        if before:
+            ticker.changed = tuple(dict.fromkeys((*before, *ticker.changed)))
+        self._tell(line)
+
+    def tickGeneric(self, reqId: int, tickType: int, value: float) -> None:
+        """A number."""
+        line = self._find(reqId)
+        if line is not None:
+            line.ticker.apply_number(tickType, value, self._now())
+            self._tell(line)
+
+    def tickString(self, reqId: int, tickType: int, value: str) -> None:
+        """A text, a time, or a trade."""
+        line = self._find(reqId)
+        if line is not None:
+            line.ticker.apply_text(tickType, value, self._now())
+            self._tell(line)
+
+    def tickOptionComputation(  # noqa: PLR0913, PLR0917  (IB's signature)
+        self,
+        reqId: int,
+        tickType: int,
+        tickAttrib: int,
+        impliedVol: float,
+        delta: float,
+        optPrice: float,
+        pvDividend: float,
+        gamma: float,
+        vega: float,
+        theta: float,
+        undPrice: float,
+    ) -> None:
+        """An option's computed values."""
+        line = self._find(reqId)
+        if line is None:
+            return
+        greeks = Greeks(
+            implied_volatility=greek(impliedVol, floor=0.0),
+            delta=greek(delta),
+            price=greek(optPrice, floor=0.0),
+            dividends_present_value=greek(pvDividend, floor=0.0),
+            gamma=greek(gamma),
+            vega=greek(vega),
+            theta=greek(theta),
+            underlying_price=greek(undPrice, floor=0.0),
+            return_based=tickAttrib == _RETURN_BASED,
+        )
+        line.ticker.apply_greeks(tickType, greeks, self._now())
+        self._tell(line)
+
+    def tickEFP(  # noqa: PLR0913, PLR0917  (IB's signature)
+        self,
+        reqId: int,
+        tickType: int,
+        basisPoints: float,
+        formattedBasisPoints: str,
+        totalDividends: float,
+        holdDays: int,
+        futureLastTradeDate: str,
+        dividendImpact: float,
+        dividendsToLastTradeDate: float,
+    ) -> None:
+        """An exchange for physical. IB's name ``totalDividends`` carries the implied future."""
+        line = self._find(reqId)
+        if line is None:
+            return
+        efp = EfpTick(
+            basis_points=greek(basisPoints),
+            formatted_basis_points=formattedBasisPoints,
+            implied_future=greek(totalDividends),
+            hold_days=holdDays,
+            future_last_trade_date=futureLastTradeDate,
+            dividend_impact=greek(dividendImpact),
+            dividends_to_last_trade_date=greek(dividendsToLastTradeDate),
+        )
+        line.ticker.apply_efp(tickType, efp, self._now())
+        self._tell(line)
+
+    def tickNews(  # noqa: PLR0917  (IB's signature)
+        self,
+        tickerId: int,
+        timeStamp: int,
+        providerCode: str,
+        articleId: str,
+        headline: str,
+        extraData: str,
+    ) -> None:
+        """A headline."""
+        line = self._find(tickerId)
+        if line is not None:
+            line.ticker.apply_news(headline, self._now())
+            self._tell(line)
+
+    def tickReqParams(
+        self, tickerId: int, minTick: float, bboExchange: str, snapshotPermissions: int
+    ) -> None:
+        """How the line is displayed; no tick."""
+        line = self._find(tickerId)
+        if line is not None:
+            line.ticker.apply_params(minTick, bboExchange, snapshotPermissions)
+
+    def marketDataType(self, reqId: int, marketDataType: int) -> None:
+        """What kind of data follows; no tick."""
+        line = self._find(reqId)
+        if line is not None:
+            line.ticker.apply_type(marketDataType)
+
+    def tickSnapshotEnd(self, reqId: int) -> None:
+        """A snapshot is complete."""
+        line = self._find(reqId)
+        if line is not None:
+            self._snapshot_end(line)

@@ -1,0 +1,157 @@
+"""The handle of a subscription: many tickers, their errors, and who is told of their ticks.
+
+How often is a callback called? Once for each tick, after the tick is applied whole (a price
+together with the size that came with it). It gets the `Ticker`, which is live; what changed stands
+in ``ticker.changed``. A callback that runs elsewhere (an executor, another asyncio loop, ``run()``)
+and does not keep up is called with the newest state of each ticker instead: nothing grows, and
+nothing it shows is old.
+
+A callback may cancel its own subscription, or raise, or be slow: the exception is reported with the
+callback's name, and neither the stream nor another callback suffers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol, Self
+
+from twsloop.event_loop import Future
+from twsloop.processors import Where
+
+from .lines import Line
+from .state import Ticker
+
+__all__ = ["OnError", "OnTick", "Subscription"]
+
+OnTick = Callable[[Ticker], object]
+#: Told of a line that ended with an error: its symbol, and the error.
+OnError = Callable[[str, Exception], object]
+
+
+class Keeper(Protocol):
+    """What a subscription needs of the slice that opened it."""
+
+    def cancel(self, subscription: Subscription) -> None:
+        """Let its lines go; from any thread."""
+        ...
+
+    def listen(self, subscription: Subscription, callback: OnTick, where: Where) -> None:
+        """Let another callback hear its ticks; from any thread."""
+        ...
+
+
+class Subscription:
+    """What `IBGateway.subscribe` returns.
+
+    Use it as a context manager to cancel it at the end of a block. Its tickers may be read from any
+    thread.
+
+    Args:
+        keeper: The slice that opened it.
+        tickers: Symbol to ticker, in the order they were asked for.
+        done: Where its end is announced.
+        snapshot: It ends by itself.
+    """
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        done: Future[Mapping[str, Ticker]],
+        *,
+        snapshot: bool = False,
+    ) -> None:
+        self._keeper = keeper
+        self._done = done
+        self.snapshot = snapshot
+        self.lines: dict[str, Line] = {}
+        self.deliveries: list[Any] = []
+        self.failures: list[Any] = []
+        self.open_symbols: set[str] = set()
+        self._tickers: dict[str, Ticker] = {}
+        self._errors: dict[str, Exception] = {}
+
+    @property
+    def tickers(self) -> Mapping[str, Ticker]:
+        """The live tickers, by symbol, in the order they were asked for."""
+        return MappingProxyType(self._tickers)
+
+    @property
+    def errors(self) -> Mapping[str, Exception]:
+        """The lines that ended with an error: symbol to error. The others go on."""
+        return MappingProxyType(dict(self._errors))
+
+    @property
+    def done(self) -> Future[Mapping[str, Ticker]]:
+        """Resolves with the tickers when nothing more will come.
+
+        That is: a snapshot is complete, the subscription was cancelled, or every line has failed.
+        Each caller gets a view of its own.
+        """
+        return self._done.view()
+
+    @property
+    def active(self) -> bool:
+        """Whether ticks may still come."""
+        return not self._done.done()
+
+    def on_tick(self, callback: OnTick, where: Where = None) -> OnTick:
+        """Let another callback hear the ticks too; usable as a decorator.
+
+        Args:
+            callback: Called with the ticker; a function or a coroutine function.
+            where: None for the loop thread; an executor or a running asyncio loop.
+        """
+        self._keeper.listen(self, callback, where)
+        return callback
+
+    def cancel(self) -> None:
+        """Let all lines go; from any thread and any callback. Twice does nothing more.
+
+        No callback comes after this returns; one that runs elsewhere may be under way.
+        """
+        self._keeper.cancel(self)
+
+    def __getitem__(self, symbol: str) -> Ticker:
+        """The ticker of a symbol."""
+        return self._tickers[symbol]
+
+    def __iter__(self) -> Iterator[Ticker]:
+        return iter(tuple(self._tickers.values()))
+
+    def __len__(self) -> int:
+        return len(self._tickers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Cancel."""
+        self.cancel()
+
+    def __repr__(self) -> str:
+        shown = ", ".join(self._tickers)
+        return f"<Subscription {shown}{'' if self.active else ' (over)'}>"
+
+    # ---- for the slice, on the loop thread -----------------------------------------------
+
+    def hold(self, symbol: str, line: Line) -> None:
+        """A line is held under this symbol."""
+        self.lines[symbol] = line
+        self._tickers[symbol] = line.ticker
+        self.open_symbols.add(symbol)
+
+    def line_over(self, line: Line, error: Exception | None) -> list[str]:
+        """A line ended: under which symbols we held it. The last one ends the subscription."""
+        symbols = [name for name in self.lines if self.lines[name] is line]
+        for symbol in symbols:
+            self.open_symbols.discard(symbol)
+            if error is not None:
+                self._errors[symbol] = error
+        if not self.open_symbols:
+            self.finish()
+        return symbols
+
+    def finish(self) -> None:
+        """Nothing more will come."""
+        self._done.set_result(self.tickers)

@@ -1,0 +1,152 @@
+"""One registered callback: called where its owner wants it, guarded, and timed.
+
+A callback that a user registers with a subscription or an order runs
+
+* on the loop thread, at once (``where=None``), or with ``run()``'s callbacks if those are queued;
+* in an executor, or in another asyncio loop (``where=...``);
+* as a task, if it is a coroutine function: of that asyncio loop, or of the loop thread.
+
+Away from the loop thread, one delivery is under way at a time, in order. With ``latest`` only the
+newest call of each key waits (a ticker is live: what it shows is never old), so that a slow
+callback makes nothing grow; without it nothing is ever dropped, which is what order facts need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any
+
+from .registry import SLOW_CALL, Registry, Where, describe
+
+__all__ = ["Delivery", "Spawn"]
+
+logger = logging.getLogger(__name__)
+
+#: Runs a coroutine as a task of the loop thread.
+Spawn = Callable[[Coroutine[Any, Any, Any]], object]
+
+
+class Delivery:
+    """Calls one callback.
+
+    Args:
+        callback: A function, or a coroutine function.
+        registry: Reports what it raises, and knows whether callbacks wait for ``run()``.
+        spawn: Runs a coroutine on the loop thread.
+        report: Told of an exception: the callback's name, and what it raised.
+        slow: Counts a call that held the loop thread for long; its name goes into the log.
+        where: None, an executor, or a running asyncio loop.
+        latest: Only the newest call of each key waits.
+    """
+
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        *,
+        registry: Registry,
+        spawn: Spawn,
+        report: Callable[[str, BaseException], object],
+        slow: Callable[[], object],
+        where: Where = None,
+        latest: bool = False,
+    ) -> None:
+        self.callback = callback
+        self.name = describe(callback)
+        self._registry = registry
+        self._spawn = spawn
+        self._report = report
+        self._slow = slow
+        self._where = where
+        self._latest = latest
+        self._async = inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(
+            getattr(callback, "__call__", None)  # noqa: B004  (its type matters, not that it is)
+        )
+        self._direct = where is None and not self._async
+        self._lock = threading.Lock()
+        self._waiting: dict[Hashable, tuple[Any, ...]] = {}
+        self._queue: deque[tuple[Any, ...]] = deque()
+        self._under_way = False
+        self._closed = False
+
+    def __call__(self, args: tuple[Any, ...], key: Hashable = None) -> None:
+        """Deliver one call; loop thread only."""
+        if self._closed:
+            return
+        if self._direct and self._registry.queue is None:
+            self._call(args)
+            return
+        with self._lock:
+            if self._latest:
+                self._waiting[key] = args
+            else:
+                self._queue.append(args)
+            if self._under_way:
+                return
+            self._under_way = True
+        self._start()
+
+    def close(self) -> None:
+        """Deliver nothing any more, not even what waits."""
+        self._closed = True
+        with self._lock:
+            self._waiting.clear()
+            self._queue.clear()
+
+    # ---- inside --------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        where, queue = self._where, self._registry.queue
+        try:
+            if isinstance(where, asyncio.AbstractEventLoop):
+                if self._async:
+                    asyncio.run_coroutine_threadsafe(self._drain_async(), where)
+                else:
+                    where.call_soon_threadsafe(self._drain)
+            elif where is not None:
+                where.submit(self._drain)
+            elif self._async:
+                self._spawn(self._drain_async())
+            elif queue is not None:
+                queue.put("", (self._drain,), ())
+            else:  # run()'s queue went away since
+                self._drain()
+        except RuntimeError as error:  # that loop or executor is closed
+            self.close()
+            self._report(self.name, error)
+
+    def _next(self) -> tuple[Any, ...] | None:
+        with self._lock:
+            if self._queue:
+                return self._queue.popleft()
+            if self._waiting:
+                return self._waiting.pop(next(iter(self._waiting)))
+            self._under_way = False
+            return None
+
+    def _drain(self) -> None:
+        while (args := self._next()) is not None:
+            self._call(args)
+
+    async def _drain_async(self) -> None:
+        while (args := self._next()) is not None:
+            try:
+                await self.callback(*args)  # type: ignore[misc]  # it is a coroutine function
+            except Exception as error:  # noqa: BLE001  (a user's code: reported, never fatal)
+                self._report(self.name, error)
+
+    def _call(self, args: tuple[Any, ...]) -> None:
+        start = time.perf_counter()
+        try:
+            self.callback(*args)
+        except Exception as error:  # noqa: BLE001  (a user's code: reported, never fatal)
+            self._report(self.name, error)
+        took = time.perf_counter() - start
+        if took > SLOW_CALL and self._direct:
+            self._slow()
+            logger.warning("callback %s took %.0f ms on the loop thread", self.name, took * 1000)
