@@ -86,7 +86,7 @@ def test_doors_of_a_loop_that_is_not_running() -> None:
     loop = IBKREventLoop()
     for door in (loop.post, loop.submit, loop.call, loop.schedule_task):
         with pytest.raises(LoopNotRunning, match="start it first"):
-            door(print)  # type: ignore[operator]
+            door(print)
 
 
 def test_submit_takes_plain_and_async_work(loop: IBKREventLoop) -> None:
