@@ -3,6 +3,8 @@
 - `framing`: bytes to frames, frames to bytes.
 - `handshake`: the hello of both sides.
 - `messages`: number, name, protobuf class and version gates of every message.
-- `text`: the layout engine of the text protocol; `layouts_in` and `layouts_out` hold the layouts.
+- `text`: runs the layouts of the text protocol, one line a message: `layouts_in`, `layouts_out`
+  (pieces they share: `fragments`), in the language of `grammar`, with the types of `kinds` and the
+  named `conditions`.
 - `codec`: a body from a protobuf message at a server version, and back.
 """

@@ -13,9 +13,10 @@ server version  text                                   protobuf
 Which one a message travels in is its row in `messages`. Reading takes the encoding from the number
 itself, as IB's clients do, so a peer that changes a message's gate is still understood.
 
-Protobuf has traps that text has not: IB's client reads an absent ``TickPrice.attrMask`` as all
-attributes true, an absent size as 2**127, and dies of an empty one. `encode` therefore fills in
-what `REQUIRED` lists, in a copy, where the caller left it unset.
+IB's clients have traps: they read an absent ``TickPrice.attrMask`` as all attributes true and an
+absent size as 2**127, die of an empty one in protobuf, drop a ``tickSize`` with an empty one in
+text, and pass over an order without an ``orderState``. `encode` therefore fills in what `REQUIRED`
+lists, in a copy, where the caller left it unset.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ REQUIRED: Mapping[str, Mapping[str, int | str | float]] = MappingProxyType(
         "TickSize": {"size": "0"},
         "ErrorMessage": {"id": -1, "errorCode": 0},
         "NextValidId": {"orderId": 0},
+        "OpenOrder": {"orderState.status": ""},
+        "CompletedOrder": {"orderState.status": ""},
         "MarketDepth": {
             "marketDepthData.position": 0,
             "marketDepthData.operation": 0,
@@ -115,10 +118,10 @@ def encode(
         raise EncodeError(
             f"{message_type.name} is a {message_type.proto}, not a {message.DESCRIPTOR.name}"
         )
+    required = REQUIRED.get(message_type.proto or "")
+    if required is not None:
+        message = _completed(message, required)
     if message_type.is_protobuf(server_version):
-        required = REQUIRED.get(message_type.proto or "")
-        if required is not None:
-            message = _completed(message, required)
         number = message_type.number + PROTOBUF_OFFSET
         return number.to_bytes(_ID_SIZE, "big") + message.SerializeToString()
     if not has_layout(message_type):

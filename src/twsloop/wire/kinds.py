@@ -64,7 +64,12 @@ MAX_INT = "2147483647"
 MAX_LONG = "9223372036854775807"
 MAX_DOUBLE = "1.7976931348623157E308"
 
-UNSET_NUMBERS = frozenset({"", MAX_INT, MAX_LONG, "-9223372036854775808", MAX_DOUBLE})
+UNSET_DECIMAL = "170141183460469231731687303715884105727"
+"""2**127 - 1: what IB's client writes for a decimal it does not know (quantity beside cashQty)."""
+
+UNSET_NUMBERS = frozenset(
+    {"", MAX_INT, MAX_LONG, "-9223372036854775808", MAX_DOUBLE, UNSET_DECIMAL}
+)
 """Spellings of "no value"; any spelling of the largest double counts too."""
 
 _INTEGER_TYPES = {FieldDescriptor.TYPE_INT32: MAX_INT, FieldDescriptor.TYPE_INT64: MAX_LONG}

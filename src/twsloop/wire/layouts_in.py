@@ -124,6 +124,19 @@ _CONTRACT_DATA = """
         @186..(each(ineligibilityReasonList: id description)))
 """
 
+_BOND_CONTRACT_DATA = """
+    =6@..163 reqId
+    contract.(symbol secType) contractDetails.(cusip coupon) contract.lastTradeDateOrContractMonth
+    contractDetails.(issueDate ratings bondType couponType convertible callable puttable descAppend)
+    contract.(exchange currency) contractDetails.marketName contract.(tradingClass conId)
+    contractDetails.minTick
+    =1@110..163     // market data size multiplier
+    contractDetails.(orderTypes validExchanges nextOptionDate nextOptionType nextOptionPartial
+        bondNotes longName @188..(timeZoneId tradingHours liquidHours) evRule evMultiplier:int?
+        pairs(secIdList) aggGroup@121.. marketRuleIds@126..
+        @164..(minSize:decimal sizeIncrement:decimal suggestedSizeIncrement:decimal))
+"""
+
 _TICK_BY_TICK = """
     reqId tickType
     when(is_last: historicalTickLast.(time price size:size
@@ -159,6 +172,13 @@ LAYOUTS_IN: Mapping[str, str] = MappingProxyType(
             marketDepthData.(position marketMaker operation side price size:size
                 isSmartDepth@146..)""",
         "tickByTick": _TICK_BY_TICK,
+        "tickNews": "reqId timestamp providerCode articleId headline extraData",
+        "smartComponents": "reqId each(smartComponents: bitNumber exchange exchangeLetter)",
+        "mktDepthExchanges": """each(depthMarketDataDescriptions: exchange secType
+            @120..(listingExch serviceDataType aggGroup?max)
+            =0@..119)           // whether it is level 2""",
+        "rerouteMktDataReq": "reqId conId exchange",
+        "rerouteMktDepthReq": "reqId conId exchange",
         "realtimeBar": "=3 reqId time open high low close volume:size WAP:decimal count",
         # orders
         "orderStatus": """=6@..130 orderId status filled:decimal remaining:decimal
@@ -170,6 +190,7 @@ LAYOUTS_IN: Mapping[str, str] = MappingProxyType(
         "completedOrdersEnd": "",
         "execDetails": _EXECUTION,
         "execDetailsEnd": "=1 reqId",
+        "orderBound": "permId clientId orderId",
         "commissionReport": """=1 execId commissionAndFees currency realizedPNL?max bondYield?max
             yieldRedemptionDate""",
         # account
@@ -194,8 +215,14 @@ LAYOUTS_IN: Mapping[str, str] = MappingProxyType(
         "pnl": "reqId dailyPnL?max unrealizedPnL?max@129.. realizedPnL?max@135..",
         "pnlSingle": """reqId position:size dailyPnL?max unrealizedPnL?max@129..
             realizedPnL?max@135.. value?max""",
+        "familyCodes": "each(familyCodes: accountId familyCode)",
+        "softDollarTiers": "reqId each(softDollarTiers: name value displayName)",
+        "receiveFA": "=1 faDataType xml:escaped",
+        "replaceFAEnd": "reqId text",
+        "userInfo": "reqId whiteBrandingId",
         # contracts
         "contractData": _CONTRACT_DATA,
+        "bondContractDetails": _BOND_CONTRACT_DATA,
         "contractDetailsEnd": "=1 reqId",
         "symbolSamples": """reqId each(contractDescriptions:
             contract.(conId symbol secType primaryExch currency)
@@ -208,6 +235,10 @@ LAYOUTS_IN: Mapping[str, str] = MappingProxyType(
         "scannerData": f"""=3 reqId each(scannerDataElement: rank
             contract.({part.CONTRACT_START} strike right exchange currency localSymbol)
             marketName contract.tradingClass distance benchmark projection comboKey)""",
+        "scannerParameters": "=1 xml:escaped",
+        "fundamentalData": "=1 reqId data:escaped",
+        "wshMetaData": "reqId dataJson",
+        "wshEventData": "reqId dataJson",
         # history
         "historicalData": """=3@..123 reqId @..195(call(dates))
             each(historicalDataBars: date open high low close volume:size WAP:decimal
@@ -223,6 +254,16 @@ LAYOUTS_IN: Mapping[str, str] = MappingProxyType(
         "historicalTicksLast": """reqId each(historicalTicksLast: time
             bits(tickAttribLast.pastLimit tickAttribLast.unreported)
             price size:size exchange specialConditions) isDone""",
+        "historicalSchedule": """reqId startDateTime endDateTime timeZone
+            each(historicalSessions: startDateTime endDateTime refDate)""",
+        "histogramData": "reqId each(histogramDataEntries: price size:size)",
+        # news
+        "newsProviders": "each(newsProviders: providerCode providerName)",
+        "newsArticle": "reqId articleType articleText",
+        "historicalNews": "reqId time providerCode articleId headline",
+        "historicalNewsEnd": "reqId hasMore",
+        "updateNewsBulletin": """=1 newsMsgId newsMsgType newsMessage:escaped
+            originatingExch:escaped""",
         # session
         "errMsg": """=2@..193 id errorCode errorMsg:escaped advancedOrderRejectJson:escaped@166..
             errorTime@194..""",
@@ -230,6 +271,9 @@ LAYOUTS_IN: Mapping[str, str] = MappingProxyType(
         "managedAccounts": "=1 accountsList:escaped",
         "currentTime": "=1 currentTime",
         "currentTimeInMillis": "currentTimeInMillis",
-        "newsProviders": "each(newsProviders: providerCode providerName)",
+        "verifyMessageAPI": "=1 apiData:escaped",
+        "verifyCompleted": "=1 isSuccessful errorText:escaped",
+        "displayGroupList": "=1 reqId groups:escaped",
+        "displayGroupUpdated": "=1 reqId contractInfo:escaped",
     }
 )

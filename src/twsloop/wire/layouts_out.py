@@ -65,7 +65,12 @@ LAYOUTS_OUT: Mapping[str, str] = MappingProxyType(
         "reqCurrentTimeInMillis": "",
         "reqIds": "=1 numIds",
         "reqManagedAccts": "=1",
-        "reqNewsProviders": "",
+        "verifyRequest": "=1 apiName apiVersion",
+        "verifyMessage": "=1 apiData",
+        "queryDisplayGroups": "=1 reqId",
+        "subscribeToGroupEvents": "=1 reqId groupId",
+        "updateDisplayGroup": "=1 reqId contractInfo",
+        "unsubscribeFromGroupEvents": "=1 reqId",
         # market data
         "reqMktData": f"""=11 reqId {part.REQUEST_CONTRACT} {part.SHORT_LEGS}
             {part.DELTA_NEUTRAL_CONTRACT} genericTickList snapshot regulatorySnapshot@114..
@@ -83,6 +88,14 @@ LAYOUTS_OUT: Mapping[str, str] = MappingProxyType(
         "reqTickByTickData": f"""reqId {part.REQUEST_CONTRACT} tickType
             @140..(numberOfTicks ignoreSize)""",
         "cancelTickByTickData": "reqId",
+        "reqMktDepthExchanges": "",
+        "reqSmartComponents": "reqId bboExchange",
+        "calculateImpliedVolatility": f"""=3 reqId {part.REQUEST_CONTRACT} optionPrice underPrice
+            options(impliedVolatilityOptions)""",
+        "cancelCalculateImpliedVolatility": "=1 reqId",
+        "calculateOptionPrice": f"""=3 reqId {part.REQUEST_CONTRACT} volatility underPrice
+            options(optionPriceOptions)""",
+        "cancelCalculateOptionPrice": "=1 reqId",
         # orders
         "placeOrder": _PLACE_ORDER,
         "cancelOrder": """=1@..191 orderId orderCancel.manualOrderCancelTime@169..
@@ -96,6 +109,11 @@ LAYOUTS_OUT: Mapping[str, str] = MappingProxyType(
         "reqExecutions": """=3 reqId
             executionFilter.(clientId acctCode time symbol secType exchange side
                 @200..(lastNDays?max each(specificDates: .)))""",
+        "exerciseOptions": f"""=2 orderId
+            contract.({part.CONTRACT_START} strike? right multiplier:whole?
+                exchange currency localSymbol tradingClass)
+            exerciseAction exerciseQuantity account override manualOrderTime@180..
+            customerAccount@183.. professionalCustomer@184..""",
         # account
         "reqAccountUpdates": "=2 subscribe acctCode",
         "reqAccountSummary": "=1 reqId group tags",
@@ -110,6 +128,11 @@ LAYOUTS_OUT: Mapping[str, str] = MappingProxyType(
         "cancelPnL": "reqId",
         "reqPnLSingle": "reqId account modelCode conId",
         "cancelPnLSingle": "reqId",
+        "reqFamilyCodes": "",
+        "reqSoftDollarTiers": "reqId",
+        "requestFA": "=1 faDataType",
+        "replaceFA": "=1 faDataType xml reqId@157..",
+        "reqUserInfo": "reqId",
         # contracts
         "reqContractDetails": f"""=8 reqId {part.REQUEST_CONTRACT}
             contract.(includeExpired secIdType secId issuerId@176..)""",
@@ -117,6 +140,26 @@ LAYOUTS_OUT: Mapping[str, str] = MappingProxyType(
         "reqSecDefOptParams": """reqId underlyingSymbol futFopExchange underlyingSecType
             underlyingConId""",
         "reqMarketRule": "marketRuleId",
+        "reqScannerParameters": "=1",
+        "reqScannerSubscription": """=4@..142 reqId
+            scannerSubscription.(numberOfRows? instrument locationCode scanCode
+                abovePrice? belowPrice? aboveVolume? marketCapAbove? marketCapBelow?
+                moodyRatingAbove moodyRatingBelow spRatingAbove spRatingBelow
+                maturityDateAbove maturityDateBelow couponRateAbove? couponRateBelow?
+                excludeConvertible averageOptionVolumeAbove? scannerSettingPairs stockTypeFilter
+                @143..(options(scannerSubscriptionFilterOptions))
+                options(scannerSubscriptionOptions))""",
+        "cancelScannerSubscription": "=1 reqId",
+        "reqFundamentalData": """=2 reqId
+            contract.(conId symbol secType exchange primaryExch currency localSymbol)
+            reportType call(fundamentals_options)""",
+        "cancelFundamentalData": "=1 reqId",
+        "reqWshMetaData": "reqId",
+        "cancelWshMetaData": "reqId",
+        "reqWshEventData": """reqId conId?max
+            @171..(filter fillWatchlist fillPortfolio fillCompetitors)
+            @173..(startDate endDate totalLimit?max)""",
+        "cancelWshEventData": "reqId",
         # history
         "reqHistoricalData": f"""=6@..123 reqId {part.REQUEST_CONTRACT} contract.includeExpired
             endDateTime barSizeSetting duration useRTH whatToShow formatDate
@@ -128,5 +171,15 @@ LAYOUTS_OUT: Mapping[str, str] = MappingProxyType(
         "reqHistoricalTicks": f"""reqId {part.REQUEST_CONTRACT} contract.includeExpired
             startDateTime endDateTime numberOfTicks whatToShow useRTH ignoreSize
             options(miscOptions)""",
+        "reqHistogramData": f"""reqId {part.REQUEST_CONTRACT} contract.includeExpired
+            useRTH timePeriod""",
+        "cancelHistogramData": "reqId",
+        # news
+        "reqNewsProviders": "",
+        "reqNewsArticle": "reqId providerCode articleId @128..(options(newsArticleOptions))",
+        "reqHistoricalNews": """reqId conId providerCodes startDateTime endDateTime totalResults
+            @128..(options(historicalNewsOptions))""",
+        "reqNewsBulletins": "=1 allMessages",
+        "cancelNewsBulletins": "=1",
     }
 )

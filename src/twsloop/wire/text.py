@@ -308,6 +308,16 @@ def _entries(mapping: Mapping[str, str]) -> list[tuple[str, str]]:
     return sorted(mapping.items())
 
 
+def _joined(entries: list[tuple[str, str]]) -> str:
+    return "".join(f"{key}={value};" for key, value in entries)
+
+
+def _split_options(text: str, mapping: Any) -> None:
+    for entry in filter(None, text.split(";")):
+        key, _, value = entry.partition("=")
+        mapping[key] = value
+
+
 def _pairs(node: grammar.Pairs, descriptor: Descriptor, _version: int, where: str) -> _Pair:
     _find(descriptor, node.path)
     label, owner, name = _label(where, node.path), _owner(node.path), node.path[-1]
@@ -332,16 +342,12 @@ def _options(node: grammar.Options, descriptor: Descriptor, _version: int, where
     label, owner, name = _label(where, node.path), _owner(node.path), node.path[-1]
 
     def write(message: Any, texts: _Texts) -> None:
-        entries = _entries(getattr(owner(message), name))
-        texts.append("".join(f"{key}={value};" for key, value in entries))
+        texts.append(_joined(_entries(getattr(owner(message), name))))
 
     def read(message: Any, cursor: _Cursor) -> None:
         text = cursor.take(label)
         if text:
-            mapping = getattr(owner(message), name)
-            for entry in filter(None, text.split(";")):
-                key, _, value = entry.partition("=")
-                mapping[key] = value
+            _split_options(text, getattr(owner(message), name))
 
     return write, read
 
@@ -462,6 +468,18 @@ def _read_leg_prices(message: Any, cursor: _Cursor) -> None:
             leg.perLegPrice = value
 
 
+def _write_fundamentals_options(message: Any, texts: _Texts) -> None:
+    """Alone among all requests this one counts its options, and then writes them in one field."""
+    entries = _entries(message.fundamentalsDataOptions)
+    texts.append(str(len(entries)))
+    texts.append(_joined(entries))
+
+
+def _read_fundamentals_options(message: Any, cursor: _Cursor) -> None:
+    cursor.take("fundamentalsDataOptions")
+    _split_options(cursor.take("fundamentalsDataOptions"), message.fundamentalsDataOptions)
+
+
 def _write_dates(_message: Any, texts: _Texts) -> None:
     """Below version 196 the first and last date of a history stand in its bars' message."""
     texts.extend(texts.dates or ("", ""))
@@ -474,6 +492,7 @@ def _read_dates(_message: Any, cursor: _Cursor) -> None:
 _CALLS: Mapping[str, _Pair] = MappingProxyType(
     {
         "leg_prices": (_write_leg_prices, _read_leg_prices),
+        "fundamentals_options": (_write_fundamentals_options, _read_fundamentals_options),
         "dates": (_write_dates, _read_dates),
     }
 )
