@@ -10,7 +10,7 @@ import pytest
 
 from twsloop.clock import ManualClock, SystemClock
 from twsloop.errors import FeedError
-from twsloop.paper.market import Event, QuoteChange
+from twsloop.paper.market import Event, Feed, QuoteChange
 from twsloop.paper.replay import ROWS_A_TURN, ReplayFeed, replay_speed, replay_start
 from twsloop.paper.tick_files import TickFiles, window_time
 
@@ -327,6 +327,12 @@ def test_starts(text: str, lines: int) -> None:
 def test_starts_that_are_none(text: str) -> None:
     with pytest.raises(FeedError, match="start"):
         replay_start(text)
+
+
+def test_it_is_a_feed(tmp_path: Path) -> None:
+    feed: Feed = ReplayFeed(quotes(tmp_path / "IBM.csv", [0]))
+    assert not feed.always_open
+    assert not feed.finished.done()
 
 
 def test_a_sample_that_is_none(tmp_path: Path) -> None:

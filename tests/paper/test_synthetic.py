@@ -13,10 +13,16 @@ from twsloop.clock import ManualClock
 from twsloop.errors import FeedError
 from twsloop.paper import ticks
 from twsloop.paper.instruments import Catalogue, Instrument
-from twsloop.paper.market import Event, QuoteChange, Trade
+from twsloop.paper.market import Event, Feed, QuoteChange, Trade
 from twsloop.paper.synthetic import SyntheticFeed
 
 STANDARD = Catalogue.standard(date(2026, 1, 5))
+
+
+def test_it_is_a_feed() -> None:
+    feed: Feed = SyntheticFeed(STANDARD)
+    assert feed.always_open
+    assert not feed.finished.done()
 
 
 class Consumer:
@@ -137,8 +143,9 @@ async def test_it_looks_like_a_market(symbol: str) -> None:
     feed.stop()
     assert kinds[QuoteChange] > 1500
     assert (kinds[Trade] == 0) == what.quote_driven
-    assert max(spreads) <= 25
-    assert sorted(spreads)[len(spreads) // 2] <= 6
+    dear = what.stock_type == "COMMON" and what.reference_price > 100
+    assert max(spreads) <= (1 + 2 * (1 + what.reference_price // 100) if dear else 3)
+    assert sorted(spreads)[len(spreads) // 2] <= (6 if dear else 1)
     book = feed.book(what.con_id)
     assert book.bid is not None
     assert abs(book.bid / what.reference_price - 1) < 0.05

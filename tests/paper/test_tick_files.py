@@ -267,21 +267,27 @@ def test_time_stamps_are_exact(tmp_path_factory: Any, seconds: int, digits: int,
 # -- the oracle ------------------------------------------------------------------------------
 
 
-def told(files: TickFiles, lot: int) -> Iterator[tuple[object, ...]]:
-    """The projection as the oracle words it."""
+def told_of_each(files: TickFiles, lot: int) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """The projection as the oracle words it, with the contract id."""
     books = {
-        con_id: TopOfBook(con_id, files.instruments.by_con_id(con_id).hours.session_end)  # type: ignore[union-attr]
-        for con_id in files.traded
+        one.con_id: TopOfBook(one.con_id, one.hours.session_end)
+        for one in files.instruments
+        if one.con_id in files.traded
     }
-    for _, (name, message) in ticks.project(
+    for con_id, (name, message) in ticks.project(
         files.events(), books.__getitem__, volume_unit=lambda _con_id: lot
     ):
         if name == "tickPrice":
-            yield name, message.tickType, message.price, Decimal(message.size)
+            yield con_id, (name, message.tickType, message.price, Decimal(message.size))
         elif name == "tickSize":
-            yield name, message.tickType, Decimal(message.size)
+            yield con_id, (name, message.tickType, Decimal(message.size))
         else:
-            yield name, message.tickType, message.value
+            yield con_id, (name, message.tickType, message.value)
+
+
+def told(files: TickFiles, lot: int) -> Iterator[tuple[object, ...]]:
+    """The same without it."""
+    return (message for _, message in told_of_each(files, lot))
 
 
 @pytest.mark.parametrize("lot", [1, 100])
@@ -296,6 +302,50 @@ def test_the_projection_of_a_small_file_is_the_oracles(tmp_path: Path, lot: int)
         ("tickPrice", 1, 180.01, Decimal(300)),
         ("tickSize", 0, Decimal(300)),
     ]
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> str:
+    """Rows of any kind: sides that come and go, venues, trades that bring a new quote."""
+    side = st.sampled_from([",", "10,100", "10,200", "10.5,100"])
+    now, lines = 0, []
+    for _ in range(draw(st.integers(1, 40))):
+        now += draw(st.integers(0, 700))
+        kind, venue = draw(st.sampled_from("QQT")), draw(st.sampled_from("NPQ"))
+        bid, ask = draw(side), draw(side)
+        own = draw(st.sampled_from([f"{bid},,", f",,{ask}", ",,,", f"{bid},{ask}"]))
+        own, trade = (
+            (own, ",") if kind == "Q" else (",,,", draw(st.sampled_from(["10,60", "11,40"])))
+        )
+        suspicious = draw(st.sampled_from("0001"))
+        time = f"2013-10-07T08:00:{now // 1000:02}.{now % 1000:03}Z"
+        lines.append(f"{time},{kind},{venue},{own},{trade},1,{suspicious},{bid},{ask}\n")
+    return "".join(lines)
+
+
+@given(tables(), st.sampled_from([1, 100]))
+def test_the_projection_of_any_file_is_the_oracles(
+    tmp_path_factory: Any, rows: str, lot: int
+) -> None:
+    path = write(tmp_path_factory.mktemp("x") / "IBM.csv.gz", rows)
+    assert list(told(TickFiles(path), lot)) == list(oracle(path, lot=lot))
+
+
+@pytest.mark.slow
+def test_merged_files_are_told_like_each_alone() -> None:
+    names = ("BAC_20131007", "IBM_20131007")
+    paths = [needs(f"us_equity_tick/{name}_tick.csv.gz") for name in names]
+    files = TickFiles(paths)
+    expected = {
+        files.instruments.by_symbol(path.name[:3]).con_id: oracle(path)  # type: ignore[union-attr]
+        for path in paths
+    }
+    count = 0
+    for con_id, ours in told_of_each(files, 1):
+        assert ours == next(expected[con_id]), f"message {count} of {con_id}"
+        count += 1
+    assert all(next(rest, None) is None for rest in expected.values())
+    assert count > 500_000
 
 
 @pytest.mark.parametrize(

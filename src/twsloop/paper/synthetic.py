@@ -2,9 +2,9 @@
 
 Theory of operation
 -------------------
-Each instrument has a hidden fair value, a random walk of ``VOLATILITY`` a year whose pull back to
-its reference price keeps it near for days. The instrument *acts* at random moments (exponential
-gaps, ``rate`` a second on average). An action is one of:
+Each instrument has a hidden fair value, a random walk with the volatility of its kind, pulled back
+to its reference price so that it stays near for days. The instrument *acts* at random moments
+(exponential gaps, ``rate`` a second on average). An action is one of:
 
 - the quote moves: bid and offer are set around the fair value, one to a few ticks apart (the
   wider, the dearer the share), with new sizes;
@@ -44,10 +44,10 @@ __all__ = ["DEFAULT_RATE", "SyntheticFeed"]
 
 #: Actions a second of each instrument, on average.
 DEFAULT_RATE = 3.0
-#: Yearly volatility of the fair value: that of a middling share.
-VOLATILITY = {"STK": 0.25, "CASH": 0.08, "FUT": 0.16}
-#: Seconds of trading in a year of 252 days of 6.5 hours.
-TRADING_YEAR_S = 252 * 6.5 * 3600
+#: Yearly volatility of the fair value (of a middling share, an index, a major currency), and the
+#: hours a day in which most of it happens.
+VOLATILITY = {"COMMON": (0.25, 6.5), "ETF": (0.15, 6.5), "FUT": (0.15, 10.0), "CASH": (0.08, 24.0)}
+TRADING_DAYS_A_YEAR = 252
 #: After this time the distance to the reference price has halved, seconds.
 HALF_LIFE_S = 4 * 3600.0
 #: How often a quote moves, a size changes; the rest are trades.
@@ -191,6 +191,8 @@ class _Path:
     digits: int = attrs.field(init=False)
     venues: str = attrs.field(init=False)
     busy: float = attrs.field(init=False)
+    volatility: float = attrs.field(init=False)
+    widest: int = attrs.field(init=False)
     reference: float = attrs.field(init=False)
     fair: float = attrs.field(init=False)
     bid: int = attrs.field(init=False)
@@ -206,9 +208,12 @@ class _Path:
         self.tick = float(instrument.min_tick)
         self.digits = instrument.price_digits
         self.venues = VENUES[instrument.sec_type]
-        # Dear shares show few lots; cheap ones, currencies and index futures many.
-        dear = instrument.sec_type == "STK" and instrument.reference_price > 100
+        yearly, hours = VOLATILITY[instrument.stock_type or instrument.sec_type]
+        self.volatility = yearly / math.sqrt(TRADING_DAYS_A_YEAR * hours * 3600)
+        # Dear shares show few lots and a wide spread; all else many lots, a tick or two apart.
+        dear = instrument.stock_type == "COMMON" and instrument.reference_price > 100
         self.busy = 2.0 if dear else 12.0
+        self.widest = 1 + int(instrument.reference_price // 100) if dear else 1
         drift = chance.gauss(0.0, 0.004)
         self.reference = instrument.reference_price * math.exp(drift)
         self.fair = self.reference
@@ -265,14 +270,13 @@ class _Path:
         return [self._quote(time_ns)]
 
     def _walk(self, seconds: float) -> None:
-        deviation = VOLATILITY[self.instrument.sec_type] * math.sqrt(seconds / TRADING_YEAR_S)
+        deviation = self.volatility * math.sqrt(seconds)
         pull = math.log(2) / HALF_LIFE_S * seconds * math.log(self.reference / self.fair)
         self.fair *= math.exp(pull + self.chance.gauss(0.0, deviation))
 
     def _quote_around_fair(self) -> None:
         chance, fair = self.chance, self.fair / self.tick
-        widest = 1 if self.instrument.sec_type != "STK" else 1 + int(self.fair // 100)
-        spread = 1 + min(int(chance.expovariate(2.0 / widest)), 2 * widest)
+        spread = 1 + min(int(chance.expovariate(2.0 / self.widest)), self._widest_spread - 1)
         self.bid = max(round(fair - spread / 2), 1)
         self.ask = self.bid + spread
         self.bid_lots, self.ask_lots = self._lots(), self._lots()
@@ -322,7 +326,13 @@ class _Path:
             self.ask, self.ask_lots = self.ask + 1, self._lots()
         elif self.bid > 1:
             self.bid, self.bid_lots = self.bid - 1, self._lots()
+        if self.ask - self.bid > self._widest_spread:
+            self._quote_around_fair()
         return [traded, self._quote(time_ns)]
+
+    @property
+    def _widest_spread(self) -> int:
+        return 1 + 2 * self.widest
 
     @property
     def _lot(self) -> int:
