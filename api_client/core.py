@@ -129,8 +129,8 @@ class Reply:
     """Outcome: a whole answer. Header names are in lower case."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = attrs.field(repr=False)  # they may echo the key
+    body: bytes = attrs.field(repr=lambda body: f"<{len(body)} bytes>")
     elapsed: float
 
 

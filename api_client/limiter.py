@@ -7,9 +7,9 @@ period apart, whatever the network did to either, and any window of one period h
 arrivals as there are places. The price is a little speed: a request's own duration is added to its
 place's period.
 
-Waiters are served in the order they came. A 429 pauses its whole class: everybody waits, not only
-the request that was told. Time comes in as an argument; a lock makes one limiter usable by several
-clients (of one key) in several threads.
+Waiters are served in the order they came: one gets a place only if those before it could too. A 429
+pauses its whole class: everybody waits, not only the request that was told. Time comes in as an
+argument; a lock makes one limiter usable by several clients (of one key) in several threads.
 """
 
 from __future__ import annotations
