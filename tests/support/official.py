@@ -113,8 +113,10 @@ def simple(value: Any) -> Any:
         return tuple(simple(item) for item in value)
     if isinstance(value, dict):
         return {key: simple(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return tuple(sorted(simple(item) for item in value))
     if isinstance(value, enum.Enum):
-        return value.name
+        return str(value)
     if hasattr(value, "__dict__") and value.__dict__:
         return {key: simple(item) for key, item in vars(value).items()}
     return str(value)

@@ -122,7 +122,7 @@ def test_a_size_that_is_no_number_is_not_written() -> None:
             "99999999999",
         ),
         (b"85\x009\x00a\x00b\x00", 200, "newsProviders", "newsProviders", "9"),
-        (b"85\x00-1\x00", 200, "newsProviders", "newsProviders", "-1"),
+        (b"85\x00many\x00", 200, "newsProviders", "newsProviders", "many"),
     ],
 )
 def test_what_cannot_be_read_says_where(

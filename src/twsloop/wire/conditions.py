@@ -52,6 +52,8 @@ CONDITIONS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
         "scales": _scales,
         "hedges": lambda message: bool(message.order.hedgeType),
         "has_algo": lambda message: bool(message.order.algoStrategy),
+        "is_trailing": lambda message: message.order.orderType.startswith("TRAIL"),
+        "not_trailing": lambda message: not message.order.orderType.startswith("TRAIL"),
         "peg_bench": lambda message: message.order.orderType in PEG_BENCH,
         "peg_best": lambda message: message.order.orderType in PEG_BEST,
         "mid_offsets": _sends_mid_offsets,

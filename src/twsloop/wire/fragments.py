@@ -6,6 +6,7 @@ __all__ = [
     "CONDITIONS",
     "CONTRACT_START",
     "DELTA_NEUTRAL_CONTRACT",
+    "FIRST_TRAIL_STOP",
     "HELD_CONTRACT",
     "LEGS",
     "ORDER_START",
@@ -44,6 +45,10 @@ DELTA_NEUTRAL_CONTRACT = "present(contract.deltaNeutralContract: conId delta pri
 
 ORDER_START = """order.(action totalQuantity:decimal orderType lmtPrice? auxPrice? tif
     ocaGroup account openClose origin orderRef)"""
+
+# The stop price of a trailing order comes twice, and the second one counts. For all other orders
+# the first is empty, even where TWS makes up the second (a limit order's limit plus 1).
+FIRST_TRAIL_STOP = "when(is_trailing: order.trailStopPrice?) when(not_trailing: =)"
 
 _SCALE_REST = """when(scales: order.(scalePriceAdjustValue? scalePriceAdjustInterval?
     scaleProfitOffset? scaleAutoReset scaleInitPosition? scaleInitFillQty? scaleRandomPercent))"""

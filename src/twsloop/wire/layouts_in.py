@@ -33,7 +33,7 @@ _OPEN_ORDER = f"""
     when(delta_neutral: order.(deltaNeutralConId deltaNeutralSettlingFirm
         deltaNeutralClearingAccount deltaNeutralClearingIntent deltaNeutralOpenClose
         deltaNeutralShortSale deltaNeutralShortSaleSlot deltaNeutralDesignatedLocation))
-    order.(continuousUpdate referencePriceType trailStopPrice? trailingPercent?)
+    order.(continuousUpdate referencePriceType) {part.FIRST_TRAIL_STOP} order.trailingPercent?
     = =             // basis points and their type
     contract.comboLegsDescrip {part.LEGS} call(leg_prices) pairs(order.smartComboRoutingParams)
     {part.SCALE}
@@ -83,7 +83,7 @@ _COMPLETED_ORDER = f"""
         volatility? volatilityType deltaNeutralOrderType deltaNeutralAuxPrice?)
     when(delta_neutral: order.(deltaNeutralConId deltaNeutralShortSale deltaNeutralShortSaleSlot
         deltaNeutralDesignatedLocation))
-    order.(continuousUpdate referencePriceType trailStopPrice? trailingPercent?)
+    order.(continuousUpdate referencePriceType) {part.FIRST_TRAIL_STOP} order.trailingPercent?
     contract.comboLegsDescrip {part.LEGS} call(leg_prices) pairs(order.smartComboRoutingParams)
     {part.SCALE}
     order.(hedgeType when(hedges: hedgeParam) clearingAccount clearingIntent notHeld)
@@ -92,8 +92,8 @@ _COMPLETED_ORDER = f"""
     orderState.status order.(randomizeSize randomizePrice)
     {part.PEG_BENCH} {part.CONDITIONS}
     order.(trailStopPrice?max lmtPriceOffset?max cashQty:whole dontUseAutoPriceForHedge
-        isOmsContainer autoCancelDate filledQuantity:decimal refFuturesConId autoCancelParent
-        shareholder imbalanceOnly routeMarketableToBbo parentPermId)
+        isOmsContainer autoCancelDate filledQuantity:decimal refFuturesConId?max autoCancelParent
+        shareholder imbalanceOnly routeMarketableToBbo parentPermId?max)
     orderState.(completedTime completedStatus)
     order.(
         @170..(minTradeQty? minCompeteSize? competeAgainstBestOffset? midOffsetAtWhole?
@@ -112,7 +112,7 @@ _CONTRACT_DATA = """
     contract.primaryExch
     contractDetails.(contractMonth industry category subcategory timeZoneId tradingHours
         liquidHours evRule evMultiplier:int? pairs(secIdList)
-        aggGroup@121.. @122..(underSymbol underSecType) marketRuleIds@126..
+        aggGroup?max@121.. @122..(underSymbol underSecType) marketRuleIds@126..
         realExpirationDate@134.. stockType@152..
         suggestedSizeIncrement:decimal@163..163
         @164..(minSize:decimal sizeIncrement:decimal suggestedSizeIncrement:decimal)
@@ -133,7 +133,7 @@ _BOND_CONTRACT_DATA = """
     =1@110..163     // market data size multiplier
     contractDetails.(orderTypes validExchanges nextOptionDate nextOptionType nextOptionPartial
         bondNotes longName @188..(timeZoneId tradingHours liquidHours) evRule evMultiplier:int?
-        pairs(secIdList) aggGroup@121.. marketRuleIds@126..
+        pairs(secIdList) aggGroup?max@121.. marketRuleIds@126..
         @164..(minSize:decimal sizeIncrement:decimal suggestedSizeIncrement:decimal))
 """
 
@@ -229,11 +229,11 @@ LAYOUTS_IN: Mapping[str, str] = MappingProxyType(
             each(derivativeSecTypes: .)
             @176..(contract.(description issuerId)))""",
         "secDefOptParams": """reqId exchange underlyingConId tradingClass multiplier
-            each(expirations: .) each(strikes: .)""",
+            each(expirations: .) each(strikes: .:whole)""",
         "secDefOptParamsEnd": "reqId",
-        "marketRule": "marketRuleId each(priceIncrements: lowEdge increment)",
+        "marketRule": "marketRuleId each(priceIncrements: lowEdge:whole increment:whole)",
         "scannerData": f"""=3 reqId each(scannerDataElement: rank
-            contract.({part.CONTRACT_START} strike right exchange currency localSymbol)
+            contract.({part.CONTRACT_START} strike:whole right exchange currency localSymbol)
             marketName contract.tradingClass distance benchmark projection comboKey)""",
         "scannerParameters": "=1 xml:escaped",
         "fundamentalData": "=1 reqId data:escaped",

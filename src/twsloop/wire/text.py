@@ -81,9 +81,9 @@ class _Cursor:
         except ValueError:
             raise ParseError("the count is not a number", field=label, value=text) from None
         left = len(self.texts) - self.at
-        if not 0 <= count <= left:
+        if count > left:
             raise ParseError(f"the count does not fit {left} fields left", field=label, value=text)
-        return count
+        return max(count, 0)  # TWS says -1 for the answer to a scanner that finds nothing
 
 
 _Writer = Callable[[Any, _Texts], None]
