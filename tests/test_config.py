@@ -111,6 +111,13 @@ def test_each_source_beats_the_ones_below_it(tmp_path: Path) -> None:
     assert seen == [2, 3, 4, 5, 6]
 
 
+def test_a_programs_own_defaults_come_last() -> None:
+    defaults = {"logging.level": "warning"}
+    assert load(defaults=defaults).logging.level == "warning"
+    environ = {"TWSLOOP_LOGGING_LEVEL": "debug"}
+    assert load(defaults=defaults, environ=environ).logging.level == "debug"
+
+
 def test_the_environment_of_the_process_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "TWSLOOP_MARKET_DATA_MAX_LINES", "7")
     assert Config.load().market_data.max_lines == 7
@@ -174,7 +181,8 @@ def test_every_kind_of_value(tmp_path: Path) -> None:
         ("heartbeat.silence", None, "is missing"),
         ("reconnect.enabled", "perhaps", "is neither yes nor no"),
         ("reconnect.enabled", 1, "is neither True nor False"),
-        ("paper.accounts", " , ", "is empty"),
+        ("paper.accounts", " , ", "is empty, or has an empty part"),
+        ("paper.accounts", [""], "is empty, or has an empty part"),
         ("paper.accounts", [1], "is not a list of texts"),
         ("paper.start", "on-subscribe=0", "does not have the form it needs"),
         ("paper.speed", "slow", "is not a number"),

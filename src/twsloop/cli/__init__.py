@@ -1,1 +1,93 @@
-"""twsloop.cli."""
+"""The command line, ``twsloop`` and ``python gateway_cli.py``: click commands, one file a group.
+
+No logic of its own: commands read options, ask `twsloop.app` for running parts, and print. `main`
+is what the installed script calls; it turns every error of ours into one plain sentence and an
+exit code of `twsloop.cli.exits`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+__all__ = ["main", "run"]
+
+
+def main() -> None:
+    """Run the command line of this process, and end it with the exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line.
+
+    Returns:
+        The exit code. Ctrl-C and SIGTERM end cleanly: 0.
+    """
+    with _stop_signals():
+        try:
+            return _invoke(list(arguments))
+        except KeyboardInterrupt:
+            return 0
+        except BrokenPipeError:
+            # Who read us has heard enough (`| head`). Nothing may be written at exit either.
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
+
+def _invoke(arguments: list[str]) -> int:
+    import click  # noqa: PLC0415  (after the signal handlers stand)
+
+    from twsloop.errors import TwsLoopError  # noqa: PLC0415
+
+    from .exits import exit_of, sentence_of  # noqa: PLC0415
+    from .root import cli  # noqa: PLC0415
+
+    try:
+        code = cli.main(arguments, prog_name="twsloop", standalone_mode=False)
+    except click.Abort:
+        return 0  # click's own word for Ctrl-C
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (TwsLoopError, TimeoutError) as error:
+        code = exit_of(error)
+        _complain(code, error, sentence_of(error), as_json="--json" in arguments)
+    return int(code) if isinstance(code, int) else 0
+
+
+def _complain(code: int, error: BaseException, sentence: str, *, as_json: bool) -> None:
+    """One plain sentence on the standard error output; with --json one object."""
+    if as_json:
+        what = {"event": "error", "error": type(error).__name__, "exit": int(code)}
+        sentence = json.dumps({**what, "message": str(error)})
+    else:
+        sentence = f"twsloop: {sentence}"
+    print(sentence, file=sys.stderr, flush=True)  # noqa: T201  (this is where the CLI speaks)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+        # A shell that starts us in the background has SIGINT ignored; a stop is a stop.
+        interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    except ValueError:  # not the main thread: somebody calls us as a function
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, interrupt)

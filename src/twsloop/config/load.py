@@ -64,6 +64,7 @@ class Config:
         environ: Mapping[str, str] | None = None,
         command_line: Mapping[str, Any] | None = None,
         overrides: Mapping[str, Any] | None = None,
+        defaults: Mapping[str, Any] | None = None,
     ) -> Config:
         """Read the settings.
 
@@ -74,12 +75,13 @@ class Config:
             environ: The environment; the process's own unless given.
             command_line: ``{"section.key": text or value}`` from a command line.
             overrides: ``{"section.key": value}`` from code.
+            defaults: ``{"section.key": value}`` that a program has in place of our own defaults.
 
         Raises:
             ConfigError: A file that cannot be read, or an unknown section or key, or a value of a
                 wrong type or range; it names the file, section, key, value and what is allowed.
         """
-        values: dict[tuple[str, str], tuple[str, Any]] = {}
+        values: Values = _from_code(defaults or {}, CODE)
         if path is not None:
             values.update(_from_ini(Path(path)))
         if env_file is not None:

@@ -131,8 +131,8 @@ class Option:
             if isinstance(value, str) or not all(isinstance(part, str) for part in value):
                 raise _Refused("is not a list of texts")
             value = tuple(value)
-            if not value:
-                raise _Refused("is empty")
+            if not all(part.strip() for part in value) or not value:
+                raise _Refused("is empty, or has an empty part")
         elif self.kind == "path":
             if not isinstance(value, (str, Path)) or not str(value):
                 raise _Refused("is not a path")

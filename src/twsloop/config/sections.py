@@ -417,10 +417,10 @@ class PaperParams(Section):
         ("DU1234567",), "list", "The accounts of its login; paper accounts start with D."
     )
     start: str = option(
-        "now",
+        "immediate",
         "str",
-        "When the replay begins: now, or on-subscribe=N once N lines are subscribed.",
-        pattern="now|on-subscribe=[1-9][0-9]*",
+        "When the replay begins: immediate, or on-subscribe=N once N lines are subscribed.",
+        pattern="immediate|on-subscribe=[1-9][0-9]*",
     )
     sample: str = option(
         "none",

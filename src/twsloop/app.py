@@ -1,0 +1,124 @@
+"""The composition root: settings in, running parts out. It alone knows all of them.
+
+`paper_gateway` makes a paper gateway of the ``[paper]`` section. `session` makes an `IBGateway`
+that is READY, on the gateway that is configured or on a paper gateway of its own, and takes
+everything down again in the right order, whatever happens in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from twsloop import log
+from twsloop.config import Config
+from twsloop.errors import ConfigError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from twsloop.gateway import IBGateway
+    from twsloop.paper.market import Feed
+    from twsloop.paper.server import PaperGateway
+
+__all__ = ["logged", "paper_gateway", "session"]
+
+
+@contextmanager
+def logged(config: Config) -> Iterator[None]:
+    """Write the logs as configured inside the block.
+
+    Raises:
+        ConfigError: The log file cannot be opened.
+    """
+    with log.configure(config.logging):
+        yield
+
+
+def paper_gateway(
+    config: Config, *, since: datetime | None = None, until: datetime | None = None
+) -> PaperGateway:
+    """A paper gateway as ``[paper]`` says; it does not listen yet.
+
+    Args:
+        config: The settings.
+        since: Where a replay begins.
+        until: Where a replay ends.
+
+    Raises:
+        ConfigError: A replay without data, or a window without a replay.
+        FeedError: The data cannot be read.
+    """
+    # Here, because a program that never serves needs none of it.
+    from twsloop.paper.server import PaperGateway  # noqa: PLC0415
+
+    params = config.paper
+    if params.feed != "replay" and (since or until or params.data is not None):
+        raise ConfigError(
+            "only a replay has data and a window in it",
+            section="paper",
+            key="feed",
+            value=params.feed,
+            allowed="replay",
+        )
+    return PaperGateway(
+        host=params.host,
+        port=params.port,
+        feed=_replay(config, since, until) if params.feed == "replay" else None,
+        seed=params.seed,
+        accounts=params.accounts,
+        max_version=params.max_version,
+        max_clients=params.max_clients,
+    )
+
+
+def _replay(config: Config, since: datetime | None, until: datetime | None) -> Feed:
+    """The replay feed that ``[paper]`` describes."""
+    from twsloop.paper.replay import ReplayFeed  # noqa: PLC0415
+
+    params = config.paper
+    if params.data is None:
+        raise ConfigError(
+            "a replay needs data",
+            section="paper",
+            key="data",
+            value="",
+            allowed="a folder or file of ticks, as docs/paper.md describes them",
+        )
+    return ReplayFeed(
+        params.data,
+        speed=params.speed,
+        start=params.start,
+        since=since,
+        until=until,
+        sample=None if params.sample == "none" else params.sample,
+    )
+
+
+@contextmanager
+def session(config: Config, *, paper: bool = False, **options: Any) -> Iterator[IBGateway]:
+    """An `IBGateway` that is READY inside the block, and stopped after it.
+
+    Args:
+        config: The settings.
+        paper: Start a paper gateway of our own on a free port, and connect to that.
+        **options: For `IBGateway`.
+
+    Raises:
+        ConnectionFailed: What stopped it from becoming READY.
+        ListenError: The paper gateway cannot listen.
+    """
+    from twsloop.gateway import IBGateway  # noqa: PLC0415
+
+    with ExitStack() as stack:
+        if paper:
+            own = attrs.evolve(config, paper=attrs.evolve(config.paper, host="127.0.0.1", port=0))
+            server = stack.enter_context(paper_gateway(own))
+            connection = attrs.evolve(
+                config.connection, mode="paper", host=server.host, port=server.port
+            )
+            config = attrs.evolve(config, connection=connection)
+        yield stack.enter_context(IBGateway(config, **options))

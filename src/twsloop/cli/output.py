@@ -1,0 +1,147 @@
+"""What commands print: tables for people, JSON lines and CSV for programs.
+
+Everything goes through an `Output`. It decides by what was asked for and by whether the standard
+output is a terminal; a command says only what there is to say. Standard output carries data,
+standard error carries what went wrong.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["FORMATS", "Output", "plain", "table_of"]
+
+#: How the data can be written.
+FORMATS = ("table", "json", "csv")
+
+
+def plain(value: Any) -> Any:
+    """A value as a JSON type: decimals and times become texts, unset stays null."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    return value
+
+
+def cell(value: Any) -> str:
+    """A value as people read it; unset is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    if isinstance(value, Decimal):
+        return format(value.normalize() if value == value.to_integral_value() else value, "f")
+    if isinstance(value, datetime):
+        return value.strftime("%H:%M:%S")
+    return str(plain(value))
+
+
+def table_of(
+    columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, title: str | None = None
+) -> Table:
+    """A rich table; numbers stand on the right."""
+    rows = list(rows)
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        numeric = any(
+            isinstance(row.get(column), (int, float, Decimal))
+            and not isinstance(row.get(column), bool)
+            for row in rows
+        )
+        table.add_column(column.replace("_", " "), justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(cell(row.get(column)) for column in columns))
+    return table
+
+
+class Output:
+    """Where a command's words go.
+
+    Args:
+        form: ``table``, ``json`` or ``csv``.
+        stream: Where to; the standard output unless given.
+    """
+
+    def __init__(self, form: str = "table", stream: TextIO | None = None) -> None:
+        self.form = form
+        self.stream = stream or sys.stdout
+        self.console = Console(file=self.stream, highlight=False, soft_wrap=not self._is_terminal())
+        self._columns: Sequence[str] | None = None
+
+    def _is_terminal(self) -> bool:
+        return bool(getattr(self.stream, "isatty", lambda: False)())
+
+    @property
+    def live(self) -> bool:
+        """Whether a table may redraw itself: for people, on a terminal."""
+        return self.form == "table" and self._is_terminal()
+
+    def event(self, name: str, text: str | None = None, /, **fields: Any) -> None:
+        """Say that something happened: a JSON line, or ``text`` for people; CSV has no place."""
+        if self.form == "json":
+            self._line(json.dumps({"event": name, **{k: plain(v) for k, v in fields.items()}}))
+        elif self.form == "table" and text is not None:
+            self._line(text)
+
+    def record(self, name: str, columns: Sequence[str], row: Mapping[str, Any]) -> None:
+        """One row of a stream: a JSON line, a CSV row (with the header first), or words."""
+        if self.form == "json":
+            self.event(name, **{column: row.get(column) for column in columns})
+        elif self.form == "csv":
+            if self._columns != columns:
+                self._columns = columns
+                self._csv(columns)
+            self._csv(["" if row.get(c) is None else plain(row.get(c)) for c in columns])
+        else:
+            words = [f"{c} {cell(row.get(c))}" for c in columns if row.get(c) is not None]
+            self._line("  ".join(words))
+
+    def rows(
+        self,
+        name: str,
+        columns: Sequence[str],
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        title: str | None = None,
+    ) -> None:
+        """A whole list: a line each in JSON, one CSV file, or one table."""
+        if self.form == "table":
+            self.console.print(table_of(columns, rows, title=title))
+            return
+        if self.form == "csv" and not rows:
+            self._csv(columns)
+        for row in rows:
+            self.record(name, columns, row)
+
+    def _csv(self, values: Iterable[Any]) -> None:
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="").writerow(values)
+        self._line(buffer.getvalue())
+
+    def _line(self, text: str) -> None:
+        # Flushed at once: who reads a pipe waits for this line.
+        self.stream.write(f"{text}\n")
+        self.stream.flush()

@@ -1,0 +1,143 @@
+"""``twsloop paper``: serve a paper gateway."""
+
+from __future__ import annotations
+
+import queue
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from twsloop.app import logged, paper_gateway
+from twsloop.errors import FeedError
+
+from .root import Run
+
+__all__ = ["paper"]
+
+#: How often the waiting main thread looks up, seconds; a signal wakes it at once on POSIX.
+LOOK_UP = 0.5
+
+
+class _Speed(click.ParamType[float | str]):
+    """``max``, or a number."""
+
+    name = "number|max"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | str:
+        """Read it; the settings check the range."""
+        if str(value).lower() == "max":
+            return "max"
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor max", param, ctx)
+
+
+class _Window(click.ParamType[datetime]):
+    """An edge of a window in the data."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Read it as the replay does."""
+        from twsloop.paper.tick_files import window_time  # noqa: PLC0415
+
+        try:
+            return window_time(str(value))
+        except FeedError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  twsloop paper                              port 4002, as IB Gateway's paper account
+  twsloop --json paper --port 0              a free port; the first line says which
+  twsloop paper --feed replay --data ticks --speed 60 --start on-subscribe=2
+  twsloop paper --feed replay --data ticks --from 2013-10-07T13:30 --to 2013-10-07T14:00
+"""
+)
+@click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=int, help="The port; 0 takes a free one.  [default: 4002]")
+@click.option("--feed", type=click.Choice(["synthetic", "replay"]), help="Where prices come from.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder or file for the replay.")
+@click.option("--speed", type=_Speed(), help="Times the clock, or max.")
+@click.option("--seed", type=int, help="The same seed gives the same synthetic market.")
+@click.option("--account", "accounts", multiple=True, help="An account of the login; repeatable.")
+@click.option("--start", help="When a replay begins: immediate, or on-subscribe=N.")
+@click.option("--from", "since", type=_Window(), help="Begin the replay here (UTC).")
+@click.option("--to", "until", type=_Window(), help="End the replay here (UTC).")
+@click.option("--sample", type=click.Choice(["none", "ib"]), help="ib: one tick a kind in 250 ms.")
+@click.option("--max-version", type=int, help="The newest protocol version to speak.")
+@click.pass_obj
+def paper(
+    run: Run,
+    host: str | None,
+    port: int | None,
+    feed: str | None,
+    data: Path | None,
+    speed: float | str | None,
+    seed: int | None,
+    accounts: tuple[str, ...],
+    start: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    sample: str | None,
+    max_version: int | None,
+) -> None:
+    """Serve a paper gateway: the real TWS protocol, made-up money.
+
+    Any TWS client in any language can connect to it, stream, and trade. Ctrl-C ends it. With
+    --json the first line is {"event": "listening", "host": ..., "port": ...}.
+    """
+    if data is not None and feed is None:
+        feed = "replay"
+    config = run.config(
+        **{
+            "paper.host": host,
+            "paper.port": port,
+            "paper.feed": feed,
+            "paper.data": data,
+            "paper.speed": speed,
+            "paper.seed": seed,
+            "paper.accounts": list(accounts) or None,
+            "paper.start": start,
+            "paper.sample": sample,
+            "paper.max_version": max_version,
+        }
+    )
+    out = run.output()
+    with logged(config), paper_gateway(config, since=since, until=until) as gateway:
+        out.event(
+            "listening",
+            f"listening on {gateway.host}:{gateway.port} (Ctrl-C ends it)",
+            host=gateway.host,
+            port=gateway.port,
+        )
+        ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        gateway.feed.finished.add_done_callback(lambda done: ended.put(done.exception()))
+        try:
+            while True:
+                try:
+                    failure = ended.get(timeout=LOOK_UP)
+                except queue.Empty:
+                    continue
+                if failure is not None:
+                    raise failure
+                stats = vars_of(getattr(gateway.feed, "stats", None))
+                out.event("feed_ended", f"the data has ended: {stats}", stats=stats)
+        except KeyboardInterrupt:
+            events = gateway.stats["events"]
+            out.event("stopped", f"stopped after {events} market events", events=events)
+
+
+def vars_of(stats: object) -> dict[str, Any]:
+    """The numbers of a statistics object, whatever kind of class it is."""
+    names = getattr(stats, "__slots__", None) or getattr(stats, "__dict__", {})
+    return {n: getattr(stats, n) for n in names if not n.startswith("_")} if stats else {}
