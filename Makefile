@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs conformance format clean
+.PHONY: help setup demo test lint docs conformance conformance-short format clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -34,8 +34,11 @@ docs: $(STAMP)  ## build the docs (warnings are errors) and run their doctests
 	$(BIN)/python -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
 	$(BIN)/python -m sphinx -n -W --keep-going -q -b doctest docs docs/_build/doctest
 
-conformance: $(STAMP)  ## the official client, ib_async and ib_insync against the paper gateway
+conformance: $(STAMP)  ## IB's own clients, ib_async and ib_insync against the paper gateway
 	$(BIN)/python -m pytest -m conformance tests/conformance
+
+conformance-short: $(STAMP)  ## the same with IB's client of today and ib_async only
+	$(BIN)/python -m pytest -m conformance_short tests/conformance
 
 format: $(STAMP)  ## let ruff format and fix
 	$(BIN)/ruff check --fix .

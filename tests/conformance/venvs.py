@@ -1,0 +1,134 @@
+"""A virtual environment for each foreign client, made once and quick when it is there.
+
+Each client gets ``.venvs/<name>-<version>`` with exactly the versions named here. The interpreter
+is the one that runs the tests. A file in the folder says what is in it; what says something else (a
+new pin, another Python) is made anew.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+
+__all__ = [
+    "CLIENTS",
+    "IB_ASYNC",
+    "IB_INSYNC",
+    "OFFICIAL_9",
+    "OFFICIAL_10",
+    "ForeignClient",
+    "VenvError",
+    "own_python",
+    "python_of",
+]
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / ".venvs"
+STAMP = "installed.txt"
+#: An index that does not answer is told after this, not after pip's own minutes.
+INSTALL_DEADLINE_S = 240
+
+
+@attrs.frozen
+class ForeignClient:
+    """A client that nobody here wrote.
+
+    Attributes:
+        name: Of the client, as people call it.
+        version: Its release.
+        requirements: What pip is asked for, every version pinned.
+    """
+
+    name: str
+    version: str
+    requirements: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where its environment is."""
+        return FOLDER / f"{self.name}-{self.version}"
+
+
+#: IB's own client of today: protobuf up to server version 225. The index has IB's unmodified code
+#: under this distribution's name; it does not declare that it needs protobuf.
+OFFICIAL_10 = ForeignClient("ibapi", "10.46.1", ("nautilus_ibapi==10.46.1", "protobuf==6.33.5"))
+#: The last ``ibapi`` of the index, of 2020: text, up to server version 157.
+OFFICIAL_9 = ForeignClient("ibapi", "9.81.1", ("ibapi==9.81.1.post1",))
+IB_ASYNC = ForeignClient(
+    "ib_async",
+    "2.1.0",
+    (
+        "ib_async==2.1.0",
+        "aeventkit==2.1.0",
+        "nest_asyncio==1.6.0",
+        "numpy==2.2.6",
+        "tzdata==2025.2",
+    ),
+)
+IB_INSYNC = ForeignClient(
+    "ib_insync",
+    "0.9.86",
+    ("ib_insync==0.9.86", "eventkit==1.0.3", "nest_asyncio==1.6.0", "numpy==2.2.6"),
+)
+CLIENTS = (OFFICIAL_10, OFFICIAL_9, IB_ASYNC, IB_INSYNC)
+
+
+class VenvError(Exception):
+    """An environment could not be made; the text says why and what to do."""
+
+
+def own_python() -> Path:
+    """The interpreter of the tests, which has the official client that twsloop itself needs."""
+    return Path(sys.executable)
+
+
+def python_of(client: ForeignClient) -> Path:
+    """The interpreter in the client's own environment, which is made when it is missing.
+
+    Raises:
+        VenvError: Without a package index, or without one of the pinned versions.
+    """
+    folder = client.folder
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    stamp = folder / STAMP
+    wanted = f"Python {sys.version_info.major}.{sys.version_info.minor}\n" + "\n".join(
+        client.requirements
+    )
+    if python.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(exist_ok=True)
+    # Our own pip installs into it: an environment without a pip of its own is made in a moment.
+    _run(client, [sys.executable, "-m", "venv", "--without-pip", str(folder)])
+    _run(
+        client,
+        [
+            *(sys.executable, "-m", "pip", "--python", str(python), "install"),
+            *("--quiet", "--disable-pip-version-check", "--no-input", *client.requirements),
+        ],
+    )
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def _run(client: ForeignClient, command: list[str]) -> None:
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=INSTALL_DEADLINE_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        msg = (
+            f"no environment for {client.name} {client.version}: the package index did not answer "
+            f"within {INSTALL_DEADLINE_S} s"
+        )
+        raise VenvError(msg) from error
+    if done.returncode:
+        msg = (
+            f"no environment for {client.name} {client.version} (needs a package index once): "
+            f"{' '.join(command)}\n{done.stderr.strip()[-2000:]}"
+        )
+        raise VenvError(msg)
