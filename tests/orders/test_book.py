@@ -49,7 +49,7 @@ class Desk:
         self.order = order or limit_order("BUY", 100, "189.50")
         self.contract = contract or stock("AAPL")
         self.facts: list[object] = []
-        self.created = self.book.create(0, 1, self.contract, self.order, NOW)
+        self.created = self.book.create(OrderRecord(1, 0, self.contract, self.order), NOW)
         self.keep(self.created)
 
     @property

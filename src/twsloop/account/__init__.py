@@ -1,1 +1,3 @@
-"""twsloop.account."""
+"""Accounts: positions, summaries, values and the portfolio."""
+
+from __future__ import annotations

@@ -19,7 +19,7 @@ from twsloop.errors import ConnectionLost, RequestError, RequestTimeout
 from twsloop.event_loop import Future
 from twsloop.events import Ends, GapEnded, GapStarted, Notice
 from twsloop.processors import Where
-from twsloop.processors.delivery import Delivery
+from twsloop.processors.delivery import Delivery, delivery_for
 from twsloop.session.state import State
 
 from .lines import Line, LineLedger, line_key
@@ -90,9 +90,9 @@ class MarketData:
         ticks = core.config.market_data.generic_ticks if generic_ticks is None else generic_ticks
         subscription = Subscription(self, Future(core.event_loop), snapshot=snapshot)
         if on_tick is not None:
-            subscription.deliveries.append(self._delivery(on_tick, where, latest=True))
+            subscription.deliveries.append(delivery_for(core, on_tick, where, latest=True))
         if on_error is not None:
-            subscription.failures.append(self._delivery(on_error, where, latest=False))
+            subscription.failures.append(delivery_for(core, on_error, where))
         self._do(self._open, subscription, wanted, "" if snapshot else ticks)
         return subscription
 
@@ -107,7 +107,7 @@ class MarketData:
 
     def listen(self, subscription: Subscription, callback: OnTick, where: Where) -> None:
         """Let another callback hear a subscription's ticks."""
-        self._do(self._listen, subscription, self._delivery(callback, where, latest=True))
+        self._do(self._listen, subscription, delivery_for(self._core, callback, where, latest=True))
 
     async def quote(self, contract: Contract) -> Ticker | None:
         """The live ticker of a contract, or a snapshot; None if there is none. Loop thread only."""
@@ -137,18 +137,6 @@ class MarketData:
             symbol.strip() if isinstance(symbol, str) else self._label(contract): contract
             for symbol, contract in zip(given, contracts, strict=True)
         }
-
-    def _delivery(self, callback: Callable[..., object], where: Where, *, latest: bool) -> Delivery:
-        core = self._core
-        return Delivery(
-            callback,
-            registry=core.registry,
-            spawn=lambda work: core.event_loop.spawn(work, name="on_tick"),
-            report=core.errors.report_exception,
-            slow=core.metrics.counter("callbacks_slow").add,
-            where=where,
-            latest=latest,
-        )
 
     def _open(
         self, subscription: Subscription, wanted: Mapping[str, Contract], generic_ticks: str

@@ -120,19 +120,22 @@ class OrderBook:
 
     def fills(self) -> list[BookedFill]:
         """Every execution known, in the order they became known, with its commission."""
-        return [
-            BookedFill(kept.fill, kept.contract, self._commissions.get(kept.fill.exec_id))
-            for kept in self._executions.values()
-        ]
+        return [self._with_commission(kept) for kept in self._executions.values()]
+
+    def fill_of(self, base: str) -> BookedFill | None:
+        """The latest version of an execution, by the part of its id that corrections keep."""
+        kept = self._executions.get(base)
+        return None if kept is None else self._with_commission(kept)
+
+    def _with_commission(self, kept: _Booked) -> BookedFill:
+        return BookedFill(kept.fill, kept.contract, self._commissions.get(kept.fill.exec_id))
 
     # ---- our own doing -------------------------------------------------------------------
 
-    def create(
-        self, client_id: int, order_id: int, contract: Any, order: Any, now: datetime
-    ) -> Change:
-        """An order of ours gets its record, before anything is sent."""
-        record = OrderRecord(order_id, client_id, contract, order, self._label(contract))
-        self._by_id[client_id, order_id] = record
+    def create(self, record: OrderRecord, now: datetime) -> Change:
+        """Take in an order of ours, before anything is sent."""
+        record.symbol = record.symbol or self._label(record.contract)
+        self._by_id[record.client_id, record.order_id] = record
         record.note(now, "created", _describe(record))
         return Change(record, (self._fact(OrderCreated, record, now),), changed=True)
 
@@ -220,6 +223,10 @@ class OrderBook:
             return Change(record, adopted, changed=before != self._visible(record))
         change = self._report(record, state.status, (before, record.filled), now, "openOrder")
         return attrs.evolve(change, facts=(*adopted, *change.facts))
+
+    def apply_word(self, record: OrderRecord, word: str, now: datetime, source: str) -> Change:
+        """A status word that came by itself (10148: "cannot be cancelled, state: Filled")."""
+        return self._report(record, word, (self._visible(record), record.filled), now, source)
 
     def apply_completed(self, contract: Any, order: Any, state: Any, now: datetime) -> Change:
         """A completedOrder: how an order of today ended; one that we do not know is not kept."""

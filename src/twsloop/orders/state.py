@@ -225,6 +225,13 @@ class OrderRecord:
         acknowledged: The gateway has reported it at least once.
         abandoned: UNCERTAIN for good: nothing will come any more that could tell.
         own: It was placed through this connection, or with its client id.
+        reason: Why it is where it is, where somebody said so.
+        error_code: IB's code of the error that ended it.
+        before_change: The order before a modification that is not confirmed yet.
+        sent: The order as we last sent it; None if another process did.
+        simulated_price: What a SIMULATED order would have been filled at; None if not at once.
+        state: IB's OrderState of the latest openOrder.
+        log: What happened to it, in order.
     """
 
     order_id: int
@@ -250,6 +257,8 @@ class OrderRecord:
     reason: str = ""
     error_code: int | None = None
     before_change: Any = None
+    sent: Any = None
+    simulated_price: Decimal | None = None
     state: Any = None
     log: list[LogEntry] = attrs.field(factory=list)
 

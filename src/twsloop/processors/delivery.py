@@ -20,11 +20,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Hashable
-from typing import Any
+from typing import Any, Protocol
 
 from .registry import SLOW_CALL, Registry, Where, describe
 
-__all__ = ["Delivery", "Spawn"]
+__all__ = ["Delivery", "Spawn", "delivery_for"]
 
 logger = logging.getLogger(__name__)
 
@@ -150,3 +150,40 @@ class Delivery:
         if took > SLOW_CALL and self._direct:
             self._slow()
             logger.warning("callback %s took %.0f ms on the loop thread", self.name, took * 1000)
+
+
+class _Loop(Protocol):
+    def spawn(self, work: Coroutine[Any, Any, Any], *, name: str) -> object: ...
+
+
+class _Errors(Protocol):
+    def report_exception(self, where: str, error: BaseException) -> object: ...
+
+
+class Host(Protocol):
+    """The connection's inside, as far as a delivery needs it."""
+
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def event_loop(self) -> _Loop: ...
+    @property
+    def errors(self) -> _Errors: ...
+    @property
+    def metrics(self) -> Any: ...
+
+
+def delivery_for(
+    core: Host, callback: Callable[..., object], where: Where = None, *, latest: bool = False
+) -> Delivery:
+    """A delivery with what the connection has for it."""
+    name = describe(callback)
+    return Delivery(
+        callback,
+        registry=core.registry,
+        spawn=lambda work: core.event_loop.spawn(work, name=name),
+        report=core.errors.report_exception,
+        slow=core.metrics.counter("callbacks_slow").add,
+        where=where,
+        latest=latest,
+    )

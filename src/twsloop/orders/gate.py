@@ -1,0 +1,81 @@
+"""May this order leave? The one place that says so, asked for every order from every surface.
+
+Pure but for the override file of live trading, whose existence is looked up at each order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+import attrs
+
+from twsloop.config import Config, check_accounts, check_live_gates
+from twsloop.errors import LiveTradingBlocked
+
+__all__ = ["Answer", "Situation", "Verdict", "judge"]
+
+
+class Answer(Enum):
+    """What to do with an order."""
+
+    SEND = "send"
+    HOLD = "hold"
+    """The open orders are being fetched: wait for them."""
+    REFUSE = "refuse"
+    SIMULATE = "simulate"
+
+
+@attrs.frozen
+class Verdict:
+    """The answer, with its reason where it is not SEND."""
+
+    answer: Answer
+    reason: str = ""
+
+
+@attrs.frozen
+class Situation:
+    """What the gate looks at.
+
+    Attributes:
+        connected: There is a session to send in.
+        session: Its state, in words.
+        fetching: Open, completed and executed orders are being fetched.
+        orders_known: They have been, or nobody asked for them (IB's own start).
+        reason: Why they are not known.
+        accounts: The accounts of the session.
+    """
+
+    connected: bool
+    session: str
+    fetching: bool
+    orders_known: bool
+    reason: str
+    accounts: Sequence[str]
+
+
+def judge(config: Config, situation: Situation, account: str) -> Verdict:
+    """Judge one order, new or modified.
+
+    Args:
+        config: The settings.
+        situation: The session.
+        account: The account that the order names; empty for the login's only one.
+    """
+    if not config.orders_enabled:
+        return Verdict(Answer.SIMULATE, "orders are disabled ([orders] enabled)")
+    if not situation.connected:
+        return Verdict(Answer.REFUSE, f"not connected (the session is {situation.session})")
+    try:
+        check_live_gates(config)
+        check_accounts(config, (account,) if account else situation.accounts)
+    except LiveTradingBlocked as error:
+        return Verdict(Answer.REFUSE, error.problem)
+    if account and situation.accounts and account not in situation.accounts:
+        return Verdict(Answer.REFUSE, "the order names an account that this login does not have")
+    if situation.fetching:
+        return Verdict(Answer.HOLD, "the open orders are being fetched")
+    if not situation.orders_known:
+        return Verdict(Answer.REFUSE, f"the open orders are not known: {situation.reason}")
+    return Verdict(Answer.SEND)

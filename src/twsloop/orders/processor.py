@@ -1,0 +1,105 @@
+"""What comes in about orders: IB's callbacks, read into the book."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from twsloop.connection.core import Core
+
+from .book import Change, OrderBook
+
+__all__ = ["OrderProcessor"]
+
+
+class OrderProcessor:
+    """EWrapper's callbacks about orders, executions and commissions.
+
+    Args:
+        core: The connection; joins answers to our own requests.
+        book: Where it all goes.
+        announce: Told of each change.
+    """
+
+    def __init__(self, core: Core, book: OrderBook, announce: Callable[[Change], object]) -> None:
+        self._core = core
+        self._book = book
+        self._announce = announce
+
+    def _now(self) -> datetime:
+        return self._core.clock.now()
+
+    def orderStatus(  # noqa: PLR0913, PLR0917  (IB's signature)
+        self,
+        orderId: int,
+        status: str,
+        filled: Decimal,
+        remaining: Decimal,
+        avgFillPrice: float,
+        permId: int,
+        parentId: int,
+        lastFillPrice: float,
+        clientId: int,
+        whyHeld: str,
+        mktCapPrice: float,
+    ) -> None:
+        """Where an order is."""
+        change = self._book.apply_status(
+            clientId,
+            orderId,
+            status,
+            filled=filled,
+            remaining=remaining,
+            average=avgFillPrice,
+            perm_id=permId,
+            parent_id=parentId,
+            last_price=lastFillPrice,
+            why_held=whyHeld,
+            cap_price=mktCapPrice,
+            now=self._now(),
+        )
+        self._announce(change)
+
+    def openOrder(self, orderId: int, contract: Any, order: Any, orderState: Any) -> None:
+        """The gateway's view of an order; the answer to a what-if is none of the book's."""
+        if order.whatIf:
+            return
+        own = order.clientId == self._core.client_id
+        change = self._book.apply_open_order(
+            order.clientId, orderId, contract, order, orderState, own=own, now=self._now()
+        )
+        if own:
+            self._core.order_ids.seen(orderId)
+        self._announce(change)
+        self._core.answer_part("open_orders", change.record)
+
+    def openOrderEnd(self) -> None:
+        """All open orders have been listed."""
+        self._core.answer_end("open_orders")
+
+    def completedOrder(self, contract: Any, order: Any, orderState: Any) -> None:
+        """How an order of today ended."""
+        change = self._book.apply_completed(contract, order, orderState, self._now())
+        self._announce(change)
+        self._core.answer_part("completed_orders", (contract, order, orderState))
+
+    def completedOrdersEnd(self) -> None:
+        """All completed orders have been listed."""
+        self._core.answer_end("completed_orders")
+
+    def execDetails(self, reqId: int, contract: Any, execution: Any) -> None:
+        """An execution, new or asked for."""
+        if execution.clientId == self._core.client_id:
+            self._core.order_ids.seen(execution.orderId)
+        self._announce(self._book.apply_execution(contract, execution, self._now()))
+        self._core.answer_part(reqId, execution.execId)
+
+    def execDetailsEnd(self, reqId: int) -> None:
+        """All executions that were asked for have been listed."""
+        self._core.answer_end(reqId)
+
+    def commissionAndFeesReport(self, commissionAndFeesReport: Any) -> None:
+        """What an execution cost."""
+        self._announce(self._book.apply_commission(commissionAndFeesReport, self._now()))

@@ -1,0 +1,143 @@
+"""Raw calls: EClient's order-bearing requests as IB wrote them, through our gate.
+
+They are answered IB's way: what is refused comes back as ``error(orderId, time, code, text)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twsloop.connection.core import Core
+from twsloop.ids import FIRST_REQUEST_ID
+
+from .book import Change, OrderBook
+from .copying import decoded
+from .gate import Answer, Verdict
+from .state import OrderRecord
+
+__all__ = ["GUARDED", "RawCalls"]
+
+#: EClient's requests that bear an order; `IBGateway` overrides each.
+GUARDED = (
+    "placeOrder",
+    "placeOrderProtoBuf",
+    "cancelOrder",
+    "cancelOrderProtoBuf",
+    "reqGlobalCancel",
+    "reqGlobalCancelProtoBuf",
+    "exerciseOptions",
+    "exerciseOptionsProtoBuf",
+)
+
+#: IB's codes for what we refuse ourselves (error_codes.csv).
+DUPLICATE_ID = 103
+CANCEL_UNKNOWN = 10147
+PROCESSING_FAILED = 322
+
+
+class Desk(Protocol):
+    """What the raw calls need of the orders slice."""
+
+    book: OrderBook
+
+    def call(self, name: str, args: tuple[Any, ...]) -> None:
+        """Call EClient's own method."""
+        ...
+
+    def judge(self, account: str) -> Verdict:
+        """Ask the gate."""
+        ...
+
+    def submit(self, record: OrderRecord, send: Callable[[], object], *, raw: bool = ...) -> None:
+        """Ask the gate for an order, and do what it says."""
+        ...
+
+    def take_back(self, record: OrderRecord) -> bool:
+        """Stop an order that has not left; False if it has."""
+        ...
+
+    def take_back_all(self) -> None:
+        """Stop all orders that have not left."""
+        ...
+
+    def announce(self, change: Change) -> None:
+        """Tell what changed."""
+        ...
+
+    def say(self, order_id: int, code: int, text: str) -> None:
+        """Answer IB's way."""
+        ...
+
+
+class RawCalls:
+    """The raw calls, on the loop thread.
+
+    Args:
+        core: The connection.
+        desk: The orders slice.
+    """
+
+    def __init__(self, core: Core, desk: Desk) -> None:
+        self._core = core
+        self._desk = desk
+        self._by_name: dict[str, Callable[[str, tuple[Any, ...]], None]] = {
+            "placeOrder": self._place,
+            "placeOrderProtoBuf": self._place,
+            "cancelOrder": self._cancel,
+            "cancelOrderProtoBuf": self._cancel,
+            "reqGlobalCancel": self._global_cancel,
+            "reqGlobalCancelProtoBuf": self._global_cancel,
+            "exerciseOptions": self._exercise,
+            "exerciseOptionsProtoBuf": self._exercise,
+        }
+
+    def take(self, name: str, args: tuple[Any, ...]) -> None:
+        """One of `GUARDED` was called with these arguments."""
+        self._by_name[name](name, args)
+
+    def _place(self, name: str, args: tuple[Any, ...]) -> None:
+        core, desk = self._core, self._desk
+        order_id, contract, order = args if name == "placeOrder" else decoded(args[0])
+        if order.whatIf:
+            core.order_ids.seen(order_id)
+            desk.call(name, args)
+            return
+        record = desk.book.find(core.client_id, order_id)
+        if record is None:
+            if not core.order_ids.floor <= order_id < FIRST_REQUEST_ID:
+                desk.say(order_id, DUPLICATE_ID, "Duplicate order id")
+                return
+            core.order_ids.seen(order_id)
+            order.orderId, order.clientId = order_id, core.client_id
+            record = OrderRecord(order_id, core.client_id, contract, order)
+            desk.announce(desk.book.create(record, core.clock.now()))
+        elif record.final:
+            desk.call(name, args)  # the gateway says what it thinks of it (103, 104)
+            return
+        else:
+            desk.announce(desk.book.replace(record, order, core.clock.now()))
+        desk.submit(record, lambda: desk.call(name, args), raw=True)
+
+    def _cancel(self, name: str, args: tuple[Any, ...]) -> None:
+        order_id = args[0] if name == "cancelOrder" else args[0].orderId
+        record = self._desk.book.find(self._core.client_id, order_id)
+        if record is not None and record.final and not record.acknowledged:
+            text = f"OrderId {order_id} that needs to be cancelled is not found."
+            self._desk.say(order_id, CANCEL_UNKNOWN, text)
+        elif record is None or not self._desk.take_back(record):
+            self._desk.call(name, args)
+
+    def _global_cancel(self, name: str, args: tuple[Any, ...]) -> None:
+        self._desk.take_back_all()
+        self._desk.call(name, args)
+
+    def _exercise(self, name: str, args: tuple[Any, ...]) -> None:
+        by_name = name == "exerciseOptions"
+        req_id, account = (args[0], args[4]) if by_name else (args[0].orderId, args[0].account)
+        verdict = self._desk.judge(account)
+        if verdict.answer is Answer.SEND or not self._core.connected:
+            self._desk.call(name, args)  # without a session IB's client says 504
+        else:
+            text = f"Error processing request: {verdict.reason}"
+            self._desk.say(req_id, PROCESSING_FAILED, text)

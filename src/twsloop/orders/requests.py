@@ -1,0 +1,545 @@
+"""What goes out about orders. Every order-bearing request passes here, and nothing else sends one.
+
+Theory of operation. `IBGateway` overrides each of EClient's order-bearing requests
+(`raw.GUARDED`), and all of them enter this module, from any thread: ``place_order`` and the raw
+calls alike. The work is done on the loop thread: the order gets its record in the book, the gate is
+asked (`gate`), and only then EClient's own method is called (`Orders.call`). EClient calls its own
+ProtoBuf twin by name, which is overridden too: that one call is expected and goes straight on, so
+that the gate is asked once. What reaches the socket any other way is refused (`Orders.may_leave`).
+
+Refusals come back the way the call came in: a `Trade` that is REFUSED or SIMULATED for
+``place_order``, IB's ``error(orderId, time, code, text)`` for a raw call.
+
+While the open orders are being fetched (before READY), orders wait here and are judged anew when
+that is over. At the end of a session an order that is still waiting, or queued in the Outbox, is
+NOT_SENT; only one that was handed to the socket and not answered is UNCERTAIN, and the next session
+tells what became of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import functools
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ibapi.client import EClient
+from ibapi.contract import Contract
+from ibapi.order import Order
+from ibapi.order_cancel import OrderCancel
+
+from twsloop.connection.core import Core
+from twsloop.errors import InvalidOrder, NotConnected, OrderError, OrdersRefused, RequestError
+from twsloop.event_loop import Future
+from twsloop.events import Ends, Notice
+from twsloop.ids import FIRST_REQUEST_ID
+from twsloop.processors import Where
+from twsloop.processors.delivery import delivery_for
+from twsloop.session.state import State
+from twsloop.transport import Fate
+
+from .book import Change, OrderBook
+from .builders import to_price, to_quantity
+from .checks import check_order
+from .copying import copied
+from .gate import Answer, Situation, Verdict, judge
+from .processor import OrderProcessor
+from .raw import CANCEL_UNKNOWN, RawCalls
+from .simulate import Quote, simulate
+from .state import WORDS, OrderInput, OrderRecord, OrderStatus, next_status
+from .sync import Sync
+from .trade import OnFill, OnUpdate, Trade
+
+__all__ = ["Orders"]
+
+#: Categories of notices that speak of data even if their id is an order's too.
+_NOT_ABOUT_ORDERS = frozenset({"historical", "market_data", "market_data_farm"})
+#: The order that a cancel named is over.
+CANCEL_OVER = 10148
+_STATE = re.compile(r"state:\s*([A-Za-z]+)")
+#: Friendly names of what is usually modified.
+_CHANGES: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "quantity": ("totalQuantity", to_quantity),
+    "limit_price": ("lmtPrice", functools.partial(to_price, what="limit price")),
+    "stop_price": ("auxPrice", functools.partial(to_price, what="stop price")),
+}
+_CONNECTED = frozenset({State.STARTING, State.SYNCING, State.READY, State.DEGRADED})
+
+Send = Callable[[], object]
+
+
+class Orders:
+    """The orders slice.
+
+    Args:
+        core: The connection.
+        label: Writes a contract for people.
+        quote: Finds the quote of a contract, for orders that are simulated.
+        wanted: Whether a session stands, or is to be made again.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        label: Callable[[Any], str],
+        quote: Callable[[Any], Awaitable[Quote | None]],
+        wanted: Callable[[], bool],
+    ) -> None:
+        self._core = core
+        self._quote = quote
+        self._wanted = wanted
+        self.book = OrderBook(label)
+        self._trades: dict[OrderRecord, Trade] = {}
+        self._held: dict[OrderRecord, tuple[Send, bool]] = {}
+        self._to_cancel: dict[OrderRecord, None] = {}
+        #: The twin that EClient is about to call by itself, and whether one message may leave.
+        self._expected: str | None = None
+        self._sendable = False
+        self._clean_up_set = False
+        self._raw = RawCalls(core, self)
+        self.sync = Sync(core, self.book, self.announce)
+        core.order_known = self._order_known
+        core.add_slice(OrderProcessor(core, self.book, self.announce))
+        core.on_notice(self._notice)
+        core.on_ready(self._ready)
+        core.on_down(self._down)
+        core.on_session(self._session)
+
+    # ---- doors: what users call ----------------------------------------------------------
+
+    def place_order(
+        self,
+        contract: Contract,
+        order: Order,
+        *,
+        on_update: OnUpdate | None = None,
+        on_fill: OnFill | None = None,
+        where: Where = None,
+    ) -> Trade:
+        """Place one order; see `IBGateway.place_order`."""
+        check_order(contract, order)
+        order_id = self._core.order_ids.take()
+        return self._place(order_id, contract, copied(order), (on_update, on_fill, where))
+
+    def place_orders(
+        self,
+        contract: Contract,
+        orders: tuple[Order, ...],
+        *,
+        linked: bool,
+        on_update: OnUpdate | None = None,
+        on_fill: OnFill | None = None,
+        where: Where = None,
+    ) -> tuple[Trade, ...]:
+        """Place several orders, ``linked`` as parent and children; see `IBGateway`."""
+        for order in orders:
+            check_order(contract, order)
+        first = self._core.order_ids.take(len(orders))
+        trades = []
+        for offset, order in enumerate(orders):
+            made = copied(order)
+            if linked and offset:
+                made.parentId = first
+            trades.append(self._place(first + offset, contract, made, (on_update, on_fill, where)))
+        return tuple(trades)
+
+    def _place(
+        self,
+        order_id: int,
+        contract: Contract,
+        order: Order,
+        callbacks: tuple[OnUpdate | None, OnFill | None, Where],
+    ) -> Trade:
+        core = self._core
+        order.orderId, order.clientId = order_id, core.client_id
+        order.account = order.account or core.config.orders.account
+        record = OrderRecord(order_id, core.client_id, copy.copy(contract), order)
+        trade = self._trade(record)
+        on_update, on_fill, where = callbacks
+        self._register(trade, on_update, on_fill, where)
+        if core.event_loop.in_loop():
+            self._begin(trade)
+        elif core.event_loop.running:
+            core.event_loop.post(self._begin, trade)
+        else:
+            record.status = next_status(record.status, OrderInput.REFUSED)
+            record.reason = "not connected (the gateway object is not started)"
+            trade.resolve()
+        return trade
+
+    def cancel(self, trade: Trade) -> None:
+        """See `Trade.cancel`."""
+        if trade.record.final:
+            return
+        self._refuse_foreign(trade.record)
+        if self._core.event_loop.running:
+            self._post(self._cancel, trade.record, OrderCancel())
+
+    def modify(self, trade: Trade, changes: dict[str, Any]) -> Future[OrderStatus]:
+        """See `Trade.modify`."""
+        record = trade.record
+        if record.final:
+            msg = f"order {record.order_id} is {record.status}: there is nothing to modify"
+            raise OrderError(msg)
+        self._refuse_foreign(record)
+        order = copied(record.sent or record.order)
+        for name, value in changes.items():
+            field, read = _CHANGES.get(name, (name, lambda given: given))
+            if not hasattr(order, field):
+                msg = f"IB's Order has no field {name!r}"
+                raise InvalidOrder(msg)
+            setattr(order, field, read(value))
+        check_order(record.contract, order)
+        future: Future[OrderStatus] = Future(self._core.event_loop)
+        self._post(self._modify, trade, order, future)
+        return future
+
+    def listen(
+        self,
+        trade: Trade,
+        on_update: OnUpdate | None,
+        on_fill: OnFill | None,
+        where: Where,
+    ) -> None:
+        """See `Trade.on_update` and `Trade.on_fill`."""
+        self._register(trade, on_update, on_fill, where)
+
+    def trades(self) -> tuple[Trade, ...]:
+        """Every order of ours that this object knows, oldest first; from any thread."""
+        return tuple(self._trades.values())
+
+    # ---- doors: raw calls ----------------------------------------------------------------
+
+    def raw(self, name: str, args: tuple[Any, ...]) -> None:
+        """One of `GUARDED`, called IB's way; from any thread.
+
+        What the caller handed over is copied before this returns: programs reuse their objects.
+        """
+        loop = self._core.event_loop
+        if name == self._expected and loop.in_loop():
+            self._expected = None
+            getattr(EClient, name)(self._core.owner, *args)  # EClient's own call of its twin
+        elif not loop.running:
+            self.call(name, args)  # IB's client says 504
+        else:
+            self._post(self._raw.take, name, tuple(copied(arg) for arg in args))
+
+    def may_leave(self) -> bool:
+        """Whether an order-bearing message may be sent by this thread now; once for each call."""
+        allowed = self._sendable and self._core.event_loop.in_loop()
+        if allowed:
+            self._sendable = False
+        return allowed
+
+    def say(self, order_id: int, code: int, text: str) -> None:
+        """Answer a raw call the way IB does."""
+        core = self._core
+        core.registry.fanout.error(order_id, core.millis(), code, text, "")
+
+    # ---- the loop thread: the way out ----------------------------------------------------
+
+    def call(self, name: str, args: tuple[Any, ...]) -> None:
+        """EClient's own method, for one order-bearing message; its only call anywhere.
+
+        What is allowed is used up by the message itself, so that a callback which runs meanwhile
+        (the order's own, or one about an error that EClient raises) finds the gate closed.
+        """
+        before = self._expected, self._sendable
+        in_loop = self._core.event_loop.in_loop()
+        self._expected = f"{name}ProtoBuf" if in_loop and not name.endswith("ProtoBuf") else None
+        self._sendable = in_loop
+        try:
+            getattr(EClient, name)(self._core.owner, *args)
+        finally:
+            self._expected, self._sendable = before
+
+    def _begin(self, trade: Trade) -> None:
+        record = trade.record
+        self.announce(self.book.create(record, self._core.clock.now()))
+        self.submit(record, functools.partial(self._send_record, record))
+
+    def _send_record(self, record: OrderRecord) -> None:
+        self.call("placeOrder", (record.order_id, record.contract, record.order))
+
+    def judge(self, account: str) -> Verdict:
+        """Ask the gate, as things stand now."""
+        core, sync = self._core, self.sync
+        situation = Situation(
+            connected=core.connected and core.state in _CONNECTED,
+            session=core.state.name,
+            fetching=core.supervised and (sync.fetching or core.state is State.STARTING),
+            orders_known=sync.known or not core.supervised,
+            reason=sync.reason,
+            accounts=core.accounts,
+        )
+        return judge(core.config, situation, account)
+
+    def submit(self, record: OrderRecord, send: Send, *, raw: bool = False) -> None:
+        """Ask the gate, and do what it says."""
+        verdict = self.judge(record.order.account)
+        if verdict.answer is Answer.SEND:
+            self._send(record, send)
+        elif verdict.answer is Answer.HOLD:
+            self._held[record] = send, raw
+        elif verdict.answer is Answer.REFUSE:
+            self._refuse(record, verdict.reason, raw=raw)
+        else:
+            work = self._simulate(record, raw=raw)
+            self._core.event_loop.spawn(work, name="simulated order")
+
+    def _send(self, record: OrderRecord, send: Send) -> None:
+        on_fate = functools.partial(self._fate, record)
+        record.sent = record.order
+        try:
+            with self._core.sending(record.order_id, on_fate):
+                send()
+        except Exception as error:  # noqa: BLE001  (IB's encoders raise anything for odd fields)
+            # They raise before anything is queued, outside of EClient's own try.
+            self._apply(record, OrderInput.DROPPED, f"it could not be encoded: {error!r}")
+            self._change_failed(record, InvalidOrder(f"it could not be encoded: {error!r}"))
+
+    def _fate(self, record: OrderRecord, fate: Fate) -> None:
+        """The Outbox has handed the order to the socket, or dropped it."""
+        if fate is Fate.SENT:
+            self._apply(record, OrderInput.SENT)
+        else:
+            reason = "it was still queued, and never left"
+            self._apply(record, OrderInput.DROPPED, reason)
+            if record.before_change is not None:
+                self._change_failed(record, OrdersRefused(f"the change did not leave: {reason}"))
+
+    def _refuse(self, record: OrderRecord, reason: str, *, raw: bool) -> None:
+        if record.before_change is not None:
+            self._change_failed(record, OrdersRefused(reason))
+        else:
+            self._apply(record, OrderInput.REFUSED, reason)
+        if not raw:
+            return
+        if self._core.connected:
+            self.say(record.order_id, 201, f"Order rejected - reason: {reason}")
+        else:
+            self.say(record.order_id, 504, "Not connected")
+
+    async def _simulate(self, record: OrderRecord, *, raw: bool) -> None:
+        quote: Quote | None = None
+        if self._core.connected:
+            with contextlib.suppress(RequestError):
+                quote = await self._quote(record.contract)
+        record.simulated_price, text = simulate(record.order, quote)
+        self._apply(record, OrderInput.SIMULATED, text)
+        if raw:
+            self.say(record.order_id, 201, f"Order rejected - reason: {text}")
+
+    def _modify(self, trade: Trade, order: Order, future: Future[OrderStatus]) -> None:
+        record = trade.record
+        if trade.change is not None:
+            trade.change.set_exception(OrderError("another change of this order has followed"))
+        trade.change = future
+        if record.final:
+            trade.resolve()
+            return
+        self.announce(self.book.replace(record, order, self._core.clock.now()))
+        if record in self._held:
+            record.before_change = None  # nothing has left: what leaves is then the changed one
+            trade.resolve()
+        self.submit(record, functools.partial(self._send_record, record))
+
+    def _cancel(self, record: OrderRecord, order_cancel: OrderCancel) -> None:
+        if record.final or self.take_back(record):
+            return
+        if self._core.connected and self._core.state is not State.STARTING:
+            record.note(self._core.clock.now(), "cancel", "asked for")
+            self.call("cancelOrder", (record.order_id, order_cancel))
+        else:
+            self._to_cancel[record] = None
+
+    def take_back(self, record: OrderRecord) -> bool:
+        """An order that did not leave yet never will. False if it has left."""
+        if self._held.pop(record, None) is not None:
+            if record.before_change is None:
+                self._apply(record, OrderInput.DROPPED, "cancelled before it was sent")
+                return True
+            return False
+        if record.status is not OrderStatus.CREATED:
+            return False
+        return self._core.outbox.withdraw(record.order_id)
+
+    def take_back_all(self) -> None:
+        """No order that has not left yet ever will."""
+        for record in tuple(self._held):
+            self.take_back(record)
+        self._core.outbox.withdraw_orders()
+
+    # ---- the loop thread: what comes back ------------------------------------------------
+
+    def announce(self, change: Change) -> None:
+        """Tell everyone what a report changed: observers, callbacks, then the futures."""
+        for fact in change.facts:
+            self._core.tell(fact)
+        record = change.record
+        if record is None:
+            return
+        trade = self._trades.get(record)
+        if trade is None:
+            if not record.own:
+                return
+            trade = self._trade(record)
+        for fill in change.fills:
+            for delivery in trade.fill_listeners:
+                delivery((fill,))
+        if change.changed:
+            for delivery in trade.updates:
+                delivery((trade,))
+        trade.resolve()
+
+    def _apply(self, record: OrderRecord, event: OrderInput, reason: str = "") -> None:
+        self.announce(self.book.apply_input(record, event, self._core.clock.now(), reason))
+
+    def _order_known(self, order_id: int) -> tuple[bool, bool]:
+        """For the ErrorHandler: is this id an order of ours, and is it known to be working?
+
+        An order that is Inactive is not: an error says that it will stay so.
+        """
+        record = self.book.find(self._core.client_id, order_id)
+        if record is None or order_id >= FIRST_REQUEST_ID:
+            return False, False
+        working = record.acknowledged and record.status is not OrderStatus.INACTIVE
+        return True, working
+
+    def _notice(self, notice: Notice) -> None:
+        # Users hear of it next, and whatever they call then has to pass the gate by itself.
+        self._expected, self._sendable = None, False
+        if notice.req_id < 0 or notice.category in _NOT_ABOUT_ORDERS:
+            return
+        record = self.book.find(self._core.client_id, notice.req_id)
+        if record is None or notice.req_id >= FIRST_REQUEST_ID:
+            return
+        now = self._core.clock.now()
+        never_left = record.status is OrderStatus.CREATED and record.sent is not None
+        if notice.local and notice.severity in {"error", "fatal"}:
+            if never_left:
+                self._apply(record, OrderInput.DROPPED, notice.text)
+            else:
+                self._change_failed(record, _error(notice))
+            return
+        kills = notice.ends is Ends.ORDER
+        self.announce(self.book.apply_error(record, notice.code, notice.text, kills=kills, now=now))
+        if notice.ends is Ends.CHANGE:
+            self._change_failed(record, _error(notice))
+        if notice.code == CANCEL_OVER:
+            found = _STATE.search(notice.text)
+            if found and found.group(1) in WORDS:
+                self.announce(
+                    self.book.apply_word(record, found.group(1), now, f"error {notice.code}")
+                )
+        elif notice.code == CANCEL_UNKNOWN and not record.final:
+            self._core.event_loop.spawn(self._look_again(), name="orders after 10147")
+
+    def _change_failed(self, record: OrderRecord, error: Exception) -> None:
+        self.announce(self.book.apply_refused_change(record, self._core.clock.now()))
+        trade = self._trades.get(record)
+        if trade is not None and trade.change is not None:
+            trade.change.set_exception(error)
+            trade.change = None
+
+    # ---- the loop thread: the session ----------------------------------------------------
+
+    async def _ready(self) -> None:
+        """Before READY: know the orders, then let go what waited for that."""
+        await self.sync.fetch()
+        held, self._held = self._held, {}
+        for record, (send, raw) in held.items():
+            self.submit(record, send, raw=raw)
+        to_cancel, self._to_cancel = self._to_cancel, {}
+        for record in to_cancel:
+            self._cancel(record, OrderCancel())
+
+    async def _look_again(self) -> None:
+        """The gateway does not know an order that we believe alive: ask for all."""
+        await self.sync.fetch(again=True)
+
+    def _down(self) -> None:
+        reason = "the session ended"
+        self.sync.forget(reason)
+        self._held.clear()
+        for record in self.book.live():
+            if record.own:
+                self._change_lost(record)
+                self._apply(record, OrderInput.LINK_LOST, reason)
+
+    def _change_lost(self, record: OrderRecord) -> None:
+        trade = self._trades.get(record)
+        if trade is not None and trade.change is not None:
+            trade.change.set_exception(
+                NotConnected("the session ended before the change was confirmed")
+            )
+            trade.change = None
+
+    def _session(self, state: State, _reason: str) -> None:
+        if state is State.CONNECTING and not self._clean_up_set:
+            self._clean_up_set = True
+            self._core.event_loop.at_stop(self._stopped)
+        elif state is State.DISCONNECTED:
+            asyncio.get_running_loop().call_soon(self._abandon_if_over)
+
+    def _stopped(self) -> None:
+        self._clean_up_set = False
+        self._abandon()
+
+    def _abandon_if_over(self) -> None:
+        if self._core.state is State.DISCONNECTED and not self._wanted():
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """No session will come that could tell: nobody shall wait for it."""
+        for record in self.book.live():
+            if record.own:
+                reason = f"the session ended while the order was {record.status}"
+                self._apply(record, OrderInput.ABANDONED, reason)
+        for trade in self.trades():
+            trade.give_up()
+
+    # ---- small things --------------------------------------------------------------------
+
+    def _post(self, work: Callable[..., object], *args: Any) -> None:
+        loop = self._core.event_loop
+        if loop.in_loop():
+            work(*args)
+        else:
+            loop.post(work, *args)
+
+    def _trade(self, record: OrderRecord) -> Trade:
+        loop = self._core.event_loop
+        trade = Trade(self, record, Future(loop), Future(loop))
+        self._trades[record] = trade
+        return trade
+
+    def _register(
+        self,
+        trade: Trade,
+        on_update: OnUpdate | None,
+        on_fill: OnFill | None,
+        where: Where,
+    ) -> None:
+        for callback, listeners in ((on_update, trade.updates), (on_fill, trade.fill_listeners)):
+            if callback is not None:
+                listeners.append(delivery_for(self._core, callback, where))
+
+    def _refuse_foreign(self, record: OrderRecord) -> None:
+        if not record.own:
+            msg = f"order {record.order_id} belongs to client {record.client_id}, not to us"
+            raise OrderError(msg)
+
+
+def _error(notice: Notice) -> RequestError:
+    return RequestError(
+        notice.text,
+        code=notice.code,
+        req_id=notice.req_id,
+        request=f"order {notice.req_id}",
+        category=notice.category,
+    )

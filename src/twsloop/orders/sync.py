@@ -1,0 +1,120 @@
+"""Knowing the orders: open, completed and executed ones, fetched before each READY."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ibapi.execution import ExecutionFilter
+
+from twsloop.connection.core import Core
+from twsloop.errors import RequestError, SessionError
+from twsloop.event_loop import Future
+
+from .book import BookedFill, Change, OrderBook
+from .reading import execution_base
+from .state import OrderRecord
+from .views import OrderView, view_of
+
+__all__ = ["Sync"]
+
+#: The share of ``ready_timeout`` that fetching may take: its failure is not the session's.
+PATIENCE = 0.6
+
+
+class Sync:
+    """Fetches what the gateway knows of orders, and says whether we know it.
+
+    Args:
+        core: The connection.
+        book: Where the answers go (the processor puts them there).
+        announce: Told of each change that reconciling makes.
+
+    Attributes:
+        known: Whether open, completed and executed orders were fetched in this session.
+        fetching: Whether they are being fetched.
+        reason: Why they are not known.
+    """
+
+    def __init__(self, core: Core, book: OrderBook, announce: Callable[[Change], object]) -> None:
+        self._core = core
+        self._book = book
+        self._announce = announce
+        self.known = False
+        self.fetching = False
+        self.reason = "no session yet"
+
+    def forget(self, reason: str) -> None:
+        """The session is over: what was known may be wrong now."""
+        self.known = self.fetching = False
+        self.reason = reason
+
+    async def fetch(self, *, again: bool = False) -> None:
+        """Ask for all three, and reconcile; a failure is no exception but ``known = False``.
+
+        Args:
+            again: In the middle of a session: a failure leaves what is known as it is.
+        """
+        params = self._core.config.connection
+        timeout = min(params.request_timeout, params.ready_timeout * PATIENCE)
+        self.fetching = not again
+        # Sent one behind the other, answered one after the other: one round trip for all three.
+        asked = [
+            self._ask_open(timeout),
+            self._ask_completed(timeout),
+            self._ask_executions(ExecutionFilter(), timeout),
+        ]
+        try:
+            answers = [await future for future in asked]
+        except (RequestError, SessionError) as error:
+            if not again:
+                self.known, self.reason = False, str(error)
+            return
+        finally:
+            self.fetching = False
+        self.known, self.reason = True, ""
+        records = {record for record in answers[0] if isinstance(record, OrderRecord)}
+        for change in self._book.reconcile(records, self._core.clock.now()):
+            self._announce(change)
+
+    # ---- questions of users --------------------------------------------------------------
+
+    async def open_orders(self) -> list[OrderView]:
+        """All open orders of all clients, as the gateway lists them now."""
+        records = await self._ask_open(None)
+        live = dict.fromkeys(record for record in records if not record.final)
+        return [view_of(record) for record in live]
+
+    async def executions(self, wanted: ExecutionFilter) -> list[BookedFill]:
+        """The executions that fit a filter, each with its commission."""
+        exec_ids = await self._ask_executions(wanted, None)
+        bases = dict.fromkeys(execution_base(exec_id) for exec_id in exec_ids)
+        return [fill for base in bases if (fill := self._book.fill_of(base)) is not None]
+
+    # ---- inside --------------------------------------------------------------------------
+
+    def _ask_open(self, timeout: float | None) -> Future[list[Any]]:
+        core = self._core
+        return core.ask(
+            lambda _id: core.reqAllOpenOrders(),
+            request="open orders",
+            key="open_orders",
+            timeout=timeout,
+        )
+
+    def _ask_completed(self, timeout: float | None) -> Future[list[Any]]:
+        core = self._core
+        return core.ask(
+            lambda _id: core.reqCompletedOrders(False),
+            request="completed orders",
+            key="completed_orders",
+            timeout=timeout,
+        )
+
+    def _ask_executions(self, wanted: ExecutionFilter, timeout: float | None) -> Future[list[Any]]:
+        core = self._core
+        return core.ask(
+            lambda req_id: core.reqExecutions(req_id, wanted),
+            request="executions",
+            timeout=timeout,
+        )
