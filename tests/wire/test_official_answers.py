@@ -15,6 +15,7 @@ from twsloop.wire.codec import encode
 from twsloop.wire.messages import INBOUND, INBOUND_BY_NAME, MessageType, message_class
 
 ROWS = [row for row in INBOUND.values() if row.proto and text.has_layout(row)]
+FEW = max(3, settings().max_examples // 20)  # for each of 90 messages, at each of its gates
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 
 # Lists of bars may be empty; then nothing is called.
@@ -22,7 +23,7 @@ MAY_CALL_NOTHING = {"historicalData"}
 
 
 @every_row
-@settings(max_examples=5)
+@settings(max_examples=FEW)
 @given(seed=st.integers(2, 2**32 - 1))
 @example(seed=0)
 @example(seed=1)
@@ -50,7 +51,7 @@ PATHS_DIFFER = {
 
 
 @every_row
-@settings(max_examples=8)
+@settings(max_examples=2 * FEW)
 @given(seed=st.integers(1, 2**32 - 1))
 def test_text_and_protobuf_give_the_same_callbacks(row: MessageType, seed: int) -> None:
     if row.name in DECODERS_DIFFER:

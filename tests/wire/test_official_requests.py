@@ -542,7 +542,7 @@ CONDITIONS = (
 PLACE_ORDER = OUTBOUND_BY_NAME["placeOrder"]
 
 
-@settings(max_examples=40)
+@settings(max_examples=max(10, settings().max_examples // 2))
 @given(seed=st.integers(0, 2**32 - 1))
 @example(seed=1)
 def test_any_official_order_is_the_same_in_text_and_in_protobuf(seed: int) -> None:

@@ -29,6 +29,7 @@ ROWS = [
     for row in table.values()
     if row.proto and text.has_layout(row)
 ]
+FEW = max(3, settings().max_examples // 20)  # for each of 180 messages, at each of its gates
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 
 
@@ -45,7 +46,7 @@ def test_every_path_of_every_layout_exists_at_every_version(row: MessageType) ->
 
 
 @every_row
-@settings(max_examples=6)
+@settings(max_examples=FEW)
 @given(seed=st.integers(2, 2**32 - 1))
 @example(seed=0)
 @example(seed=1)
@@ -61,7 +62,7 @@ def test_what_is_written_is_what_is_read_at_every_gate(row: MessageType, seed: i
 
 
 @every_row
-@settings(max_examples=8)
+@settings(max_examples=FEW)
 @given(
     seed=st.integers(0, 2**32 - 1), cut=st.integers(1, 10), version=st.sampled_from((151, 178, 200))
 )
@@ -81,7 +82,7 @@ def test_a_message_cut_short_is_an_error_that_names_it(
 
 
 @every_row
-@settings(max_examples=25)
+@settings(max_examples=4 * FEW)
 @given(
     fields=st.lists(
         st.sampled_from(

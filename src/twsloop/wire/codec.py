@@ -118,12 +118,13 @@ def encode(
         raise EncodeError(
             f"{message_type.name} is a {message_type.proto}, not a {message.DESCRIPTOR.name}"
         )
-    required = REQUIRED.get(message_type.proto or "")
-    if required is not None:
-        message = _completed(message, required)
+    requirements = _REQUIREMENTS.get(message_type.proto or "")
+    if requirements is not None:
+        message = _completed(message, requirements)
     if message_type.is_protobuf(server_version):
         number = message_type.number + PROTOBUF_OFFSET
-        return number.to_bytes(_ID_SIZE, "big") + message.SerializeToString()
+        # Maps have no order of their own: sorted, the same message always gives the same bytes.
+        return number.to_bytes(_ID_SIZE, "big") + message.SerializeToString(deterministic=True)
     if not has_layout(message_type):
         raise EncodeError(f"{message_type.name} has no text form that we know")
     return _text_body(message_type, message, server_version, dates)
@@ -211,22 +212,43 @@ def _read_protobuf(table: Mapping[int, MessageType], number: int, payload: bytes
     return Decoded(message_type, message)
 
 
-def _completed(message: Message, required: Mapping[str, int | str | float]) -> Message:
-    """Give a copy in which every required field is set, or the message itself if it is whole."""
-    copy: Message | None = None
-    for path, value in required.items():
-        *owners, name = path.split(".")
-        part = message if copy is None else copy
-        for owner in owners:
-            part = getattr(part, owner)
+@attrs.frozen
+class _Requirement:
+    owners: tuple[str, ...]
+    name: str
+    value: int | str | float
+
+    def owner(self, message: Any) -> Any:
+        for name in self.owners:
+            message = getattr(message, name)
+        return message
+
+    def is_met(self, message: Any) -> bool:
+        part = self.owner(message)
         # An empty text in a size is as deadly as none at all.
-        if part.HasField(name) and not (value and getattr(part, name) == ""):
-            continue
-        if copy is None:
-            copy = type(message)()
-            copy.CopyFrom(message)
-            part = copy
-            for owner in owners:
-                part = getattr(part, owner)
-        setattr(part, name, value)
-    return message if copy is None else copy
+        return part.HasField(self.name) and not (self.value and getattr(part, self.name) == "")
+
+
+def _requirement(path: str, value: str | float) -> _Requirement:
+    *owners, name = path.split(".")
+    return _Requirement(tuple(owners), name, value)
+
+
+_REQUIREMENTS: Mapping[str, tuple[_Requirement, ...]] = MappingProxyType(
+    {
+        proto: tuple(_requirement(path, value) for path, value in fields.items())
+        for proto, fields in REQUIRED.items()
+    }
+)
+
+
+def _completed(message: Message, requirements: tuple[_Requirement, ...]) -> Message:
+    """Give a copy in which every requirement is met, or the message itself if it is whole."""
+    missing = [requirement for requirement in requirements if not requirement.is_met(message)]
+    if not missing:
+        return message
+    copy = type(message)()
+    copy.CopyFrom(message)
+    for requirement in missing:
+        setattr(requirement.owner(copy), requirement.name, requirement.value)
+    return copy

@@ -52,9 +52,9 @@ class Direction(enum.Enum):
     OUTBOUND = "client to gateway"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class MessageType:
-    """One row of the table.
+    """One row of the table; rows are singletons, equal only to themselves.
 
     Attributes:
         name: IB's name: the callback's or the request's.
