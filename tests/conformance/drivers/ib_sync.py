@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from recorder import (  # type: ignore[import-not-found]
     PATIENCE_S,
+    PRICES,
     SIZES,
     TICK_NAMES,
     Stream,
@@ -192,9 +193,7 @@ class Plan:
         began = time.monotonic()
         contracts = [self.stock(symbol) for symbol in self.plan.symbols.split(",")]
         self.ib.qualifyContracts(*contracts)
-        self.streams = {one.symbol: Stream(one.symbol) for one in contracts}
-        for contract in contracts:
-            self.ib.reqMktData(contract)
+        self.subscribe(contracts)
         streams = list(self.streams.values())
         self.wait(
             f"{self.plan.ticks} ticks, and each of {sorted(BASICS)} of every share",
@@ -223,6 +222,42 @@ class Plan:
             volume=ticker.volume,
         )
         self.bid = ticker.bid
+
+    def subscribe(self, contracts: list[Any]) -> list[Any]:
+        """Open a line on each contract; returns the live tickers."""
+        self.streams = {one.symbol: Stream(one.symbol) for one in contracts}
+        return [self.ib.reqMktData(contract) for contract in contracts]
+
+    def trace(self) -> None:
+        """Watch until as many prices as there shall be have come, then a little longer."""
+        line("step", name="trace")
+        contracts = [self.stock(symbol) for symbol in self.plan.symbols.split(",")]
+        self.ib.qualifyContracts(*contracts)
+        tickers = self.subscribe(contracts)
+        streams = self.streams.values()
+
+        def prices() -> int:
+            return sum(one.kinds.get(name, 0) for one in streams for name in PRICES)
+
+        self.wait("every price", lambda: prices() >= self.plan.ticks)
+        self.ib.reqCurrentTime()
+        for stream in streams:
+            stream.tell_all()
+        for one in tickers:
+            line(
+                "ticker",
+                symbol=one.contract.symbol,
+                bid=one.bid,
+                bidSize=one.bidSize,
+                ask=one.ask,
+                askSize=one.askSize,
+                last=one.last,
+                lastSize=one.lastSize,
+                volume=one.volume,
+                high=one.high,
+                low=one.low,
+                open=one.open,
+            )
 
     def trade(self, step: str, wanted: Any) -> None:
         """Place an order that fills, and wait for the last commission report."""
@@ -327,6 +362,10 @@ class Plan:
         quantity = self.plan.quantity
         try:
             self.start()
+            if self.plan.trace:
+                self.trace()
+                line("step", name="end")
+                return
             self.details()
             self.watch()
             self.trade("buy", market("BUY", quantity, tif="DAY"))

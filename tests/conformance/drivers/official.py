@@ -384,6 +384,29 @@ def watch(app: App, plan: argparse.Namespace) -> None:
     app.streams[SNAPSHOT].tell()
 
 
+def trace(app: App, plan: argparse.Namespace) -> None:
+    """Watch until as many ticks as there shall be have come, then a little longer."""
+    line("step", name="trace")
+    for number, symbol in enumerate(plan.symbols.split(","), FIRST_LINE):
+        app.streams[number] = Stream(symbol)
+        app.reqMktData(number, stock(symbol), "", False, False, [])
+    streams = tuple(app.streams.values())
+    end = time.monotonic() + 2 * PATIENCE_S
+    with app.changed:
+        # IB's reader loses what it has read when a burst ends on a multiple of 4096 bytes and
+        # nothing follows within a second; so something follows.
+        while not app.changed.wait_for(
+            lambda: sum(one.count for one in streams) >= plan.ticks, timeout=0.3
+        ):
+            if time.monotonic() > end:
+                line("trouble", text=f"{[one.count for one in streams]} of {plan.ticks} ticks came")
+                break
+            app.reqCurrentTime()
+    settle(app)
+    for stream in streams:
+        stream.tell_all()
+
+
 def rest_and_cancel(app: App, plan: argparse.Namespace) -> None:
     """A limit far below the market: it rests, is moved, and is cancelled."""
     line("step", name="limit")
@@ -434,6 +457,25 @@ def look_at_account(app: App) -> None:
     app.reqAccountUpdates(False, app.accounts[0])
 
 
+def run_steps(app: App, plan: argparse.Namespace) -> None:
+    """What is done between the start and the end."""
+    line("step", name="contract")
+    app.reqContractDetails(DETAILS, stock(plan.trade))
+    app.wait("contractDetailsEnd", lambda: app.count("contractDetailsEnd") > 0)
+    watch(app, plan)
+    trade(app, "buy", stock(plan.trade), order("BUY", "MKT", plan.quantity))
+    settle(app)
+    look_at_account(app)
+    rest_and_cancel(app, plan)
+    settle(app)
+    trade(app, "sell", stock(plan.trade), order("SELL", "MKT", plan.quantity))
+    settle(app)
+    line("step", name="executions")
+    app.reqExecutions(EXECUTIONS, ExecutionFilter())
+    app.wait("execDetailsEnd", lambda: app.count("execDetailsEnd") > 0)
+    settle(app)
+
+
 def run_plan(plan: argparse.Namespace) -> None:
     """Everything, in order."""
     app = App()
@@ -448,21 +490,10 @@ def run_plan(plan: argparse.Namespace) -> None:
         for notice in (2104, 2106, 2158):
             app.wait_for_error(notice)
         line("started", seconds=round(time.monotonic() - began, 3), version=app.serverVersion())
-        line("step", name="contract")
-        app.reqContractDetails(DETAILS, stock(plan.trade))
-        app.wait("contractDetailsEnd", lambda: app.count("contractDetailsEnd") > 0)
-        watch(app, plan)
-        trade(app, "buy", stock(plan.trade), order("BUY", "MKT", plan.quantity))
-        settle(app)
-        look_at_account(app)
-        rest_and_cancel(app, plan)
-        settle(app)
-        trade(app, "sell", stock(plan.trade), order("SELL", "MKT", plan.quantity))
-        settle(app)
-        line("step", name="executions")
-        app.reqExecutions(EXECUTIONS, ExecutionFilter())
-        app.wait("execDetailsEnd", lambda: app.count("execDetailsEnd") > 0)
-        settle(app)
+        if plan.trace:
+            trace(app, plan)
+        else:
+            run_steps(app, plan)
         line("step", name="end")
     finally:
         app.disconnect()

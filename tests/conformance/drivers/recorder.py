@@ -75,6 +75,7 @@ class Stream:
         self.latest: dict[str, Any] = {}
         self.order: list[str] = []
         self.problems: list[str] = []
+        self.trace: list[tuple[str, Any]] = []
 
     def tick(self, number: int, value: Any) -> None:
         """Count a tick of IB's type ``number``."""
@@ -89,6 +90,7 @@ class Stream:
             self.problems.append(f"{name} {value}")
         self.kinds[name] = self.kinds.get(name, 0) + 1
         self.latest[name] = value
+        self.trace.append((name, value))
 
     def tell(self) -> None:
         """Print the sums."""
@@ -102,6 +104,10 @@ class Stream:
             problems=self.problems[:10],
         )
 
+    def tell_all(self) -> None:
+        """Print every tick."""
+        line("trace", symbol=self.symbol, ticks=self.trace)
+
 
 def arguments() -> argparse.Namespace:
     """The plan: where to connect, what to watch, what to trade."""
@@ -113,6 +119,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--trade", default="AAPL")
     parser.add_argument("--quantity", type=int, default=10)
     parser.add_argument("--ticks", type=int, default=400)
+    parser.add_argument("--trace", action="store_true", help="only stream, and print every tick")
     parser.add_argument("--module", default="", help="the package, where two share a driver")
     return parser.parse_args()
 
