@@ -9,16 +9,82 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from twsloop.config import Config as Config
+    from twsloop.config import ConnectionParams as ConnectionParams
+    from twsloop.connection import IBKRConnection as IBKRConnection
+    from twsloop.contracts.builders import combo as combo
+    from twsloop.contracts.builders import crypto as crypto
+    from twsloop.contracts.builders import forex as forex
+    from twsloop.contracts.builders import future as future
+    from twsloop.contracts.builders import index as index
+    from twsloop.contracts.builders import option as option
+    from twsloop.contracts.builders import stock as stock
     from twsloop.errors import TwsLoopError as TwsLoopError
+    from twsloop.event_loop import Future as Future
+    from twsloop.event_loop import IBKREventLoop as IBKREventLoop
+    from twsloop.gateway import IBGateway as IBGateway
+    from twsloop.orders.builders import bracket as bracket
+    from twsloop.orders.builders import limit_order as limit_order
+    from twsloop.orders.builders import market_order as market_order
+    from twsloop.orders.builders import one_cancels_all as one_cancels_all
+    from twsloop.orders.builders import stop_limit_order as stop_limit_order
+    from twsloop.orders.builders import stop_order as stop_order
+    from twsloop.orders.builders import trailing_stop as trailing_stop
+    from twsloop.paper import PaperGateway as PaperGateway
 
 __version__ = "0.1.0"
 
 #: Public name -> module that holds it. This is the public surface; a test pins it.
 _EXPORTS: dict[str, str] = {
+    "Config": "twsloop.config",
+    "ConnectionParams": "twsloop.config",
+    "Future": "twsloop.event_loop",
+    "IBGateway": "twsloop.gateway",
+    "IBKRConnection": "twsloop.connection",
+    "IBKREventLoop": "twsloop.event_loop",
+    "PaperGateway": "twsloop.paper",
     "TwsLoopError": "twsloop.errors",
+    "bracket": "twsloop.orders.builders",
+    "combo": "twsloop.contracts.builders",
+    "crypto": "twsloop.contracts.builders",
+    "forex": "twsloop.contracts.builders",
+    "future": "twsloop.contracts.builders",
+    "index": "twsloop.contracts.builders",
+    "limit_order": "twsloop.orders.builders",
+    "market_order": "twsloop.orders.builders",
+    "one_cancels_all": "twsloop.orders.builders",
+    "option": "twsloop.contracts.builders",
+    "stock": "twsloop.contracts.builders",
+    "stop_limit_order": "twsloop.orders.builders",
+    "stop_order": "twsloop.orders.builders",
+    "trailing_stop": "twsloop.orders.builders",
 }
 
-__all__ = ["TwsLoopError", "__version__"]
+__all__ = [
+    "Config",
+    "ConnectionParams",
+    "Future",
+    "IBGateway",
+    "IBKRConnection",
+    "IBKREventLoop",
+    "PaperGateway",
+    "TwsLoopError",
+    "__version__",
+    "bracket",
+    "combo",
+    "crypto",
+    "forex",
+    "future",
+    "index",
+    "limit_order",
+    "market_order",
+    "one_cancels_all",
+    "option",
+    "stock",
+    "stop_limit_order",
+    "stop_order",
+    "trailing_stop",
+]
 
 
 def __getattr__(name: str) -> Any:
