@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import twsloop
 
 PUBLIC = [
@@ -45,12 +47,8 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_another_name_is_an_attribute_error() -> None:
-    try:
+    with pytest.raises(AttributeError, match="nothing_of_that_name"):
         twsloop.nothing_of_that_name  # noqa: B018  (the mistake itself)
-    except AttributeError as error:
-        assert "nothing_of_that_name" in str(error)
-    else:
-        raise AssertionError("an unknown name must not be found")
 
 
 def test_importing_has_no_effects() -> None:

@@ -65,10 +65,15 @@ def callbacks(symbol: str, since: str, until: str, lot: int) -> Iterator[tuple[A
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("version", [225, 200])
-def test_every_tick_of_the_file_arrives_in_order(version: int) -> None:
+@pytest.mark.parametrize(
+    ("version", "since", "until"),
+    [
+        pytest.param(225, "2013-10-07T00:00", "2013-10-08T00:00", id="protobuf-whole-day"),
+        pytest.param(200, "2013-10-07T13:25", "2013-10-07T14:00", id="text-window"),
+    ],
+)
+def test_every_tick_of_the_file_arrives_in_order(version: int, since: str, until: str) -> None:
     folder = shared("market", "us_equity_tick")
-    since, until = "2013-10-07T13:25", "2013-10-07T14:00"
     lot = 1 if version >= 220 else 100  # volumes are in shares from 220 on
     expected = {req_id: list(callbacks(s, since, until, lot)) for req_id, s in REQUESTS.items()}
     assert min(map(len, expected.values())) > 1000
