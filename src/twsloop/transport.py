@@ -33,6 +33,8 @@ __all__ = ["Fate", "Lane", "Listener", "Outbox", "Outgoing", "Transport", "lane_
 
 #: Most messages that may wait in the lanes for requests and history, unless told otherwise.
 REQUEST_LANE_LIMIT = 10_000
+#: How long a link that was closed may take to hand on what was written before, seconds.
+CLOSE_GRACE = 1.0
 
 
 class Lane(IntEnum):
@@ -217,6 +219,20 @@ class Outbox:
         _tell(taken, Fate.NOT_SENT)
         return bool(taken)
 
+    def drop(self, message: Outgoing) -> bool:
+        """Take one message that still waits out of its lane; its fate is told (loop thread).
+
+        Returns:
+            False if it has left, or was dropped, already.
+        """
+        with self._lock:
+            try:
+                self._lanes[message.lane].remove(message)
+            except ValueError:
+                return False
+        _tell([message], Fate.NOT_SENT)
+        return True
+
     def withdraw_orders(self) -> int:
         """Drop every queued order (global cancel, kill switch). Returns how many there were."""
         with self._lock:
@@ -281,7 +297,7 @@ class Listener(Protocol):
         """All frames of one read were handed over."""
         ...
 
-    def link_down(self, error: BaseException | None) -> None:
+    def link_down(self, transport: Transport, error: BaseException | None) -> None:
         """The link has ended; with an error if it did not end by itself."""
         ...
 
@@ -301,16 +317,21 @@ class Transport(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._fault: BaseException | None = None
         self._down = False
+        #: Set when the link has ended and nothing of it is left; None before it stood.
+        self.ended: asyncio.Event | None = None
 
     # ---- asyncio.Protocol ----------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The link stands."""
         self._transport = cast("asyncio.Transport", transport)
+        self.ended = asyncio.Event()
         self._listener.link_up(self)
 
     def data_received(self, data: bytes) -> None:
         """Cut into frames, and hand them over."""
+        if self._down:
+            return
         listener = self._listener
         listener.bytes_came()
         self._reader.feed(data)
@@ -328,11 +349,13 @@ class Transport(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The socket's buffer is full."""
-        self._outbox.pause()
+        if not self._down:  # a link that was given up must not stop its successor
+            self._outbox.pause()
 
     def resume_writing(self) -> None:
         """The socket's buffer has room again."""
-        self._outbox.resume()
+        if not self._down:
+            self._outbox.resume()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The link has ended."""
@@ -355,10 +378,20 @@ class Transport(asyncio.Protocol):
         return self._down or self._transport is None or self._transport.is_closing()
 
     def close(self) -> None:
-        """End the link after what was written has left."""
+        """End the link after what was written has left; nothing more comes in.
+
+        A gateway that does not read would keep it open for ever: then it ends after a while.
+        """
         self._down = True
-        if self._transport is not None:
-            self._transport.close()
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            transport.close()
+            # Real time, not the clock's: it is about a socket, not about the session.
+            asyncio.get_running_loop().call_later(CLOSE_GRACE, self._end_at_last)
+
+    def _end_at_last(self) -> None:
+        if self.ended is not None and not self.ended.is_set():
+            self.abort()
 
     def abort(self) -> None:
         """End the link at once; its listener hears of it."""
@@ -372,4 +405,6 @@ class Transport(asyncio.Protocol):
 
     def _end(self, error: BaseException | None) -> None:
         self._down = True
-        self._listener.link_down(error)
+        if self.ended is not None:
+            self.ended.set()
+        self._listener.link_down(self, error)

@@ -1,9 +1,13 @@
 """`IBKRConnection`: IB's EWrapper and EClient over our own transport.
 
 * `base` is the object itself: IB's methods as IB's users know them, on our loop thread;
-* `lifecycle` makes, ends and remakes the session, with a deadline for each stage;
+* `core` is its inside, which the slices are given, under names no subclass can take away;
+* `driver` starts, runs and ends it, in whatever thread that is asked for;
+* `lifecycle` makes, ends and remakes the session, with a deadline for each stage; `stages` has the
+  words for what can go wrong;
 * `dispatch` takes one frame to IB's decoder and survives whatever is in it;
 * `asks` joins requests to their answers;
+* `singletons` puts a user's raw calls of requests without an id in one queue with ours;
 * `link` is the object that IB's code knows as ``conn``;
 * `compat` refuses an ibapi, or an override, that does not fit.
 """

@@ -1,18 +1,30 @@
 """Requests joined to their answers: who waits, how long, and what fails them.
 
 All on the loop thread, but for `Asks.ask`, which is a door.
+
+A request has two deadlines. While it stands in the queue of what goes out (pacing, or a gateway
+that does not read) it may wait for its turn for a time of its own, and is taken out of the queue
+when that has passed. From when it leaves, the answer has its time, and each part of it renews that.
+
+A request without an id is answered by callbacks that name nobody (`twsloop.session.pending`). So
+one is under way for each end marker, ours and the user's raw calls in one queue, and `private`
+says at each moment whose answer is coming in. Two of them (positions, account updates) go on after
+their end marker until they are cancelled; who holds them is counted: what comes then is the user's
+business only if the user asked for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 import attrs
 
 from twsloop.clock import Timer
 from twsloop.errors import (
     ConnectionLost,
+    LoopNotRunning,
     NotConnected,
     RequestCancelled,
     RequestError,
@@ -21,12 +33,37 @@ from twsloop.errors import (
 from twsloop.event_loop import Future, IBKREventLoop
 from twsloop.events import Ends, Notice
 from twsloop.ids import RequestIds
+from twsloop.processors.registry import SUBSCRIBED
 from twsloop.session.pending import Key, Pending, PendingTable
+from twsloop.transport import Fate, Outgoing
 
-__all__ = ["Asks"]
+__all__ = ["Asks", "Channel"]
 
 #: Sends a request; given its id (-1 for a request without one).
 Send = Callable[[int], object]
+
+
+class Sent(Protocol):
+    """What was queued within `Channel.sending`."""
+
+    messages: list[Outgoing]
+
+
+@attrs.frozen
+class Channel:
+    """How requests leave.
+
+    Attributes:
+        sending: A context: tells the fate of each message that is queued inside, and lists them.
+        withdraw: Takes a message that still waits out of its queue.
+        answer_limit: Seconds for an answer, unless a request says otherwise.
+        queue_limit: Seconds that a request may wait for its turn to leave.
+    """
+
+    sending: Callable[[int | None, Callable[[Fate], object]], AbstractContextManager[Sent]]
+    withdraw: Callable[[Outgoing], bool]
+    answer_limit: float
+    queue_limit: float
 
 
 @attrs.define(eq=False)
@@ -34,8 +71,9 @@ class _Waiter:
     """What belongs to one request under way: how to send and cancel it, and who waits."""
 
     send: Send
-    cancel: Send | None
-    future: Future[list[Any]] | None
+    cancel: Send | None = None
+    future: Future[list[Any]] | None = None
+    messages: list[Outgoing] = attrs.Factory(list)
 
 
 class Asks:
@@ -45,21 +83,22 @@ class Asks:
         loop: The loop all of this runs on.
         request_ids: Where ids of requests come from.
         private: The registry's set of keys whose answers are the framework's own.
-        timeout: Seconds for an answer, unless a request says otherwise.
+        channel: How requests leave.
     """
 
+    #: Who may hold a subscription without an id.
+    SLICES, USER = "slices", "user"
+
     def __init__(
-        self,
-        loop: IBKREventLoop,
-        request_ids: RequestIds,
-        private: set[str],
-        timeout: Callable[[], float],
+        self, loop: IBKREventLoop, request_ids: RequestIds, private: set[str], channel: Channel
     ) -> None:
         self._loop = loop
         self._request_ids = request_ids
         self._private = private
-        self._timeout = timeout
+        self._channel = channel
         self._table = PendingTable()
+        self._sending: Pending | None = None
+        self._holders: dict[str, set[str]] = {key: set() for key in SUBSCRIBED}
         self._timer: Timer | None = None
         self._timer_due = 0.0
 
@@ -86,18 +125,20 @@ class Asks:
             A Future of the parts, in order. It fails with RequestError, RequestTimeout,
             ConnectionLost or NotConnected.
         """
-        req_id: Key = self._request_ids.take() if key is None else key
         pending = Pending(
-            key=req_id,
+            key=self._request_ids.take() if key is None else key,
             request=request,
-            timeout=self._timeout() if timeout is None else timeout,
+            timeout=self._channel.answer_limit if timeout is None else timeout,
         )
         future: Future[list[Any]] = Future(self._loop, on_abandon=lambda: self._abandon(pending))
         pending.token = _Waiter(send, cancel, future)
         if self._loop.in_loop():
             self._start(pending)
         else:
-            self._loop.post(self._start, pending)
+            try:
+                self._loop.post(self._start, pending)
+            except LoopNotRunning:
+                future.set_exception(NotConnected(f"{request}: not connected"))
         return future
 
     def raw(self, key: str, send: Send, request: str) -> None:
@@ -106,11 +147,25 @@ class Asks:
             Pending(
                 key=key,
                 request=request,
-                timeout=self._timeout(),
+                timeout=self._channel.answer_limit,
                 raw=True,
-                token=_Waiter(send, None, None),
+                token=_Waiter(send),
             )
         )
+
+    def release(self, key: str, holder: str) -> bool:
+        """A subscription without an id is not held by ``holder`` any more (loop thread).
+
+        Returns:
+            Whether nobody holds it now, so that it may be cancelled at the gateway.
+        """
+        self._holders[key].discard(holder)
+        if holder == self.USER:
+            for pending in (self._table.get(key), *self._table.waiting(key)):
+                if pending is not None and pending.raw:
+                    self._drop(pending, None)
+        self._decide(key)
+        return not self._holders[key]
 
     def __contains__(self, key: Key) -> bool:
         """Whether a request of this key is under way."""
@@ -124,13 +179,18 @@ class Asks:
 
     def end(self, key: Key) -> bool:
         """The end of an answer; False if nobody waited for it."""
-        pending, following = self._table.end(key)
-        self._go_on(key, following)
+        pending = self._table.end(key)
+        self._over(key)
         if pending is None:
             return False
         if pending.token.future is not None:
             pending.token.future.set_result(pending.parts)
         return True
+
+    def end_raw(self, key: str) -> bool:
+        """The end of an answer, if a user's raw call is under way; slices end their own."""
+        pending = self._table.get(key)
+        return pending is not None and pending.raw and self.end(key)
 
     def fail(self, key: Key, error: BaseException) -> bool:
         """The answer is an error; False if nobody waited for it."""
@@ -141,11 +201,19 @@ class Asks:
         return True
 
     def notice(self, notice: Notice) -> bool:
-        """A notice of the gateway: it fails the request that it ends, if it ends one.
+        """A notice: it fails the request that it ends, if it ends one.
 
-        One without an id (-1) can only mean a request without one.
+        What IB's client says by itself while a request is being sent means that request, and that
+        it was not sent, whatever the code. What the gateway says without an id (-1) can only mean
+        a request without one.
         """
-        if notice.ends is not Ends.REQUEST or notice.code is None:
+        if notice.code is None:
+            return False
+        sending = self._sending
+        if sending is not None and notice.local and notice.req_id in {-1, sending.key}:
+            self._drop(sending, _error(sending, notice))
+            return True
+        if notice.ends is not Ends.REQUEST:
             return False
         if notice.req_id >= 0:
             keys: list[Key] = [notice.req_id]
@@ -161,16 +229,19 @@ class Asks:
 
     def link_lost(self, reason: str) -> None:
         """The session is over: everything that waited fails."""
-        for pending in self._table.clear():
-            if pending.token.future is not None:
-                msg = f"{pending.request}: the link was lost before the answer came ({reason})"
-                pending.token.future.set_exception(ConnectionLost(msg))
+        everything = self._table.clear()
+        for holders in self._holders.values():
+            holders.clear()
         self._private.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        for pending in everything:
+            if pending.token.future is not None:
+                msg = f"{pending.request}: the link was lost before the answer came ({reason})"
+                pending.token.future.set_exception(ConnectionLost(msg))
 
-    # ---- inside --------------------------------------------------------------------------
+    # ---- sending -------------------------------------------------------------------------
 
     def _start(self, pending: Pending) -> None:
         waiter: _Waiter = pending.token
@@ -183,42 +254,98 @@ class Asks:
         waiter: _Waiter = pending.token
         key = pending.key
         if isinstance(key, str):
-            if pending.raw:
-                self._private.discard(key)
-            else:
-                self._private.add(key)
+            if key in SUBSCRIBED:
+                self._holders[key].add(self.USER if pending.raw else self.SLICES)
+            self._decide(key)
+        outer, self._sending = self._sending, pending
         try:
-            waiter.send(key if isinstance(key, int) else -1)
+            with self._channel.sending(None, lambda fate: self._told(pending, fate)) as sent:
+                waiter.messages = sent.messages
+                waiter.send(key if isinstance(key, int) else -1)
         except Exception as error:  # noqa: BLE001  (handed to whoever waits for the answer)
             self._drop(pending, error)
             return
+        finally:
+            self._sending = outer
         # An error that IB's client raised while sending has failed it already.
-        if self._table.get(key) is pending:
+        if self._table.get(key) is not pending or pending.left_at is not None:
+            return
+        now = self._loop.clock.monotonic()
+        if waiter.messages:
+            self._table.queued(pending, now, self._channel.queue_limit)
+        else:  # nothing of it passed through the Outbox: it counts as sent
+            self._table.left(pending, now)
+        self._arm()
+
+    def _told(self, pending: Pending, fate: Fate) -> None:
+        if fate is Fate.SENT and self._table.get(pending.key) is pending:
             self._table.left(pending, self._loop.clock.monotonic())
             self._arm()
 
-    def _drop(self, pending: Pending, error: BaseException) -> None:
-        following = self._table.drop(pending)
-        self._go_on(pending.key, following)
-        if pending.token.future is not None:
+    def _withdraw(self, pending: Pending) -> bool:
+        """Take out what still waits to leave; whether all of it was still there."""
+        withdrawn = [self._channel.withdraw(message) for message in pending.token.messages]
+        return bool(withdrawn) and all(withdrawn)
+
+    # ---- ending --------------------------------------------------------------------------
+
+    def _drop(self, pending: Pending, error: BaseException | None) -> None:
+        if self._table.drop(pending):
+            self._withdraw(pending)
+            self._over(pending.key)
+        if pending.token.future is not None and error is not None:
             pending.token.future.set_exception(error)
 
-    def _go_on(self, key: Key, following: Pending | None) -> None:
-        if isinstance(key, str):
+    def _over(self, key: Key) -> None:
+        """Nothing of this key is under way now: the next one has its turn soon.
+
+        Not at once: the callback that ended this one may be heard by others, who would end the
+        next one with the same words.
+        """
+        if not isinstance(key, str):
+            return
+        self._decide(key)
+        if self._table.waiting(key):
+            self._loop.post(self._next, key)
+
+    def _next(self, key: str) -> None:
+        pending = self._table.promote(key)
+        if pending is not None:
+            self._send(pending)
+
+    def _decide(self, key: str) -> None:
+        """Whose answer comes in under this key now."""
+        pending = self._table.get(key)
+        if pending is not None:
+            ours = not pending.raw
+        else:
+            holders = self._holders.get(key, ())
+            ours = self.SLICES in holders and self.USER not in holders
+        if ours:
+            self._private.add(key)
+        else:
             self._private.discard(key)
-        if following is not None:
-            self._send(following)
 
     def _abandon(self, pending: Pending) -> None:
-        under_way = self._table.get(pending.key) is pending
-        following = self._table.drop(pending)
-        if under_way:
-            if pending.token.cancel is not None and isinstance(pending.key, int):
-                pending.token.cancel(pending.key)
-            self._go_on(pending.key, following)
-        pending.token.future.set_exception(
-            RequestCancelled("its last waiter left", request=pending.request)
-        )
+        waiter: _Waiter = pending.token
+        future, waiter.future = waiter.future, None
+        if self._table.get(pending.key) is not pending:
+            self._table.drop(pending)
+        elif self._withdraw(pending):  # it never left, so there is nothing to cancel
+            self._drop(pending, None)
+        elif isinstance(pending.key, int):
+            self._drop(pending, None)
+            self._cancel(pending)
+        # Else its answer is on its way, and must not be taken for the next one's: it stays.
+        if future is not None:
+            future.set_exception(RequestCancelled("its last waiter left", request=pending.request))
+
+    def _cancel(self, pending: Pending) -> None:
+        waiter: _Waiter = pending.token
+        if waiter.cancel is not None and isinstance(pending.key, int):
+            waiter.cancel(pending.key)
+
+    # ---- deadlines -----------------------------------------------------------------------
 
     def _arm(self) -> None:
         due = self._table.next_due()
@@ -234,16 +361,24 @@ class Asks:
 
     def _look(self) -> None:
         self._timer = None
-        now = self._loop.clock.monotonic()
-        for pending in self._table.expired(now):
-            waiter: _Waiter = pending.token
-            if waiter.cancel is not None and isinstance(pending.key, int):
-                waiter.cancel(pending.key)
+        for pending in self._table.expired(self._loop.clock.monotonic()):
+            self._expire(pending)
+        self._arm()
+
+    def _expire(self, pending: Pending) -> None:
+        if pending.left_at is None:
+            text = (
+                f"it waited {self._channel.queue_limit:g} s for its turn to leave: the gateway "
+                "does not read, or requests come faster than pacing allows"
+            )
+        else:
             what = "further part of the answer" if pending.parts else "answer"
             text = f"no {what} within {pending.timeout:g} s"
-            req_id = pending.key if isinstance(pending.key, int) else -1
-            self._drop(pending, RequestTimeout(text, req_id=req_id, request=pending.request))
-        self._arm()
+        req_id = pending.key if isinstance(pending.key, int) else -1
+        sent = pending.left_at is not None
+        self._drop(pending, RequestTimeout(text, req_id=req_id, request=pending.request))
+        if sent:
+            self._cancel(pending)
 
 
 def _error(pending: Pending, notice: Notice) -> BaseException:

@@ -40,8 +40,12 @@ def check_ibapi(client: Any) -> None:
         raise DependencyError(msg)
 
 
-def check_overrides(app: object) -> None:
+def check_overrides(app: object, *, warn: bool = False) -> None:
     """Refuse overrides whose parameters do not take what IB's client passes.
+
+    Args:
+        app: The object that has them.
+        warn: Log those that were renamed since, and are never called.
 
     Raises:
         StaleOverrideError: Names each such method, what it takes and what it has to take.
@@ -63,7 +67,7 @@ def check_overrides(app: object) -> None:
             expected = ", ".join(str(parameter) for parameter in wanted)
             problems.append(f"{name}{signature} has to take ({_plain(expected)})")
     for old, new in RENAMED.items():
-        if callable(getattr(app, old, None)) and new not in overrides(app):
+        if warn and callable(getattr(app, old, None)) and new not in overrides(app):
             logger.warning(
                 "%s.%s is never called: ibapi 10 calls %s instead", type(app).__name__, old, new
             )

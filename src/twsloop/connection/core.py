@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
+import attrs
 from ibapi.client import EClient
 
 from twsloop.clock import Clock, SystemClock
 from twsloop.config import Config
 from twsloop.error_handler import ErrorHandler, ScopeHint
+from twsloop.errors import LoopNotRunning
 from twsloop.event_loop import Future, IBKREventLoop, LoopFactory
 from twsloop.events import Fact, Notice
 from twsloop.ids import OrderIds, RequestIds
@@ -27,12 +29,12 @@ from twsloop.metrics import Metrics
 from twsloop.processors import CallbackQueue, Registry
 from twsloop.session.pending import Key
 from twsloop.session.state import Event, SessionMachine, State
-from twsloop.transport import Fate, Outbox, Outgoing
+from twsloop.transport import Fate, Lane, Outbox, Outgoing
 
-from .asks import Asks
+from .asks import Asks, Channel
 from .dispatch import Dispatcher
 
-__all__ = ["Core", "Shown"]
+__all__ = ["Core", "Sending", "Shown"]
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +63,21 @@ class Shown(Generic[T]):
     def __get__(self, owner: Any, kind: type | None = None) -> T:
         """Read it; of the class, the descriptor itself."""
         return self if owner is None else self._read(owner)  # type: ignore[return-value]
+
+
+@attrs.define(eq=False)
+class Sending:
+    """What a thread sends for one purpose (see `Core.sending`).
+
+    Attributes:
+        order_id: The order it carries.
+        on_fate: Told of each message, on the loop thread, when it left or was dropped.
+        messages: What was queued so far.
+    """
+
+    order_id: int | None = None
+    on_fate: Callable[[Fate], object] | None = None
+    messages: list[Outgoing] = attrs.Factory(list)
 
 
 class Core:
@@ -112,18 +129,23 @@ class Core:
             registry=self.registry,
             on_exception=self.errors.report_exception,
         )
-        self.asks = Asks(
-            self.event_loop,
-            self.request_ids,
-            self.registry.private,
-            lambda: self.config.connection.request_timeout,
-        )
         pacing = config.pacing
         self.outbox = Outbox(
             self.clock,
             rate=pacing.rate if pacing.enabled else 0,
             limit=pacing.queue_limit,
             wake=self._wake_outbox,
+        )
+        self.asks = Asks(
+            self.event_loop,
+            self.request_ids,
+            self.registry.private,
+            Channel(
+                sending=self.sending,
+                withdraw=self.outbox.drop,
+                answer_limit=config.connection.request_timeout,
+                queue_limit=pacing.queue_timeout,
+            ),
         )
         self.dispatcher = Dispatcher(self.registry, self.metrics, self.millis)
         self.machine = SessionMachine()
@@ -136,7 +158,8 @@ class Core:
         self.order_known: Callable[[int], tuple[bool, bool]] = lambda _id: (False, False)
         #: Whether run() has to know of messages whose callbacks nobody hears (msgLoopRec).
         self.hears_messages = False
-        self._sending = threading.local()
+        self._here = threading.local()
+        self._session_open = False
         self._session_observers: list[SessionObserver] = []
         self._notice_hooks: list[Callable[[Notice], object]] = []
         self._fact_hooks: list[Callable[[Fact], object]] = []
@@ -209,10 +232,18 @@ class Core:
                 self._guarded(observer, self.state, reason)
         return changed
 
+    def session_began(self, write: Callable[[bytes], object]) -> None:
+        """The hello was exchanged: messages may leave."""
+        self.epoch = self.outbox.open(write)
+        self._session_open = True
+
     def session_ended(self, reason: str) -> None:
-        """Everything that belonged to the session ends with it."""
+        """Everything that belonged to the session ends with it; twice does nothing more."""
         self.outbox.close()
         self.asks.link_lost(reason)
+        if not self._session_open:
+            return
+        self._session_open = False
         for hook in list(self._down_hooks):
             self._guarded(hook)
 
@@ -238,55 +269,112 @@ class Core:
         """An answer is complete; False if nobody waited for it."""
         return self.asks.end(key)
 
+    def release(self, key: str) -> bool:
+        """The slices do not hold a subscription any more (see `Asks.release`; loop thread).
+
+        Returns:
+            Whether it may be cancelled at the gateway: False if the user holds it, too.
+        """
+        return self.asks.release(key, Asks.SLICES)
+
     def __getattr__(self, name: str) -> Any:
         """EClient's own request of that name, past any override of the user's class."""
         if name.startswith("_"):
             raise AttributeError(name)
-        function = getattr(EClient, name)
-        return functools.partial(function, self.owner)
+        return functools.partial(self._own_request, getattr(EClient, name))
+
+    def _own_request(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        before = self.inside
+        self._here.inside = True
+        try:
+            return function(self.owner, *args, **kwargs)
+        finally:
+            self._here.inside = before
+
+    @property
+    def inside(self) -> bool:
+        """Whether this thread is within a request that a slice makes."""
+        return getattr(self._here, "inside", False)
 
     # ---- sending -------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def sending(
         self, order_id: int | None, on_fate: Callable[[Fate], object] | None = None
-    ) -> Iterator[None]:
-        """What this thread's EClient sends inside carries an order: its id, and who is told."""
-        before = getattr(self._sending, "order", None)
-        self._sending.order = (order_id, on_fate)
+    ) -> Iterator[Sending]:
+        """What this thread's EClient sends inside belongs together: an order's id, who is told.
+
+        If the `Sending` has no messages afterwards, nothing was queued, and nothing is told.
+        """
+        before = getattr(self._here, "sending", None)
+        sending = Sending(order_id, on_fate)
+        self._here.sending = sending
+        try:
+            yield sending
+        finally:
+            self._here.sending = before
+
+    @contextlib.contextmanager
+    def lane(self, lane: Lane) -> Iterator[None]:
+        """What this thread's EClient sends inside goes into this lane."""
+        before = getattr(self._here, "lane", None)
+        self._here.lane = lane
         try:
             yield
         finally:
-            self._sending.order = before
+            self._here.lane = before
 
-    def put(self, data: bytes, lane: Any) -> None:
+    def put(self, data: bytes, lane: Lane) -> None:
         """Queue one frame (any thread).
 
         Raises:
             NotConnected: There is no session.
             SendQueueFull: Its lane is full.
         """
-        order_id, on_fate = getattr(self._sending, "order", None) or (None, None)
-        self.outbox.put(Outgoing(data, lane, order_id=order_id, on_fate=on_fate))
+        here = self._here
+        sending: Sending = getattr(here, "sending", None) or Sending()
+        lane_here: Lane | None = getattr(here, "lane", None)
+        message = Outgoing(
+            data,
+            lane if lane_here is None else lane_here,
+            order_id=sending.order_id,
+            on_fate=sending.on_fate,
+        )
+        sending.messages.append(message)
+        # On the loop thread it may leave at once, and whoever is told of its fate may send more:
+        # that is not this order's.
+        here.sending = here.lane = None
+        try:
+            self.outbox.put(message)
+        except BaseException:
+            sending.messages.remove(message)
+            raise
+        finally:
+            here.sending, here.lane = sending, lane_here
 
     def _wake_outbox(self) -> None:
         if self.event_loop.in_loop():
             self.outbox.drain()
         else:
-            self.event_loop.post(self.outbox.drain)
+            with contextlib.suppress(LoopNotRunning):  # then the session ends, and tells its fate
+                self.event_loop.post(self.outbox.drain)
 
     # ---- errors --------------------------------------------------------------------------
 
     def _error(self, *args: Any) -> None:
         """IB's error callback, from the wire or from IB's client in the caller's own thread."""
         loop = self.event_loop
-        if loop.running and not loop.in_loop():
+        if loop.in_loop():
+            self._route_error(args, not self.dispatcher.take_wire_error())
+            return
+        try:
             loop.post(self._route_error, args, True)
-        else:
-            self._route_error(args, not self.dispatcher.decoding)
+        except LoopNotRunning:  # there is no callback thread but this one
+            self._route_error(args, True)
 
     def _route_error(self, args: tuple[Any, ...], local: bool) -> None:
         req_id, millis, code, text, *rest = args
+        advanced_reject = rest[0] if rest else ""
         is_order, working = self.order_known(req_id) if req_id >= 0 else (False, False)
         hint: ScopeHint | None = "order" if is_order else None
         if req_id in self.asks:
@@ -296,7 +384,7 @@ class Core:
             code,
             text,
             time=datetime.fromtimestamp(millis / 1000, UTC) if millis else None,
-            advanced_reject=rest[0] if rest else "",
+            advanced_reject=advanced_reject,
             local=local,
             scope_hint=hint,
             order_known=working,
@@ -305,7 +393,7 @@ class Core:
         for hook in list(self._notice_hooks):
             self._guarded(hook, notice)
         self.tell(notice)
-        self.registry.dispatch("error", (req_id, millis, code, text, rest[0] if rest else ""))
+        self.registry.dispatch("error", (req_id, millis, code, text, advanced_reject))
 
     def _guarded(self, function: Callable[..., object], *args: Any) -> None:
         self.registry.call(getattr(function, "__name__", ""), (function,), args)

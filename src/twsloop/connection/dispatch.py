@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 PROTOBUF_OFFSET = 200
 #: From this server version on, ids are 4-byte integers (PROTOBUF, protocol.md A.5).
 RAW_ID_VERSION = 201
+#: The message that carries IB's errors.
+ERROR_NUMBER = 4
 
 #: Decoders of ours that stand before IB's, by protobuf message number.
 _OWN: Mapping[int, Callable[[bytes, Any], None]] = {1: tick_price}
@@ -42,13 +44,10 @@ class Dispatcher:
         metrics: Counts messages.
         millis: The time now, in milliseconds since 1970, for errors raised here.
 
-    Attributes:
-        decoding: Whether a message is being decoded now: an error raised meanwhile came over the
-            wire, and is not IB's client talking to itself.
     """
 
     def __init__(self, registry: Registry, metrics: Metrics, millis: Callable[[], int]) -> None:
-        self.decoding = False
+        self._wire_error = False
         self._registry = registry
         self._metrics = metrics
         self._millis = millis
@@ -59,6 +58,14 @@ class Dispatcher:
         """A session begins, with this decoder and version."""
         self._decoder = decoder
         self._version = server_version
+
+    def take_wire_error(self) -> bool:
+        """Whether the error that is being told now came over the wire; asked once for each.
+
+        Every other one is IB's client, or this class, talking to the program.
+        """
+        wire, self._wire_error = self._wire_error, False
+        return wire
 
     def frame(self, body: bytes) -> int | None:
         """Decode one frame, and call who listens.
@@ -80,15 +87,15 @@ class Dispatcher:
         kind = INBOUND.get(number)
         if kind is not None and not self._registry.hears(kind.callbacks):
             return number
-        self.decoding = True
+        self._wire_error = number == ERROR_NUMBER
         try:
             self._decode(number, payload, protobuf=protobuf)
         except Exception as error:  # noqa: BLE001  (whatever is in the bytes; reported below)
-            self.decoding = False
+            self._wire_error = False
             name = kind.name if kind is not None else f"message {number}"
             self._bad(name, error)
         finally:
-            self.decoding = False
+            self._wire_error = False
         return number
 
     def _split(self, body: bytes) -> tuple[int, bytes]:
@@ -125,7 +132,7 @@ class Dispatcher:
 
     def _unknown(self, number: int) -> None:
         # Checked here, because IB's decoder stumbles over its own log line for this at DEBUG.
-        self.decoding = False
+        self._wire_error = False
         self._metrics.counter("messages_unknown").add()
         self._registry.fanout.error(
             NO_VALID_ID,

@@ -2,10 +2,15 @@
 
 TCP connects; our hello goes out and the gateway's comes back; startApi goes out and
 managedAccounts and nextValidId come back; the slices fetch what they need; READY. Each stage that
-fails says which one it was. A session that was READY and is lost is made again, with growing
-waits, under the same client id: another one would not see this one's orders.
+fails says which one it was (`stages` has the words). A session that was READY and is lost is made
+again, with growing waits, under the same client id: another one would not see this one's orders.
 
-The first failure of each kind has its own exception; see `twsloop.errors`.
+Theory of operation. An attempt is a coroutine that waits, one stage after the other, in `_within`.
+What ends it early (the link goes, the gateway refuses, the user stops) comes from elsewhere on the
+same thread, in the midst of any stage: `_fail_attempt` keeps the first such reason and interrupts
+the wait, which raises it. Between two waits nothing else runs, so the state is looked at after each
+(`_require`). A link is told apart from the one before it by its Transport: what a link that was
+given up still has to say concerns nobody.
 """
 
 from __future__ import annotations
@@ -14,36 +19,25 @@ import asyncio
 import inspect
 import logging
 import random
-import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
-import attrs
+from ibapi.const import NO_VALID_ID
 from ibapi.decoder import Decoder
+from ibapi.errors import BAD_LENGTH
 
 from twsloop.config import check_accounts
-from twsloop.errors import (
-    ClientIdInUse,
-    ConnectionFailed,
-    FramingError,
-    HandshakeClosed,
-    HandshakeError,
-    HandshakeTimeout,
-    LiveTradingBlocked,
-    ReadyTimeout,
-    ServerVersionError,
-    TcpFailed,
-    TcpTimeout,
-)
+from twsloop.errors import ConnectionFailed, FramingError, LiveTradingBlocked
 from twsloop.events import Notice
 from twsloop.heartbeat import HeartbeatMonitor
 from twsloop.processors.registry import ONCE
 from twsloop.session.backoff import Backoff
 from twsloop.session.state import Event, State
-from twsloop.transport import Transport
-from twsloop.wire.handshake import client_hello, parse_server_hello
+from twsloop.transport import CLOSE_GRACE, Lane, Transport
+from twsloop.wire.handshake import client_hello
 
 from .core import CLIENT_ID_IN_USE, SERVER_BACK, SERVER_LOST, Core
+from .stages import Target, why
 
 __all__ = ["Lifecycle", "Target"]
 
@@ -51,30 +45,20 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: The server versions whose messages we can read and write (design 4.3).
-VERSIONS = range(100, 226)
-
-
-@attrs.frozen
-class Target:
-    """Where to connect, as whom, and offering which versions."""
-
-    host: str
-    port: int
-    client_id: int
-    max_version: int = 225
-    options: str = ""
-
 
 class Client(Protocol):
     """What the lifecycle tells IB's client object."""
 
-    def adopt(self, server_version: int, connection_time: bytes, decoder: Any) -> None:
+    def adopt(self, target: Target, version: int, connection_time: bytes, decoder: Any) -> None:
         """The hello was exchanged: the client is connected."""
         ...
 
     def begin_api(self) -> None:
         """Send startApi."""
+        ...
+
+    def message_done(self) -> None:
+        """One message was handed to everyone who hears it."""
         ...
 
     def closed(self) -> None:
@@ -94,33 +78,37 @@ class Lifecycle:
         self._core = core
         self._client = client
         self._target: Target | None = None
+        #: The newest link's, whether it stands already or not; None when none is wanted.
         self._transport: Transport | None = None
+        self._closing: set[Transport] = set()
         self._hello: asyncio.Future[None] | None = None
         self._identified: asyncio.Future[None] | None = None
         self._decoder: Any = None
         self._got_accounts = False
         self._got_id = False
-        self._refusal: ConnectionFailed | None = None
+        self._server_lost = False
+        self._failure: ConnectionFailed | None = None
+        self._awaited: asyncio.Future[Any] | None = None
+        self._attempting = False
         self._wanted = False
         self._keep = False
-        self._remaking: asyncio.Task[Any] | None = None
-        self._heartbeat: HeartbeatMonitor | None = None
-        self._attempting = False
+        self._announced = False
         self._sessions = 0
+        self._remaking: asyncio.Future[Any] | None = None
+        self._heartbeat: HeartbeatMonitor | None = None
         self._batch_start = 0.0
-        core.add_slice(self, ("managedAccounts", "nextValidId", "currentTime"))
+        core.add_slice(self, ("managedAccounts", "nextValidId"))
         core.on_notice(self._notice)
 
     @property
     def wanted(self) -> bool:
-        """Whether a session stands, is being made, or is to be made again."""
+        """Whether a session stands, is being made, or is to be made again (any thread)."""
         return self._wanted
 
     @property
-    def target(self) -> Target:
-        """Where the session is, and as whom."""
-        assert self._target is not None
-        return self._target
+    def attempting(self) -> bool:
+        """Whether a session is being made just now (any thread)."""
+        return self._attempting
 
     # ---- making a session ----------------------------------------------------------------
 
@@ -134,56 +122,84 @@ class Lifecycle:
         Raises:
             ConnectionFailed: The stage that failed, by its type.
         """
-        self._target, self._keep, self._wanted = target, keep, True
-        self._core.supervised = True
+        self._begin(target, keep=keep, supervised=True)
         retry = self._core.config.reconnect.first_connect
         try:
             await self._establish(target)
-        except ConnectionFailed as error:
-            if retry and keep:
-                await self._remake(str(error))
-                return
-            self._wanted = False
+        except LiveTradingBlocked as error:
+            self._finish(str(error))
             raise
+        except ConnectionFailed as error:
+            if not (retry and keep and self._wanted):
+                self._finish(str(error))
+                raise
+            first = error
+        else:
+            return
+        self._remaking = asyncio.ensure_future(self._remake(str(first)))
+        try:
+            last = await self._remaking
+        except asyncio.CancelledError:
+            if self._wanted:
+                raise
+            raise target.given_up("stopped") from first
+        if last is not None:
+            raise last
 
     async def connect(self, target: Target, *, keep: bool) -> None:
         """Make a session up to the hello, as IB's ``connect`` does.
 
         Raises:
-            ConnectionFailed: The stage that failed, by its type.
+            ConnectionFailed: The stage that failed, by its type. connectionClosed is then left to
+                the caller.
         """
-        self._target, self._keep, self._wanted = target, keep, True
-        self._core.supervised = False
+        self._begin(target, keep=keep, supervised=False)
         self._attempting = True
         try:
             await self._open(target)
-        except ConnectionFailed:
-            self._wanted = False
+            self._require(State.STARTING)
+        except ConnectionFailed as error:
+            self._wanted = self._announced = False
+            self._give_up(str(error))
             raise
         finally:
             self._attempting = False
         self._maybe_identified()
 
+    def _begin(self, target: Target, *, keep: bool, supervised: bool) -> None:
+        self._target, self._keep, self._wanted = target, keep, True
+        self._core.supervised = supervised
+        self._sessions = 0
+        self._announced = False
+
     async def _establish(self, target: Target) -> None:
         """One whole attempt: TCP, hello, startApi, sync, READY."""
-        timeout = self._core.config.connection.ready_timeout
+        core, timeout = self._core, self._core.config.connection.ready_timeout
         self._attempting = True
         try:
             await self._open(target)
+            self._require(State.STARTING)
             assert self._identified is not None
-            await self._within(timeout, self._identified, lambda: self._not_ready(target, timeout))
-            if self._core.supervised:
-                check_accounts(self._core.config, self._core.accounts)
-            self._core.session_changed(Event.IDENTIFIED, "")
-            await self._within(timeout, self._sync(), lambda: self._not_ready(target, timeout))
-            self._require_link(target)
+            await self._within(timeout, self._identified, self._not_ready)
+            self._require(State.STARTING)
+            if core.supervised:
+                check_accounts(core.config, core.accounts)
+            core.session_changed(Event.IDENTIFIED, "")
+            await self._within(timeout, self._sync(), self._not_ready)
+            self._require(State.SYNCING)
         except ConnectionFailed as error:
             self._give_up(str(error))
             raise
         finally:
             self._attempting = False
-        self._core.registry.muted.clear()
-        self._core.session_changed(Event.SYNCED, "")
+        self._ready()
+
+    def _ready(self) -> None:
+        core = self._core
+        core.registry.muted.clear()
+        core.session_changed(Event.SYNCED, "")
+        if self._server_lost and core.state is State.READY:
+            core.session_changed(Event.SERVER_LOST, "the gateway has no link to IB's servers")
 
     async def _open(self, target: Target) -> None:
         """TCP and the hello."""
@@ -191,56 +207,27 @@ class Lifecycle:
         loop = asyncio.get_running_loop()
         self._hello = loop.create_future()
         self._identified = loop.create_future()
-        for future in (self._hello, self._identified):
-            future.add_done_callback(_retrieved)
-        self._got_accounts = self._got_id = False
-        self._refusal = None
+        self._got_accounts = self._got_id = self._server_lost = False
+        self._failure = None
         core.client_id = target.client_id
         core.session_changed(Event.CONNECT, f"connecting to {target.host}:{target.port}")
-        try:
-            await self._tcp(target, params.connect_timeout)
-            await self._within(
-                params.handshake_timeout,
-                self._hello,
-                lambda: HandshakeTimeout(
-                    f"it accepted the connection but said no hello within "
-                    f"{params.handshake_timeout:g} s: is it still at its login, or is this another "
-                    "program's port?",
-                    host=target.host, port=target.port, client_id=target.client_id,
-                ),
-            )  # fmt: skip
-        except ConnectionFailed as error:
-            self._give_up(str(error))
-            raise
+        await self._tcp(target, params.connect_timeout)
+        await self._within(
+            params.handshake_timeout,
+            self._hello,
+            lambda: target.hello_late(params.handshake_timeout),
+        )
 
     async def _tcp(self, target: Target, seconds: float) -> None:
-        where = {"host": target.host, "port": target.port, "client_id": target.client_id}
-        loop = asyncio.get_running_loop()
-        made = loop.create_connection(
-            lambda: Transport(self, self._core.outbox), target.host, target.port
+        transport = Transport(self, self._core.outbox)
+        self._transport = transport
+        made = asyncio.get_running_loop().create_connection(
+            lambda: transport, target.host, target.port
         )
         try:
-            await self._within(
-                seconds,
-                made,
-                lambda: TcpTimeout(
-                    f"no TCP connection within {seconds:g} s: is the host up, and not behind a "
-                    "firewall?",
-                    **where,  # type: ignore[arg-type]
-                ),
-            )
-        except ConnectionRefusedError as error:
-            msg = (
-                "connection refused: nothing listens there. Start TWS or IB Gateway, enable its "
-                "API ('ActiveX and Socket Clients'), and check the port"
-            )
-            raise TcpFailed(msg, **where) from error  # type: ignore[arg-type]
-        except socket.gaierror as error:
-            msg = f"unknown host: {error.strerror or error}"
-            raise TcpFailed(msg, **where) from error  # type: ignore[arg-type]
+            await self._within(seconds, made, lambda: target.tcp_late(seconds))
         except OSError as error:
-            msg = f"cannot connect: {error.strerror or error}"
-            raise TcpFailed(msg, **where) from error  # type: ignore[arg-type]
+            raise target.tcp_failed(error) from error
 
     async def _sync(self) -> None:
         """Let the slices fetch and renew; one that fails is reported, and does not stop READY."""
@@ -254,40 +241,28 @@ class Lifecycle:
                     return  # the link went meanwhile: that is why it failed
                 self._core.errors.report_exception(getattr(hook, "__qualname__", "sync"), error)
 
-    def _require_link(self, target: Target) -> None:
-        """The link may have gone while the slices were at work."""
-        if self._core.state is not State.SYNCING:
-            raise HandshakeClosed(
-                "the gateway closed the link before the session was ready",
-                host=target.host, port=target.port, client_id=target.client_id,
-            )  # fmt: skip
+    def _require(self, state: State) -> None:
+        """What ended the attempt may have come between two waits."""
+        assert self._target is not None
+        if self._failure is not None:
+            raise self._failure
+        if self._core.state is not state:
+            raise self._target.closed("the link ended")
 
-    def _not_ready(self, target: Target, timeout: float) -> ConnectionFailed:
-        missing = [
-            name
-            for name, got in (
-                ("managedAccounts", self._got_accounts),
-                ("nextValidId", self._got_id),
-                ("the open orders", self._core.state is State.READY),
-            )
-            if not got
-        ]
-        return ReadyTimeout(
-            f"connected, but {' and '.join(missing[:2])} did not come within {timeout:g} s: does "
-            "the gateway wait for a login, or for its dialog to be answered?",
-            host=target.host, port=target.port, client_id=target.client_id,
-        )  # fmt: skip
+    def _not_ready(self) -> ConnectionFailed:
+        assert self._target is not None
+        named = (("managedAccounts", self._got_accounts), ("nextValidId", self._got_id))
+        missing = [name for name, got in named if not got]
+        return self._target.not_ready(missing, self._core.config.connection.ready_timeout)
 
     def _give_up(self, reason: str) -> None:
         """An attempt failed: nothing of it stays."""
-        transport, self._transport = self._transport, None
         self._core.session_changed(Event.FAILED, reason)
-        self._stop_heartbeat()
-        self._core.session_ended(reason)
-        if transport is not None:
-            transport.close()
+        self._leave_link(reason)
 
-    async def _within(self, seconds: float, work: Awaitable[T], late: Callable[[], Exception]) -> T:
+    async def _within(
+        self, seconds: float, work: Awaitable[T], late: Callable[[], ConnectionFailed]
+    ) -> T:
         """Await ``work`` for at most ``seconds`` of the clock, then raise ``late()``."""
         task = asyncio.ensure_future(work)
         expired = False
@@ -298,23 +273,39 @@ class Lifecycle:
             task.cancel()
 
         timer = self._core.clock.call_later(seconds, expire)
+        self._awaited = task
+        if self._failure is not None:
+            task.cancel()
         try:
             return await task
         except asyncio.CancelledError:
+            if self._failure is not None:
+                raise self._failure from None
             if expired:
                 raise late() from None
             raise
         finally:
             timer.cancel()
+            self._awaited = None
+
+    def _fail_attempt(self, error: ConnectionFailed) -> None:
+        """The attempt under way, if one is, ends with this; the first reason counts."""
+        if not self._attempting or self._failure is not None:
+            return
+        self._failure = error
+        if self._awaited is not None:
+            self._awaited.cancel()
 
     # ---- transport.Listener --------------------------------------------------------------
 
     def link_up(self, transport: Transport) -> None:
         """TCP stands: say hello."""
-        target = self._target
+        target, core = self._target, self._core
+        if transport is not self._transport or core.state is not State.CONNECTING:
+            transport.abort()  # it was given up before it stood
+            return
         assert target is not None
-        self._transport = transport
-        self._core.session_changed(Event.TCP_UP, "connected; saying hello")
+        core.session_changed(Event.TCP_UP, "connected; saying hello")
         transport.write(client_hello(max_version=target.max_version, options=target.options))
 
     def bytes_came(self) -> None:
@@ -330,40 +321,41 @@ class Lifecycle:
             self._take_hello(body)
             return
         number = core.dispatcher.frame(body)
+        if number is None:
+            return
         queue = core.registry.queue
-        if queue is not None and number is not None:
+        if queue is not None:
             queue.end_message(always=core.hears_messages)
+        elif core.hears_messages:
+            self._client.message_done()
 
     def batch_done(self) -> None:
         """All of one read was handed over."""
         self._core.registry.batch_took(self._core.clock.monotonic() - self._batch_start)
 
-    def link_down(self, error: BaseException | None) -> None:
+    def link_down(self, transport: Transport, error: BaseException | None) -> None:
         """The link has ended, wanted or not."""
         core, target = self._core, self._target
-        assert target is not None
-        if core.state in {State.DISCONNECTED, State.WAITING}:
+        self._closing.discard(transport)
+        if transport is not self._transport or core.state in {State.DISCONNECTED, State.WAITING}:
             return
-        reason = _why(error)
-        self._fail_attempt(
-            self._refusal
-            or HandshakeClosed(
-                f"{reason} before the session was ready",
-                host=target.host, port=target.port, client_id=target.client_id,
-            )
-        )  # fmt: skip
-        self._transport = None
-        self._stop_heartbeat()
-        reason = str(self._refusal or reason)
+        assert target is not None
+        reason = why(error)
+        if isinstance(error, FramingError) and core.machine.connected:
+            # IB's own client says so, too, and ends the session.
+            text = f"{BAD_LENGTH.msg()}: {error}"
+            core.registry.fanout.error(NO_VALID_ID, core.millis(), BAD_LENGTH.code(), text, "")
+        self._fail_attempt(target.closed(reason))
+        if self._failure is not None:
+            reason = str(self._failure)
         core.session_changed(Event.LINK_LOST, reason)
-        core.session_ended(reason)
+        self._leave_link(reason)
         if self._attempting:
-            return  # the attempt learns of it from its futures, and says what happens next
+            return  # the attempt has been told, and says what happens next
         if self._wanted and self._keep:
             self._remaking = core.event_loop.spawn(self._remake(reason), name="reconnect")
         else:
-            self._wanted = False
-            self._client.closed()
+            self._finish(reason)
 
     # ---- the hello and the start ---------------------------------------------------------
 
@@ -371,33 +363,26 @@ class Lifecycle:
         core, target, transport = self._core, self._target, self._transport
         assert target is not None
         assert transport is not None
-        where = {"host": target.host, "port": target.port, "client_id": target.client_id}
         try:
-            hello = parse_server_hello(body)
-        except HandshakeError as error:
-            problem = f"what listens there does not speak the TWS protocol: {error}"
-            self._fail_attempt(HandshakeClosed(problem, **where))  # type: ignore[arg-type]
+            hello = target.read_hello(body)
+        except ConnectionFailed as error:
+            self._fail_attempt(error)
+            transport.close()
             return
         version = hello.server_version
-        if version not in VERSIONS:
-            problem = (
-                f"the gateway answers with server version {version}; twsloop speaks "
-                f"{VERSIONS[0]} to {VERSIONS[-1]}"
-            )
-            self._fail_attempt(ServerVersionError(problem, **where))  # type: ignore[arg-type]
-            return
         if self._decoder is None:
             self._decoder = Decoder(core.registry.fanout, version)
         self._decoder.serverVersion = version
         core.server_version = version
         core.dispatcher.start(self._decoder, version)
-        core.epoch = core.outbox.open(transport.write)
+        core.session_began(transport.write)
         core.registry.muted.clear()
         if self._sessions and core.supervised:
             core.registry.muted |= ONCE
         self._sessions += 1
         core.session_changed(Event.HELLO, f"server version {version}")
-        self._client.adopt(version, hello.connection_time, self._decoder)
+        self._announced = True
+        self._client.adopt(target, version, hello.connection_time, self._decoder)
         self._client.begin_api()
         self._start_heartbeat()
         core.registry.fanout.connectAck()
@@ -425,35 +410,24 @@ class Lifecycle:
         if not core.supervised and not self._attempting:
             # IB's own start asks for nothing by itself: there is nothing to wait for.
             core.session_changed(Event.IDENTIFIED, "")
-            core.session_changed(Event.SYNCED, "")
+            self._ready()
 
     def _notice(self, notice: Notice) -> None:
         """What the gateway says about itself."""
-        core, target = self._core, self._target
-        if notice.code in SERVER_LOST and core.machine.connected:
-            core.session_changed(Event.SERVER_LOST, notice.text)
-        elif notice.code in SERVER_BACK and core.machine.connected:
-            core.session_changed(Event.SERVER_BACK, notice.text)
+        core = self._core
+        if notice.code in SERVER_LOST | SERVER_BACK and core.machine.connected:
+            self._server_lost = notice.code in SERVER_LOST
+            event = Event.SERVER_LOST if self._server_lost else Event.SERVER_BACK
+            core.session_changed(event, notice.text)
         elif notice.code == CLIENT_ID_IN_USE and core.state is State.STARTING:
-            assert target is not None
-            self._refusal = ClientIdInUse(
-                f"client id {target.client_id} is in use (326): another program is connected with "
-                "it. Choose another client id, or end that program; a session that died may hold "
-                "it until the gateway notices",
-                host=target.host, port=target.port, client_id=target.client_id,
-            )  # fmt: skip
-            self._fail_attempt(self._refusal)
-
-    def _fail_attempt(self, error: ConnectionFailed) -> None:
-        for future in (self._hello, self._identified):
-            if future is not None and not future.done():
-                future.set_exception(error)
+            assert self._target is not None
+            self._fail_attempt(self._target.id_in_use())
 
     # ---- life ----------------------------------------------------------------------------
 
     def _start_heartbeat(self) -> None:
         core, params = self._core, self._core.config.heartbeat
-        if not params.enabled:
+        if not params.enabled or not core.machine.connected:
             return
         self._heartbeat = HeartbeatMonitor(
             core.clock,
@@ -465,19 +439,19 @@ class Lifecycle:
         )
         self._heartbeat.start_monitoring()
 
-    def _stop_heartbeat(self) -> None:
-        if self._heartbeat is not None:
-            self._heartbeat.stop_monitoring()
-            self._heartbeat = None
-
     def _probe(self) -> None:
         """Ask for the time; whatever comes back is life, and the answer is ours alone."""
         core = self._core
-        if "current_time" not in core.asks:
-            answer = core.ask(
-                lambda _id: core.reqCurrentTime(), request="heartbeat", key="current_time"
-            )
-            answer.add_done_callback(lambda _: None)
+        if "current_time" in core.asks:
+            return  # it is asked already; no answer to that is an answer, too
+
+        def ask(_id: int) -> None:
+            # Before everything else that waits: an answer that is late because our own question
+            # stood in the pacing queue would look like death.
+            with core.lane(Lane.SESSION):
+                core.reqCurrentTime()
+
+        core.ask(ask, request="heartbeat", key="current_time")
 
     def _dead(self, silent: float) -> None:
         transport = self._transport
@@ -487,43 +461,56 @@ class Lifecycle:
                 ConnectionAbortedError(f"no sign of life for {silent:.1f} s, asked for the time")
             )
 
-    def currentTime(self, time: int) -> None:
-        """EWrapper's: the answer to our probe."""
-        self._core.answer_part("current_time", time)
-        self._core.answer_end("current_time")
-
     # ---- ending and making again ---------------------------------------------------------
 
     def disconnect(self, reason: str = "disconnected") -> None:
         """End the session, or the attempt at one; connectionClosed is called if there was one."""
-        core, target = self._core, self._target
-        had = self._wanted
+        if self._target is None or not self._wanted:
+            return
+        remaking, self._remaking = self._remaking, None
+        self._fail_attempt(self._target.given_up(reason))
+        if remaking is not None:
+            remaking.cancel()
+        self._finish(reason)
+
+    async def finish(self) -> None:
+        """The loop ends: end the session, and let what was written leave."""
+        self.disconnect("stopped")
+        waits = [asyncio.ensure_future(t.ended.wait()) for t in self._closing if t.ended]
+        if waits:
+            await asyncio.wait(waits, timeout=CLOSE_GRACE)
+        for transport in list(self._closing):
+            transport.abort()
+        await asyncio.sleep(0)
+
+    def _finish(self, reason: str) -> None:
+        """No session is wanted any more."""
         self._wanted = False
-        if self._remaking is not None:
-            self._remaking.cancel()
-            self._remaking = None
-        if target is not None:
-            self._fail_attempt(
-                ConnectionFailed(
-                    f"{reason} while connecting",
-                    host=target.host, port=target.port, client_id=target.client_id,
-                )
-            )  # fmt: skip
-        self._stop_heartbeat()
-        transport, self._transport = self._transport, None
-        core.session_changed(Event.DISCONNECT, reason)
-        core.session_ended(reason)
-        if transport is not None:
-            transport.close()
-        if had and not self._attempting:
+        self._core.session_changed(Event.DISCONNECT, reason)
+        self._leave_link(reason)
+        if self._announced:
+            self._announced = False
             self._client.closed()
 
-    async def _remake(self, reason: str) -> None:
-        """Make the session again, for as long as one is wanted."""
+    def _leave_link(self, reason: str) -> None:
+        """Everything that belonged to the link ends with it."""
+        transport, self._transport = self._transport, None
+        if self._heartbeat is not None:
+            self._heartbeat.stop_monitoring()
+            self._heartbeat = None
+        self._core.session_ended(reason)
+        if transport is not None and transport.ended is not None:
+            if not transport.ended.is_set():
+                self._closing.add(transport)
+            transport.close()
+
+    async def _remake(self, reason: str) -> ConnectionFailed | None:
+        """Make the session again, for as long as one is wanted; what ended it if it is given up."""
         core, target, params = self._core, self._target, self._core.config.reconnect
         assert target is not None
         backoff = Backoff(params.first_delay, params.factor, params.cap, params.jitter)
         attempt = 0
+        last: ConnectionFailed | None = None
         while self._wanted:
             attempt += 1
             if params.max_attempts and attempt > params.max_attempts:
@@ -535,31 +522,12 @@ class Lifecycle:
             await core.clock.sleep(wait)
             try:
                 await self._establish(target)
-            except LiveTradingBlocked as error:
-                reason = str(error)
-                break
             except ConnectionFailed as error:
-                reason = str(error)
+                last, reason = error, str(error)
+                if isinstance(error, LiveTradingBlocked):
+                    break
             else:
-                return
+                return None
         if self._wanted:
-            self._wanted = False
-            core.session_changed(Event.DISCONNECT, reason)
-            self._client.closed()
-
-
-def _why(error: BaseException | None) -> str:
-    """Why a link ended, in words."""
-    if error is None:
-        return "the gateway closed the link"
-    if isinstance(error, ConnectionResetError):
-        return "the gateway reset the link"
-    if isinstance(error, FramingError):
-        return f"what came is not the TWS protocol ({error}); is this another program's port?"
-    return f"the link was lost ({error})"
-
-
-def _retrieved(future: asyncio.Future[None]) -> None:
-    """Look at the outcome, so that asyncio does not complain when nobody waits any more."""
-    if not future.cancelled():
-        future.exception()
+            self._finish(reason)
+        return last

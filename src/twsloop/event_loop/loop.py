@@ -9,7 +9,7 @@ import inspect
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -38,6 +38,8 @@ ExceptionReporter = Callable[[str, BaseException], object]
 STOP_TIMEOUT = 10.0
 #: How often the watcher looks whether its loop has ended by itself, seconds.
 WATCH_INTERVAL = 1.0
+#: How often it looks whether a thread that holds the loop has ended, seconds.
+HOLD_INTERVAL = 0.1
 
 
 def default_loop_factory() -> LoopFactory:
@@ -92,8 +94,11 @@ class IBKREventLoop:
         self._registry = registry
         self._on_exception = on_exception
         self._thread: threading.Thread | None = None
+        self._ident: int | None = None
+        self._holders: set[threading.Thread] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
+        self._stopping = False
         self._hooks: list[Callable[[], Any]] = []
         self._handles: weakref.WeakSet[TaskHandle] = weakref.WeakSet()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -105,6 +110,11 @@ class IBKREventLoop:
     def running(self) -> bool:
         """Whether work can be handed in."""
         return self._loop is not None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, and was not told to stop."""
+        return self._loop is not None and not self._stopping
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -121,18 +131,28 @@ class IBKREventLoop:
 
     def in_loop(self) -> bool:
         """Whether this is called on the loop's own thread."""
-        thread = self._thread
-        return thread is not None and thread.ident == threading.get_ident()
+        # Not the thread object's ident: the system gives a dead thread's to a new one.
+        return self._ident == threading.get_ident()
 
     def start(self) -> None:
         """Run the loop on its thread; returns when it runs. Starting twice does nothing.
 
+        A loop that is just ending, because it was stopped on its own thread, is waited for.
+
         Raises:
             LoopError: The loop could not be made; the cause is attached.
+            WrongThread: Called on its own thread while it ends.
         """
         with self._lifecycle:
-            if self.running:
+            if self.running and not self._stopping:
                 return
+            if self._thread is not None:
+                if self.in_loop():
+                    msg = f"the loop {self.name!r} ends, and cannot wait for its own end"
+                    raise WrongThread(msg)
+                self._thread.join()
+                self._thread = None
+            self._stopping = False
             started: concurrent.futures.Future[None] = concurrent.futures.Future()
             thread = threading.Thread(target=self._run, args=(started,), name=self.name)
             self._thread = thread
@@ -184,11 +204,30 @@ class IBKREventLoop:
         """Run ``clean_up`` (sync or async) on the loop before it ends; last given, first run."""
         self._hooks.append(clean_up)
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """While the calling thread is inside, the end of the main thread does not end the loop.
+
+        For a thread that serves the loop and is no daemon: a program that leaves its work to such
+        a thread, and lets its main thread end, has not forgotten anything.
+        """
+        thread = threading.current_thread()
+        self._holders.add(thread)
+        try:
+            yield
+        finally:
+            self._holders.discard(thread)
+
+    def _is_held(self) -> bool:
+        return any(thread.is_alive() and not thread.daemon for thread in list(self._holders))
+
     def _ask_stop(self) -> None:
+        self._stopping = True
         if self._stop is not None:
             self._stop.set()
 
     def _run(self, started: concurrent.futures.Future[None]) -> None:
+        self._ident = threading.get_ident()
         try:
             with asyncio.Runner(loop_factory=self._loop_factory) as runner:
                 runner.run(self._main(started))
@@ -199,6 +238,7 @@ class IBKREventLoop:
                 self.report(f"loop {self.name!r}", error)
         finally:
             self._loop = None
+            self._ident = None
 
     async def _main(self, started: concurrent.futures.Future[None]) -> None:
         self._stop = asyncio.Event()
@@ -215,8 +255,11 @@ class IBKREventLoop:
                     await result
             except Exception as error:  # noqa: BLE001  (one clean-up must not skip the others)
                 self.report("clean-up at stop", error)
-        # From here on no new work is taken: doors raise LoopNotRunning.
+        # From here on no new work is taken: doors raise LoopNotRunning. What was taken just before
+        # still starts, so that whoever waits for it gets an answer.
         self._loop = None
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
         pending = [task for task in self._tasks if not task.done()]
         for task in pending:
             task.cancel()
@@ -400,8 +443,13 @@ def _watch(loop: weakref.ref[IBKREventLoop], thread: threading.Thread) -> None:
     main = threading.main_thread()
     while thread.is_alive():
         main.join(WATCH_INTERVAL)
-        if not main.is_alive():
-            alive = loop()
-            if alive is not None:
-                alive._watched_main_end()  # noqa: SLF001  (our own watcher)
+        if main.is_alive():
+            continue
+        alive = loop()
+        if alive is None:
             return
+        if not alive._is_held():  # noqa: SLF001  (our own watcher)
+            alive._watched_main_end()  # noqa: SLF001
+            return
+        del alive
+        thread.join(HOLD_INTERVAL)

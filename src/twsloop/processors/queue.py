@@ -7,7 +7,7 @@ import concurrent.futures
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -47,6 +47,9 @@ _DROP = frozenset(
         "tickNews",
     }
 )
+
+#: How many callbacks a `Courier` delivers before it lets others run.
+_RUN_LENGTH = 100
 
 
 @attrs.define(eq=False)
@@ -118,7 +121,7 @@ class CallbackQueue:
         with self._ready:
             if self._entries and not self._entries[-1].ends_message:
                 self._entries[-1].ends_message = True
-            elif always:
+            elif always and len(self._entries) < self._bound:
                 self._entries.append(Entry("", (), (), ends_message=True))
                 self._ready.notify()
 
@@ -136,6 +139,22 @@ class CallbackQueue:
                 if self._latest.get(key) is entry:
                     del self._latest[key]
             return entry
+
+    def take(self, name: str) -> Entry | None:
+        """The oldest entry of a name, out of its turn; None if there is none."""
+        with self._ready:
+            for entry in self._entries:
+                if entry.name == name:
+                    self._entries.remove(entry)
+                    return entry
+        return None
+
+    def forget(self, functions: frozenset[Callback]) -> None:
+        """Let these functions hear nothing of what waits."""
+        with self._ready:
+            for entry in self._entries:
+                if not functions.isdisjoint(entry.functions):
+                    entry.functions = tuple(f for f in entry.functions if f not in functions)
 
     def wake(self) -> None:
         """Let a waiting `get` look again."""
@@ -168,38 +187,42 @@ class Courier:
         self._call = call
         self._lock = threading.Lock()
         self._under_way = False
+        self._closed = False
         self.queue = CallbackQueue(bound, _warn_of_drop)
 
     def put(self, name: str, functions: tuple[Callback, ...], args: tuple[Any, ...]) -> None:
         """Queue a callback, and see that somebody comes for it."""
+        if self._closed:
+            return
         self.queue.put(name, functions, args)
         with self._lock:
             if self._under_way:
                 return
             self._under_way = True
+        self._send()
+
+    def _send(self) -> None:
         try:
             if isinstance(self._where, asyncio.AbstractEventLoop):
                 self._where.call_soon_threadsafe(self._deliver)
             else:
                 self._where.submit(self._deliver)
         except RuntimeError as error:  # that loop or executor is closed
-            logger.warning("%s is not delivered any more: %s", name, error)
+            logger.warning("callbacks are not delivered any more: %s", error)
+            self._closed = True
             self.queue.clear()
 
     def _deliver(self) -> None:
-        for entry in self._take():
-            self._call(entry.name, entry.functions, entry.args)
-
-    def _take(self) -> Iterator[Entry]:
-        while True:
+        for _ in range(_RUN_LENGTH):
             entry = self.queue.get()
             if entry is not None:
-                yield entry
+                self._call(entry.name, entry.functions, entry.args)
                 continue
             with self._lock:
                 if not len(self.queue):
                     self._under_way = False
                     return
+        self._send()  # the others who use that loop or executor have their turn, too
 
 
 def _warn_of_drop(name: str) -> None:

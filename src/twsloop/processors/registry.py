@@ -14,6 +14,7 @@ import attrs
 from ibapi.wrapper import EWrapper
 
 from twsloop.ids import RequestIds
+from twsloop.wire.messages import INBOUND
 
 from .queue import CallbackQueue, Courier
 
@@ -58,8 +59,24 @@ SINGLETONS: dict[str, str] = {
     "accountDownloadEnd": "account_updates",
 }
 
+#: Of these keys the gateway goes on to send after the end marker, until it is told to stop.
+SUBSCRIBED = frozenset({"positions", "account_updates"})
+
+#: The protobuf twin of a callback, which comes before it, is as private as the callback itself.
+_TWIN_SINGLETONS: dict[str, str] = {
+    twin: SINGLETONS[name]
+    for kind in INBOUND.values()
+    for twin in kind.callbacks
+    if twin.endswith("ProtoBuf")
+    for name in kind.callbacks
+    if name in SINGLETONS
+}
+
 #: Callbacks that open a session; later sessions of one supervised connection are told otherwise.
 ONCE = frozenset({"connectAck", "managedAccounts", "nextValidId"})
+
+#: Modules whose methods are our own plumbing and no override, where a user's class inherits them.
+_PLUMBING = ("twsloop.connection.", "twsloop.gateway")
 
 #: A read batch whose callbacks took longer than this is looked at call by call next time, seconds.
 SLOW_BATCH = 0.1
@@ -93,7 +110,7 @@ def overrides(app: object) -> dict[str, Callback]:
         if function is getattr(EWrapper, name):
             continue
         module = getattr(function, "__module__", "") or ""
-        if isinstance(app, EWrapper) and module.startswith("twsloop."):
+        if isinstance(app, EWrapper) and module.startswith(_PLUMBING):
             continue  # our own plumbing in a base class is not the user's override
         found[name] = method
     return found
@@ -119,7 +136,7 @@ class _Listener:
 
     owner: object
     functions: dict[str, Callback]
-    courier: Callable[[str, tuple[Callback, ...], tuple[Any, ...]], None] | None = None
+    courier: Courier | None = None
 
 
 class Registry:
@@ -214,7 +231,7 @@ class Registry:
                 "(tickPrice, orderStatus, error, ...): it would hear nothing"
             )
             raise TypeError(msg)
-        courier = None if where is None else Courier(where, bound, self.call).put
+        courier = None if where is None else Courier(where, bound, self.call)
         with self._lock:
             self._processors = [p for p in self._processors if p.owner is not processor]
             self._processors.append(_Listener(processor, functions, courier))
@@ -223,8 +240,15 @@ class Registry:
     def remove(self, processor: object) -> None:
         """Let a user's processor stop listening; nothing happens if it did not listen."""
         with self._lock:
+            gone = [p for p in self._processors if p.owner is processor]
             self._processors = [p for p in self._processors if p.owner is not processor]
             self.rebuild()
+        # What waits for it elsewhere would come after it asked for no more.
+        for listener in gone:
+            functions = frozenset(listener.functions.values())
+            waiting = self.queue if listener.courier is None else listener.courier.queue
+            if waiting is not None:
+                waiting.forget(functions)
 
     def intercept(self, name: str, entry: Callback) -> None:
         """Let ``entry`` stand before everyone for one callback; it may `dispatch` to them."""
@@ -264,7 +288,7 @@ class Registry:
             if listener.courier is None:
                 here.append(function)
             else:
-                away.append((listener.courier, function))
+                away.append((listener.courier.put, function))
         users = self._users(name, tuple(here), away)
         if users is None and not own:
             return _nobody
@@ -281,8 +305,10 @@ class Registry:
             return everyone
 
         def by_owner(*args: Any) -> None:
+            # Asked before the slices hear it: with an end marker they end what it belongs to.
+            theirs = public(args)
             call(name, own, args)
-            if public(args):
+            if theirs:
                 users(args)
 
         return by_owner
@@ -315,7 +341,7 @@ class Registry:
         if name in _BY_REQUEST:
             ours = self._ours
             return lambda args: not ours(args[0])
-        key = SINGLETONS.get(name)
+        key = SINGLETONS.get(name) or _TWIN_SINGLETONS.get(name)
         if key is not None:
             private = self.private
             return lambda _args: key not in private
@@ -331,11 +357,19 @@ class Registry:
     # ---- calling -------------------------------------------------------------------------
 
     def call(self, name: str, functions: tuple[Callback, ...], args: tuple[Any, ...]) -> None:
-        """Call each, each guarded."""
+        """Call each, each guarded.
+
+        What would end the program (SystemExit, KeyboardInterrupt) is let through in the main
+        thread, and reported anywhere else: there it could only end the loop thread.
+        """
         for function in functions:
             try:
                 function(*args)
             except Exception as error:  # noqa: BLE001  (a user's code: reported, never fatal)
+                self._report(describe(function), error)
+            except BaseException as error:
+                if threading.current_thread() is threading.main_thread():
+                    raise
                 self._report(describe(function), error)
 
     def _timed_call(

@@ -52,9 +52,11 @@ class Liveness:
 
     def look(self, now: float) -> Verdict:
         """Judge, and note a probe as asked when the verdict is PROBE."""
+        # Compared in the form that `next_look` computes: a difference may round just below the
+        # span, and a timer that fires exactly when told to would then look again for ever.
         if self._asked is not None:
-            return Verdict.DEAD if now - self._asked >= self._deadline else Verdict.WAIT
-        if now - self._last >= self._silence:
+            return Verdict.DEAD if now >= self._asked + self._deadline else Verdict.WAIT
+        if now >= self._last + self._silence:
             self._asked = now
             return Verdict.PROBE
         return Verdict.ALIVE

@@ -3,9 +3,14 @@
 Two kinds. A request with an id is found by it, and any number may be under way. A request without
 one (positions, open orders, ...) is answered by callbacks that name nobody, up to an end marker: so
 one may be under way for each end marker, and the next ones queue behind it. A user's raw call takes
-its place in that same queue, so that we always know whose answer is coming in.
+its place in that same queue, so that we always know whose answer is coming in. The next one of a
+queue takes its turn only when the caller asks for it (`PendingTable.promote`): the end marker that
+ended one request must not find the next one there already, and end it, too.
 
-Pure: the caller brings the time, sends what `next_to_send` says, and hands over the outcomes.
+A request whose waiter has left is not forgotten when its answer cannot be cancelled: its parts are
+on their way, and would be taken for the next one's. It stays, without a waiter, until they are in.
+
+Pure: the caller brings the time, sends what it is told may be sent, and hands over the outcomes.
 """
 
 from __future__ import annotations
@@ -33,7 +38,8 @@ class Pending:
         raw: Whether a user's own raw call made it; then its answer is everybody's.
         token: The caller's own handle for it.
         parts: What came so far.
-        due: When it times out; None while it has not left.
+        due: When it times out; None before it was sent.
+        left_at: When it was handed to the socket; None while it waits for that.
     """
 
     key: Key
@@ -43,6 +49,7 @@ class Pending:
     token: Any = None
     parts: list[Any] = attrs.Factory(list)
     due: float | None = None
+    left_at: float | None = None
 
 
 class PendingTable:
@@ -69,7 +76,8 @@ class PendingTable:
         Raises:
             ValueError: A request with this id is under way.
         """
-        if pending.key not in self._by_key:
+        queued = isinstance(pending.key, str) and self._waiting.get(pending.key)
+        if pending.key not in self._by_key and not queued:
             self._by_key[pending.key] = pending
             return True
         if isinstance(pending.key, int):
@@ -79,8 +87,13 @@ class PendingTable:
         return False
 
     def left(self, pending: Pending, now: float) -> None:
-        """It was handed to the socket: its deadline starts."""
+        """It was handed to the socket: the deadline of its answer starts."""
+        pending.left_at = now
         pending.due = now + pending.timeout
+
+    def queued(self, pending: Pending, now: float, limit: float) -> None:
+        """It waits for its turn to leave: it may do so for ``limit`` seconds."""
+        pending.due = now + limit
 
     def get(self, key: Key) -> Pending | None:
         """The request under way with this key."""
@@ -95,32 +108,43 @@ class PendingTable:
         pending = self._by_key.get(key)
         if pending is None:
             return False
-        pending.parts.append(item)
+        if not pending.raw:  # nobody gathers the answer to a raw call
+            pending.parts.append(item)
         pending.due = now + pending.timeout
         return True
 
-    def end(self, key: Key) -> tuple[Pending | None, Pending | None]:
-        """The request of this key is over.
+    def end(self, key: Key) -> Pending | None:
+        """The request of this key is over; None if none was under way."""
+        return self._by_key.pop(key, None)
 
-        Returns:
-            The request, and the next one of its key, which may be sent now.
-        """
-        pending = self._by_key.pop(key, None)
-        return pending, self._promote(key)
-
-    def drop(self, pending: Pending) -> Pending | None:
+    def drop(self, pending: Pending) -> bool:
         """Forget a request, wherever it stands.
 
         Returns:
-            The next one of its key, which may be sent now.
+            True if it was under way, False if it waited for its turn or was over already.
         """
         if self._by_key.get(pending.key) is pending:
             del self._by_key[pending.key]
-            return self._promote(pending.key)
-        queue = self._waiting.get(str(pending.key))
+            return True
+        queue = self._waiting.get(pending.key) if isinstance(pending.key, str) else None
         if queue is not None and pending in queue:
             queue.remove(pending)
-        return None
+            self._tidy(pending.key)
+        return False
+
+    def promote(self, key: Key) -> Pending | None:
+        """The next one of a key whose turn it is now, if nothing of that key is under way."""
+        queue = self._waiting.get(key) if isinstance(key, str) else None
+        if not queue or key in self._by_key:
+            return None
+        pending = queue.popleft()
+        self._tidy(key)
+        self._by_key[key] = pending
+        return pending
+
+    def waiting(self, key: Key) -> tuple[Pending, ...]:
+        """Those that wait for their turn, in order."""
+        return tuple(self._waiting.get(key, ())) if isinstance(key, str) else ()
 
     def under_way(self) -> list[Pending]:
         """Those that were sent, or are being sent."""
@@ -153,12 +177,6 @@ class PendingTable:
         for queue in self._waiting.values():
             yield from queue
 
-    def _promote(self, key: Key) -> Pending | None:
-        if not isinstance(key, str):
-            return None
-        queue = self._waiting.get(key)
-        if not queue:
-            return None
-        pending = queue.popleft()
-        self._by_key[key] = pending
-        return pending
+    def _tidy(self, key: Key) -> None:
+        if isinstance(key, str) and not self._waiting.get(key):
+            self._waiting.pop(key, None)
