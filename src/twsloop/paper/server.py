@@ -15,6 +15,7 @@ Discipline on the wire, learnt from IB's own clients:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Callable, Sequence
@@ -49,7 +50,23 @@ HANDSHAKE_PATIENCE = 30.0
 #: How long a connection that is being closed may take to send what waits, seconds.
 CLOSE_PATIENCE = 2.0
 
+#: So many turns of the loop without a connection, and all that were accepted have been told.
+QUIET_TURNS = 5
+
 FeedSource = Feed | Callable[[], Feed]
+
+
+async def _accept_no_more(server: asyncio.Server) -> None:
+    """Take the listening sockets out of the loop, and let what was accepted get its transport.
+
+    asyncio up to 3.11 loses (and leaks) a connection whose transport is made after Server.close.
+    """
+    loop = asyncio.get_running_loop()
+    for sock in server.sockets:
+        with contextlib.suppress(NotImplementedError):  # Windows' proactor has no readers
+            loop.remove_reader(sock.fileno())
+    for _ in range(QUIET_TURNS):
+        await asyncio.sleep(0)
 
 
 class Connection(asyncio.Protocol):
@@ -79,8 +96,9 @@ class Connection(asyncio.Protocol):
         if sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         transport.set_write_buffer_limits(high=self._gateway.limits.high_water)
-        if not self._gateway.admit(self):
-            self.abort(f"more than {self._gateway.max_clients} clients")
+        refusal = self._gateway.admit(self)
+        if refusal is not None:
+            self.abort(refusal)
             return
         now = self._hub.now()
         self._session = PaperSession(
@@ -475,14 +493,18 @@ class PaperGateway:
         server, self._server = self._server, None
         if server is None:
             return
-        server.close()
         if self._hub is not None:
             self._hub.stop()
+        await _accept_no_more(server)
+        server.close()
         for connection in tuple(self._connections):
             connection.close("the gateway stops")
-        while self._connections:
-            # A transport's end is told in a later turn of the loop.
+        # A connection that was accepted just now, and a transport's end, are told in later turns
+        # of the loop.
+        quiet = 0
+        while self._connections or quiet < QUIET_TURNS:
             await asyncio.sleep(0)
+            quiet = 0 if self._connections else quiet + 1
             for connection in tuple(self._connections):
                 if connection.buffered():
                     connection.abort("the gateway stops and it does not read")
@@ -523,14 +545,13 @@ class PaperGateway:
         if source is None:
             catalogue = Catalogue.standard(self.clock.now().date())
             return SyntheticFeed(catalogue, seed=self.seed)
-        if not hasattr(source, "book"):
-            assert callable(source)
+        if callable(source):
             return source()
         if self._used_feed:
             msg = "a feed is used once: give PaperGateway a function that makes feeds"
             raise PaperError(msg)
         self._used_feed = True
-        return source  # type: ignore[return-value]
+        return source
 
     def _make_engine(self, feed: Feed) -> Engine:
         if self._engine is None:
@@ -544,10 +565,14 @@ class PaperGateway:
             self._engine.use_market(feed.instruments, feed.book)
         return self._engine
 
-    def admit(self, connection: Connection) -> bool:
-        """Take note of a new connection; False if there are too many."""
+    def admit(self, connection: Connection) -> str | None:
+        """Take note of a new connection; the reason why it cannot stay, or None."""
         self._connections.add(connection)
-        return len(self._connections) <= self.max_clients
+        if self._server is None:
+            return "the gateway stops"
+        if len(self._connections) > self.max_clients:
+            return f"more than {self.max_clients} clients"
+        return None
 
     def dismiss(self, connection: Connection) -> None:
         """Forget a connection that ended."""

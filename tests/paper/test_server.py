@@ -1,0 +1,618 @@
+"""The gateway over real sockets; every answer is read by IB's own decoder."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.support.manual_feed import ManualFeed
+from tests.support.wireclient import Closed, WireClient, brief, error_of, raw_frame
+from twsloop.clock import ManualClock
+from twsloop.errors import ListenError, PaperError
+from twsloop.paper import PaperGateway
+from twsloop.paper.client import Limits
+from twsloop.wire import handshake
+
+D = Decimal
+VERSIONS = [157, 176, 178, 200, 225]
+AAPL: dict[str, Any] = {
+    "symbol": "AAPL",
+    "secType": "STK",
+    "currency": "USD",
+    "exchange": "SMART",
+}
+ORDER: dict[str, Any] = {
+    "action": "BUY",
+    "totalQuantity": "100",
+    "orderType": "MKT",
+    "tif": "DAY",
+    "transmit": True,
+}
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def feed() -> ManualFeed:
+    it = ManualFeed()
+    it.send([it.quote("AAPL", 270.00, 270.05, 100), it.trade("AAPL", 270.02, 300)])
+    return it
+
+
+@pytest.fixture
+async def gateway(feed: ManualFeed, clock: ManualClock) -> AsyncIterator[PaperGateway]:
+    async with PaperGateway(feed=feed, clock=clock) as it:
+        yield it
+
+
+def connect(gateway: PaperGateway, version: int = 225, client_id: int = 1) -> WireClient:
+    return WireClient(gateway.host, gateway.port, version=version, client_id=client_id)
+
+
+async def settled(gateway: PaperGateway, *, clients: int) -> None:
+    """Wait until the gateway knows of so many clients."""
+    async with asyncio.timeout(10):
+        while len(gateway.clients) != clients:
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_start(gateway: PaperGateway, version: int) -> None:
+    async with connect(gateway, version, 5) as client:
+        assert client.version == version
+        assert client.hello[1] == b"20260105 14:30:00 UTC"
+        calls = await client.ready()
+        assert [call.name for call in calls] == ["managedAccounts", "nextValidId"] + ["error"] * 3
+        assert calls[0].args == ("DU1234567",)
+        assert calls[1].args == (D(1),)
+        assert [error_of(call) for call in calls[2:]] == [
+            (-1, 2104, "Market data farm connection is OK:usfarm"),
+            (-1, 2106, "HMDS data farm connection is OK:ushmds"),
+            (-1, 2158, "Sec-def data farm connection is OK:secdefil"),
+        ]
+        assert gateway.clients == (5,)
+    await settled(gateway, clients=0)
+
+
+async def test_the_hello_comes_alone(gateway: PaperGateway) -> None:
+    client = WireClient(gateway.host, gateway.port)
+    await client.open()
+    client.write(handshake.client_hello(100, 200))
+    assert client._reader is not None
+    first = await client._reader.read(4096)
+    assert first == handshake.server_hello(200, "20260105 14:30:00 UTC")
+    await client.close()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_market_order_script(gateway: PaperGateway, version: int) -> None:
+    async with connect(gateway, version) as client:
+        await client.ready()
+        client.send("placeOrder", orderId=1, contract=AAPL, order=ORDER)
+        calls = await client.until("commissionAndFeesReport")
+        assert [brief(call) for call in calls] == [
+            "open 1 Submitted",
+            "status 1 Submitted 0/100 @0.0",
+            "exec -1 BOT 100 @270.05",
+            "open 1 Filled",
+            "status 1 Filled 100/0 @270.05",
+            "open 1 Filled 1.0003",
+            "status 1 Filled 100/0 @270.05",
+            "report 1.0003",
+        ]
+        opened: Any = calls[0].args
+        assert opened[1]["conId"] == 265598
+        assert opened[2]["clientId"] == 1
+        assert opened[2]["deltaNeutralOrderType"] == "None"
+        fill: Any = calls[2].args[2]
+        assert fill["time"] == "20260105 09:30:00 US/Eastern"
+        assert fill["exchange"] == "NASDAQ"
+        assert (fill["cumQty"], fill["avgPrice"]) == (D(100), D("270.05"))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_limit_and_cancel_script(gateway: PaperGateway, version: int) -> None:
+    async with connect(gateway, version) as client:
+        await client.ready()
+        order = {**ORDER, "orderType": "LMT", "lmtPrice": 250.0, "tif": "GTC", "orderRef": "r"}
+        client.send("placeOrder", orderId=3, contract=AAPL, order=order)
+        client.send("reqOpenOrders")
+        calls = await client.until("openOrderEnd")
+        pair = ["open 3 Submitted", "status 3 Submitted 0/100 @0.0"]
+        assert [brief(call) for call in calls] == pair * 3 + ["openOrderEnd"]
+        client.send("cancelOrder", orderId=3)
+        calls = await client.until("error")
+        assert [brief(call) for call in calls] == ["status 3 Cancelled 0/100 @0.0", "error 3 202"]
+        assert error_of(calls[-1])[2] == "Order Canceled - reason:"
+        client.send("reqCompletedOrders", apiOnly=False)
+        calls = await client.until("completedOrdersEnd")
+        assert [call.name for call in calls] == ["completedOrder", "completedOrdersEnd"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_market_data(gateway: PaperGateway, feed: ManualFeed, version: int) -> None:
+    async with connect(gateway, version) as client:
+        await client.ready()
+        client.send("reqMktData", reqId=9, contract=AAPL)
+        calls = await client.until(lambda call: call.name == "tickSize" and call.args[1] == 3)
+        names = [call.name for call in calls]
+        assert names[:3] == ["marketDataType", "tickReqParams", "tickString"]
+        assert all(call.args[0] == 9 for call in calls)
+        volume = next(c.args[2] for c in calls if c.name == "tickSize" and c.args[1] == 8)
+        assert volume == (300 if version >= 220 else 3)
+        while "32" not in [str(c.args[1]) for c in calls if c.name == "tickString"]:
+            calls += await client.next()
+        await client.next()  # 33
+        feed.send([feed.quote("AAPL", 270.01, 270.05, 200)])
+        calls = await client.until(lambda call: call.name == "tickSize" and call.args[1] == 3)
+        # IB's decoder derives a tickSize from each tickPrice.
+        told = [(call.name, *map(str, call.args[1:3])) for call in calls]
+        assert told == [
+            ("tickPrice", "1", "270.01"),
+            ("tickSize", "0", "200"),
+            ("tickSize", "0", "200"),
+            ("tickSize", "3", "200"),
+        ]
+        client.send("cancelMktData", reqId=9)
+        client.send("cancelMktData", reqId=9)
+        calls = await client.until("error")
+        assert error_of(calls[-1]) == (9, 300, "Can't find EId with tickerId:9")
+        assert feed.watched == []
+
+
+async def test_market_data_refusals(gateway: PaperGateway) -> None:
+    async with connect(gateway) as client:
+        await client.ready()
+        client.send("reqMktData", reqId=1, contract={**AAPL, "symbol": "NOPE"})
+        (call,) = await client.next()
+        assert error_of(call) == (1, 200, "No security definition has been found for the request")
+        client.send("reqMktData", reqId=2, contract=AAPL)
+        client.send("reqMktData", reqId=2, contract=AAPL)
+        calls = await client.until("error")
+        assert error_of(calls[-1]) == (
+            2,
+            322,
+            "Error processing request.-'bQ' : cause - Duplicate ticker id",
+        )
+        client.send("reqMktData", reqId=3, contract=AAPL, snapshot=True, genericTickList="233")
+        (call,) = await client.next()
+        assert error_of(call)[:2] == (3, 321)
+
+
+async def test_snapshot_ends_when_it_is_complete_or_late(
+    gateway: PaperGateway, feed: ManualFeed, clock: ManualClock
+) -> None:
+    async with connect(gateway) as client:
+        await client.ready()
+        client.send("reqMktData", reqId=4, contract=AAPL, snapshot=True)
+        await client.until(lambda call: call.name == "tickString" and call.args[1] == 33)
+        clock.advance(11.0)  # the close has not come
+        calls = await client.next()
+        assert [(call.name, call.args) for call in calls] == [("tickSnapshotEnd", (D(4),))]
+        assert feed.watched == []
+        feed.book(feed.instrument("AAPL").con_id).close = 269.0
+        client.send("reqMktData", reqId=5, contract=AAPL, snapshot=True)
+        assert (await client.until("tickSnapshotEnd"))[-1].args == (D(5),)
+
+
+async def test_client_id_in_use(gateway: PaperGateway) -> None:
+    async with connect(gateway, client_id=3) as first, connect(gateway, client_id=3) as second:
+        await first.ready()
+        calls = await second.next()
+        assert error_of(calls[0]) == (
+            -1,
+            326,
+            "Unable connect as the client id is already in use. Retry with a unique client id.",
+        )
+        assert await second.ended()
+        first.send("reqCurrentTime")
+        assert (await first.next())[0].name == "currentTime"
+        assert gateway.clients == (3,)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"63\x00",
+        handshake.client_hello(100, 200) + raw_frame("49,1"),
+        handshake.client_hello(100, 200) + b"\xff\xff\xff\xff",
+    ],
+)
+async def test_bad_connections_end_and_nobody_notices(
+    gateway: PaperGateway, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connect(gateway) as good:
+        await good.ready()
+        bad = WireClient(gateway.host, gateway.port)
+        await bad.open()
+        with caplog.at_level(logging.WARNING, "twsloop.paper.server"):
+            bad.write(data)
+            assert await bad.ended()
+        assert "closed: " in caplog.text
+        await bad.close()
+        good.send("reqCurrentTime")
+        assert (await good.next())[0].name == "currentTime"
+
+
+async def test_oversize_frame_of_a_ready_client(gateway: PaperGateway) -> None:
+    async with connect(gateway) as client:
+        await client.ready()
+        client.write(b"\x01\x00\x00\x00")
+        assert await client.ended()
+    await settled(gateway, clients=0)
+
+
+async def test_unreadable_request_is_answered_and_the_session_goes_on(
+    gateway: PaperGateway,
+) -> None:
+    async with connect(gateway, 200) as client:
+        await client.ready()
+        client.write(raw_frame("9,8,AAPL"))
+        ident, code, text = error_of((await client.next())[0])
+        assert (ident, code) == (-1, 320)
+        assert "AAPL" in text
+        client.write(raw_frame("4711,1"))
+        assert error_of((await client.next())[0])[1] == 320
+        client.send("reqCurrentTime")
+        assert (await client.next())[0].args == (D(1767623400),)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_what_clients_ask_at_their_start(gateway: PaperGateway, version: int) -> None:
+    """The fetch of ib_async and ib_insync (protocol.md B.2), each with its end marker."""
+    async with connect(gateway, version) as client:
+        await client.ready()
+        client.send("reqPositions")
+        client.send("reqOpenOrders")
+        client.send("reqCompletedOrders", apiOnly=False)
+        client.send("reqAccountUpdates", subscribe=True, acctCode="DU1234567")
+        client.send("reqAccountUpdatesMulti", reqId=11, account="DU1234567")
+        client.send("reqExecutions", reqId=12)
+        calls = await client.until("execDetailsEnd")
+        names = list(dict.fromkeys(call.name for call in calls))
+        assert names == [
+            "positionEnd",
+            "openOrderEnd",
+            "completedOrdersEnd",
+            "updateAccountValue",
+            "updateAccountTime",
+            "accountDownloadEnd",
+            "accountUpdateMulti",
+            "accountUpdateMultiEnd",
+            "execDetailsEnd",
+        ]
+        keys = [call.args[0] for call in calls if call.name == "updateAccountValue"]
+        assert keys == sorted(keys)
+        values = {
+            (call.args[0], call.args[2]): call.args[1]
+            for call in calls
+            if call.name == "updateAccountValue"
+        }
+        assert values["NetLiquidation", "USD"] == "1000000.00"
+        assert values["NetLiquidationByCurrency", "BASE"] == "1000000.0000"
+        assert values["AccountReady", ""] == "true"
+
+
+@pytest.mark.parametrize("version", [157, 225])
+async def test_account_after_a_fill(gateway: PaperGateway, version: int) -> None:
+    async with connect(gateway, version) as client:
+        await client.ready()
+        client.send("reqPositions")
+        client.send("reqAccountUpdates", subscribe=True)
+        await client.until("accountDownloadEnd")
+        client.send("placeOrder", orderId=1, contract=AAPL, order=ORDER)
+        calls = await client.until("updateAccountTime")
+        position: Any = next(call.args for call in calls if call.name == "position")
+        assert (position[1]["symbol"], position[2]) == ("AAPL", D(100))
+        assert position[3] == D("270.060003")
+        portfolio: Any = next(call.args for call in calls if call.name == "updatePortfolio")
+        assert (portfolio[1], portfolio[2], portfolio[3]) == (D(100), D("270.02"), D("27002.0"))
+        changed = {call.args[0] for call in calls if call.name == "updateAccountValue"}
+        assert "NetLiquidation" in changed
+        assert "AccountReady" not in changed
+        client.send("reqExecutions", reqId=8, executionFilter={"symbol": "AAPL"})
+        calls = await client.until("execDetailsEnd")
+        assert [brief(call) for call in calls] == [
+            "exec 8 BOT 100 @270.05",
+            "report 1.0003",
+            "execDetailsEnd",
+        ]
+        client.send("reqExecutions", reqId=9, executionFilter={"side": "SELL"})
+        assert [brief(call) for call in await client.until("execDetailsEnd")] == ["execDetailsEnd"]
+
+
+async def test_account_summary(gateway: PaperGateway) -> None:
+    async with connect(gateway) as client:
+        await client.ready()
+        client.send("reqAccountSummary", reqId=1, group="All", tags="NetLiquidation,AccountType")
+        calls = await client.until("accountSummaryEnd")
+        assert [call.args[1:] for call in calls[:-1]] == [
+            ("DU1234567", "AccountType", "INDIVIDUAL", ""),
+            ("DU1234567", "NetLiquidation", "1000000.00", "USD"),
+        ]
+        client.send("reqAccountSummary", reqId=2, group="All", tags="$LEDGER")
+        calls = await client.until("accountSummaryEnd")
+        assert calls[0].args[1:] == ("All", "AccountOrGroup", "DU1234567", "BASE")
+        client.send("reqAccountSummary", reqId=3, group="All", tags="NetLiquidation")
+        assert error_of((await client.next())[0])[:2] == (3, 322)
+        client.send("cancelAccountSummary", reqId=1)
+        client.send("reqAccountSummary", reqId=3, group="All", tags="NetLiquidation")
+        assert (await client.next())[0].name == "accountSummary"
+
+
+async def test_profit_and_loss_each_second(gateway: PaperGateway, clock: ManualClock) -> None:
+    async with connect(gateway) as client:
+        await client.ready()
+        client.send("reqPnL", reqId=1, account="DU1234567")
+        assert (await client.next())[0].args == (D(1), D("0.0"), D("0.0"), D("0.0"))
+        client.send("reqPnLSingle", reqId=2, account="DU1234567", conId=265598)
+        assert error_of((await client.next())[0])[:2] == (2, 2150)
+        flat = (await client.next())[0]
+        assert (flat.name, flat.args[1]) == ("pnlSingle", D(0))
+        client.send("placeOrder", orderId=1, contract=AAPL, order=ORDER)
+        await client.until("commissionAndFeesReport")
+        clock.advance(1.0)
+        assert (await client.next())[0].args == (D(1), D("-4.0003"), D("-4.0003"), D("0.0"))
+        assert (await client.next())[0].args[1] == D(100)
+        client.send("cancelPnL", reqId=1)
+        client.send("cancelPnL", reqId=1)
+        assert error_of((await client.next())[0])[:2] == (1, 10185)
+
+
+async def test_orders_outlive_their_client(gateway: PaperGateway, feed: ManualFeed) -> None:
+    order = {**ORDER, "orderType": "LMT", "lmtPrice": 269.0}
+    async with connect(gateway, client_id=4) as client:
+        await client.ready()
+        client.send("placeOrder", orderId=10, contract=AAPL, order=order)
+        await client.until("orderStatus")
+    await settled(gateway, clients=0)
+    async with connect(gateway, client_id=4) as client, connect(gateway, client_id=5) as other:
+        calls = await client.ready()
+        assert calls[1].args == (D(11),)
+        assert (await other.ready())[1].args == (D(1),)
+        other.send("reqOpenOrders")
+        assert [brief(call) for call in await other.until("openOrderEnd")] == ["openOrderEnd"]
+        other.send("reqAllOpenOrders")
+        calls = await other.until("openOrderEnd")
+        assert brief(calls[0]) == "open 10 Submitted"
+        other.send("cancelOrder", orderId=10)
+        assert error_of((await other.next())[0])[:2] == (10, 10147)
+        client.send("reqOpenOrders")
+        await client.until("openOrderEnd")
+        feed.send([feed.quote("AAPL", 268.90, 268.95)])
+        calls = await client.until("commissionAndFeesReport")
+        assert brief(calls[0]) == "exec -1 BOT 100 @268.95"
+        other.send("reqCurrentTime")  # and nothing of it was told to the other
+        assert (await other.next())[0].name == "currentTime"
+
+
+async def test_contracts(gateway: PaperGateway) -> None:
+    async with connect(gateway) as client:
+        await client.ready()
+        client.send("reqContractDetails", reqId=1, contract=AAPL)
+        calls = await client.until("contractDetailsEnd")
+        details: Any = calls[0].args[1]
+        assert (details["longName"], details["contract"]["conId"]) == ("APPLE INC", 265598)
+        client.send("reqContractDetails", reqId=2, contract={"symbol": "NOPE"})
+        assert error_of((await client.next())[0])[:2] == (2, 200)
+        client.send("reqMatchingSymbols", reqId=3, pattern="aap")
+        matches: Any = (await client.next())[0].args[1]
+        assert [str(match["contract"]["symbol"]) for match in matches] == ["AAPL"]
+        client.send("reqMarketRule", marketRuleId=26)
+        assert (await client.next())[0].name == "marketRule"
+        client.send("reqMarketRule", marketRuleId=4711)
+        assert error_of((await client.next())[0])[:2] == (-1, 321)
+
+
+async def test_too_many_connections(feed: ManualFeed) -> None:
+    gateway = PaperGateway(feed=feed, max_clients=2)
+    async with gateway, connect(gateway, client_id=1) as a, connect(gateway, client_id=2) as b:
+        await a.ready()
+        await b.ready()
+        third = WireClient(gateway.host, gateway.port)
+        await third.open()
+        with pytest.raises(Closed):
+            await third.body()
+        await third.close()
+
+
+async def test_silent_connection_is_closed(gateway: PaperGateway, clock: ManualClock) -> None:
+    client = WireClient(gateway.host, gateway.port, start=False)
+    async with client:
+        clock.advance(31)
+        with pytest.raises(Closed):
+            await client.body()
+
+
+async def test_thirty_two_clients(gateway: PaperGateway, feed: ManualFeed) -> None:
+    clients = [connect(gateway, VERSIONS[n % 5], n) for n in range(32)]
+    try:
+        for client in clients:
+            await client.connect()
+            await client.ready()
+            client.send("reqMktData", reqId=1000 + client.client_id, contract=AAPL)
+            await client.until(lambda call: call.name == "tickString" and call.args[1] == 33)
+        assert len(gateway.clients) == 32
+        feed.send([feed.quote("AAPL", 271.0, 271.05)])
+        for client in clients:
+            calls = await client.until("tickPrice")
+            assert calls[-2].args[0] == 1000 + client.client_id
+    finally:
+        for client in clients:
+            await client.close()
+
+
+SMALL = 8192
+
+
+def small_send_buffer(gateway: PaperGateway, client_id: int) -> None:
+    """Let the kernel hold little, so that a client that does not read is noticed soon."""
+    connection: Any = gateway.hub.clients[client_id]._outlet
+    sock = connection._transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
+
+
+async def test_a_client_that_never_reads(clock: ManualClock, feed: ManualFeed) -> None:
+    gateway = PaperGateway(feed=feed, clock=clock, limits=Limits(high_water=SMALL))
+    silent = WireClient("", 0, version=200, client_id=9, receive_buffer=SMALL)
+    async with gateway, connect(gateway, client_id=1) as good:
+        silent.host, silent.port = gateway.host, gateway.port
+        await good.ready()
+        await silent.connect()
+        await settled(gateway, clients=2)
+        small_send_buffer(gateway, 9)
+        for client in (good, silent):
+            client.send("reqMktData", reqId=1, contract=AAPL)
+        await good.until(lambda call: call.name == "tickString" and call.args[1] == 33)
+        while not feed.watched[1:]:
+            await asyncio.sleep(0)
+        server_side = gateway.hub.clients[9]
+        sent = 0
+        while not server_side.stalled:
+            sent += 1
+            feed.send([feed.quote("AAPL", sent / 100, 900.0)])
+            await good.until(lambda call, now=sent / 100: call.args[2:3] == (D(repr(now)),))  # type: ignore[misc]
+        waiting = server_side.buffered()
+        for n in range(1000):
+            feed.send([feed.quote("AAPL", n / 100, 900.0)])
+        assert server_side.buffered() == waiting  # nothing more is kept than the latest of each
+        assert server_side.stats.conflated > 1900
+        for _ in range(20):
+            clock.advance(5.0)
+        await settled(gateway, clients=1)
+        good.send("reqCurrentTime")
+        await good.until("currentTime")
+        await silent.close()
+
+
+async def test_a_client_that_reads_again_gets_the_latest(
+    clock: ManualClock, feed: ManualFeed
+) -> None:
+    gateway = PaperGateway(feed=feed, clock=clock, limits=Limits(high_water=SMALL))
+    client = WireClient("", 0, client_id=9, receive_buffer=SMALL)
+    async with gateway:
+        client.host, client.port = gateway.host, gateway.port
+        await client.connect()
+        await client.ready()
+        small_send_buffer(gateway, 9)
+        client.send("reqMktData", reqId=1, contract=AAPL)
+        while not feed.watched:
+            await asyncio.sleep(0)
+        server_side = gateway.hub.clients[9]
+        sent = 0
+        while not server_side.stalled:
+            sent += 1
+            feed.send([feed.quote("AAPL", sent / 100, 900.0)])
+            await asyncio.sleep(0)
+        feed.send([feed.quote("AAPL", 777.0, 900.0), feed.quote("AAPL", 888.0, 900.0)])
+        client.send("reqCurrentTime")  # answers are never left out
+        calls = await client.until(lambda call: call.args[2:3] == (D("888.0"),))
+        assert not [call for call in calls if call.args[2:3] == (D("777.0"),)]
+        if "currentTime" not in {call.name for call in calls}:
+            await client.until("currentTime")
+        await client.close()
+
+
+async def test_a_feed_that_can_wait_waits_for_readers(clock: ManualClock, feed: ManualFeed) -> None:
+    gateway = PaperGateway(
+        feed=feed, clock=clock, wait_for_readers=True, limits=Limits(high_water=SMALL)
+    )
+    client = WireClient("", 0, client_id=1, receive_buffer=SMALL)
+    async with gateway:
+        client.host, client.port = gateway.host, gateway.port
+        await client.connect()
+        await client.ready()
+        small_send_buffer(gateway, 1)
+        client.send("reqMktData", reqId=1, contract=AAPL)
+        await client.until(lambda call: call.name == "tickString" and call.args[1] == 33)
+        sent = 0
+        while not feed.paused:
+            sent += 1
+            feed.send([feed.quote("AAPL", sent / 100, 900.0)])
+            await asyncio.sleep(0)
+        seen: list[Any] = []
+        while len(seen) < sent:
+            calls = await client.next()
+            seen += [c.args[2] for c in calls if c.name == "tickPrice" and c.args[1] == 1]
+        assert seen == [D(repr(n / 100)) for n in range(1, sent + 1)]
+        assert not feed.paused
+        assert gateway.hub.clients[1].stats.conflated == 0
+        # One that reads nothing is not waited for any longer than it is worth.
+        while not feed.paused:
+            sent += 1
+            feed.send([feed.quote("AAPL", sent / 100, 900.0)])
+            await asyncio.sleep(0)
+        clock.advance(5.0)
+        assert not feed.paused
+        await client.close()
+
+
+async def test_port_in_use(gateway: PaperGateway) -> None:
+    other = PaperGateway(host=gateway.host, port=gateway.port, feed=ManualFeed())
+    with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{gateway.port}"):
+        await other.open()
+
+
+async def test_serve_ends_with_close() -> None:
+    gateway = PaperGateway(feed=ManualFeed())
+    serving = asyncio.ensure_future(gateway.serve())
+    while not gateway.running:
+        await asyncio.sleep(0)
+    async with connect(gateway) as client:
+        await client.ready()
+        await gateway.close()
+        assert await client.ended()
+    await serving
+    assert not gateway.running
+
+
+async def test_drop_clients(gateway: PaperGateway) -> None:
+    async with connect(gateway) as client:
+        await client.ready()
+        gateway.drop_clients()
+        assert await client.ended()
+        await settled(gateway, clients=0)
+    async with connect(gateway) as client:
+        await client.ready()
+
+
+def test_own_thread_and_restart(loop_factory: Any) -> None:
+    gateway = PaperGateway(feed=ManualFeed, loop_factory=loop_factory)
+    with gateway:
+        port = gateway.port
+        assert gateway.running
+        assert "twsloop-paper" in {thread.name for thread in threading.enumerate()}
+
+        def trade() -> None:
+            feed = gateway.feed
+            assert isinstance(feed, ManualFeed)
+            feed.send([feed.quote("AAPL", 270.0, 270.05)])
+
+        gateway.call(trade)
+    assert not gateway.running
+    gateway.stop()
+    with gateway:
+        assert gateway.port == port
+        with socket.create_connection((gateway.host, port)):
+            pass
+
+
+def test_a_feed_is_used_once() -> None:
+    gateway = PaperGateway(feed=ManualFeed())
+    with gateway:
+        pass
+    with pytest.raises(PaperError, match="a feed is used once"):
+        gateway.start()
+    with pytest.raises(PaperError, match="needs an account"):
+        PaperGateway(accounts=())
