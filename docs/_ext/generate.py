@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
+
+from twsloop.cli.exits import MEANINGS
+from twsloop.cli.root import cli
 from twsloop.config.example import render_reference
 from twsloop.error_handler import load_codes
 from twsloop.session.state import TRANSITIONS, Event, State
@@ -31,6 +36,8 @@ def everything(folder: Path) -> None:
         "session_table.md": session_table(),
         "config.md": render_reference(),
         "error_codes.md": error_codes(),
+        "commands.md": commands(),
+        "exits.md": exits(),
     }
     for name, text in pages.items():
         path = folder / name
@@ -124,4 +131,32 @@ def error_codes() -> str:
         words = info.what_happens_next.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
         words = words.replace("*", "\\*").replace("$", "\\$").replace("_", "\\_")
         lines.append(f"| {code} | {info.category} | {info.severity} | {info.scope} | {words} |")
+    return "\n".join(lines) + "\n"
+
+
+def commands() -> str:
+    """Every command's own help, as it prints it."""
+    parts = []
+    for path, command in _walk(cli, ("twsloop",)):
+        context = click.Context(command, info_name=" ".join(path), max_content_width=100)
+        parts.append(f"## {' '.join(path)}\n\n```text\n{command.get_help(context).rstrip()}\n```\n")
+    return "\n".join(parts)
+
+
+def _walk(
+    command: click.Command, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            yield from _walk(child, (*path, name))
+
+
+def exits() -> str:
+    """The exit codes."""
+    lines = ["| code | meaning |", "|--:|---|"]
+    lines += [f"| {code.value} | {meaning} |" for code, meaning in MEANINGS.items()]
     return "\n".join(lines) + "\n"
