@@ -34,7 +34,9 @@ DOUBLE, FLAG, TEXT = "Order.lmtPrice", "Order.hidden", "Order.totalQuantity"
         (DOUBLE, None, "-2", "-2"),
         (FLAG, None, None, "0"),
         (TEXT, None, None, ""),
-        (TEXT, "decimal", None, ""),
+        (TEXT, "decimal", None, "0"),
+        (TEXT, "decimal", "", ""),
+        (TEXT, "size", None, "0"),
     ],
 )
 def test_unset_is_spelled_and_read_as_unset_unless_it_says_zero(
@@ -42,7 +44,8 @@ def test_unset_is_spelled_and_read_as_unset_unless_it_says_zero(
 ) -> None:
     found = kind(path, name, unset)
     assert found.unset == spelling
-    assert found.read(spelling) == (0 if spelling in {"0", "0.0"} else None)
+    zero = "0" if name in {"decimal", "size"} else 0
+    assert found.read(spelling) == (zero if spelling in {"0", "0.0"} else None)
 
 
 @pytest.mark.parametrize(

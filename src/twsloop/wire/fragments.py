@@ -43,7 +43,7 @@ LEGS = """each(contract.comboLegs: conId ratio action exchange
 
 DELTA_NEUTRAL_CONTRACT = "present(contract.deltaNeutralContract: conId delta price)"
 
-ORDER_START = """order.(action totalQuantity:decimal orderType lmtPrice? auxPrice? tif
+ORDER_START = """order.(action totalQuantity:decimal? orderType lmtPrice? auxPrice? tif
     ocaGroup account openClose origin orderRef)"""
 
 # The stop price of a trailing order comes twice, and the second one counts. For all other orders

@@ -16,9 +16,9 @@ andor    bool                 ``a`` (and) or ``o`` (or)          ``o``
 text     string               as it is                           (empty)
 escaped  string               from version 153 on in ASCII, with (empty)
                               ``\uXXXX`` for all else
-decimal  string               as it is; below version 163        (empty)
+decimal  string               as it is; below version 163        ``0``
                               without a fraction that is zero
-size     string               as it is; below version 163 cut to (empty)
+size     string               as it is; below version 163 cut to ``0``
                               an integer, as clients of that
                               time read it with ``int()``
 ======== ==================== ================================== ==============================
@@ -304,12 +304,12 @@ def _read_escaped(text: str) -> str | None:
 
 def _decimal_kind(server_version: int) -> Kind:
     old = server_version < FRACTIONAL_SIZES_SINCE
-    return Kind("decimal", "", _write_old_decimal if old else _write_decimal, _read_decimal)
+    return Kind("decimal", "0", _write_old_decimal if old else _write_decimal, _read_decimal)
 
 
 def _size_kind(server_version: int) -> Kind:
     old = server_version < FRACTIONAL_SIZES_SINCE
-    return Kind("size", "", _write_old_size if old else _write_decimal, _read_decimal)
+    return Kind("size", "0", _write_old_size if old else _write_decimal, _read_decimal)
 
 
 def _escaped_kind(server_version: int) -> Kind:

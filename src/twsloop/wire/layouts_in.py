@@ -51,9 +51,10 @@ _OPEN_ORDER = f"""
             equityWithLoanBeforeOutsideRTH? initMarginChangeOutsideRTH?
             maintMarginChangeOutsideRTH? equityWithLoanChangeOutsideRTH?
             initMarginAfterOutsideRTH? maintMarginAfterOutsideRTH? equityWithLoanAfterOutsideRTH?
-            suggestedSize:decimal rejectReason
-            each(orderAllocations: account position:decimal positionDesired:decimal
-                positionAfter:decimal desiredAllocQty:decimal allowedAllocQty:decimal isMonetary))
+            suggestedSize:decimal? rejectReason
+            each(orderAllocations: account position:decimal? positionDesired:decimal?
+                positionAfter:decimal? desiredAllocQty:decimal? allowedAllocQty:decimal?
+                isMonetary))
         warningText)
     order.(randomizeSize randomizePrice)
     @102..({part.PEG_BENCH} {part.CONDITIONS}
@@ -92,7 +93,7 @@ _COMPLETED_ORDER = f"""
     orderState.status order.(randomizeSize randomizePrice)
     {part.PEG_BENCH} {part.CONDITIONS}
     order.(trailStopPrice?max lmtPriceOffset?max cashQty:whole dontUseAutoPriceForHedge
-        isOmsContainer autoCancelDate filledQuantity:decimal refFuturesConId?max autoCancelParent
+        isOmsContainer autoCancelDate filledQuantity:decimal? refFuturesConId?max autoCancelParent
         shareholder imbalanceOnly routeMarketableToBbo parentPermId?max)
     orderState.(completedTime completedStatus)
     order.(
@@ -114,8 +115,8 @@ _CONTRACT_DATA = """
         liquidHours evRule evMultiplier:int? pairs(secIdList)
         aggGroup?max@121.. @122..(underSymbol underSecType) marketRuleIds@126..
         realExpirationDate@134.. stockType@152..
-        suggestedSizeIncrement:decimal@163..163
-        @164..(minSize:decimal sizeIncrement:decimal suggestedSizeIncrement:decimal)
+        suggestedSizeIncrement:decimal?@163..163
+        @164..(minSize:decimal? sizeIncrement:decimal? suggestedSizeIncrement:decimal?)
         @179..(when(fund: fundName fundFamily fundType fundFrontLoad fundBackLoad
             fundBackLoadTimeInterval fundManagementFee fundClosed fundClosedForNewInvestors
             fundClosedForNewMoney fundNotifyAmount fundMinimumInitialPurchase
@@ -126,7 +127,8 @@ _CONTRACT_DATA = """
 
 _BOND_CONTRACT_DATA = """
     =6@..163 reqId
-    contract.(symbol secType) contractDetails.(cusip coupon) contract.lastTradeDateOrContractMonth
+    contract.(symbol secType) contractDetails.(cusip coupon:whole)
+    contract.lastTradeDateOrContractMonth
     contractDetails.(issueDate ratings bondType couponType convertible callable puttable descAppend)
     contract.(exchange currency) contractDetails.marketName contract.(tradingClass conId)
     contractDetails.minTick
@@ -134,7 +136,7 @@ _BOND_CONTRACT_DATA = """
     contractDetails.(orderTypes validExchanges nextOptionDate nextOptionType nextOptionPartial
         bondNotes longName @188..(timeZoneId tradingHours liquidHours) evRule evMultiplier:int?
         pairs(secIdList) aggGroup?max@121.. marketRuleIds@126..
-        @164..(minSize:decimal sizeIncrement:decimal suggestedSizeIncrement:decimal))
+        @164..(minSize:decimal? sizeIncrement:decimal? suggestedSizeIncrement:decimal?))
 """
 
 _TICK_BY_TICK = """
