@@ -43,23 +43,32 @@ def run(arguments: Sequence[str]) -> int:
 
 def _invoke(arguments: list[str]) -> int:
     import click  # noqa: PLC0415  (after the signal handlers stand)
+    from click.shell_completion import shell_complete  # noqa: PLC0415
 
     from twsloop.errors import TwsLoopError  # noqa: PLC0415
 
     from .exits import exit_of, sentence_of  # noqa: PLC0415
     from .root import cli  # noqa: PLC0415
 
+    completion = os.environ.get("_TWSLOOP_COMPLETE")
+    if completion:
+        return shell_complete(cli, {}, "twsloop", "_TWSLOOP_COMPLETE", completion)
     try:
-        code = cli.main(arguments, prog_name="twsloop", standalone_mode=False)
+        # Not cli.main(): it would answer Ctrl-C with a line of its own.
+        with cli.make_context("twsloop", arguments) as context:
+            cli.invoke(context)
+    except click.exceptions.Exit as asked:
+        return asked.exit_code
     except click.Abort:
-        return 0  # click's own word for Ctrl-C
+        return 0
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (TwsLoopError, TimeoutError) as error:
         code = exit_of(error)
         _complain(code, error, sentence_of(error), as_json="--json" in arguments)
-    return int(code) if isinstance(code, int) else 0
+        return int(code)
+    return 0
 
 
 def _complain(code: int, error: BaseException, sentence: str, *, as_json: bool) -> None:

@@ -114,15 +114,15 @@ def paper(
     )
     out = run.output()
     with logged(config), paper_gateway(config, since=since, until=until) as gateway:
-        out.event(
-            "listening",
-            f"listening on {gateway.host}:{gateway.port} (Ctrl-C ends it)",
-            host=gateway.host,
-            port=gateway.port,
-        )
         ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         gateway.feed.finished.add_done_callback(lambda done: ended.put(done.exception()))
         try:
+            out.event(
+                "listening",
+                f"listening on {gateway.host}:{gateway.port} (Ctrl-C ends it)",
+                host=gateway.host,
+                port=gateway.port,
+            )
             while True:
                 try:
                     failure = ended.get(timeout=LOOK_UP)
