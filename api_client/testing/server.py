@@ -162,6 +162,8 @@ class ReferenceServer:
         Raises:
             OSError: The port cannot be opened.
         """
+        self._ready.clear()
+        self._failure = None
         self._thread = threading.Thread(
             target=self._run_thread, name="api_client.testing", daemon=True
         )

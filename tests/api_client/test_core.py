@@ -62,6 +62,7 @@ def drive(
     waits: list[float] = []
     left = list(outcomes)
     answer: Outcome | None = None
+    result: Any = None
     try:
         while True:
             effect: Effect = flow.send(answer)
@@ -142,6 +143,7 @@ def test_errors_that_are_not_retried(
     assert type(raised) is kind
     assert (raised.status, raised.code, raised.attempts) == (status, code, 1)
     assert raised.message
+    assert raised.response is not None
     assert raised.response.status == status
     assert "GET /tickers" in str(raised)
     assert waits == []

@@ -19,7 +19,7 @@ PERIOD = 60.0
 
 
 def limiter(places: int, **changes: float) -> RateLimiter:
-    return RateLimiter(RateLimits(standard=places, heavy=places, period=PERIOD, **changes))  # type: ignore[arg-type]
+    return RateLimiter(RateLimits(standard=places, heavy=places, period=PERIOD, **changes))
 
 
 @attrs.frozen

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import threading
+import time as real_time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +14,7 @@ from api_client.testing import ReferenceServer
 
 # A Wednesday, 15:00 in New York: the market is open, and two days of the week lie behind.
 NOW = dt.datetime(2026, 11, 18, 20, 0, tzinfo=dt.UTC)
+_TURN = 0.001  # real seconds: others must get their turn, or nobody's request ever ends
 KEY = "k-3f9/Zq+7=secret"
 
 
@@ -29,12 +32,18 @@ class FlowTime:
             return self._now
 
     def sleep(self, seconds: float) -> None:
+        self._move(seconds)
+        real_time.sleep(_TURN)
+
+    async def sleep_async(self, seconds: float) -> None:
+        self._move(seconds)
+        await asyncio.sleep(_TURN)
+
+    def _move(self, seconds: float) -> None:
         with self._lock:
             self._now += seconds
             self.slept.append(seconds)
-
-    async def sleep_async(self, seconds: float) -> None:
-        self.sleep(seconds)
+        assert len(self.slept) < 5000, "something spins"
 
     @property
     def timing(self) -> Timing:

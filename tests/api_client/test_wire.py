@@ -1,0 +1,296 @@
+"""Everything that can go wrong on the way, over real sockets, for both clients."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+import time as real_time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from api_client import (
+    ApiAnswerError,
+    ApiAnswerTooLargeError,
+    ApiClient,
+    ApiConnectionError,
+    ApiError,
+    ApiJsonError,
+    ApiRedirectError,
+    ApiShapeError,
+    ApiTimeoutError,
+    AsyncApiClient,
+    RateLimitError,
+    RetryPolicy,
+    ServerError,
+    TickersAnswer,
+    Timeouts,
+)
+from api_client.testing import ReferenceServer, faults
+from tests.support.flow import KEY, FlowTime, ask_both
+
+MIB = 1024 * 1024
+QUICK = {"tickers": Timeouts(connect=2, read=0.15, total=0.3)}
+ONCE = RetryPolicy(attempts=1)
+
+
+def ask(client: Any) -> Any:
+    return client.tickers.get()
+
+
+async def both(
+    server: ReferenceServer, time: FlowTime, fault: faults.Fault, times: int = 1, **options: Any
+) -> tuple[Any, Any]:
+    """What each client makes of a fault that each of them meets ``times`` times."""
+    server.faults.add("/tickers", fault, times)
+
+    def again(client: Any) -> Any:
+        server.faults.clear()
+        server.faults.add("/tickers", fault, times)
+        return ask(client)
+
+    server.faults.clear()
+    return await ask_both(server, time, again, again, **options)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.drop(),
+        faults.cut(),
+        faults.envelope(500),
+        faults.envelope(503, status=200),
+        faults.rate_limited(3),
+        faults.rate_limited(None),
+        faults.rate_limited(2, status=200, name="Retry-After"),
+    ],
+)
+async def test_what_passes_is_not_noticed(
+    fault: faults.Fault, server: ReferenceServer, time: FlowTime
+) -> None:
+    for outcome in await both(server, time, fault, times=2):
+        assert isinstance(outcome, TickersAnswer)
+    assert len(server.seen) == 6
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "attempts"),
+    [
+        (faults.drop(), ApiConnectionError, 4),
+        (faults.cut(), ApiConnectionError, 4),
+        (faults.envelope(500), ServerError, 4),
+        (faults.rate_limited(3), RateLimitError, 4),
+        (faults.rate_limited(500), RateLimitError, 1),
+        (faults.body(b"<html>it works!</html>"), ApiJsonError, 1),
+        (faults.body(b""), ApiJsonError, 1),
+        (faults.body(b'{"status": "success", "data": {"tick'), ApiJsonError, 1),
+        (faults.body(b"[]"), ApiShapeError, 1),
+        (faults.body(b"not gzip at all", headers={"Content-Encoding": "gzip"}), ApiAnswerError, 1),
+        (faults.altered(lambda data: data.pop("tickers")), ApiShapeError, 1),
+        (faults.altered(lambda data: data.update(count="2")), ApiShapeError, 1),
+        (faults.redirect("https://example.com/"), ApiRedirectError, 1),
+        (faults.redirect("/api/v1/tickers", 308), ApiRedirectError, 1),
+    ],
+)
+async def test_what_stays_is_a_clear_error(
+    fault: faults.Fault,
+    kind: type[ApiError],
+    attempts: int,
+    server: ReferenceServer,
+    time: FlowTime,
+) -> None:
+    mine, theirs = await both(server, time, fault, times=4)
+    for outcome in (mine, theirs):
+        assert type(outcome) is kind
+        assert outcome.attempts == attempts
+        assert "/tickers" in str(outcome)
+        assert outcome.__cause__ is outcome.__context__ is None
+    assert str(mine) == str(theirs)
+    assert len(server.seen) == 2 * attempts
+
+
+async def test_new_fields_and_missing_ones_do_no_harm(
+    server: ReferenceServer, time: FlowTime
+) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["venue"] = {"name": "new"}
+        del data["count"]
+
+    for outcome in await both(server, time, faults.altered(change)):
+        assert outcome.tickers == ("SLV", "SPY")
+        assert outcome.count is None
+        assert outcome.extra == {"venue": {"name": "new"}}
+
+
+@pytest.mark.parametrize("fault", [faults.drip(0.02), faults.silent(5.0)])
+async def test_slow_answers_end_in_time_and_are_not_asked_again(
+    fault: faults.Fault, server: ReferenceServer, time: FlowTime
+) -> None:
+    began = real_time.monotonic()
+    for outcome in await both(server, time, fault, timeouts=QUICK):
+        assert type(outcome) is ApiTimeoutError
+        assert isinstance(outcome, TimeoutError)
+        assert outcome.attempts == 1
+    assert real_time.monotonic() - began < 2.0
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.huge(3 * MIB),
+        faults.body(b" " * (MIB + 1)),
+        faults.body(gzip.compress(b" " * (30 * MIB)), headers={"Content-Encoding": "gzip"}),
+    ],
+)
+async def test_huge_answers_are_refused(
+    fault: faults.Fault, server: ReferenceServer, time: FlowTime
+) -> None:
+    for outcome in await both(server, time, fault, max_body=MIB):
+        assert type(outcome) is ApiAnswerTooLargeError
+        assert "1,048,576 bytes" in str(outcome)
+        assert outcome.attempts == 1
+
+
+async def test_a_large_answer_within_the_limit_is_read(
+    server: ReferenceServer, time: FlowTime
+) -> None:
+    padding = faults.altered(lambda data: data.update(padding="x" * 3 * MIB))
+    for outcome in await both(server, time, padding):
+        assert len(outcome.extra["padding"]) == 3 * MIB
+
+
+async def test_a_redirect_is_never_followed(server: ReferenceServer, time: FlowTime) -> None:
+    with ReferenceServer() as other:
+        location = f"{other.base_url}/tickers"
+        for outcome in await both(server, time, faults.redirect(location)):
+            assert outcome.location == location
+            assert "not followed" in str(outcome)
+        assert other.seen == ()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
+
+
+async def test_nobody_listens(time: FlowTime) -> None:
+    url = f"http://127.0.0.1:{free_port()}/api/v1"
+    with ApiClient(url, KEY, timing=time.timing) as client, pytest.raises(ApiError) as mine:
+        client.tickers.get()
+    async with AsyncApiClient(url, KEY, timing=time.timing) as client_async:
+        with pytest.raises(ApiError) as theirs:
+            await client_async.tickers.get()
+    for raised in (mine.value, theirs.value):
+        assert type(raised) is ApiConnectionError
+        assert raised.attempts == 4
+        assert "cannot connect" in str(raised)
+
+
+class Blunt:
+    """Sends each visitor the same bytes, whatever was asked, and hangs up."""
+
+    def __init__(self, reply: bytes) -> None:
+        self._reply = reply
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.settimeout(0.05)
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+        self.visits = 0
+
+    @property
+    def port(self) -> int:
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    def _serve(self) -> None:
+        while not self._done.is_set():
+            try:
+                visitor, _ = self._socket.accept()
+            except TimeoutError:
+                continue
+            with visitor:
+                self.visits += 1
+                visitor.recv(65536)
+                visitor.sendall(self._reply)
+
+    def close(self) -> None:
+        self._done.set()
+        self._thread.join()
+        self._socket.close()
+
+
+@pytest.fixture
+def blunt() -> Iterator[Callable[[bytes], Blunt]]:
+    opened: list[Blunt] = []
+
+    def make(reply: bytes) -> Blunt:
+        opened.append(Blunt(reply))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: banana\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+    ],
+)
+async def test_not_http(reply: bytes, blunt: Callable[[bytes], Blunt], time: FlowTime) -> None:
+    there = blunt(reply)
+    url = f"http://127.0.0.1:{there.port}/api/v1"
+    with (
+        ApiClient(url, KEY, timing=time.timing, retries=ONCE) as client,
+        pytest.raises(ApiConnectionError, match="dropped"),
+    ):
+        client.tickers.get()
+    async with AsyncApiClient(url, KEY, timing=time.timing, retries=ONCE) as client_async:
+        with pytest.raises(ApiConnectionError, match="dropped"):
+            await client_async.tickers.get()
+    assert there.visits == 2
+
+
+async def test_tls_to_a_plain_port(blunt: Callable[[bytes], Blunt], time: FlowTime) -> None:
+    url = f"https://127.0.0.1:{blunt(b'HTTP/1.1 400 Bad Request').port}/api/v1"
+    with (
+        ApiClient(url, KEY, timing=time.timing, retries=ONCE) as client,
+        pytest.raises(ApiConnectionError, match="cannot connect"),
+    ):
+        client.tickers.get()
+
+
+async def test_a_kept_connection_that_died_is_replaced(
+    server: ReferenceServer, time: FlowTime
+) -> None:
+    with ApiClient(server.base_url, KEY, timing=time.timing) as client:
+        assert client.tickers.get().count == 2
+        port = server.port
+        server.stop()
+        with ReferenceServer(port=port, options=server.options):
+            assert client.tickers.get().count == 2
+
+
+def test_the_environments_proxy_is_used_but_not_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch, server: ReferenceServer, time: FlowTime
+) -> None:
+    with ReferenceServer() as proxy:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        with ApiClient(server.base_url, KEY, timing=time.timing) as client:
+            assert client.tickers.get().count == 2
+        assert list(proxy.seen) == []
+        with (
+            ApiClient("http://flow.invalid/api/v1", KEY, timing=time.timing) as client,
+            pytest.raises(ApiError),
+        ):
+            client.tickers.get()
+        assert proxy.seen[0].path.endswith("/tickers")
