@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from twsloop.event_loop import Future as Future
     from twsloop.event_loop import IBKREventLoop as IBKREventLoop
     from twsloop.gateway import IBGateway as IBGateway
+    from twsloop.market_data.state import Ticker as Ticker
+    from twsloop.market_data.subscriptions import Subscription as Subscription
     from twsloop.orders.builders import bracket as bracket
     from twsloop.orders.builders import limit_order as limit_order
     from twsloop.orders.builders import market_order as market_order
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from twsloop.orders.builders import stop_limit_order as stop_limit_order
     from twsloop.orders.builders import stop_order as stop_order
     from twsloop.orders.builders import trailing_stop as trailing_stop
+    from twsloop.orders.state import OrderStatus as OrderStatus
+    from twsloop.orders.trade import Trade as Trade
     from twsloop.paper import PaperGateway as PaperGateway
 
 __version__ = "0.1.0"
@@ -42,7 +46,11 @@ _EXPORTS: dict[str, str] = {
     "IBGateway": "twsloop.gateway",
     "IBKRConnection": "twsloop.connection",
     "IBKREventLoop": "twsloop.event_loop",
+    "OrderStatus": "twsloop.orders.state",
     "PaperGateway": "twsloop.paper",
+    "Subscription": "twsloop.market_data.subscriptions",
+    "Ticker": "twsloop.market_data.state",
+    "Trade": "twsloop.orders.trade",
     "TwsLoopError": "twsloop.errors",
     "bracket": "twsloop.orders.builders",
     "combo": "twsloop.contracts.builders",
@@ -67,7 +75,11 @@ __all__ = [
     "IBGateway",
     "IBKRConnection",
     "IBKREventLoop",
+    "OrderStatus",
     "PaperGateway",
+    "Subscription",
+    "Ticker",
+    "Trade",
     "TwsLoopError",
     "__version__",
     "bracket",

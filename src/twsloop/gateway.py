@@ -19,7 +19,7 @@ from twsloop.account.requests import DEFAULT_TAGS, AccountRequests
 from twsloop.account.state import AccountValue, PortfolioItem, Position, SummaryRow
 from twsloop.connection import IBKRConnection
 from twsloop.connection.core import Core, Shown
-from twsloop.contracts import symbol_of, to_contract
+from twsloop.contracts import holding_name, symbol_of, to_contract
 from twsloop.error_handler import ErrorHandler
 from twsloop.errors import OrdersRefused
 from twsloop.event_loop import Future
@@ -56,18 +56,17 @@ class IBGateway(IBKRConnection):
     __orders: Orders
     __account: AccountRequests
 
-    # Names of ours that a user's subclass may well use too are kept out of its way.
-
+    # Two underscores: a user's subclass may well have an attribute ``_orders`` of its own.
     def _assemble(self, core: Core) -> None:
         super()._assemble(core)
         self.__market_data = MarketData(core, to_contract=to_contract, label=symbol_of)
         self.__orders = Orders(
             core,
-            label=symbol_of,
+            label=holding_name,
             quote=self.__market_data.quote,
-            wanted=lambda: self._life.wanted,
+            wanted=lambda: self._driver.life.wanted,
         )
-        self.__account = AccountRequests(core, label=symbol_of)
+        self.__account = AccountRequests(core, label=holding_name)
 
     # ---- market data ---------------------------------------------------------------------
 
@@ -301,15 +300,21 @@ class IBGateway(IBKRConnection):
 
     def sendMsg(self, msgId: int, msg: str) -> None:
         """Queue a text message; one that bears an order has to come from the gate."""
-        self._guard(msgId)
+        _guard(self.__orders, msgId)
         super().sendMsg(msgId, msg)
 
     def sendMsgProtoBuf(self, msgId: int, msg: bytes) -> None:
         """Queue a protobuf message; one that bears an order has to come from the gate."""
-        self._guard(msgId - _PROTOBUF_OFFSET)
+        _guard(self.__orders, msgId - _PROTOBUF_OFFSET)
         super().sendMsgProtoBuf(msgId, msg)
 
-    def _guard(self, number: int) -> None:
-        if lane_of(number) in _ORDER_LANES and not self.__orders.may_leave():
-            msg = "order messages leave through placeOrder, cancelOrder and place_order only"
-            raise OrdersRefused(msg)
+
+def _guard(orders: Orders, number: int) -> None:
+    """Refuse a message that bears an order and does not come from the gate.
+
+    Raises:
+        OrdersRefused: EClient turns it into its error "failed to send".
+    """
+    if lane_of(number) in _ORDER_LANES and not orders.may_leave():
+        msg = "order messages leave through placeOrder, cancelOrder and place_order only"
+        raise OrdersRefused(msg)

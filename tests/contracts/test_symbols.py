@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from ibapi.contract import Contract
 
 from twsloop.contracts import crypto, forex, future, index, option, stock
-from twsloop.contracts.symbols import CURRENCIES, parse_symbol, symbol_of, to_contract
+from twsloop.contracts.symbols import (
+    CURRENCIES,
+    holding_name,
+    parse_symbol,
+    symbol_of,
+    to_contract,
+)
 from twsloop.errors import SymbolError
 
 
@@ -125,3 +131,15 @@ def test_contracts_that_no_form_covers_are_named_in_words() -> None:
     assert symbol_of(bond) == "US-T BOND"
     bond.localSymbol = "T 4 05/15/26"
     assert symbol_of(bond) == "T 4 05/15/26"
+
+
+def test_a_holding_is_named_without_its_venue() -> None:
+    assert holding_name(stock("AAPL", "NASDAQ")) == "AAPL"
+    assert holding_name(stock("SAP", "IBIS", "EUR")) == "SAP/EUR"
+    assert holding_name(option("AAPL", "20261218", 200, "C", "AMEX")) == "AAPL 20261218 200 C"
+    assert holding_name(forex("EUR.USD")) == "EUR.USD"
+    assert holding_name(crypto("BTC", "ZEROHASH")) == "BTC CRYPTO"
+    assert holding_name(future("ES", "202612", "CME")) == "ES 202612 CME"
+    listed = stock("AAPL", "NASDAQ")
+    holding_name(listed)
+    assert listed.exchange == "NASDAQ"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from .builders import combo, crypto, forex, future, index, option, stock
-from .symbols import parse_symbol, symbol_of, to_contract
+from .symbols import holding_name, parse_symbol, symbol_of, to_contract
 
 __all__ = [
     "combo",
     "crypto",
     "forex",
     "future",
+    "holding_name",
     "index",
     "option",
     "parse_symbol",

@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -28,7 +29,7 @@ from twsloop.errors import ContractError, SymbolError
 
 from .builders import crypto, forex, future, index, option, stock
 
-__all__ = ["ACCEPTED", "CURRENCIES", "parse_symbol", "symbol_of", "to_contract"]
+__all__ = ["ACCEPTED", "CURRENCIES", "holding_name", "parse_symbol", "symbol_of", "to_contract"]
 
 #: What is accepted, for error texts and for the CLI's help.
 ACCEPTED = (
@@ -143,6 +144,15 @@ def symbol_of(contract: Contract) -> str:
         where = "" if exchange == "PAXOS" and currency in {"", "USD"} else exchange
         return _words(symbol, "CRYPTO", where, currency)
     return contract.localSymbol or " ".join(part for part in (symbol, kind, expiry) if part)
+
+
+def holding_name(contract: Contract) -> str:
+    """Write a contract that is held: where it was traded, or is listed, is no part of its name."""
+    if contract.secType not in {"STK", "CASH", "OPT", "CRYPTO"}:
+        return symbol_of(contract)
+    plain = copy.copy(contract)
+    plain.exchange = "PAXOS" if contract.secType == "CRYPTO" else "SMART"
+    return symbol_of(plain)
 
 
 def _at(exchange: str) -> str:

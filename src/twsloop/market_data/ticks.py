@@ -256,7 +256,7 @@ def _time(text: str) -> datetime | None:
 
 
 def _millis(text: str) -> datetime | None:
-    seconds = _time(text[:-3])
+    seconds = _time(text[:-3]) if text.isdecimal() else None
     return None if seconds is None else seconds + timedelta(milliseconds=int(text[-3:]))
 
 

@@ -295,12 +295,16 @@ class Orders:
         on_fate = functools.partial(self._fate, record)
         record.sent = record.order
         try:
-            with self._core.sending(record.order_id, on_fate):
+            with self._core.sending(record.order_id, on_fate) as sending:
                 send()
         except Exception as error:  # noqa: BLE001  (IB's encoders raise anything for odd fields)
             # They raise before anything is queued, outside of EClient's own try.
             self._apply(record, OrderInput.DROPPED, f"it could not be encoded: {error!r}")
             self._change_failed(record, InvalidOrder(f"it could not be encoded: {error!r}"))
+            return
+
+        if not sending.messages and record.status is OrderStatus.CREATED:
+            self._apply(record, OrderInput.DROPPED, "IB's client sent nothing")
 
     def _fate(self, record: OrderRecord, fate: Fate) -> None:
         """The Outbox has handed the order to the socket, or dropped it."""
@@ -440,11 +444,12 @@ class Orders:
             self._core.event_loop.spawn(self._look_again(), name="orders after 10147")
 
     def _change_failed(self, record: OrderRecord, error: Exception) -> None:
-        self.announce(self.book.apply_refused_change(record, self._core.clock.now()))
+        """A modification was refused: who waits for it learns why, and the order is as before."""
         trade = self._trades.get(record)
         if trade is not None and trade.change is not None:
-            trade.change.set_exception(error)
-            trade.change = None
+            change, trade.change = trade.change, None
+            change.set_exception(error)
+        self.announce(self.book.apply_refused_change(record, self._core.clock.now()))
 
     # ---- the loop thread: the session ----------------------------------------------------
 
