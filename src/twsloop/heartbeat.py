@@ -83,13 +83,14 @@ class HeartbeatMonitor:
             silent = now - life.last_life
             life.heard(now)
             self._tell(HeartbeatRestored(time=self._clock.now(), silence=silent))
-            if self._timer is not None:
-                self._timer.cancel()
-            self._arm(life)
+            if life is self._life:  # whoever was told may have stopped it
+                self._arm(life)
         else:
             life.heard(now)
 
     def _arm(self, life: Liveness) -> None:
+        if self._timer is not None:
+            self._timer.cancel()  # an answer may have come within the question itself
         delay = life.next_look(self._clock.monotonic())
         self._timer = self._clock.call_later(delay, self._look, life)
 
