@@ -68,6 +68,9 @@ class Market:
         self.engine.cancel(client, order_id, NOW)
         return self.told()
 
+    def order(self, order_id: int = 1, client: int = 7) -> Any:
+        return self.engine.book.find(client, order_id)
+
     def told(self) -> list[str]:
         return [brief(name, message) for _, name, message in self.engine.take()]
 
@@ -148,7 +151,7 @@ def test_partial_fills_at_successive_quotes(market: Market) -> None:
     assert market.told()[0] == "exec -1 BOT 40 @270.1 cum 80 avg 270.075"
     market.quote("AAPL", 269.99, 270.10, 20)
     assert market.told()[-1] == "report 6e-05 USD"
-    assert market.engine.book.find(7, 1).status is Status.FILLED
+    assert market.order(1).status is Status.FILLED
 
 
 def test_orders_of_two_clients_share_the_displayed_size(market: Market) -> None:
@@ -266,8 +269,8 @@ def test_refused_modification_leaves_the_order_as_it_was(
     market.place(orderType="LMT", lmtPrice=260.0)
     fields: dict[str, Any] = {"orderType": "LMT", "lmtPrice": 261.0, **changed}
     told = market.place(**fields)
-    assert [re.match(r"error 1 (\d+) ", line).group(1) for line in told] == [str(code)]
-    order = market.engine.book.find(7, 1)
+    assert [line.split()[:3] for line in told] == [["error", "1", str(code)]]
+    order = market.order(1)
     assert order.limit_price == 260
     assert order.status is Status.SUBMITTED
 
@@ -380,7 +383,7 @@ def test_empty_time_in_force_becomes_day(market: Market) -> None:
 def test_outside_rth_is_ignored_for_a_stop(market: Market) -> None:
     told = market.place(orderType="STP", auxPrice=280.0, outsideRth=True)
     assert told[0].startswith("error 1 2109 ")
-    assert market.engine.book.find(7, 1).request.outsideRth is False
+    assert market.order(1).request.outsideRth is False
 
 
 def test_immediate_or_cancel(market: Market) -> None:
@@ -405,28 +408,34 @@ def test_what_if_places_nothing(market: Market) -> None:
         ),
         NOW,
     )
-    ((client, name, message),) = market.engine.take()
+    ((client, name, told),) = market.engine.take()
     assert (client, name) == (7, "openOrder")
+    message: Any = told
     state = message.orderState
     assert (state.status, state.initMarginBefore) == ("PreSubmitted", 0.0)
     assert state.initMarginAfter == pytest.approx(0.25 * 100 * 270.02)
     assert state.equityWithLoanBefore == 1_000_000
     assert state.commissionAndFees == 1.0003
-    assert market.engine.book.find(7, 9) is None
+    assert market.order(9) is None
 
 
 def test_bracket(market: Market) -> None:
     assert market.place(1, orderType="LMT", lmtPrice=270.0, transmit=False) == []
-    profit = {"action": "SELL", "orderType": "LMT", "lmtPrice": 275.0, "parentId": 1}
+    profit: dict[str, Any] = {
+        "action": "SELL",
+        "orderType": "LMT",
+        "lmtPrice": 275.0,
+        "parentId": 1,
+    }
     assert market.place(2, transmit=False, **profit) == []
-    loss = {"action": "SELL", "orderType": "STP", "auxPrice": 265.0, "parentId": 1}
+    loss: dict[str, Any] = {"action": "SELL", "orderType": "STP", "auxPrice": 265.0, "parentId": 1}
     told = market.place(3, **loss)
     assert told == [
         *["open 1 Submitted", "status 1 Submitted 0/100 @0"] * 2,
         *["open 2 PreSubmitted", "status 2 PreSubmitted 0/100 @0 child"] * 2,
         *["open 3 PreSubmitted", "status 3 PreSubmitted 0/100 @0 child,trigger"] * 2,
     ]
-    orders = [market.engine.book.find(7, n) for n in (1, 2, 3)]
+    orders = [market.order(n) for n in (1, 2, 3)]
     perm_ids = [o.perm_id for o in orders]
     assert perm_ids == [perm_ids[0], perm_ids[0] + 1, perm_ids[0] + 2]
     assert orders[1].request.ocaGroup == str(perm_ids[0])
@@ -479,7 +488,7 @@ def test_off_hours_order_waits_with_399(market: Market) -> None:
 
 def test_echo_of_a_fresh_order(market: Market) -> None:
     market.place(orderType="LMT", lmtPrice=260.0, orderRef="mine", tif="GTC")
-    echo = market.engine.book.find(7, 1).request
+    echo = market.order(1).request
     assert (echo.clientId, echo.orderId, echo.permId) == (7, 1, 1_000_000_001)
     assert (echo.account, echo.orderRef, echo.auxPrice) == (ACCOUNT, "mine", 0.0)
     assert (echo.trailStopPrice, echo.usePriceMgmtAlgo, echo.ocaType) == (261.0, 1, 3)
@@ -550,7 +559,7 @@ class Orders(RuleBasedStateMachine):
     @rule(data=st.data(), quantity=st.integers(1, 500), price=prices)
     def modify(self, data: st.DataObject, quantity: int, price: float) -> None:
         order_id = data.draw(st.integers(1, self.next_id))
-        known = self.market.engine.book.find(7, order_id)
+        known = self.market.order(order_id)
         if known is None:
             return
         self.market.place(

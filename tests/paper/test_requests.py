@@ -1,0 +1,179 @@
+"""Every request has an answer, and one only."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.support.manual_feed import ManualFeed
+from tests.support.wireclient import WireClient, error_of
+from twsloop.clock import ManualClock
+from twsloop.paper import PaperGateway, requests
+from twsloop.paper.handling import merge
+from twsloop.wire.messages import OUTBOUND, OUTBOUND_BY_NAME, message_class
+from twsloop.wire.text import has_layout
+
+#: Requests to which a real gateway says nothing when all is well.
+SILENT = {
+    "cancelAccountSummary",
+    "cancelAccountUpdatesMulti",
+    "cancelCalculateImpliedVolatility",
+    "cancelCalculateOptionPrice",
+    "cancelContractData",
+    "cancelFundamentalData",
+    "cancelHeadTimeStamp",
+    "cancelHistogramData",
+    "cancelHistoricalTicks",
+    "cancelNewsBulletins",
+    "cancelPnL",  # of the subscription that the test has made just before
+    "cancelPositions",
+    "cancelPositionsMulti",
+    "cancelRealTimeBars",
+    "cancelTickByTickData",
+    "cancelWshEventData",
+    "cancelWshMetaData",
+    "reqAutoOpenOrders",
+    "reqGlobalCancel",
+    "reqNewsBulletins",
+    "unsubscribeFromGroupEvents",
+}
+#: What a request needs to be more than empty.
+FIELDS: dict[str, dict[str, Any]] = {
+    "reqAccountUpdates": {"subscribe": True},
+    "reqMarketDataType": {"marketDataType": 9},
+}
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[PaperGateway]:
+    async with PaperGateway(feed=ManualFeed(), clock=ManualClock()) as it:
+        yield it
+
+
+def test_the_table_has_every_request() -> None:
+    assert set(requests.HANDLERS) == set(OUTBOUND)
+
+
+def test_a_number_with_two_handlers_is_refused() -> None:
+    def handler(*_args: object) -> None:
+        """Nothing."""
+
+    with pytest.raises(ValueError, match="request 1 has two handlers"):
+        merge([{1: handler}, {1: handler}])
+
+
+@pytest.mark.parametrize("version", [200, 225])
+async def test_no_request_stays_without_an_answer(gateway: PaperGateway, version: int) -> None:
+    async with WireClient(gateway.host, gateway.port, version=version) as client:
+        await client.ready()
+        for name, kind in OUTBOUND_BY_NAME.items():
+            if kind.proto is None or version < kind.since or name == "reqCurrentTime":
+                continue
+            if version <= 200 and not has_layout(kind):
+                continue
+            fields = dict(FIELDS.get(name, {}))
+            if "reqId" in message_class(kind.proto).DESCRIPTOR.fields_by_name:
+                fields["reqId"] = 77
+            client.send(name, **fields)
+            client.send("reqCurrentTime")
+            answers = await client.until("currentTime")
+            assert (len(answers) > 1) != (name in SILENT), (name, answers)
+
+
+async def test_unsupported_requests_give_errors_under_their_id(gateway: PaperGateway) -> None:
+    async with WireClient(gateway.host, gateway.port) as client:
+        await client.ready()
+        contract = {"symbol": "AAPL", "secType": "STK", "exchange": "SMART", "currency": "USD"}
+        client.send("reqHistoricalData", reqId=5, contract=contract, whatToShow="TRADES")
+        (call,) = await client.next()
+        assert error_of(call) == (
+            5,
+            162,
+            (
+                "Historical Market Data Service error message:HMDS query returned no data: "
+                "AAPL@SMART Trades"
+            ),
+        )
+        for name, code in (
+            ("reqMktDepth", 10092),
+            ("reqTickByTickData", 10189),
+            ("reqRealTimeBars", 420),
+            ("reqFundamentalData", 430),
+            ("reqHistoricalTicks", 10187),
+            ("cancelMktDepth", 310),
+            ("cancelPnL", 10185),
+            ("cancelPnLSingle", 10186),
+        ):
+            client.send(name, reqId=6)
+            (call,) = await client.next()
+            assert error_of(call)[:2] == (6, code), name
+        client.send("cancelHistoricalData", reqId=7)
+        (call,) = await client.next()
+        assert error_of(call)[1:] == (
+            322,
+            (
+                "Error processing request.-'bM' : cause - No historical data query found for "
+                "ticker id:7"
+            ),
+        )
+
+
+async def test_auto_open_orders_are_for_client_0(gateway: PaperGateway) -> None:
+    async with WireClient(gateway.host, gateway.port, client_id=3) as client:
+        await client.ready()
+        client.send("reqAutoOpenOrders", autoBind=True)
+        assert error_of((await client.next())[0])[:2] == (-1, 327)
+
+
+async def test_a_fault_of_ours_is_told_and_survived(
+    gateway: PaperGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*_args: object) -> None:
+        raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr(requests, "HANDLERS", {**requests.HANDLERS, 61: fault})
+    async with WireClient(gateway.host, gateway.port) as client:
+        await client.ready()
+        client.send("reqPositions")
+        ident, code, text = error_of((await client.next())[0])
+        assert (ident, code) == (-1, 320)
+        assert "broken on purpose" in text
+        client.send("reqCurrentTime")
+        assert (await client.next())[0].name == "currentTime"
+
+
+async def test_executions_by_filter(gateway: PaperGateway) -> None:
+    feed = gateway.feed
+    assert isinstance(feed, ManualFeed)
+    feed.send([feed.quote("AAPL", 270.0, 270.1), feed.quote("IBM", 300.0, 300.1)])
+    order = {"totalQuantity": "1", "orderType": "MKT", "tif": "DAY", "transmit": True}
+    async with WireClient(gateway.host, gateway.port, client_id=3) as client:
+        await client.ready()
+        for number, (symbol, action) in enumerate([("AAPL", "BUY"), ("IBM", "SELL")], 1):
+            contract = {"symbol": symbol, "secType": "STK", "exchange": "SMART"}
+            fields = {**order, "action": action}
+            client.send("placeOrder", orderId=number, contract=contract, order=fields)
+            await client.until("commissionAndFeesReport")
+        for wanted, count in (
+            ({}, 2),
+            ({"clientId": 3}, 2),
+            ({"clientId": 4}, 0),
+            ({"symbol": "ibm"}, 1),
+            ({"side": "SLD"}, 1),
+            ({"side": "BUY"}, 1),
+            ({"exchange": "SMART"}, 2),
+            ({"exchange": "NASDAQ", "symbol": "AAPL"}, 1),
+            ({"acctCode": "DU1234567"}, 2),
+            ({"acctCode": "DU7"}, 0),
+            ({"secType": "FUT"}, 0),
+            ({"time": "20260105 09:30:00 US/Eastern"}, 2),
+            ({"time": "20260105-14:30:01"}, 0),
+            ({"time": "20260105  14:30:00"}, 2),
+        ):
+            client.send("reqExecutions", reqId=9, executionFilter=wanted)
+            calls = await client.until("execDetailsEnd")
+            assert sum(call.name == "execDetails" for call in calls) == count, wanted
+        client.send("reqExecutions", reqId=9, executionFilter={"time": "yesterday"})
+        assert error_of((await client.next())[0])[:2] == (9, 321)
