@@ -142,7 +142,10 @@ class Plan:
         """Connect within the client's own time-out."""
         line("step", name="start")
         began = time.monotonic()
-        self.ib.connect(self.plan.host, self.plan.port, clientId=self.plan.client_id)
+        try:
+            self.ib.connect(self.plan.host, self.plan.port, clientId=self.plan.client_id)
+        except Exception as error:
+            raise Trouble(f"connect raised {error!r}") from error
         seconds = time.monotonic() - began
         line("managedAccounts", accounts=self.ib.managedAccounts())
         # Not part of its start: the farm notices may come a moment later.

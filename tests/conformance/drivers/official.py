@@ -68,8 +68,12 @@ class App(EWrapper, EClient):
     def wait(self, what: str, condition: Callable[[], bool]) -> None:
         """Wait until the condition holds; `Trouble` when it does not in time."""
         with self.changed:
-            if not self.changed.wait_for(condition, PATIENCE_S):
+            if not self.changed.wait_for(
+                lambda: condition() or self.count("connectionClosed") > 0, PATIENCE_S
+            ):
                 raise Trouble(f"waited {PATIENCE_S} s for {what}")
+            if not condition():
+                raise Trouble(f"the connection closed before {what}")
 
     def wait_for_error(self, code: int) -> None:
         """Wait until `error` has been called with this code."""
