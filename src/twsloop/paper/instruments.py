@@ -194,9 +194,7 @@ class Instrument:
             conId=self.con_id,
             symbol=self.symbol,
             secType=self.sec_type,
-            lastTradeDateOrContractMonth=self.last_trade_date,
             strike=self.strike,
-            right=self.right,
             exchange=self.exchange if exchange is None else exchange,
             primaryExch=self.primary_exchange,
             currency=self.currency,
@@ -205,7 +203,11 @@ class Instrument:
         )
         if self.multiplier:
             contract.multiplier = float(self.multiplier)
+        # Strict protobuf readers take an absent right, or "C" or "P", and no empty one.
+        if self.right:
+            contract.right = self.right
         if self.last_trade_date:
+            contract.lastTradeDateOrContractMonth = self.last_trade_date
             contract.lastTradeDate = self.last_trade_date
         return contract
 
