@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Self
+from typing import Any, Self
 
 from twsloop.event_loop import IBKREventLoop
 from twsloop.wire.framing import frame
+from twsloop.wire.messages import message_class
 
 
 def text_body(*fields: object) -> bytes:
@@ -19,6 +20,12 @@ def text_body(*fields: object) -> bytes:
 def raw_text_body(number: int, *fields: object) -> bytes:
     """A text message at version 201 and above: a 4-byte id, then fields."""
     return number.to_bytes(4, "big") + text_body(*fields)
+
+
+def proto_body(number: int, message: Any) -> bytes:
+    """A protobuf message: a 4-byte id (the number plus 200), then the message."""
+    payload: bytes = message.SerializeToString()
+    return (number + 200).to_bytes(4, "big") + payload
 
 
 class Peer:
@@ -65,6 +72,27 @@ class Peer:
         start = await self.read_frame()
         assert start.startswith(b"71\0"), start
         await self.send(text_body(15, 1, accounts), text_body(9, 1, 1))
+
+    async def open_protobuf_session(
+        self, version: int = 225, *, accounts: str = "DU1234567", next_id: int = 1
+    ) -> None:
+        """The whole start-up in protobuf (versions from 213)."""
+        await self.greet(version)
+        start = await self.read_frame()
+        assert int.from_bytes(start[:4], "big") == 271, start
+        await self.send(
+            proto_body(15, message_class("ManagedAccounts")(accountsList=accounts)),
+            proto_body(9, message_class("NextValidId")(orderId=next_id)),
+        )
+
+    async def read_requests(self) -> list[list[str]]:
+        """All text requests that still come until the client closes, cut into their fields."""
+        data, found = await self.read_to_end(), []
+        while data:
+            length = int.from_bytes(data[:4], "big")
+            body, data = data[4 : 4 + length], data[4 + length :]
+            found.append(body.decode().split("\0")[:-1])
+        return found
 
     def close(self) -> None:
         """Close the link."""

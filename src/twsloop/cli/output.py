@@ -21,6 +21,8 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from twsloop.events import Fact, to_record
+
 __all__ = ["FORMATS", "Output", "plain", "table_of"]
 
 #: How the data can be written.
@@ -104,6 +106,13 @@ class Output:
         if self.form == "json":
             self._line(json.dumps({"event": name, **{k: plain(v) for k, v in fields.items()}}))
         elif self.form == "table" and text is not None:
+            self._line(text)
+
+    def fact(self, fact: Fact, text: str) -> None:
+        """One fact of `twsloop.events`: its record as a JSON line, or ``text`` for people."""
+        if self.form == "json":
+            self._line(json.dumps(to_record(fact)))
+        elif self.form == "table":
             self._line(text)
 
     def record(self, name: str, columns: Sequence[str], row: Mapping[str, Any]) -> None:

@@ -1,0 +1,85 @@
+"""``twsloop check``: is the gateway there, and what does it say of itself?"""
+
+from __future__ import annotations
+
+import queue
+from typing import Any
+
+import click
+
+from twsloop.clock import SystemClock
+
+from .connect import connected
+from .root import Run
+
+__all__ = ["check"]
+
+
+#: How long the gateway may take to say what time it is, seconds.
+ANSWER_LIMIT = 10.0
+
+
+class _TimeTold:
+    """Hears the answer to reqCurrentTime."""
+
+    def __init__(self) -> None:
+        self.time: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def currentTime(self, time: int) -> None:
+        """IB's callback."""
+        self.time.put(time)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  twsloop check
+  twsloop --port 7497 --client-id 9 check
+  twsloop --json --paper check
+"""
+)
+@click.pass_obj
+def check(run: Run) -> None:
+    """Connect, say what was found, and leave.
+
+    The exit code says how it went: 4 nobody listens, 5 somebody listens and says nothing, 6 the
+    client id is used, 7 the gateway is not ready.
+    """
+    clock = SystemClock()
+    started = clock.monotonic()
+    with connected(run) as gateway:
+        took = clock.monotonic() - started
+        told = _TimeTold()
+        gateway.add_message_processor(told)
+        asked = clock.monotonic()
+        gateway.reqCurrentTime()
+        try:
+            seconds = told.time.get(timeout=ANSWER_LIMIT)
+        except queue.Empty:
+            msg = f"the gateway did not say what time it is within {ANSWER_LIMIT:g} s"
+            raise TimeoutError(msg) from None
+        answer = clock.monotonic() - asked
+        now = clock.now().timestamp()
+        found: dict[str, Any] = {
+            "host": gateway.host,
+            "port": gateway.port,
+            "client_id": gateway.clientId,
+            "server_version": gateway.serverVersion(),
+            "accounts": list(gateway.accounts),
+            "state": gateway.session_state.name,
+            "orders_known": gateway.orders_known,
+            "orders_unknown_because": gateway.orders_unknown_because or None,
+            "ready_in_s": round(took, 3),
+            "round_trip_ms": round(answer * 1000, 2),
+            "gateway_clock_off_by_s": round(seconds - now, 1),
+            "notices": [str(notice) for notice in gateway.errors.recent],
+        }
+    out = run.output()
+    out.event("check", **found)
+    if out.form == "table":
+        for name, value in found.items():
+            shown = "\n".join(f"{'':24}{v}" for v in value).strip() if name == "notices" else value
+            if isinstance(shown, list):
+                shown = ", ".join(shown)
+            if shown not in {None, ""}:
+                out.event("", f"{name.replace('_', ' '):<24}{shown}")

@@ -1,0 +1,120 @@
+"""How commands get a session, and what they share once they have one."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from twsloop.app import logged, session
+from twsloop.clock import Clock, SystemClock
+from twsloop.errors import ConnectionLost
+
+from .root import Run
+
+if TYPE_CHECKING:
+    from twsloop.gateway import IBGateway
+
+__all__ = ["Inbox", "Patience", "connected", "watch_session"]
+
+T = TypeVar("T")
+
+#: How long the main thread sleeps at most before it looks up, seconds. Windows lets Ctrl-C through
+#: only then.
+LOOK_UP = 0.25
+
+
+@contextmanager
+def connected(run: Run, **more: Any) -> Iterator[IBGateway]:
+    """A READY session as the global options say; ``more`` are the command's own settings."""
+    config = run.config(**more)
+    with logged(config), session(config, paper=run.paper) as gateway:
+        yield gateway
+
+
+class Patience:
+    """A span that runs out, or never does.
+
+    Args:
+        seconds: How long; None for ever.
+        clock: Measures it.
+    """
+
+    def __init__(self, seconds: float | None, clock: Clock | None = None) -> None:
+        self._clock: Clock = clock or SystemClock()
+        self._start = self._clock.monotonic()
+        self._seconds = seconds
+
+    @property
+    def spent(self) -> float:
+        """How much has passed."""
+        return self._clock.monotonic() - self._start
+
+    @property
+    def left(self) -> float:
+        """How much is left; infinite for ever, 0 when it is over."""
+        return float("inf") if self._seconds is None else max(self._seconds - self.spent, 0.0)
+
+
+class Inbox(Generic[T]):
+    """What callbacks on the loop thread hand to the main thread, which alone prints.
+
+    Args:
+        limit: How many items may wait; more are dropped and counted.
+    """
+
+    def __init__(self, limit: int = 200_000) -> None:
+        self._items: queue.SimpleQueue[T | BaseException] = queue.SimpleQueue()
+        self._limit = limit
+        self.dropped = 0
+
+    def put(self, item: T) -> None:
+        """Hand over one item."""
+        if self._items.qsize() >= self._limit:
+            self.dropped += 1
+        else:
+            self._items.put(item)
+
+    def fail(self, error: BaseException) -> None:
+        """Let the main thread raise this."""
+        self._items.put(error)
+
+    def get(self, patience: Patience) -> T | None:
+        """The next item; None if none came for a moment. Raises what `fail` was given."""
+        try:
+            item = self._items.get(timeout=min(patience.left, LOOK_UP))
+        except queue.Empty:
+            return None
+        if isinstance(item, BaseException):
+            raise item
+        return item
+
+    def drain(self) -> Iterator[T]:
+        """What is there now."""
+        while True:
+            try:
+                item = self._items.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+
+def watch_session(
+    gateway: IBGateway, inbox: Inbox[Any], tell: Callable[[str, str], object]
+) -> None:
+    """Call ``tell(state, reason)`` at each change, and fail the inbox when it is over for good."""
+
+    def changed(state: Any, reason: str) -> None:
+        tell(state.name, reason)
+        if state.name == "DISCONNECTED":
+            # What follows at once, if it is to be made again, is WAITING.
+            gateway.schedule_task(over, delay=0.05, name="cli: is the session over?")
+
+    def over() -> None:
+        if gateway.session_state.name == "DISCONNECTED":
+            inbox.fail(ConnectionLost("the session is over, and is not made again"))
+
+    gateway.on_session(changed)
