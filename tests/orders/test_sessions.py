@@ -1,0 +1,364 @@
+"""What becomes of orders when the gateway is odd, silent, read-only, or gone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.support.desk import PATIENCE, Heard
+from tests.support.fake_tws import FakeTws, error, message, open_order, order_status
+from twsloop.config import Config
+from twsloop.contracts import stock
+from twsloop.errors import NotConnected, OrdersRefused, RequestError
+from twsloop.gateway import IBGateway
+from twsloop.orders.builders import limit_order, market_order
+from twsloop.orders.state import OrderStatus
+from twsloop.orders.trade import Trade
+from twsloop.session.state import State
+
+
+def config(tws: FakeTws, **more: Any) -> Config:
+    values = {
+        "connection.port": tws.port,
+        "pacing.enabled": False,
+        "heartbeat.enabled": False,
+        "reconnect.first_delay": 0.02,
+        "reconnect.cap": 0.05,
+        **{name.replace("__", "."): value for name, value in more.items()},
+    }
+    return Config.load(environ={}, overrides=values)
+
+
+@contextmanager
+def connected(tws: FakeTws, **more: Any) -> Iterator[IBGateway]:
+    with tws, IBGateway(config(tws, **more)) as gateway:
+        yield gateway
+
+
+def buy(gateway: IBGateway, **callbacks: Any) -> Trade:
+    return gateway.place_order(stock("AAPL"), limit_order("BUY", 10, 100), **callbacks)
+
+
+def until(trade: Trade, status: OrderStatus) -> None:
+    """Wait until a trade is there."""
+    heard = Heard()
+    trade.on_update(lambda shown: heard(shown.status))
+    if trade.status is not status:
+        heard.until(lambda now: now is status)
+
+
+def working(tws: FakeTws, gateway: IBGateway) -> Trade:
+    """An order that the gateway has acknowledged."""
+    trade = buy(gateway)
+    tws.next("placeOrder")
+    tws.say(open_order(trade.order_id, "Submitted"), order_status(trade.order_id, "Submitted"))
+    until(trade, OrderStatus.SUBMITTED)
+    return trade
+
+
+# ---- the link ----------------------------------------------------------------------------
+
+
+def test_sent_and_not_answered_is_uncertain_until_the_next_session_tells() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = buy(gateway)
+        tws.next("placeOrder")
+        until(trade, OrderStatus.PENDING_SUBMIT)
+        tws.open_orders = [open_order(trade.order_id, "Submitted")]
+        seen = Heard()
+        trade.on_update(lambda shown: seen(shown.status))
+        tws.hang_up()
+        assert seen.until(lambda now: now is OrderStatus.UNCERTAIN)
+        seen.until(lambda now: now is OrderStatus.SUBMITTED)
+        assert trade.active
+        tws.say(order_status(trade.order_id, "Filled", filled=10, remaining=0))
+        assert trade.done.result(PATIENCE) is OrderStatus.FILLED
+
+
+def test_an_order_that_nothing_tells_of_stays_uncertain_for_good() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = buy(gateway)
+        tws.next("placeOrder")
+        until(trade, OrderStatus.PENDING_SUBMIT)
+        tws.hang_up()
+        assert trade.done.result(PATIENCE) is OrderStatus.UNCERTAIN
+        assert trade.settled.result(PATIENCE) is OrderStatus.UNCERTAIN
+        assert "neither open nor completed" in trade.reason
+        # ... and is never sent again.
+        fresh = buy(gateway)
+        assert tws.next("placeOrder").orderId == fresh.order_id == trade.order_id + 1
+
+
+def test_an_order_that_vanished_while_the_link_was_gone_is_uncertain() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = working(tws, gateway)
+        tws.hang_up()
+        assert trade.done.result(PATIENCE) is OrderStatus.UNCERTAIN
+
+
+def test_a_completed_order_is_found_after_a_gap() -> None:
+    def refuse(fake: FakeTws, name: str, _request: Any) -> bool:
+        if name != "reqCompletedOrders" or not done.is_set():
+            return False
+        assert fake._peer is not None
+        ended = message(
+            "completedOrder",
+            contract={"conId": 265598, "symbol": "AAPL", "secType": "STK", "exchange": "SMART"},
+            order={"permId": 901, "action": "BUY", "totalQuantity": "10", "filledQuantity": "0"},
+            orderState={"status": "Cancelled"},
+        )
+        fake._peer.writer.write(_framed(ended) + _framed(message("completedOrdersEnd")))
+        return True
+
+    done = threading.Event()
+    tws = FakeTws(refuse=refuse)
+    with connected(tws) as gateway:
+        trade = working(tws, gateway)
+        done.set()
+        tws.hang_up()
+        assert trade.done.result(PATIENCE) is OrderStatus.CANCELLED
+
+
+def _framed(body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + body
+
+
+def test_without_reconnection_a_lost_link_leaves_nobody_waiting() -> None:
+    tws = FakeTws()
+    with connected(tws, reconnect__enabled=False) as gateway:
+        sent, acknowledged = buy(gateway), working(tws, gateway)
+        change = acknowledged.modify(limit_price=101)
+        tws.next("placeOrder")
+        tws.hang_up()
+        assert sent.done.result(PATIENCE) is OrderStatus.UNCERTAIN
+        assert acknowledged.done.result(PATIENCE) is OrderStatus.UNCERTAIN
+        with pytest.raises(NotConnected):
+            change.result(PATIENCE)
+
+
+def test_queued_orders_are_not_sent_when_cancelled_or_when_the_link_is_lost() -> None:
+    tws = FakeTws()
+    with connected(tws, pacing__enabled=True, pacing__rate=6) as gateway:
+        trades = [buy(gateway) for _ in range(20)]
+        assert trades[-1].cancel().result(PATIENCE) is OrderStatus.NOT_SENT
+        assert trades[-2].cancel().result(PATIENCE) is OrderStatus.NOT_SENT
+        arrived = {tws.next("placeOrder").orderId}
+        tws.hang_up()
+        ends = {trade.order_id: trade.done.result(PATIENCE) for trade in trades}
+        while not tws.inbox.empty():
+            name, request = tws.inbox.get()
+            assert name == "placeOrder"
+            arrived.add(request.orderId)
+        unsent = {order_id for order_id, end in ends.items() if end is OrderStatus.NOT_SENT}
+        assert len(unsent) >= 10
+        assert not unsent & arrived
+        assert {end for order_id, end in ends.items() if order_id not in unsent} == {
+            OrderStatus.UNCERTAIN
+        }
+
+
+# ---- the gateway before READY ------------------------------------------------------------
+
+
+def test_a_missing_end_marker_means_orders_are_not_known() -> None:
+    tws = FakeTws(silent=("reqCompletedOrders",))
+    with connected(tws, connection__request_timeout=1.0) as gateway:
+        assert gateway.session_state is State.READY
+        assert not gateway.orders_known
+        assert "completed orders" in gateway.orders_unknown_because
+        trade = buy(gateway)
+        assert trade.done.result(PATIENCE) is OrderStatus.REFUSED
+        assert "not known" in trade.reason
+
+
+class Raw(IBGateway):
+    def __init__(self, settings: Config) -> None:
+        self.complaints = Heard()
+        super().__init__(settings)
+
+    def error(
+        self, reqId: int, errorTime: int, errorCode: int, errorString: str, reject: str = ""
+    ) -> None:
+        if reqId >= 0:
+            self.complaints(reqId, errorCode, errorString)
+
+
+def test_a_read_only_gateway() -> None:
+    def refuse(fake: FakeTws, name: str, _request: Any) -> bool:
+        if name != "reqAllOpenOrders":
+            return False
+        text = "Error validating request.-'bH' : cause - The API interface is in Read-Only mode."
+        assert fake._peer is not None
+        fake._peer.writer.write(_framed(error(-1, 321, text)))
+        return True
+
+    tws = FakeTws(refuse=refuse)
+    with tws, Raw(config(tws)) as gateway:
+        assert not gateway.orders_known
+        assert "Read-Only" in gateway.orders_unknown_because
+        refused = buy(gateway)
+        assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
+        gateway.placeOrder(5, stock("AAPL"), market_order("BUY", 1))
+        order_id, code, text = gateway.complaints.next()
+        assert (order_id, code) == (5, 201)
+        assert "Read-Only" in text
+        assert tws.inbox.empty()
+
+
+def test_orders_placed_in_next_valid_id_wait_until_the_orders_are_known() -> None:
+    arrived: list[str] = []
+
+    def watch(_fake: FakeTws, name: str, _request: Any) -> bool:
+        arrived.append(name)
+        return False
+
+    class Eager(IBGateway):
+        def nextValidId(self, orderId: int) -> None:
+            self.placeOrder(orderId, stock("AAPL"), market_order("BUY", 1))
+            self.place_order("MSFT", market_order("BUY", 1))
+
+    tws = FakeTws(refuse=watch, next_id=7)
+    with tws, Eager(config(tws)) as gateway:
+        first, second = tws.next("placeOrder"), tws.next("placeOrder")
+        assert (first.orderId, second.orderId) == (7, 8)
+        assert arrived.index("placeOrder") > arrived.index("reqExecutions")
+        assert [trade.order_id for trade in gateway.trades()] == [7, 8]
+
+
+# ---- odd answers -------------------------------------------------------------------------
+
+
+def test_inactive_may_come_back_to_life() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = working(tws, gateway)
+        tws.say(error(trade.order_id, 404, "The order will be held while we locate the shares."))
+        tws.say(order_status(trade.order_id, "Inactive"))
+        until(trade, OrderStatus.INACTIVE)
+        assert trade.active
+        tws.say(order_status(trade.order_id, "Submitted"))
+        until(trade, OrderStatus.SUBMITTED)
+
+
+def test_inactive_with_an_error_is_rejected() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = buy(gateway)
+        order_id = trade.order_id
+        tws.next("placeOrder")
+        tws.say(
+            open_order(order_id, "Inactive"),
+            order_status(order_id, "Inactive"),
+            error(order_id, 201, "Order rejected - reason:margin"),
+            open_order(order_id, "Inactive"),
+            order_status(order_id, "Inactive"),
+        )
+        assert trade.done.result(PATIENCE) is OrderStatus.REJECTED
+        assert (trade.ib_status, trade.error_code) == ("Inactive", 201)
+
+
+@pytest.mark.parametrize("code", [399, 2109, 10349, 2161])
+def test_a_warning_ends_nothing(code: int) -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = buy(gateway)
+        tws.next("placeOrder")
+        tws.say(error(trade.order_id, code, "Warning: so and so"))
+        tws.say(order_status(trade.order_id, "PreSubmitted"))
+        until(trade, OrderStatus.PRE_SUBMITTED)
+        assert any(f"{code}: Warning" in entry.text for entry in trade.log)
+
+
+def test_a_cancel_that_finds_no_order_asks_again_for_all() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = working(tws, gateway)
+        waiting = trade.cancel()
+        tws.next("cancelOrder")
+        text = f"OrderId {trade.order_id} that needs to be cancelled is not found."
+        tws.say(error(trade.order_id, 10147, text))
+        assert waiting.result(PATIENCE) is OrderStatus.UNCERTAIN
+        assert gateway.orders_known
+
+
+@pytest.mark.parametrize(
+    ("word", "status"), [("Cancelled", OrderStatus.CANCELLED), ("Filled", OrderStatus.FILLED)]
+)
+def test_a_cancel_that_came_too_late_tells_the_state(word: str, status: OrderStatus) -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = working(tws, gateway)
+        waiting = trade.cancel()
+        tws.next("cancelOrder")
+        text = f"OrderId {trade.order_id} cannot be cancelled, state: {word}."
+        tws.say(error(trade.order_id, 10148, text))
+        assert waiting.result(PATIENCE) is status
+
+
+def test_a_modification_that_is_still_being_processed_fails_alone() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = working(tws, gateway)
+        change = trade.modify(limit_price=101)
+        tws.next("placeOrder")
+        tws.say(error(trade.order_id, 2102, "Unable to modify: it is still being processed."))
+        with pytest.raises(RequestError) as caught:
+            change.result(PATIENCE)
+        assert caught.value.code == 2102
+        assert trade.active
+        assert trade.order.lmtPrice == 100.0
+
+
+def test_a_second_modification_ends_the_wait_for_the_first() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = working(tws, gateway)
+        first = trade.modify(limit_price=101)
+        second = trade.modify(limit_price=102)
+        assert first.exception(PATIENCE) is not None
+        tws.next("placeOrder")
+        assert tws.next("placeOrder").order.lmtPrice == 102.0
+        tws.say(open_order(trade.order_id, "Submitted", lmtPrice=102.0))
+        assert second.result(PATIENCE) is OrderStatus.SUBMITTED
+
+
+def test_an_order_that_cannot_be_encoded_is_not_sent() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        contract = stock("AAPL")
+        contract.multiplier = "ten"  # IB's encoder makes a float of it, outside of its own try
+        trade = gateway.place_order(contract, market_order("BUY", 1))
+        assert trade.done.result(PATIENCE) is OrderStatus.NOT_SENT
+        assert "encoded" in trade.reason
+        assert tws.inbox.empty()
+
+
+def test_exercise_passes_the_gate() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        gateway.exerciseOptions(9, stock("AAPL"), 1, 1, "DU1234567", 0, "", "", False)
+        assert tws.next("exerciseOptions").orderId == 9
+    with FakeTws() as other, Raw(config(other, orders__enabled=False)) as gateway:
+        gateway.exerciseOptions(9, stock("AAPL"), 1, 1, "DU1234567", 0, "", "", False)
+        assert gateway.complaints.next()[:2] == (9, 322)
+        assert other.inbox.empty()
+
+
+def test_refused_change_while_orders_are_unknown() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = working(tws, gateway)
+        gateway._IBGateway__orders.sync.forget("a test says so")
+        change = trade.modify(limit_price=101)
+        with pytest.raises(OrdersRefused, match="a test says so"):
+            change.result(PATIENCE)
+        assert trade.order.lmtPrice == 100.0
+        assert trade.cancel() is not None  # a cancel is always accepted
+        tws.next("cancelOrder")

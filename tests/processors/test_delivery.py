@@ -1,0 +1,184 @@
+"""A registered callback is called where it is wanted; it may raise, be slow, or be a coroutine."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from twsloop.processors import CallbackQueue, Registry
+from twsloop.processors.delivery import Delivery
+
+
+class Bench:
+    """A registry, and what its deliveries report."""
+
+    def __init__(self) -> None:
+        self.reports: list[tuple[str, BaseException]] = []
+        self.slow = 0
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.registry = Registry(lambda where, error: self.reports.append((where, error)))
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        self.tasks.append(asyncio.get_running_loop().create_task(work))
+
+    def count_slow(self) -> None:
+        self.slow += 1
+
+    def delivery(self, callback: Any, **options: Any) -> Delivery:
+        return Delivery(
+            callback,
+            registry=self.registry,
+            spawn=self.spawn,
+            report=lambda where, error: self.reports.append((where, error)),
+            slow=self.count_slow,
+            **options,
+        )
+
+
+def test_at_once() -> None:
+    seen: list[int] = []
+    delivery = Bench().delivery(seen.append)
+    delivery((1,))
+    assert seen == [1]
+    delivery.close()
+    delivery((2,))
+    assert seen == [1]
+
+
+def test_what_it_raises_is_reported_by_its_name() -> None:
+    def broken(_: int) -> None:
+        raise KeyError("x")
+
+    bench = Bench()
+    bench.delivery(broken)((1,))
+    ((where, error),) = bench.reports
+    assert "broken" in where
+    assert isinstance(error, KeyError)
+
+
+def test_a_slow_call_is_counted() -> None:
+    bench = Bench()
+    pause = threading.Event()
+    bench.delivery(lambda: pause.wait(0.06))(())
+    assert bench.slow == 1
+
+
+def test_with_the_callbacks_of_run() -> None:
+    seen: list[int] = []
+    bench = Bench()
+    bench.registry.queue = CallbackQueue(100)
+    delivery = bench.delivery(seen.append)
+    for number in range(3):
+        delivery((number,))
+    assert seen == []
+    assert len(bench.registry.queue) == 1  # one run takes all that waits
+    entry = bench.registry.queue.get()
+    assert entry is not None
+    bench.registry.call(entry.name, entry.functions, entry.args)
+    assert seen == [0, 1, 2]
+
+
+def test_latest_keeps_one_call_for_each_key() -> None:
+    seen: list[Any] = []
+    gate, started = threading.Event(), threading.Event()
+
+    def show(value: Any) -> None:
+        started.set()
+        gate.wait(10)
+        seen.append(value)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        delivery = Bench().delivery(show, where=executor, latest=True)
+        delivery(("first",), "a")
+        assert started.wait(10)
+        for number in range(100):
+            delivery((f"a{number}",), "a")
+            delivery((f"b{number}",), "b")
+        gate.set()
+    assert seen == ["first", "a99", "b99"]
+
+
+def test_without_latest_nothing_is_dropped() -> None:
+    seen: list[int] = []
+    with concurrent.futures.ThreadPoolExecutor(4) as executor:
+        delivery = Bench().delivery(seen.append, where=executor)
+        for number in range(1000):
+            delivery((number,))
+    assert seen == list(range(1000))
+
+
+def test_a_closed_executor_is_reported_once() -> None:
+    bench = Bench()
+    executor = concurrent.futures.ThreadPoolExecutor(1)
+    executor.shutdown()
+    delivery = bench.delivery(lambda _: None, where=executor)
+    delivery((1,))
+    delivery((2,))
+    assert len(bench.reports) == 1
+
+
+async def test_coroutines_run_one_after_the_other() -> None:
+    seen: list[str] = []
+
+    async def show(value: str) -> None:
+        seen.append(f"{value} in")
+        await asyncio.sleep(0)
+        if value == "b":
+            raise ValueError(value)
+        seen.append(f"{value} out")
+
+    class Show:
+        async def __call__(self, value: str) -> None:
+            await show(value)
+
+    for callback in (show, Show()):
+        seen.clear()
+        bench = Bench()
+        delivery = bench.delivery(callback)
+        for value in "abc":
+            delivery((value,))
+        await asyncio.gather(*bench.tasks)
+        assert seen == ["a in", "a out", "b in", "c in", "c out"]
+        assert [type(error) for _, error in bench.reports] == [ValueError]
+
+
+async def test_in_another_loop() -> None:
+    here = threading.get_ident()
+    seen: asyncio.Queue[bool] = asyncio.Queue()
+
+    def show(_: int) -> None:
+        seen.put_nowait(threading.get_ident() == here)
+
+    async def show_later(value: int) -> None:
+        show(value)
+
+    loop = asyncio.get_running_loop()
+    for callback in (show, show_later):
+        delivery = Bench().delivery(callback, where=loop)
+        await asyncio.to_thread(delivery, (1,))
+        assert await asyncio.wait_for(seen.get(), 10)
+
+
+@pytest.mark.parametrize("latest", [True, False])
+def test_close_forgets_what_waits(latest: bool) -> None:
+    seen: list[int] = []
+    gate, started = threading.Event(), threading.Event()
+
+    def show(value: int) -> None:
+        started.set()
+        gate.wait(10)
+        seen.append(value)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        delivery = Bench().delivery(show, where=executor, latest=latest)
+        delivery((1,), 1)
+        assert started.wait(10)
+        delivery((2,), 2)
+        delivery.close()
+        gate.set()
+    assert seen == [1]
