@@ -73,11 +73,13 @@ KEPT = 100
 #: What the id of a notice names, where the caller knows.
 ScopeHint = Literal["order", "request"]
 
+#: Never ERROR: a notice is told to whom it concerns (an exception, a callback), who decides how
+#: bad it is. The log speaks of errors where something of ours, or a user's callback, went wrong.
 _LEVELS = {
     "info": logging.INFO,
     "warning": logging.WARNING,
-    "error": logging.ERROR,
-    "fatal": logging.ERROR,
+    "error": logging.WARNING,
+    "fatal": logging.WARNING,
 }
 
 

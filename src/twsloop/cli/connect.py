@@ -103,12 +103,12 @@ class Inbox(Generic[T]):
 
 
 def watch_session(
-    gateway: IBGateway, inbox: Inbox[Any], tell: Callable[[str, str], object]
+    gateway: IBGateway, inbox: Inbox[Any], item: Callable[[str, str], object]
 ) -> None:
-    """Call ``tell(state, reason)`` at each change, and fail the inbox when it is over for good."""
+    """Put ``item(state, reason)`` in at each change; fail the inbox when it is over for good."""
 
     def changed(state: Any, reason: str) -> None:
-        tell(state.name, reason)
+        inbox.put(item(state.name, reason))
         if state.name == "DISCONNECTED":
             # What follows at once, if it is to be made again, is WAITING.
             gateway.schedule_task(over, delay=0.05, name="cli: is the session over?")

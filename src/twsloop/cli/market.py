@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.live import Live
+from rich.table import Table
 
 from twsloop.contracts.symbols import ACCEPTED, to_contract
 from twsloop.errors import RequestError
 
 from .connect import Inbox, Patience, connected, watch_session
 from .output import Output
-from .quotes import TICK_COLUMNS, quote_table, tick_row
+from .quotes import SHOWN_COLUMNS, TICK_COLUMNS, quote_table, tick_row
 from .root import Run, SuggestingGroup, output_option
 from .saved import SavedSubscriptions
 
@@ -99,7 +101,9 @@ class _Watching:
         self._errors: dict[str, Exception] = {}
         self._patience = Patience(None)
         self._state = "READY"
-        watch_session(gateway, self._inbox, self._session)
+        watch_session(
+            gateway, self._inbox, lambda s, reason: ("session", {"state": s, "reason": reason})
+        )
 
     # ---- on the loop thread
     def _tick(self, ticker: Ticker) -> None:
@@ -111,9 +115,6 @@ class _Watching:
         self._errors[symbol] = error
         self._inbox.put(("error", {"symbol": symbol, "message": str(error)}))
 
-    def _session(self, state: str, reason: str) -> None:
-        self._inbox.put(("session", {"state": state, "reason": reason}))
-
     # ---- in the main thread
     def stream(self, generic_ticks: str | None, patience: Patience) -> None:
         """Print until the time is over, or every line has failed."""
@@ -123,7 +124,7 @@ class _Watching:
             self._out.event("subscribed", symbols=self._symbols)
             if self._out.live:
                 with Live(
-                    get_renderable=lambda: quote_table(subscription, caption=self._caption()),
+                    get_renderable=lambda: self._table(subscription),
                     console=self._out.console,
                     refresh_per_second=REDRAW,
                     redirect_stdout=False,
@@ -146,7 +147,7 @@ class _Watching:
         )
         tickers = subscription.done.result()
         if self._out.form == "table":
-            self._out.console.print(quote_table(tickers.values()))
+            self._out.console.print(self._table(tickers.values()))
         else:
             for ticker in tickers.values():
                 self._out.record("quote", TICK_COLUMNS, tick_row(ticker))
@@ -158,7 +159,7 @@ class _Watching:
             return
         name, row = item
         if name == "tick":
-            self._out.record("tick", TICK_COLUMNS, row)
+            self._out.record("tick", TICK_COLUMNS, row, shown=SHOWN_COLUMNS)
         elif name == "session":
             self._state = row["state"]
             words = None if self._out.live else f"session {row['state']}: {row['reason']}"
@@ -167,11 +168,12 @@ class _Watching:
             words = None if self._out.live else f"{row['symbol']}: {row['message']}"
             self._out.event("line_error", words, **row)
 
-    def _caption(self) -> str:
-        return (
-            f"{self._state}   {sum(self._ticks.values())} ticks in {self._patience.spent:.0f} s"
-            "   Ctrl-C ends it"
-        )
+    def _table(self, tickers: Iterable[Ticker]) -> Table:
+        caption = ""
+        if self._out.live:
+            total, seconds = sum(self._ticks.values()), self._patience.spent
+            caption = f"{self._state}   {total} ticks in {seconds:.0f} s   Ctrl-C ends it"
+        return quote_table(tickers, caption=caption, width=self._out.console.width)
 
     def summary(self) -> None:
         """Say what came."""

@@ -31,6 +31,11 @@ ORDER_COLUMNS = (
     *("quantity", "filled", "remaining", "average_price", "limit_price", "stop_price", "tif"),
     *("status", "why_held"),
 )
+ORDERS_SHOWN = (
+    *("order_id", "client_id", "symbol", "action", "order_type", "quantity", "filled"),
+    *("limit_price", "stop_price", "tif", "status"),
+)
+FILLS_SHOWN = ("time", "order_id", "symbol", "side", "shares", "price", "exchange", "commission")
 FILL_COLUMNS = (
     *("time", "order_id", "client_id", "account", "symbol", "side", "shares", "price"),
     *("exchange", "exec_id", "commission", "commission_currency", "realized_pnl"),
@@ -44,16 +49,10 @@ class Following:
 
     def __init__(self, gateway: Any, out: Output) -> None:
         self._out = out
-        self._inbox: Inbox[Fact] = Inbox()
+        self._inbox: Inbox[Fact | tuple[str, str]] = Inbox()
         for kind in (OrderEvent, Fill, CommissionReported):
             gateway.observe(kind, self._inbox.put)
-        watch_session(
-            gateway,
-            self._inbox,
-            lambda state, reason: out.event(
-                "session", f"session {state}: {reason}", state=state, reason=reason
-            ),
-        )
+        watch_session(gateway, self._inbox, lambda state, reason: (state, reason))
 
     def follow(self, trades: list[Trade], patience: Patience) -> None:
         """Print until every order is settled, or the time is over."""
@@ -64,9 +63,12 @@ class Following:
         for fact in self._inbox.drain():
             self._print(fact, ids)
 
-    def _print(self, fact: Fact | None, ids: set[int]) -> None:
-        if fact is not None and getattr(fact, "order_id", None) in ids:
-            self._out.fact(fact, sentence(fact))
+    def _print(self, item: Fact | tuple[str, str] | None, ids: set[int]) -> None:
+        if isinstance(item, tuple):
+            state, reason = item
+            self._out.event("session", f"session {state}: {reason}", state=state, reason=reason)
+        elif item is not None and getattr(item, "order_id", None) in ids:
+            self._out.fact(item, sentence(item))
 
 
 def _order_options(function: Decorated) -> Decorated:
@@ -271,16 +273,16 @@ Examples:
 @click.pass_obj
 def orders(run: Run, fills: bool, form: str | None) -> None:
     """List the open orders of all clients."""
+    out = run.output(form)
     with connected(run) as gateway:
         if fills:
-            booked = gateway.executions().result()
+            rows = [_fill_row(one) for one in gateway.executions().result()]
         else:
-            listed = gateway.open_orders().result()
-    out = run.output(form)
+            rows = [_order_row(one) for one in gateway.open_orders().result()]
     if fills:
-        out.rows("fill", FILL_COLUMNS, [_fill_row(one) for one in booked])
+        out.rows("fill", FILL_COLUMNS, rows, shown=FILLS_SHOWN)
     else:
-        out.rows("open_order", ORDER_COLUMNS, [_order_row(one) for one in listed])
+        out.rows("open_order", ORDER_COLUMNS, rows, shown=ORDERS_SHOWN)
 
 
 def _order_row(view: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -23,7 +24,7 @@ from rich.table import Table
 
 from twsloop.events import Fact, to_record
 
-__all__ = ["FORMATS", "Output", "plain", "table_of"]
+__all__ = ["FORMATS", "WIDTH", "Output", "plain", "table_of"]
 
 #: How the data can be written.
 FORMATS = ("table", "json", "csv")
@@ -79,6 +80,10 @@ def table_of(
     return table
 
 
+#: How wide a table may be where nobody knows how wide the paper is.
+WIDTH = 200
+
+
 class Output:
     """Where a command's words go.
 
@@ -90,8 +95,11 @@ class Output:
     def __init__(self, form: str = "table", stream: TextIO | None = None) -> None:
         self.form = form
         self.stream = stream or sys.stdout
-        self.console = Console(file=self.stream, highlight=False, soft_wrap=not self._is_terminal())
+        # A pipe has no width: a table is as wide as it needs to be.
+        width = None if self._is_terminal() or "COLUMNS" in os.environ else WIDTH
+        self.console = Console(file=self.stream, highlight=False, width=width)
         self._columns: Sequence[str] | None = None
+        self._said: dict[str, list[tuple[str, str]]] = {}
 
     def _is_terminal(self) -> bool:
         return bool(getattr(self.stream, "isatty", lambda: False)())
@@ -115,8 +123,19 @@ class Output:
         elif self.form == "table":
             self._line(text)
 
-    def record(self, name: str, columns: Sequence[str], row: Mapping[str, Any]) -> None:
-        """One row of a stream: a JSON line, a CSV row (with the header first), or words."""
+    def record(
+        self,
+        name: str,
+        columns: Sequence[str],
+        row: Mapping[str, Any],
+        *,
+        shown: Sequence[str] | None = None,
+    ) -> None:
+        """One row of a stream: a JSON line, a CSV row (with the header first), or words.
+
+        People see the columns ``shown``, and no line that would be the same as the last one of its
+        symbol.
+        """
         if self.form == "json":
             self.event(name, **{column: row.get(column) for column in columns})
         elif self.form == "csv":
@@ -125,8 +144,13 @@ class Output:
                 self._csv(columns)
             self._csv(["" if row.get(c) is None else plain(row.get(c)) for c in columns])
         else:
-            words = [f"{c} {cell(row.get(c))}" for c in columns if row.get(c) is not None]
-            self._line("  ".join(words))
+            values = {c: cell(row.get(c)) for c in shown or columns if row.get(c) is not None}
+            key = values.get("symbol", "")
+            news = [(c, value) for c, value in values.items() if c != "time"]
+            if self._said.get(key) != news:
+                self._said[key] = news
+                words = (v if c in {"time", "symbol"} else f"{c} {v}" for c, v in values.items())
+                self._line("  ".join(words).replace("_", " "))
 
     def rows(
         self,
@@ -135,10 +159,11 @@ class Output:
         rows: Sequence[Mapping[str, Any]],
         *,
         title: str | None = None,
+        shown: Sequence[str] | None = None,
     ) -> None:
         """A whole list: a line each in JSON, one CSV file, or one table."""
         if self.form == "table":
-            self.console.print(table_of(columns, rows, title=title))
+            self.console.print(table_of(shown or columns, rows, title=title))
             return
         if self.form == "csv" and not rows:
             self._csv(columns)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from .output import cell
+from .output import WIDTH, cell
 
 if TYPE_CHECKING:
     from twsloop.market_data.state import Ticker
 
-__all__ = ["TICK_COLUMNS", "quote_table", "tick_row"]
+__all__ = ["SHOWN_COLUMNS", "TICK_COLUMNS", "quote_table", "tick_row"]
 
 #: The columns of a tick in JSON and CSV.
 TICK_COLUMNS = (
@@ -21,10 +21,26 @@ TICK_COLUMNS = (
     *("volume", "open", "high", "low", "close"),
 )
 
-_SHOWN = (
-    *("symbol", "bid size", "bid", "ask", "ask size", "last", "size", "change", "volume"),
-    *("high", "low", "age"),
+#: The columns of a line for people.
+SHOWN_COLUMNS = (
+    *("time", "symbol", "bid_size", "bid", "ask", "ask_size", "last", "last_size", "volume"),
 )
+
+#: The columns of the table: heading, and how wide the terminal must be for it, characters.
+_SHOWN: dict[str, int] = {
+    "symbol": 0,
+    "bid size": 0,
+    "bid": 0,
+    "ask": 0,
+    "ask size": 0,
+    "last": 0,
+    "size": 92,
+    "change": 0,
+    "volume": 92,
+    "high": 118,
+    "low": 118,
+    "age": 118,
+}
 
 
 def tick_row(ticker: Ticker) -> dict[str, Any]:
@@ -37,37 +53,48 @@ def tick_row(ticker: Ticker) -> dict[str, Any]:
     }
 
 
-def quote_table(tickers: Iterable[Ticker], *, title: str = "", caption: str = "") -> Table:
-    """All tickers as a table; a stale one is dim, a failed one says why."""
+def quote_table(tickers: Iterable[Ticker], *, caption: str = "", width: int = WIDTH) -> Table:
+    """All tickers as a table; a stale one is dim, a failed one says why below.
+
+    Args:
+        tickers: What to show.
+        caption: What stands below.
+        width: How wide it may be, characters; a narrow one has fewer columns.
+    """
     table = Table(
-        title=title or None,
-        title_justify="left",
         caption=caption or None,
         caption_justify="left",
         header_style="bold",
     )
-    for column in _SHOWN:
+    shown = [column for column, least in _SHOWN.items() if width >= least]
+    for column in shown:
         table.add_column(column, justify="left" if column == "symbol" else "right", no_wrap=True)
+    failed: list[str] = []
     for ticker in tickers:
         if ticker.error is not None:
-            table.add_row(ticker.symbol, f"[red]{escape(str(ticker.error))}[/red]")
+            failed.append(f"[red]{escape(str(ticker.error))}[/red]")
             continue
         age = ticker.age
+        row = {
+            "symbol": ticker.symbol,
+            "bid size": cell(ticker.bid_size),
+            "bid": _price(ticker.bid, ticker),
+            "ask": _price(ticker.ask, ticker),
+            "ask size": cell(ticker.ask_size),
+            "last": _price(ticker.last, ticker),
+            "size": cell(ticker.last_size),
+            "change": _change(ticker),
+            "volume": cell(ticker.volume),
+            "high": _price(ticker.high, ticker),
+            "low": _price(ticker.low, ticker),
+            "age": "" if age is None else f"{age:.1f} s",
+        }
         table.add_row(
-            ticker.symbol,
-            cell(ticker.bid_size),
-            _price(ticker.bid, ticker),
-            _price(ticker.ask, ticker),
-            cell(ticker.ask_size),
-            _price(ticker.last, ticker),
-            cell(ticker.last_size),
-            _change(ticker),
-            cell(ticker.volume),
-            _price(ticker.high, ticker),
-            _price(ticker.low, ticker),
-            "" if age is None else f"{age:.1f} s",
+            *(row[column] for column in shown),
             style="dim" if ticker.stale else None,
         )
+    if failed:
+        table.caption = "\n".join((*failed, caption)).rstrip()
     return table
 
 

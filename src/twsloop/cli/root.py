@@ -67,8 +67,8 @@ class Run:
             self.config_file,
             env_file=self.env_file,
             command_line=given,
-            # A terminal is for the command's own words; the log speaks up when something is wrong.
-            defaults={"logging.level": "warning"},
+            # The terminal is for the command's own words; the log speaks up when we are wrong.
+            defaults={"logging.level": "error"},
         )
 
     def output(self, form: str | None = None) -> Output:
