@@ -55,7 +55,7 @@ def _invoke(arguments: list[str]) -> int:
         return shell_complete(cli, {}, "twsloop", "_TWSLOOP_COMPLETE", completion)
     try:
         # Not cli.main(): it would answer Ctrl-C with a line of its own.
-        with cli.make_context("twsloop", arguments) as context:
+        with cli.make_context("twsloop", [*arguments]) as context:
             cli.invoke(context)
     except click.exceptions.Exit as asked:
         return asked.exit_code

@@ -38,7 +38,8 @@ def sentence(fact: Fact) -> str:
         where = f" on {fact.exchange}" if fact.exchange else ""
         return f"{clock}  fill        {fact.side} {cell(fact.shares)} at {cell(fact.price)}{where}"
     if isinstance(fact, CommissionReported):
-        profit = "" if fact.realized_pnl is None else f", realized {cell(fact.realized_pnl)}"
+        # IB's own client makes a 0 of the profit that an opening trade has not.
+        profit = f", realized {cell(fact.realized_pnl)}" if fact.realized_pnl else ""
         return f"{clock}  commission  {cell(fact.commission)} {fact.currency}{profit}"
     if isinstance(fact, OrderEvent):
         return f"{clock}  {_STEPS.get(type(fact), 'order'):<11} {_order(fact)}"

@@ -1,0 +1,183 @@
+"""What is printed: the same data as a table, as JSON lines, and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from twsloop.cli.facts import sentence
+from twsloop.cli.output import Output, cell, plain
+from twsloop.events import (
+    CommissionReported,
+    Ends,
+    Fill,
+    HeartbeatMissed,
+    OrderFilled,
+    OrderRejected,
+)
+
+NOON = datetime(2026, 1, 5, 12, 0, 1, 500_000, tzinfo=UTC)
+COLUMNS = ("symbol", "quantity", "price")
+ROWS: list[dict[str, Any]] = [
+    {"symbol": "AAPL", "quantity": Decimal(100), "price": 189.5},
+    {"symbol": 'a "b", c', "quantity": Decimal("-0.5"), "price": None},
+]
+
+
+def written(form: str) -> tuple[Output, io.StringIO]:
+    stream = io.StringIO()
+    return Output(form, stream), stream
+
+
+@pytest.mark.parametrize(
+    ("value", "as_json", "as_cell"),
+    [
+        (None, None, ""),
+        (True, True, "yes"),
+        (Decimal("100.00"), "100.00", "100"),
+        (Decimal("1E+2"), "100", "100"),
+        (Decimal("0.10"), "0.10", "0.10"),
+        (0.1 + 0.2, 0.1 + 0.2, "0.3"),
+        (NOON, "2026-01-05T12:00:01.500000+00:00", "12:00:01"),
+        (Ends.ORDER, "order", "order"),
+        (Path("a"), "a", "a"),
+        ([Decimal(1), None], ["1", None], "['1', None]"),
+        ({"a": Decimal(1)}, {"a": "1"}, "{'a': '1'}"),
+    ],
+)
+def test_one_value(value: Any, as_json: Any, as_cell: str) -> None:
+    assert plain(value) == as_json
+    assert cell(value) == as_cell
+
+
+def test_rows_as_json_lines() -> None:
+    out, stream = written("json")
+    out.rows("position", COLUMNS, ROWS)
+    assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
+        {"event": "position", "symbol": "AAPL", "quantity": "100", "price": 189.5},
+        {"event": "position", "symbol": 'a "b", c', "quantity": "-0.5", "price": None},
+    ]
+
+
+def test_rows_as_csv() -> None:
+    out, stream = written("csv")
+    out.rows("position", COLUMNS, ROWS)
+    out.event("summary", "not data")
+    assert list(csv.reader(io.StringIO(stream.getvalue()))) == [
+        ["symbol", "quantity", "price"],
+        ["AAPL", "100", "189.5"],
+        ['a "b", c', "-0.5", ""],
+    ]
+
+
+@pytest.mark.parametrize(("form", "text"), [("csv", "symbol,quantity,price\n"), ("json", "")])
+def test_nothing_is_written_as_nothing(form: str, text: str) -> None:
+    out, stream = written(form)
+    out.rows("position", COLUMNS, [])
+    assert stream.getvalue() == text
+
+
+def test_rows_as_a_table() -> None:
+    out, stream = written("table")
+    out.rows("position", COLUMNS, ROWS, title="held", shown=("symbol", "quantity"))
+    text = stream.getvalue()
+    assert text.startswith("held")
+    assert "AAPL" in text
+    assert "price" not in text
+
+
+def test_a_stream_for_people_says_only_what_is_new() -> None:
+    out, stream = written("table")
+    shown = ("time", "symbol", "bid_size")
+    row = {"time": NOON, "symbol": "SPY", "bid_size": Decimal(5), "open": 1.0}
+    out.record("tick", ("open",), row, shown=shown)
+    out.record("tick", ("open",), row | {"open": 2.0, "time": NOON.replace(second=2)}, shown=shown)
+    out.record("tick", ("open",), row | {"symbol": "QQQ"}, shown=shown)
+    assert stream.getvalue() == "12:00:01  SPY  bid size 5\n12:00:01  QQQ  bid size 5\n"
+
+
+def test_events() -> None:
+    for form, text in (("json", '{"event": "a", "n": "1"}\n'), ("table", "words\n"), ("csv", "")):
+        out, stream = written(form)
+        out.event("a", "words", n=Decimal(1))
+        assert stream.getvalue() == text
+
+
+def test_a_pipe_is_not_live() -> None:
+    assert not written("table")[0].live
+
+
+FILLED = OrderFilled(
+    time=NOON,
+    order_id=7,
+    symbol="AAPL",
+    action="BUY",
+    order_type="LMT",
+    quantity=Decimal(100),
+    filled=Decimal(100),
+    average_price=Decimal("189.50"),
+    limit_price=Decimal(190),
+    status="Filled",
+)
+
+
+@pytest.mark.parametrize(
+    ("fact", "text"),
+    [
+        (
+            FILLED,
+            (
+                "12:00:01.500  filled      order 7: BUY 100 AAPL LMT limit 190, "
+                "100 filled at 189.50 [Filled]"
+            ),
+        ),
+        (
+            OrderRejected(
+                time=NOON, order_id=7, symbol="AAPL", status="REJECTED", reason="no money"
+            ),
+            "12:00:01.500  rejected    order 7:  0 AAPL  [REJECTED]: no money",
+        ),
+        (
+            Fill(
+                time=NOON,
+                exec_id="e",
+                order_id=7,
+                side="BOT",
+                shares=Decimal(100),
+                price=Decimal("189.5"),
+                exchange="MEMX",
+            ),
+            "12:00:01.500  fill        BOT 100 at 189.5 on MEMX",
+        ),
+        (
+            CommissionReported(
+                time=NOON,
+                exec_id="e",
+                commission=Decimal("1.0003"),
+                currency="USD",
+                realized_pnl=Decimal("-3.5"),
+            ),
+            "12:00:01.500  commission  1.0003 USD, realized -3.5",
+        ),
+        (
+            CommissionReported(time=NOON, exec_id="e", commission=Decimal(1), currency="USD"),
+            "12:00:01.500  commission  1 USD",
+        ),
+    ],
+)
+def test_a_fact_as_a_sentence(fact: Any, text: str) -> None:
+    assert sentence(fact) == text
+
+
+def test_a_fact_without_a_sentence_of_its_own() -> None:
+    assert "HeartbeatMissed" in sentence(HeartbeatMissed(time=NOON, silence=10))
+    out, stream = written("json")
+    out.fact(FILLED, "words")
+    assert json.loads(stream.getvalue())["event"] == "OrderFilled"
