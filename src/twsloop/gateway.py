@@ -166,7 +166,7 @@ class IBGateway(IBKRConnection):
         )
 
     def trades(self) -> tuple[Trade, ...]:
-        """Every order of this client id that this object knows, oldest first."""
+        """Every order of this client id that this object knows, by order id."""
         return self.__orders.trades()
 
     def open_orders(self) -> Future[list[OrderView]]:
@@ -224,13 +224,18 @@ class IBGateway(IBKRConnection):
         """What the gateway said, sorted and counted."""
         return self._tws.errors
 
-    def observe(self, kind: type[F], callback: Callable[[F], object], where: Where = None) -> None:
+    def observe(
+        self, kind: type[F], callback: Callable[[F], object], where: Where = None
+    ) -> Callable[[], None]:
         """Call ``callback(fact)`` for each fact of a class of `twsloop.events` (or a base of it).
 
         Args:
             kind: For example `OrderFilled`, `Fill`, `SessionChanged`, `Notice`; `Fact` for all.
             callback: A function or a coroutine function.
             where: Where it runs: None for the loop thread; an executor; an asyncio loop.
+
+        Returns:
+            A function that ends it.
         """
         delivery = delivery_for(self._tws, callback, where)
 
@@ -239,6 +244,7 @@ class IBGateway(IBKRConnection):
                 delivery((fact,))
 
         self._tws.on_fact(tell)
+        return delivery.close
 
     # ---- EClient's order-bearing requests: all through the gate ----------------------------
 

@@ -51,8 +51,9 @@ def test_many_tickers_behind_one_handle(desk: Desk) -> None:
         assert aapl.age < PATIENCE
         assert not aapl.stale
     assert not watch.active
-    assert aapl.stale
     assert watch.done.result(0) == watch.tickers
+    desk.settle()
+    assert aapl.stale
 
 
 def test_a_price_and_its_size_are_told_together(desk: Desk) -> None:
@@ -239,6 +240,23 @@ def test_a_coroutine_function_runs_on_the_loop_thread(desk: Desk) -> None:
     assert watch.on_tick(show) is show
     _, thread = heard.until(lambda item: item[0] == 189.49)
     assert thread.startswith("twsloop")
+
+
+def test_subscribe_and_cancel_never_wait_for_the_loop(desk: Desk) -> None:
+    heard, gate = Heard(), threading.Event()
+
+    def hold_up(ticker: Ticker) -> None:
+        heard(ticker)
+        gate.wait(PATIENCE)
+
+    first = desk.gateway.subscribe("AAPL", on_tick=hold_up)
+    heard.next()  # from here on the loop thread is held up, and waits for us
+    second = desk.gateway.subscribe(["AAPL", "MSFT"])
+    assert second["AAPL"] is first["AAPL"]
+    first.cancel()
+    gate.set()
+    desk.settle()
+    assert subscriptions_at(desk) == 2
 
 
 def test_from_the_loop_thread_itself(desk: Desk) -> None:

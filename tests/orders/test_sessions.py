@@ -355,10 +355,46 @@ def test_refused_change_while_orders_are_unknown() -> None:
     tws = FakeTws()
     with connected(tws) as gateway:
         trade = working(tws, gateway)
-        gateway._IBGateway__orders.sync.forget("a test says so")
+        sync = gateway._IBGateway__orders.sync
+        sync.known, sync.reason = False, "a test says so"
         change = trade.modify(limit_price=101)
         with pytest.raises(OrdersRefused, match="a test says so"):
             change.result(PATIENCE)
         assert trade.order.lmtPrice == 100.0
         assert trade.cancel() is not None  # a cancel is always accepted
         tws.next("cancelOrder")
+
+
+def test_orders_of_many_threads_leave_in_the_order_of_their_ids() -> None:
+    # The gateway answers 103 to an id below the highest it has seen.
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        start = threading.Barrier(8)
+
+        def place() -> None:
+            start.wait(PATIENCE)
+            for _ in range(25):
+                buy(gateway)
+
+        threads = [threading.Thread(target=place) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        start_on_loop = gateway.event_loop.submit(lambda: [buy(gateway) for _ in range(25)])
+        for thread in threads:
+            thread.join()
+        start_on_loop.result(PATIENCE)
+        ids = [tws.next("placeOrder").orderId for _ in range(225)]
+        assert ids == sorted(set(ids))
+
+
+def test_raw_calls_and_place_order_never_share_an_id() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        for _ in range(50):
+            gateway.placeOrder(
+                gateway.place_order("AAPL", limit_order("BUY", 1, 1)).order_id + 1,
+                stock("MSFT"),
+                limit_order("BUY", 1, 1),
+            )
+        ids = [tws.next("placeOrder").orderId for _ in range(100)]
+        assert ids == list(range(1, 101))

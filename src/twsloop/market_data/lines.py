@@ -85,6 +85,9 @@ class LineLedger:
     def __len__(self) -> int:
         return len(self._lines)
 
+    def __contains__(self, line: object) -> bool:
+        return line in self._lines
+
     def __iter__(self) -> Iterator[Line]:
         return iter(tuple(self._lines))
 

@@ -7,6 +7,8 @@ its ticker is stale; the first tick makes it fresh again.
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -15,7 +17,7 @@ from ibapi.contract import Contract
 
 from twsloop.clock import Timer
 from twsloop.connection.core import Core
-from twsloop.errors import ConnectionLost, RequestError, RequestTimeout
+from twsloop.errors import ConnectionLost, LoopNotRunning, RequestError, RequestTimeout
 from twsloop.event_loop import Future
 from twsloop.events import Ends, GapEnded, GapStarted, Notice
 from twsloop.processors import Where
@@ -61,6 +63,9 @@ class MarketData:
         self._to_contract = to_contract
         self._label = label
         self.ledger = LineLedger()
+        #: Subscribers find and hold their lines in their own threads, so that `subscribe` never
+        #: waits for the loop; requests, cancels and ticks are the loop thread's alone.
+        self._lock = threading.Lock()
         self._processor = MarketDataProcessor(
             self.ledger, core.clock, tell=self._tell, snapshot_end=self._snapshot_end
         )
@@ -93,21 +98,26 @@ class MarketData:
             subscription.deliveries.append(delivery_for(core, on_tick, where, latest=True))
         if on_error is not None:
             subscription.failures.append(delivery_for(core, on_error, where))
-        self._do(self._open, subscription, wanted, "" if snapshot else ticks)
+        with self._lock:
+            if not core.event_loop.running:
+                msg = "subscribe needs a running loop: call start() or connect() first"
+                raise LoopNotRunning(msg)
+            self._hold(subscription, wanted, "" if snapshot else ticks)
+        self._do(self._open, subscription)
         return subscription
 
     def cancel(self, subscription: Subscription) -> None:
         """Let a subscription's lines go."""
-        for delivery in subscription.deliveries:
+        for delivery in (*subscription.deliveries, *subscription.failures):
             delivery.close()
-        if self._core.event_loop.running:
+        with contextlib.suppress(LoopNotRunning):  # then no line is open any more
             self._do(self._cancel, subscription)
-        else:
-            subscription.finish()
+        subscription.finish()
 
     def listen(self, subscription: Subscription, callback: OnTick, where: Where) -> None:
         """Let another callback hear a subscription's ticks."""
-        self._do(self._listen, subscription, delivery_for(self._core, callback, where, latest=True))
+        delivery = delivery_for(self._core, callback, where, latest=True)
+        self._do(self._listen, subscription, delivery)
 
     async def quote(self, contract: Contract) -> Ticker | None:
         """The live ticker of a contract, or a snapshot; None if there is none. Loop thread only."""
@@ -123,11 +133,25 @@ class MarketData:
     # ---- on the loop thread --------------------------------------------------------------
 
     def _do(self, work: Callable[..., object], *args: Any) -> None:
+        """Run on the loop thread: at once if this is it, else soon; nobody waits for it."""
         loop = self._core.event_loop
         if loop.in_loop():
             work(*args)
         else:
-            loop.call(work, *args)
+            loop.post(work, *args)
+
+    def _hold(
+        self, subscription: Subscription, wanted: Mapping[str, Contract], generic_ticks: str
+    ) -> None:
+        """Let a subscription hold its lines, those that are there or new ones; any thread."""
+        for symbol, contract in wanted.items():
+            key = None if subscription.snapshot else line_key(contract, generic_ticks)
+            line = self.ledger.find(key) if key is not None else None
+            if line is None:
+                ticker = Ticker(contract, symbol, self._core.clock)
+                line = Line(key, ticker, generic_ticks, subscription.snapshot)
+            self.ledger.hold(line, subscription)
+            subscription.hold(symbol, line)
 
     def _read(self, symbols: Symbols) -> dict[str, Contract]:
         single = isinstance(symbols, (str, Contract))
@@ -138,31 +162,22 @@ class MarketData:
             for symbol, contract in zip(given, contracts, strict=True)
         }
 
-    def _open(
-        self, subscription: Subscription, wanted: Mapping[str, Contract], generic_ticks: str
-    ) -> None:
-        new: list[Line] = []
-        for symbol, contract in wanted.items():
-            key = None if subscription.snapshot else line_key(contract, generic_ticks)
-            line = self.ledger.find(key) if key is not None else None
-            if line is None:
-                ticker = Ticker(contract, symbol, self._core.clock)
-                line = Line(key, ticker, generic_ticks, subscription.snapshot)
-            if self.ledger.hold(line, subscription):
-                new.append(line)
-            subscription.hold(symbol, line)
+    def _open(self, subscription: Subscription) -> None:
+        """A subscription holds its lines: request what is new, show what is there."""
+        lines = dict.fromkeys(subscription.lines.values())
+        for line in lines:
             self._rebuild(line)
-        if not wanted:
+        if not lines:
             subscription.finish()
         self._listen_to_ticks()
-        for line in subscription.lines.values():
+        for line in lines:
             if line.ticker.received is not None:
                 # A latecomer sees the quote as it stands: the next change may be far away.
                 for delivery in subscription.deliveries:
                     delivery((line.ticker,), line.ticker)
         # Requested last: a request may fail at once, and then all else has to be in place.
-        for line in new if self._core.state in _SERVED else ():
-            if line.holders:
+        for line in lines if self._core.state in _SERVED else ():
+            if line.req_id is None and line in self.ledger:
                 self._request(line)
 
     def _listen(self, subscription: Subscription, delivery: Delivery) -> None:
@@ -175,13 +190,14 @@ class MarketData:
     def _cancel(self, subscription: Subscription) -> None:
         for line in dict.fromkeys(subscription.lines.values()):
             req_id = line.req_id
-            if self.ledger.release(line, subscription):
+            with self._lock:
+                last = self.ledger.release(line, subscription)
+            if last:
                 self._ended(line)
                 if req_id is not None and self._core.connected:
                     self._core.cancelMktData(req_id)
             else:
                 self._rebuild(line)
-        subscription.finish()
         self._listen_to_ticks()
 
     def _listen_to_ticks(self) -> None:
@@ -194,9 +210,9 @@ class MarketData:
         self._listening = wanted
 
     def _rebuild(self, line: Line) -> None:
-        line.listeners = tuple(
-            delivery for holder in line.holders for delivery in holder.deliveries
-        )
+        with self._lock:
+            holders = tuple(line.holders)
+        line.listeners = tuple(delivery for holder in holders for delivery in holder.deliveries)
 
     def _tell(self, line: Line) -> None:
         ticker = line.ticker
@@ -224,6 +240,14 @@ class MarketData:
     def _wanted_type(self) -> MarketDataType:
         return MarketDataType[self._core.config.market_data.data_type.upper()]
 
+    def _close(self, line: Line) -> tuple[Subscription, ...]:
+        """A line ended by itself: who held it."""
+        with self._lock:
+            holders = tuple(line.holders)
+            self.ledger.close(line)
+        self._ended(line)
+        return holders
+
     def _ended(self, line: Line) -> None:
         """A line is closed: its ticker shows the last known values from now on."""
         line.ticker.stale = True
@@ -234,9 +258,7 @@ class MarketData:
 
     def _fail(self, line: Line, error: Exception) -> None:
         line.ticker.error = error
-        holders = tuple(line.holders)
-        self.ledger.close(line)
-        self._ended(line)
+        holders = self._close(line)
         for holder in holders:
             for symbol in holder.line_over(line, error):
                 for delivery in holder.failures:
@@ -246,9 +268,7 @@ class MarketData:
     def _snapshot_end(self, line: Line) -> None:
         if not line.snapshot:
             return
-        holders = tuple(line.holders)
-        self.ledger.close(line)
-        self._ended(line)
+        holders = self._close(line)
         for holder in holders:
             holder.line_over(line, None)
         self._listen_to_ticks()

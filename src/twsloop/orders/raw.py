@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from twsloop.connection.core import Core
-from twsloop.ids import FIRST_REQUEST_ID
 
 from .book import Change, OrderBook
 from .copying import decoded
@@ -81,7 +80,7 @@ class RawCalls:
     def __init__(self, core: Core, desk: Desk) -> None:
         self._core = core
         self._desk = desk
-        self._by_name: dict[str, Callable[[str, tuple[Any, ...]], None]] = {
+        self._by_name: dict[str, Callable[[str, tuple[Any, ...], bool], None]] = {
             "placeOrder": self._place,
             "placeOrderProtoBuf": self._place,
             "cancelOrder": self._cancel,
@@ -92,23 +91,27 @@ class RawCalls:
             "exerciseOptionsProtoBuf": self._exercise,
         }
 
-    def take(self, name: str, args: tuple[Any, ...]) -> None:
-        """One of `GUARDED` was called with these arguments."""
-        self._by_name[name](name, args)
+    def take(self, name: str, args: tuple[Any, ...], fresh: bool = False) -> None:
+        """One of `GUARDED` was called with these arguments.
 
-    def _place(self, name: str, args: tuple[Any, ...]) -> None:
+        Args:
+            name: Which.
+            args: Its arguments.
+            fresh: For a placeOrder: its id had not been used when it was called.
+        """
+        self._by_name[name](name, args, fresh)
+
+    def _place(self, name: str, args: tuple[Any, ...], fresh: bool) -> None:
         core, desk = self._core, self._desk
         order_id, contract, order = args if name == "placeOrder" else decoded(args[0])
         if order.whatIf:
-            core.order_ids.seen(order_id)
             desk.call(name, args)
             return
         record = desk.book.find(core.client_id, order_id)
         if record is None:
-            if not core.order_ids.floor <= order_id < FIRST_REQUEST_ID:
+            if not fresh:
                 desk.say(order_id, DUPLICATE_ID, "Duplicate order id")
                 return
-            core.order_ids.seen(order_id)
             order.orderId, order.clientId = order_id, core.client_id
             record = OrderRecord(order_id, core.client_id, contract, order)
             desk.announce(desk.book.create(record, core.clock.now()))
@@ -119,7 +122,7 @@ class RawCalls:
             desk.announce(desk.book.replace(record, order, core.clock.now()))
         desk.submit(record, lambda: desk.call(name, args), raw=True)
 
-    def _cancel(self, name: str, args: tuple[Any, ...]) -> None:
+    def _cancel(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:
         order_id = args[0] if name == "cancelOrder" else args[0].orderId
         record = self._desk.book.find(self._core.client_id, order_id)
         if record is not None and record.final and not record.acknowledged:
@@ -128,11 +131,11 @@ class RawCalls:
         elif record is None or not self._desk.take_back(record):
             self._desk.call(name, args)
 
-    def _global_cancel(self, name: str, args: tuple[Any, ...]) -> None:
+    def _global_cancel(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:
         self._desk.take_back_all()
         self._desk.call(name, args)
 
-    def _exercise(self, name: str, args: tuple[Any, ...]) -> None:
+    def _exercise(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:
         by_name = name == "exerciseOptions"
         req_id, account = (args[0], args[4]) if by_name else (args[0].orderId, args[0].account)
         verdict = self._desk.judge(account)

@@ -2,10 +2,11 @@
 
 Theory of operation. `IBGateway` overrides each of EClient's order-bearing requests
 (`raw.GUARDED`), and all of them enter this module, from any thread: ``place_order`` and the raw
-calls alike. The work is done on the loop thread: the order gets its record in the book, the gate is
-asked (`gate`), and only then EClient's own method is called (`Orders.call`). EClient calls its own
-ProtoBuf twin by name, which is overridden too: that one call is expected and goes straight on, so
-that the gate is asked once. What reaches the socket any other way is refused (`Orders.may_leave`).
+calls alike. The work is done on the loop thread, in the order of the calls: the order gets its
+record in the book, the gate is asked (`gate`), and only then EClient's own method is called
+(`Orders.call`). EClient calls its own ProtoBuf twin by name, which is overridden too: that one call
+is expected and goes straight on, so that the gate is asked once. What reaches the socket any other
+way is refused (`Orders.may_leave`).
 
 Refusals come back the way the call came in: a `Trade` that is REFUSED or SIMULATED for
 ``place_order``, IB's ``error(orderId, time, code, text)`` for a raw call.
@@ -23,6 +24,7 @@ import contextlib
 import copy
 import functools
 import re
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -32,7 +34,14 @@ from ibapi.order import Order
 from ibapi.order_cancel import OrderCancel
 
 from twsloop.connection.core import Core
-from twsloop.errors import InvalidOrder, NotConnected, OrderError, OrdersRefused, RequestError
+from twsloop.errors import (
+    InvalidOrder,
+    LoopNotRunning,
+    NotConnected,
+    OrderError,
+    OrdersRefused,
+    RequestError,
+)
 from twsloop.event_loop import Future
 from twsloop.events import Ends, Notice
 from twsloop.ids import FIRST_REQUEST_ID
@@ -100,6 +109,9 @@ class Orders:
         self._expected: str | None = None
         self._sendable = False
         self._clean_up_set = False
+        #: Taking an id and handing the order to the loop are one step: the gateway refuses an id
+        #: below the highest it has seen, so orders have to leave in the order of their ids.
+        self._door = threading.Lock()
         self._raw = RawCalls(core, self)
         self.sync = Sync(core, self.book, self.announce)
         core.order_known = self._order_known
@@ -122,8 +134,9 @@ class Orders:
     ) -> Trade:
         """Place one order; see `IBGateway.place_order`."""
         check_order(contract, order)
-        order_id = self._core.order_ids.take()
-        return self._place(order_id, contract, copied(order), (on_update, on_fill, where))
+        with self._door:
+            order_id = self._core.order_ids.take()
+            return self._place(order_id, contract, copied(order), (on_update, on_fill, where))
 
     def place_orders(
         self,
@@ -138,13 +151,15 @@ class Orders:
         """Place several orders, ``linked`` as parent and children; see `IBGateway`."""
         for order in orders:
             check_order(contract, order)
-        first = self._core.order_ids.take(len(orders))
         trades = []
-        for offset, order in enumerate(orders):
-            made = copied(order)
-            if linked and offset:
-                made.parentId = first
-            trades.append(self._place(first + offset, contract, made, (on_update, on_fill, where)))
+        with self._door:
+            first = self._core.order_ids.take(len(orders))
+            for offset, order in enumerate(orders):
+                made = copied(order)
+                if linked and offset:
+                    made.parentId = first
+                callbacks = on_update, on_fill, where
+                trades.append(self._place(first + offset, contract, made, callbacks))
         return tuple(trades)
 
     def _place(
@@ -161,11 +176,9 @@ class Orders:
         trade = self._trade(record)
         on_update, on_fill, where = callbacks
         self._register(trade, on_update, on_fill, where)
-        if core.event_loop.in_loop():
-            self._begin(trade)
-        elif core.event_loop.running:
+        try:
             core.event_loop.post(self._begin, trade)
-        else:
+        except LoopNotRunning:
             record.status = next_status(record.status, OrderInput.REFUSED)
             record.reason = "not connected (the gateway object is not started)"
             trade.resolve()
@@ -176,8 +189,8 @@ class Orders:
         if trade.record.final:
             return
         self._refuse_foreign(trade.record)
-        if self._core.event_loop.running:
-            self._post(self._cancel, trade.record, OrderCancel())
+        with contextlib.suppress(LoopNotRunning):  # then it is over, or never began
+            self._core.event_loop.post(self._cancel, trade.record, OrderCancel())
 
     def modify(self, trade: Trade, changes: dict[str, Any]) -> Future[OrderStatus]:
         """See `Trade.modify`."""
@@ -195,7 +208,7 @@ class Orders:
             setattr(order, field, read(value))
         check_order(record.contract, order)
         future: Future[OrderStatus] = Future(self._core.event_loop)
-        self._post(self._modify, trade, order, future)
+        self._core.event_loop.post(self._modify, trade, order, future)
         return future
 
     def listen(
@@ -209,8 +222,8 @@ class Orders:
         self._register(trade, on_update, on_fill, where)
 
     def trades(self) -> tuple[Trade, ...]:
-        """Every order of ours that this object knows, oldest first; from any thread."""
-        return tuple(self._trades.values())
+        """Every order of ours that this object knows, by order id; from any thread."""
+        return tuple(sorted(self._trades.values(), key=lambda trade: trade.order_id))
 
     # ---- doors: raw calls ----------------------------------------------------------------
 
@@ -223,10 +236,22 @@ class Orders:
         if name == self._expected and loop.in_loop():
             self._expected = None
             getattr(EClient, name)(self._core.owner, *args)  # EClient's own call of its twin
-        elif not loop.running:
+            return
+        taken = tuple(copied(arg) for arg in args)
+        try:
+            with self._door:
+                fresh = name.startswith("placeOrder") and self._take_id(args)
+                loop.post(self._raw.take, name, taken, fresh)
+        except LoopNotRunning:
             self.call(name, args)  # IB's client says 504
-        else:
-            self._post(self._raw.take, name, tuple(copied(arg) for arg in args))
+
+    def _take_id(self, args: tuple[Any, ...]) -> bool:
+        """A raw placeOrder uses this id: whether it is a new one, which is then ours no more."""
+        order_id = args[0] if len(args) > 1 else args[0].orderId
+        fresh = bool(self._core.order_ids.floor <= order_id < FIRST_REQUEST_ID)
+        if fresh:
+            self._core.order_ids.seen(order_id)
+        return fresh
 
     def may_leave(self) -> bool:
         """Whether an order-bearing message may be sent by this thread now; once for each call."""
@@ -271,7 +296,7 @@ class Orders:
         situation = Situation(
             connected=core.connected and core.state in _CONNECTED,
             session=core.state.name,
-            fetching=core.supervised and (sync.fetching or core.state is State.STARTING),
+            fetching=core.supervised and not sync.decided,
             orders_known=sync.known or not core.supervised,
             reason=sync.reason,
             accounts=core.accounts,
@@ -441,7 +466,8 @@ class Orders:
                     self.book.apply_word(record, found.group(1), now, f"error {notice.code}")
                 )
         elif notice.code == CANCEL_UNKNOWN and not record.final:
-            self._core.event_loop.spawn(self._look_again(), name="orders after 10147")
+            work = self.sync.look_again(record)
+            self._core.event_loop.spawn(work, name="orders after 10147")
 
     def _change_failed(self, record: OrderRecord, error: Exception) -> None:
         """A modification was refused: who waits for it learns why, and the order is as before."""
@@ -462,10 +488,6 @@ class Orders:
         to_cancel, self._to_cancel = self._to_cancel, {}
         for record in to_cancel:
             self._cancel(record, OrderCancel())
-
-    async def _look_again(self) -> None:
-        """The gateway does not know an order that we believe alive: ask for all."""
-        await self.sync.fetch(again=True)
 
     def _down(self) -> None:
         reason = "the session ended"
@@ -509,13 +531,6 @@ class Orders:
             trade.give_up()
 
     # ---- small things --------------------------------------------------------------------
-
-    def _post(self, work: Callable[..., object], *args: Any) -> None:
-        loop = self._core.event_loop
-        if loop.in_loop():
-            work(*args)
-        else:
-            loop.post(work, *args)
 
     def _trade(self, record: OrderRecord) -> Trade:
         loop = self._core.event_loop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from twsloop.event_loop import Future
 
 from .book import BookedFill, Change, OrderBook
 from .reading import execution_base
-from .state import OrderRecord
+from .state import OrderInput, OrderRecord
 from .views import OrderView, view_of
 
 __all__ = ["Sync"]
@@ -32,7 +33,7 @@ class Sync:
 
     Attributes:
         known: Whether open, completed and executed orders were fetched in this session.
-        fetching: Whether they are being fetched.
+        decided: Whether that was tried, so that ``known`` is the last word on it.
         reason: Why they are not known.
     """
 
@@ -41,41 +42,51 @@ class Sync:
         self._book = book
         self._announce = announce
         self.known = False
-        self.fetching = False
+        self.decided = False
         self.reason = "no session yet"
 
     def forget(self, reason: str) -> None:
         """The session is over: what was known may be wrong now."""
-        self.known = self.fetching = False
+        self.known = self.decided = False
         self.reason = reason
 
-    async def fetch(self, *, again: bool = False) -> None:
-        """Ask for all three, and reconcile; a failure is no exception but ``known = False``.
+    async def fetch(self) -> None:
+        """Ask for all three, and reconcile; a failure is no exception but ``known = False``."""
+        try:
+            records = await self._ask_all()
+        except (RequestError, SessionError) as error:
+            self.known, self.reason = False, str(error)
+            return
+        finally:
+            self.decided = True
+        self.known, self.reason = True, ""
+        for change in self._book.reconcile(records, self._core.clock.now()):
+            self._announce(change)
 
-        Args:
-            again: In the middle of a session: a failure leaves what is known as it is.
+    async def look_again(self, record: OrderRecord) -> None:
+        """The gateway says it does not know this order: does it list it anywhere?
+
+        Only this one is judged: others may have been placed while the answers were under way.
         """
+        with contextlib.suppress(RequestError, SessionError):
+            if record not in await self._ask_all() and not record.final:
+                reason = f"{record.reason}; it is listed neither open nor completed".lstrip("; ")
+                now = self._core.clock.now()
+                change = self._book.apply_input(record, OrderInput.MISSING, now, reason)
+                self._announce(change)
+
+    async def _ask_all(self) -> set[OrderRecord]:
+        """Ask for open, completed and executed orders; those that are open."""
         params = self._core.config.connection
         timeout = min(params.request_timeout, params.ready_timeout * PATIENCE)
-        self.fetching = not again
         # Sent one behind the other, answered one after the other: one round trip for all three.
         asked = [
             self._ask_open(timeout),
             self._ask_completed(timeout),
             self._ask_executions(ExecutionFilter(), timeout),
         ]
-        try:
-            answers = [await future for future in asked]
-        except (RequestError, SessionError) as error:
-            if not again:
-                self.known, self.reason = False, str(error)
-            return
-        finally:
-            self.fetching = False
-        self.known, self.reason = True, ""
-        records = {record for record in answers[0] if isinstance(record, OrderRecord)}
-        for change in self._book.reconcile(records, self._core.clock.now()):
-            self._announce(change)
+        answers = [await future for future in asked]
+        return {record for record in answers[0] if isinstance(record, OrderRecord)}
 
     # ---- questions of users --------------------------------------------------------------
 
