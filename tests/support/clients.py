@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -10,9 +11,11 @@ from ibapi.wrapper import EWrapper
 
 from twsloop.clock import ManualClock
 from twsloop.config import Config
+from twsloop.connection.core import Core
 from twsloop.processors import CALLBACKS
+from twsloop.session.state import State
 
-__all__ = ["PATIENCE", "Background", "Recorder", "advance_until", "settings"]
+__all__ = ["PATIENCE", "Background", "Recorder", "await_condition", "settings", "skip_waits"]
 
 T = TypeVar("T")
 
@@ -55,16 +58,32 @@ class Background(Generic[T]):
         return self._value
 
 
-def advance_until(
-    clock: ManualClock, condition: Callable[[], bool], *, step: float = 0.25, limit: float = 10_000
-) -> float:
-    """Move the clock on in steps until something is so; the seconds it took on that clock."""
-    start, pause = clock.monotonic(), threading.Event()
+def await_condition(condition: Callable[[], bool], what: str = "it never came") -> None:
+    """Wait until something is so; for what has no event of its own."""
+    pause = threading.Event()
+    deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert clock.monotonic() - start < limit, "it never came"
-        clock.advance(step)
-        pause.wait(0.002)  # the other thread's turn; what we wait for is checked, not timed
-    return clock.monotonic() - start
+        assert time.monotonic() < deadline, what
+        pause.wait(0.002)
+
+
+def skip_waits(clock: ManualClock, core: Core, condition: Callable[[], bool]) -> None:
+    """Move the clock on whenever the session waits for its next attempt, until something is so.
+
+    At no other time: an attempt's own deadlines must not pass because this machine is busy.
+    """
+
+    attempts, skipped = core.metrics.counter("reconnect_attempts"), 0
+
+    def skip() -> bool:
+        nonlocal skipped
+        # Once for each: it is still WAITING for a moment after its time has come.
+        if core.state is State.WAITING and attempts.value > skipped and clock.pending():
+            skipped = attempts.value
+            clock.advance(60)
+        return condition()
+
+    await_condition(skip)
 
 
 class Recorder(EWrapper):

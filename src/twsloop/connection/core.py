@@ -23,7 +23,7 @@ from twsloop.config import Config
 from twsloop.error_handler import ErrorHandler, ScopeHint
 from twsloop.errors import LoopNotRunning
 from twsloop.event_loop import Future, IBKREventLoop, LoopFactory
-from twsloop.events import Fact, Notice
+from twsloop.events import Fact, Notice, SessionChanged, session_story
 from twsloop.ids import OrderIds, RequestIds
 from twsloop.metrics import Metrics
 from twsloop.processors import CallbackQueue, Registry
@@ -215,7 +215,7 @@ class Core:
 
     def tell(self, fact: Fact) -> None:
         """A fact happened: hand it to the observers."""
-        for hook in self._fact_hooks:
+        for hook in list(self._fact_hooks):
             self._guarded(hook, fact)
 
     @property
@@ -225,12 +225,27 @@ class Core:
 
     def session_changed(self, event: Event, reason: str) -> bool:
         """Move the session by the table, and tell the observers."""
+        before = self.machine.state
         changed = self.machine.handle(event)
         if changed:
-            logger.info("session %s: %s", self.state.name, reason or event.name)
-            for observer in list(self._session_observers):
-                self._guarded(observer, self.state, reason)
+            self.session_told(before, reason or event.name)
         return changed
+
+    def session_told(self, before: State, reason: str) -> None:
+        """Tell the observers where the session is, and why."""
+        logger.info("session %s: %s", self.state.name, reason)
+        for observer in list(self._session_observers):
+            self._guarded(observer, self.state, reason)
+        self.tell(
+            SessionChanged(
+                time=self.clock.now(),
+                correlation_id=session_story(self.client_id, self.epoch),
+                old=before.name,
+                new=self.state.name,
+                reason=reason,
+                epoch=self.epoch,
+            )
+        )
 
     def session_began(self, write: Callable[[bytes], object]) -> None:
         """The hello was exchanged: messages may leave."""

@@ -529,5 +529,7 @@ class Lifecycle:
             else:
                 return None
         if self._wanted:
+            # The failed attempt has been told of already; that there will be no other one has not.
+            core.session_told(core.state, reason)
             self._finish(reason)
         return last
