@@ -19,6 +19,7 @@ from ibapi.protobuf.PlaceOrderRequest_pb2 import PlaceOrderRequest
 from tests.support.manual_feed import ManualFeed
 from twsloop.paper.accounts import Account
 from twsloop.paper.engine import Engine
+from twsloop.paper.market import Halt
 from twsloop.paper.orders import TERMINAL, Status
 
 D = Decimal
@@ -452,6 +453,86 @@ def test_bracket(market: Market) -> None:
     ]
 
 
+def test_a_childs_partial_fill_reduces_its_sibling(market: Market) -> None:
+    market.place(1, transmit=False)
+    market.place(2, action="SELL", orderType="LMT", lmtPrice=275.0, parentId=1, transmit=False)
+    market.place(3, action="SELL", orderType="STP", auxPrice=265.0, parentId=1)
+    market.quote("AAPL", 275.00, 275.10, 40)
+    told = market.told()
+    assert told[-2:] == ["open 3 PreSubmitted", "status 3 PreSubmitted 0/60 @0 trigger"]
+    assert market.order(3).request.totalQuantity == "60"
+    assert market.cancel(2)[-2:] == [
+        "status 3 Cancelled 0/60 @0",
+        "error 3 202 Order Canceled - reason:",
+    ]
+    assert market.account.quantity(265598) == 60
+
+
+@pytest.mark.parametrize(("oca_type", "left"), [(1, None), (2, "60"), (0, "60")])
+def test_one_cancels_all(market: Market, oca_type: int, left: str | None) -> None:
+    group: dict[str, Any] = {"ocaGroup": "mine", "ocaType": oca_type}
+    market.place(1, orderType="LMT", lmtPrice=269.0, **group)
+    market.place(2, orderType="LMT", lmtPrice=268.0, **group)
+    market.place(3, orderType="LMT", lmtPrice=268.0)
+    market.quote("AAPL", 268.90, 269.00, 40)
+    market.told()
+    other = market.order(2)
+    if left is None:
+        assert other.status is Status.CANCELLED
+    else:
+        assert (other.status, other.request.totalQuantity) == (Status.SUBMITTED, left)
+    assert market.order(3).status is Status.SUBMITTED
+    market.cancel(1)
+    assert market.order(2).status is Status.CANCELLED
+
+
+def test_a_group_cannot_change(market: Market) -> None:
+    market.place(1, orderType="LMT", lmtPrice=260.0, ocaGroup="a")
+    told = market.place(1, orderType="LMT", lmtPrice=260.0, ocaGroup="b")
+    assert told == ["error 1 10326 OCA group revision is not allowed"]
+
+
+def test_nothing_fills_while_trading_is_halted(market: Market) -> None:
+    con_id = market.feed.instrument("AAPL").con_id
+    market._happen(Halt(con_id, market.feed.time_ns, 1))
+    assert market.place() == ["open 1 PreSubmitted", "status 1 PreSubmitted 0/100 @0"] * 2
+    market.quote("AAPL", 270.0, 270.10)
+    assert market.told() == []
+    market._happen(Halt(con_id, market.feed.time_ns, 0))
+    assert market.told()[0] == "exec -1 BOT 100 @270.1 cum 100 avg 270.1"
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"allOrNone": True}, 10257),
+        ({"minQty": 10}, 10256),
+        ({"sweepToFill": True}, 10267),
+        ({"blockOrder": True}, 10266),
+        ({"conditions": [{"type": 3}]}, 402),
+        ({"adjustedOrderType": "STP"}, 321),
+        ({"goodAfterTime": "20260105 15:00:00 US/Eastern"}, 321),
+        ({"cashQty": 1000.0}, 321),
+        ({"ocaGroup": "x" * 65}, 401),
+    ],
+)
+def test_what_would_change_the_fill_and_is_not_worked_is_refused(
+    market: Market, fields: dict[str, Any], code: int
+) -> None:
+    told = market.place(**fields)
+    assert [line.split()[:3] for line in told] == [["error", "1", str(code)]]
+
+
+def test_unset_values_are_no_values(market: Market) -> None:
+    unset: dict[str, Any] = {
+        "minQty": 2147483647,
+        "postToAts": 2147483647,
+        "cashQty": 1.7976931348623157e308,
+    }
+    told = market.place(adjustedOrderType="None", **unset)
+    assert told[0] == "open 1 Submitted"
+
+
 def test_cancelling_the_parent_cancels_its_children(market: Market) -> None:
     market.place(1, orderType="LMT", lmtPrice=260.0, transmit=False)
     market.place(2, action="SELL", orderType="LMT", lmtPrice=275.0, parentId=1)
@@ -467,7 +548,7 @@ def test_cancelling_the_parent_cancels_its_children(market: Market) -> None:
 
 
 def test_off_hours_order_waits_with_399(market: Market) -> None:
-    market.engine.keeps_hours = True
+    market.engine.floor.keeps_hours = True
     night = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
     request = PlaceOrderRequest(
         orderId=1,
@@ -541,9 +622,19 @@ class Orders(RuleBasedStateMachine):
         price=prices,
         stop=prices,
         tif=st.sampled_from(["DAY", "GTC", "IOC", "AUC"]),
+        group=st.sampled_from([("", 0), ("", 0), ("g", 1), ("h", 3)]),
+        parent=st.booleans(),
     )
     def place(
-        self, action: str, order_type: str, quantity: int, price: float, stop: float, tif: str
+        self,
+        action: str,
+        order_type: str,
+        quantity: int,
+        price: float,
+        stop: float,
+        tif: str,
+        group: tuple[str, int],
+        parent: bool,
     ) -> None:
         self.market.place(
             self.next_id,
@@ -553,6 +644,9 @@ class Orders(RuleBasedStateMachine):
             lmtPrice=price,
             auxPrice=stop,
             tif=tif,
+            ocaGroup=group[0],
+            ocaType=group[1],
+            parentId=self.next_id - 1 if parent else 0,
         )
         self.next_id += 1
 

@@ -236,7 +236,7 @@ async def test_bad_connections_end_and_nobody_notices(
         await good.ready()
         bad = WireClient(gateway.host, gateway.port)
         await bad.open()
-        with caplog.at_level(logging.WARNING, "twsloop.paper.server"):
+        with caplog.at_level(logging.WARNING, "twsloop.paper.connection"):
             bad.write(data)
             assert await bad.ended()
         assert "closed: " in caplog.text

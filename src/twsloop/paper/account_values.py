@@ -155,7 +155,6 @@ _MONEY: dict[str, Callable[[Snapshot], str]] = {
     "PhysicalCertificateValue": _NOTHING,
     "PostExpirationExcess": _NOTHING,
     "PostExpirationMargin": _NOTHING,
-    "PreviousDayEquityWithLoanValue": lambda s: _money(s.account.previous_equity),
     "TotalCashValue": _of("cash"),
     "TotalDebitCardPendingCharges": _NOTHING,
 }
@@ -256,6 +255,7 @@ _SUMMARY_ONLY = frozenset({"Cryptocurrency"})
 _SUMMARY: dict[str, Callable[[Snapshot], str]] = {
     "SettledCash": _of("cash"),
     "AccruedCash": _NOTHING,
+    "PreviousDayEquityWithLoanValue": lambda s: _money(s.account.previous_equity),
     "PreviousEquityWithLoanValue": lambda s: _money(s.account.previous_equity),
     "ReqTEquity": _of("equity"),
     "ReqTMargin": lambda s: _money(s.margin * REG_T_RATE),

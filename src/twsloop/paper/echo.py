@@ -83,7 +83,8 @@ def echo_order(order: PaperOrder, user: str, now: datetime) -> None:
         echo.trailStopPrice = float(order.stop_price)
     elif order.limit_price is not None:
         echo.trailStopPrice = float(order.limit_price + 1)
-    echo.ocaType = 3
+    echo.ocaType = order.oca_type
+    echo.ocaGroup = order.oca_group
     echo.volatilityType = 0
     echo.referencePriceType = 0
     echo.deltaNeutralOrderType = "None"
@@ -100,7 +101,6 @@ def echo_order(order: PaperOrder, user: str, now: datetime) -> None:
     if order.parent is not None:
         echo.parentId = order.parent.order_id
         echo.parentPermId = order.parent.perm_id
-        echo.ocaGroup = str(order.parent.perm_id)
     echo.ClearField("transmit")
 
 

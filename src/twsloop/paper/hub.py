@@ -10,6 +10,7 @@ lines that watch it, and lets the engine look at the orders.
 
 from __future__ import annotations
 
+import concurrent.futures
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -86,6 +87,7 @@ class Hub:
 
     def start(self) -> None:
         """Begin: the feed runs, profit and account values are told in their cadence."""
+        self.feed.finished.add_done_callback(self._feed_ended)
         self.feed.start(self.on_events, self.clock)
         self._every(PNL_EVERY, self._tell_pnl)
         self._every(ACCOUNT_EVERY, self._tell_accounts)
@@ -96,6 +98,14 @@ class Hub:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+
+    @staticmethod
+    def _feed_ended(finished: concurrent.futures.Future[None]) -> None:
+        failure = None if finished.cancelled() else finished.exception()
+        if failure is not None:
+            logger.error("the feed ended: %s", failure)
+        else:
+            logger.info("the feed ended")
 
     def _every(self, seconds: float, work: Callable[[], None]) -> None:
         place = len(self._timers)
@@ -148,7 +158,7 @@ class Hub:
 
     def deliver(self) -> None:
         """Hand the engine's messages to their clients; those of absent clients are not kept."""
-        while self.engine.outbox or self.engine.touched:
+        while self.engine.has_news:
             for client_id, name, message in self.engine.take():
                 self._post(client_id, name, message)
             for account, con_id in self.engine.take_touched():

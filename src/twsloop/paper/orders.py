@@ -141,6 +141,8 @@ class PaperOrder:
         request: The order as echoed (``ibapi.protobuf.Order``).
         charges: Its running commission.
         total: How much it shall buy or sell.
+        oca_group: The name of its one-cancels-all group, "" for none.
+        oca_type: What a fill does to the others of the group: 1 cancels, 2 and 3 reduce them.
         elected: Whether a stop order's trigger has been met; True for other types.
         waits_for_parent: Whether it is a child whose parent has not filled yet.
     """
@@ -162,7 +164,8 @@ class PaperOrder:
     children: list[PaperOrder] = attrs.Factory(list)
     elected: bool = True
     waits_for_parent: bool = False
-    transmit: bool = True
+    oca_group: str = ""
+    oca_type: int = 3
     status: Status = Status.UNTRANSMITTED
     filled: Decimal = ZERO
     turnover: Decimal = ZERO

@@ -1,15 +1,7 @@
-"""The paper gateway on the network: sockets, and nothing that decides anything.
+"""The paper gateway: it listens, owns the parts, and gives them a loop.
 
-`Connection` carries bytes between a socket and the pure parts: `session` says what they mean,
-`requests` answers them, `hub` knows who is told what. `PaperGateway` listens, owns the parts, and
-gives them a loop: its own thread (`PaperGateway.start`) or the running one (`PaperGateway.serve`,
-``async with``).
-
-Discipline on the wire, learnt from IB's own clients:
-
-- the hello leaves in one write, alone: a client drops what else comes with it;
-- one write per batch and client;
-- a connection that breaks the protocol is closed with a log line, and nobody else notices.
+The loop is its own thread's (`PaperGateway.start`, ``with``) or the running one's
+(`PaperGateway.serve`, ``async with``). Nothing is decided here.
 """
 
 from __future__ import annotations
@@ -17,26 +9,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
-from twsloop.clock import Clock, SystemClock, Timer
+import attrs
+
+from twsloop.clock import Clock, SystemClock
 from twsloop.errors import ListenError, PaperError
 from twsloop.event_loop import IBKREventLoop
 
-from . import requests
 from .accounts import START_CASH, Account
-from .client import Client, Limits
+from .client import Limits
 from .commissions import Rates
+from .connection import STOPPING, Connection
 from .engine import Engine
 from .hub import Hub
 from .instruments import Catalogue
 from .market import Feed
 from .replay import ReplayFeed
-from .session import Fault, Greeting, Incoming, PaperSession, Request, Start, Unreadable
 from .synthetic import SyntheticFeed
 
 __all__ = ["MAX_CLIENTS", "PaperGateway"]
@@ -45,10 +37,6 @@ logger = logging.getLogger(__name__)
 
 #: IB's own limit of API clients.
 MAX_CLIENTS = 32
-#: A connection that has not finished its handshake by then is closed, seconds.
-HANDSHAKE_PATIENCE = 30.0
-#: How long a connection that is being closed may take to send what waits, seconds.
-CLOSE_PATIENCE = 2.0
 
 #: So many turns of the loop without a connection, and all that were accepted have been told.
 QUIET_TURNS = 5
@@ -67,180 +55,6 @@ async def _accept_no_more(server: asyncio.Server) -> None:
             loop.remove_reader(sock.fileno())
     for _ in range(QUIET_TURNS):
         await asyncio.sleep(0)
-
-
-class Connection(asyncio.Protocol):
-    """One accepted connection; the `Outlet` of its client."""
-
-    def __init__(self, gateway: PaperGateway, hub: Hub) -> None:
-        self._gateway = gateway
-        self._hub = hub
-        self._transport: asyncio.Transport | None = None
-        self._session: PaperSession | None = None
-        self._client: Client | None = None
-        self._timer: Timer | None = None
-        self._peer = "?"
-        self._waiting_before = 0
-        self._silent_for = 0.0
-
-    # ---- asyncio.Protocol ------------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client connected."""
-        # uvloop's transport does what asyncio.Transport says, but is not a subclass of it.
-        transport = cast("asyncio.Transport", transport)
-        self._transport = transport
-        peer = transport.get_extra_info("peername")
-        self._peer = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else str(peer)
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        transport.set_write_buffer_limits(high=self._gateway.limits.high_water)
-        refusal = self._gateway.admit(self)
-        if refusal is not None:
-            self.abort(refusal)
-            return
-        now = self._hub.now()
-        self._session = PaperSession(
-            f"{now:%Y%m%d %H:%M:%S} UTC", max_version=self._gateway.max_version
-        )
-        self._timer = self._hub.clock.call_later(
-            HANDSHAKE_PATIENCE, self.abort, "no startApi within its deadline"
-        )
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes came: answer all that they hold, then let every client be written to once."""
-        session = self._session
-        if session is None:
-            return
-        session.feed(data)
-        for item in session.incoming():
-            self._take(item)
-        self._hub.settle()
-
-    def eof_received(self) -> bool:
-        """The client sends no more; what waits for it is sent, then the connection closes."""
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The connection ended."""
-        self._stop_timer()
-        if self._session is not None:
-            self._session.close()
-        client, self._client = self._client, None
-        if client is not None:
-            client.closed = True
-            self._hub.leave(client)
-            logger.info("%s left%s", client, f": {exc}" if exc else "")
-        self._gateway.dismiss(self)
-
-    def pause_writing(self) -> None:
-        """The transport is full."""
-        if self._client is not None and not self._client.closed:
-            self._waiting_before = self.buffered()
-            self._silent_for = 0.0
-            self._hub.stall(self._client)
-            self._watch_silence()
-
-    def resume_writing(self) -> None:
-        """The transport has room again."""
-        if self._client is not None and not self._client.closed:
-            self._stop_timer()
-            self._hub.resume(self._client)
-
-    # ---- Outlet ----------------------------------------------------------------------------
-
-    def write(self, data: bytes) -> None:
-        """Send, or buffer."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
-
-    def buffered(self) -> int:
-        """How many bytes wait to be sent."""
-        return self._transport.get_write_buffer_size() if self._transport is not None else 0
-
-    def close(self, reason: str) -> None:
-        """Send what waits, then end the connection."""
-        self._log_end(reason)
-        self._end_session()
-        if self._transport is not None:
-            self._transport.close()
-            self._stop_timer()
-            self._timer = self._hub.clock.call_later(CLOSE_PATIENCE, self._transport.abort)
-
-    def abort(self, reason: str) -> None:
-        """End the connection at once."""
-        self._log_end(reason)
-        self._end_session()
-        if self._transport is not None:
-            self._transport.abort()
-
-    # ---- inner -----------------------------------------------------------------------------
-
-    def _log_end(self, reason: str) -> None:
-        who = str(self._client) if self._client is not None else f"connection from {self._peer}"
-        logger.warning("%s closed: %s", who, reason)
-
-    def _end_session(self) -> None:
-        if self._session is not None:
-            self._session.close()
-
-    def _take(self, item: Incoming) -> None:
-        if isinstance(item, Request):
-            if self._client is not None:
-                requests.answer(self._hub, self._client, item)
-                self._hub.deliver()
-        elif isinstance(item, Unreadable):
-            if self._client is not None:
-                requests.answer_unreadable(self._hub, self._client, item)
-        elif isinstance(item, Greeting):
-            self.write(item.data)
-        elif isinstance(item, Start):
-            self._start(item)
-        else:
-            assert isinstance(item, Fault)
-            self._fail(item)
-
-    def _start(self, start: Start) -> None:
-        assert self._session is not None
-        self._stop_timer()
-        client = Client(start.client_id, self._session.server_version, self, self._gateway.limits)
-        if self._hub.join(client):
-            self._client = client
-            logger.info("%s joined from %s", client, self._peer)
-
-    def _fail(self, fault: Fault) -> None:
-        if self._client is not None:
-            self._client.close(fault.reason)
-        else:
-            self.close(fault.reason)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _watch_silence(self) -> None:
-        """Look again, while it is stalled, whether the client has read anything."""
-        self._stop_timer()
-        patience = self._gateway.limits.patience
-        self._timer = self._hub.clock.call_later(patience, self._judge_silence, patience)
-
-    def _judge_silence(self, waited: float) -> None:
-        client = self._client
-        if client is None or not client.stalled:
-            return
-        waiting = self.buffered()
-        if waiting < self._waiting_before:
-            self._silent_for = 0.0
-        else:
-            self._silent_for += waited
-            if self._silent_for >= self._gateway.limits.silence:
-                client.drop(f"it has read nothing for {self._silent_for:g} s")
-                return
-            self._hub.give_up(client)
-        self._waiting_before = waiting
-        self._watch_silence()
 
 
 class PaperGateway:
@@ -378,10 +192,8 @@ class PaperGateway:
         return {
             "events": self._hub.events,
             "clients": {
-                client_id: {
-                    name: getattr(c.stats, name) for name in c.stats.__slots__ if name[0] != "_"
-                }
-                for client_id, c in tuple(self._hub.clients.items())
+                client_id: attrs.asdict(client.stats)
+                for client_id, client in tuple(self._hub.clients.items())
             },
         }
 
@@ -476,7 +288,11 @@ class PaperGateway:
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
-                lambda: Connection(self, hub), self.host, self.port, backlog=128
+                lambda: Connection(self, hub),
+                self.host,
+                self.port,
+                backlog=128,
+                start_serving=False,
             )
         except OSError as error:
             self._hub = None
@@ -486,6 +302,7 @@ class PaperGateway:
         self.port = self._server.sockets[0].getsockname()[1]
         self._closed = asyncio.Event()
         hub.start()
+        await self._server.start_serving()
         logger.info("paper gateway listens on %s:%d", self.host, self.port)
 
     async def close(self) -> None:
@@ -498,7 +315,7 @@ class PaperGateway:
         await _accept_no_more(server)
         server.close()
         for connection in tuple(self._connections):
-            connection.close("the gateway stops")
+            connection.close(STOPPING)
         # A connection that was accepted just now, and a transport's end, are told in later turns
         # of the loop.
         quiet = 0
@@ -569,7 +386,7 @@ class PaperGateway:
         """Take note of a new connection; the reason why it cannot stay, or None."""
         self._connections.add(connection)
         if self._server is None:
-            return "the gateway stops"
+            return STOPPING
         if len(self._connections) > self.max_clients:
             return f"more than {self.max_clients} clients"
         return None

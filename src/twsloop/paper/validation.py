@@ -2,7 +2,7 @@
 
 A local refusal is ONE error with the order id and nothing else: no openOrder, no orderStatus
 (reference ``domain.md`` c, "Validation order"). A broker's reject comes later and has a script of
-its own (`Refusal.by_broker`). The texts are those seen on the wire (``error_texts_observed.csv``);
+its own (`floor`). The texts are those seen on the wire (``error_texts_observed.csv``);
 the two-letter mark in 321 is a class name that changes with the build, ours is the one seen most.
 """
 
@@ -18,7 +18,10 @@ from .orders import PaperOrder, Status
 
 __all__ = [
     "AMBIGUOUS",
+    "BROKER_REFUSED_TIFS",
+    "DEFAULT_OCA_TYPE",
     "NO_DEFINITION",
+    "VALIDATING",
     "Draft",
     "Refusal",
     "check_contract_rules",
@@ -30,6 +33,8 @@ __all__ = [
 ZERO = Decimal(0)
 MAX_QUANTITY = Decimal(999_999_999)
 PRICE_DIGITS = 8
+MAX_OCA_NAME = 64
+DEFAULT_OCA_TYPE = 3
 UNSET_DOUBLE = 1.7976931348623157e308
 
 NO_DEFINITION = "No security definition has been found for the request"
@@ -67,12 +72,10 @@ class Refusal:
     Attributes:
         code: IB's error code.
         text: IB's text.
-        by_broker: It was sent and came back: Inactive, with the script of a broker's reject.
     """
 
     code: int
     text: str
-    by_broker: bool = False
 
 
 @attrs.frozen
@@ -155,7 +158,7 @@ def check_fields(draft: Draft, contract: Any, accounts: Sequence[str]) -> Refusa
         return _validating(f"Invalid side: {order.action}")
     if not draft.worked_type and draft.order_type not in KNOWN_TYPES:
         return _validating("Invalid order type was entered", "bF")
-    if not contract.exchange and not contract.conId:
+    if not contract.exchange:
         return _validating("Missing order exchange")
     if not draft.total:
         return _validating("The size value cannot be zero:")
@@ -172,6 +175,47 @@ def check_fields(draft: Draft, contract: Any, accounts: Sequence[str]) -> Refusa
             return _validating(f"The account {order.account} is not known.")
     elif len(accounts) > 1:
         return _validating("You must specify an account.")
+    return None
+
+
+#: What would change how an order fills and is not worked here: a field that is set, and IB's
+#: refusal (its own code where there is one for orders that may not have the attribute).
+_ATTRIBUTES: tuple[tuple[str, int, str], ...] = (
+    ("allOrNone", 10257, "'All or None' attribute may not be specified for this order"),
+    ("minQty", 10256, "'Min Qty' attribute may not be specified for this order"),
+    ("sweepToFill", 10267, "'Sweep To Fill' attribute may not be specified for this order"),
+    ("blockOrder", 10266, "'Block Order' attribute may not be specified for this order"),
+    ("postToAts", 10274, "'Post To ATS' attribute may not be specified for this order"),
+    (
+        "imbalanceOnly",
+        10342,
+        "The 'ImbalanceOnly' order attribute may not be specified for this order.",
+    ),
+    ("conditions", 402, "Conditions are not allowed for this contract."),
+)
+_UNWORKED = ("goodAfterTime", "hedgeType", "cashQty", "scalePriceIncrement", "deactivate")
+UNSET_INTEGER = 2147483647
+
+
+def _is_set(order: Any, field: str) -> bool:
+    value = getattr(order, field)
+    if isinstance(value, float):
+        return 0 < abs(value) < UNSET_DOUBLE
+    return bool(value) and value != UNSET_INTEGER
+
+
+def _attributes(draft: Draft, _instrument: Any) -> Refusal | None:
+    order = draft.request
+    for field, code, text in _ATTRIBUTES:
+        if _is_set(order, field):
+            return Refusal(code, text)
+    if order.adjustedOrderType not in {"", "None"}:
+        return _validating("Adjusted orders are not worked by this gateway")
+    for field in _UNWORKED:
+        if _is_set(order, field):
+            return _validating(f"{field} is not worked by this gateway")
+    if len(order.ocaGroup) > MAX_OCA_NAME:
+        return Refusal(401, f"Length restriction: ocaGroup has more than {MAX_OCA_NAME} characters")
     return None
 
 
@@ -211,28 +255,18 @@ def _type(draft: Draft, instrument: Any) -> Refusal | None:
     return Refusal(387, "Unsupported order type for this exchange and security type.")
 
 
-def _broker(draft: Draft, _instrument: Any) -> Refusal | None:
-    if draft.tif not in BROKER_REFUSED_TIFS:
-        return None
-    reason = (
-        f"The time-in-force {draft.tif} is invalid for this combination of exchange "
-        "and security type"
-    )
-    return Refusal(201, f"Order rejected - reason:{reason}", by_broker=True)
-
-
-#: In the order of Gateway 10.40: build (110, 10243), rules (10052, 387), server (201).
+#: In the order of Gateway 10.40: build (110, 10243), rules (10052, 387, attributes).
 _RULES: tuple[Callable[[Draft, Any], Refusal | None], ...] = (
     _tick,
     _quantity,
     _tif,
     _type,
-    _broker,
+    _attributes,
 )
 
 
 def check_contract_rules(draft: Draft, instrument: Any) -> Refusal | None:
-    """The checks against the contract: tick, quantity, time in force, type; then the broker's."""
+    """The checks against the contract: tick, quantity, time in force, type, attributes."""
     for rule in _RULES:
         refusal = rule(draft, instrument)
         if refusal is not None:
@@ -252,6 +286,9 @@ def check_modification(order: PaperOrder, draft: Draft, contract: Any) -> Refusa
     renamed = contract.symbol and contract.symbol.upper() != order.instrument.symbol.upper()
     if draft.action != order.request.action or other or renamed or draft.total <= order.filled:
         return Refusal(105, "Order being modified does not match original order.")
+    # A bracket's children are shown in the group that the gateway made of them.
+    if draft.request.ocaGroup not in {order.oca_group, ""}:
+        return Refusal(10326, "OCA group revision is not allowed")
     parent = order.parent.order_id if order.parent else 0
     if draft.request.parentId != parent:
         return Refusal(10341, "Parent order id cannot be modified")

@@ -1,0 +1,227 @@
+"""One accepted connection: bytes between a socket and the pure parts.
+
+`session` says what the bytes mean, `requests` answers them, `hub` knows who is told what. Learnt
+from IB's own clients, and kept here:
+
+- the hello leaves in one write, alone: a client drops what else comes with it;
+- one write per batch and client;
+- a connection that breaks the protocol is closed with a log line, and nobody else notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from typing import Protocol, cast
+
+from twsloop.clock import Timer
+
+from . import requests
+from .client import Client, Limits
+from .hub import Hub
+from .session import Fault, Greeting, Incoming, PaperSession, Request, Start, Unreadable
+
+__all__ = ["STOPPING", "Connection", "Listener"]
+
+logger = logging.getLogger(__name__)
+
+#: A connection that has not finished its handshake by then is closed, seconds.
+HANDSHAKE_PATIENCE = 30.0
+#: How long a connection that is being closed may take to send what waits, seconds.
+CLOSE_PATIENCE = 2.0
+#: Why connections are closed at the gateway's end; the one reason that is no trouble.
+STOPPING = "the gateway stops"
+
+
+class Listener(Protocol):
+    """What a connection needs of the gateway that accepted it."""
+
+    @property
+    def limits(self) -> Limits:
+        """Patience with slow clients."""
+
+    @property
+    def max_version(self) -> int:
+        """The newest server version to speak."""
+
+    def admit(self, connection: Connection) -> str | None:
+        """Take note of a new connection; the reason why it cannot stay, or None."""
+
+    def dismiss(self, connection: Connection) -> None:
+        """Forget a connection that ended."""
+
+
+class Connection(asyncio.Protocol):
+    """One accepted connection; the `Outlet` of its client."""
+
+    def __init__(self, gateway: Listener, hub: Hub) -> None:
+        self._gateway = gateway
+        self._hub = hub
+        self._transport: asyncio.Transport | None = None
+        self._session: PaperSession | None = None
+        self._client: Client | None = None
+        self._timer: Timer | None = None
+        self._peer = "?"
+        self._waiting_before = 0
+        self._silent_for = 0.0
+
+    # ---- asyncio.Protocol ------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client connected."""
+        # uvloop's transport does what asyncio.Transport says, but is not a subclass of it.
+        transport = cast("asyncio.Transport", transport)
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self._peer = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else str(peer)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport.set_write_buffer_limits(high=self._gateway.limits.high_water)
+        refusal = self._gateway.admit(self)
+        if refusal is not None:
+            self.abort(refusal)
+            return
+        now = self._hub.now()
+        self._session = PaperSession(
+            f"{now:%Y%m%d %H:%M:%S} UTC", max_version=self._gateway.max_version
+        )
+        self._timer = self._hub.clock.call_later(
+            HANDSHAKE_PATIENCE, self.abort, "no startApi within its deadline"
+        )
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came: answer all that they hold, then let every client be written to once."""
+        session = self._session
+        if session is None:
+            return
+        session.feed(data)
+        for item in session.incoming():
+            self._take(item)
+        self._hub.settle()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; what waits for it is sent, then the connection closes."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection ended."""
+        self._stop_timer()
+        if self._session is not None:
+            self._session.close()
+        client, self._client = self._client, None
+        if client is not None:
+            client.closed = True
+            self._hub.leave(client)
+            logger.info("%s left%s", client, f": {exc}" if exc else "")
+        self._gateway.dismiss(self)
+
+    def pause_writing(self) -> None:
+        """The transport is full."""
+        if self._client is not None and not self._client.closed:
+            self._waiting_before = self.buffered()
+            self._silent_for = 0.0
+            self._hub.stall(self._client)
+            self._watch_silence()
+
+    def resume_writing(self) -> None:
+        """The transport has room again."""
+        if self._client is not None and not self._client.closed:
+            self._stop_timer()
+            self._hub.resume(self._client)
+
+    # ---- Outlet ----------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send, or buffer."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def buffered(self) -> int:
+        """How many bytes wait to be sent."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    def close(self, reason: str) -> None:
+        """Send what waits, then end the connection."""
+        self._log_end(reason)
+        self._end_session()
+        if self._transport is not None:
+            self._transport.close()
+            self._stop_timer()
+            self._timer = self._hub.clock.call_later(CLOSE_PATIENCE, self._transport.abort)
+
+    def abort(self, reason: str) -> None:
+        """End the connection at once."""
+        self._log_end(reason)
+        self._end_session()
+        if self._transport is not None:
+            self._transport.abort()
+
+    # ---- inner -----------------------------------------------------------------------------
+
+    def _log_end(self, reason: str) -> None:
+        who = str(self._client) if self._client is not None else f"connection from {self._peer}"
+        level = logging.INFO if reason == STOPPING else logging.WARNING
+        logger.log(level, "%s closed: %s", who, reason)
+
+    def _end_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+
+    def _take(self, item: Incoming) -> None:
+        if isinstance(item, Request):
+            if self._client is not None:
+                requests.answer(self._hub, self._client, item)
+                self._hub.deliver()
+        elif isinstance(item, Unreadable):
+            if self._client is not None:
+                requests.answer_unreadable(self._hub, self._client, item)
+        elif isinstance(item, Greeting):
+            self.write(item.data)
+        elif isinstance(item, Start):
+            self._start(item)
+        else:
+            assert isinstance(item, Fault)
+            self._fail(item)
+
+    def _start(self, start: Start) -> None:
+        assert self._session is not None
+        self._stop_timer()
+        client = Client(start.client_id, self._session.server_version, self, self._gateway.limits)
+        if self._hub.join(client):
+            self._client = client
+            logger.info("%s joined from %s", client, self._peer)
+
+    def _fail(self, fault: Fault) -> None:
+        if self._client is not None:
+            self._client.close(fault.reason)
+        else:
+            self.close(fault.reason)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _watch_silence(self) -> None:
+        """Look again, while it is stalled, whether the client has read anything."""
+        self._stop_timer()
+        patience = self._gateway.limits.patience
+        self._timer = self._hub.clock.call_later(patience, self._judge_silence, patience)
+
+    def _judge_silence(self, waited: float) -> None:
+        client = self._client
+        if client is None or not client.stalled:
+            return
+        waiting = self.buffered()
+        if waiting < self._waiting_before:
+            self._silent_for = 0.0
+        else:
+            self._silent_for += waited
+            if self._silent_for >= self._gateway.limits.silence:
+                client.drop(f"it has read nothing for {self._silent_for:g} s")
+                return
+            self._hub.give_up(client)
+        self._waiting_before = waiting
+        self._watch_silence()
