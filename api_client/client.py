@@ -93,6 +93,12 @@ class _Base:
         self._guard = LogGuard(self._redactor)
         self._verify = verify
         self._closed = False
+        self._open()
+        self._guard.install()
+
+    def _open(self) -> None:
+        """Make what the two clients have each of their own."""
+        raise AssertionError("each client opens its own")  # pragma: no cover
 
     @property
     def counters(self) -> Counters:
@@ -118,21 +124,8 @@ class ApiClient(_Base):
 
     __doc__ = f"{__doc__}\n{_Base.__doc__}"
 
-    def __init__(
-        self,
-        base_url: str | None = None,
-        api_key: str | Secret | None = None,
-        *,
-        limiter: RateLimiter | None = None,
-        timing: Timing | None = None,
-        verify: ssl.SSLContext | bool = True,
-        **options: Unpack[ClientOptions],
-    ) -> None:
-        super().__init__(
-            base_url, api_key, limiter=limiter, timing=timing, verify=verify, **options
-        )
-        self._wire = Wire(self.settings, self._redactor, verify)
-        self._guard.install()
+    def _open(self) -> None:
+        self._wire = Wire(self.settings, self._redactor, self._verify)
         self.status = StatusEndpoint(self)
         self.tickers = TickersEndpoint(self)
         self.trades = TradesEndpoint(self)
@@ -147,13 +140,13 @@ class ApiClient(_Base):
         Raises:
             ApiError: See the tree in `api_client.errors`.
         """
-        self._check_open()
         flow = self._core.run(query)
         outcome: Outcome | None = None
         try:
             while True:
                 effect = flow.send(outcome)
                 if isinstance(effect, Send):
+                    self._check_open()  # it may have been closed during a wait
                     outcome = self._wire.send(effect)
                 else:
                     outcome = None
@@ -187,21 +180,8 @@ class AsyncApiClient(_Base):
 
     __doc__ = f"{__doc__}\n{_Base.__doc__}"
 
-    def __init__(
-        self,
-        base_url: str | None = None,
-        api_key: str | Secret | None = None,
-        *,
-        limiter: RateLimiter | None = None,
-        timing: Timing | None = None,
-        verify: ssl.SSLContext | bool = True,
-        **options: Unpack[ClientOptions],
-    ) -> None:
-        super().__init__(
-            base_url, api_key, limiter=limiter, timing=timing, verify=verify, **options
-        )
-        self._wire = AsyncWire(self.settings, self._redactor, verify)
-        self._guard.install()
+    def _open(self) -> None:
+        self._wire = AsyncWire(self.settings, self._redactor, self._verify)
         self.status = AsyncStatusEndpoint(self)
         self.tickers = AsyncTickersEndpoint(self)
         self.trades = AsyncTradesEndpoint(self)
@@ -216,13 +196,13 @@ class AsyncApiClient(_Base):
         Raises:
             ApiError: See the tree in `api_client.errors`.
         """
-        self._check_open()
         flow = self._core.run(query)
         outcome: Outcome | None = None
         try:
             while True:
                 effect = flow.send(outcome)
                 if isinstance(effect, Send):
+                    self._check_open()  # it may have been closed during a wait
                     outcome = await self._wire.send(effect)
                 else:
                     outcome = None

@@ -8,6 +8,7 @@ It needs aiohttp, which comes with the extra ``test``. Standalone::
 from __future__ import annotations
 
 try:
+    from . import faults
     from .server import ReferenceServer, Seen, ServerOptions
 except ModuleNotFoundError as error:
     if error.name != "aiohttp":
@@ -17,4 +18,4 @@ except ModuleNotFoundError as error:
         name="aiohttp",
     ) from None
 
-__all__ = ["ReferenceServer", "Seen", "ServerOptions"]
+__all__ = ["ReferenceServer", "Seen", "ServerOptions", "faults"]

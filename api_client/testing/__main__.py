@@ -62,8 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lines = (f"export API_BASE_URL={server.base_url}", f"export API_KEY={given.key}")
         print(*lines, sep="\n", flush=True)  # noqa: T201 - a program's output
 
-    # SIGTERM ends it like Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    # SIGTERM ends it like Ctrl-C does, also where a shell's "&" made it ignore Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(server.serve(ready))

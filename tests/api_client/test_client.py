@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import attrs
 import pytest
 
 import api_client
@@ -21,6 +22,7 @@ from api_client import (
     queries,
 )
 from api_client.testing import ReferenceServer
+from api_client.testing.faults import envelope
 from tests.support.flow import KEY, FlowTime, ask_both
 
 Call = Callable[[Any], Any]
@@ -163,6 +165,18 @@ def test_a_closed_client_says_so(server: ReferenceServer) -> None:
     with pytest.raises(ApiClosedError, match="closed"):
         client.status.get()
     assert server.seen == ()
+
+
+async def test_a_client_closed_while_it_waits_says_so(
+    server: ReferenceServer, time: FlowTime
+) -> None:
+    server.faults.add("/tickers", envelope(500), 4)
+    client = AsyncApiClient(
+        server.base_url, KEY, timing=attrs.evolve(time.timing, sleep_async=lambda _: client.close())
+    )
+    with pytest.raises(ApiClosedError, match="closed"):
+        await client.tickers.get()
+    assert len(server.seen) == 1
 
 
 async def test_a_closed_async_client_says_so(server: ReferenceServer) -> None:

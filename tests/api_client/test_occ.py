@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import doctest
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api_client import occ, settings
 from api_client.occ import OptionSymbol
 
 symbols = st.builds(
@@ -18,6 +20,12 @@ symbols = st.builds(
     right=st.sampled_from(["C", "P"]),
     strike=st.integers(0, 99_999_999).map(lambda mills: Decimal(mills).scaleb(-3)),
 )
+
+
+def test_the_examples_in_the_docs() -> None:
+    for module in (occ, settings):
+        assert doctest.testmod(module).failed == 0
+        assert doctest.testmod(module).attempted > 0
 
 
 def test_contract_example() -> None:

@@ -41,7 +41,7 @@ def everything_said(error: ApiError) -> str:
     return "\n".join([*own, repr(error), str(error), repr(vars(error))])
 
 
-FORMS = (KEY, "k-3f9%2FZq%2B7%3Dsecret", "k-3f9/Zq%2B7%3Dsecret", "Zq", "3f9")
+FORMS = (KEY, "k-3f9%2FZq%2B7%3Dsecret", "k-3f9/Zq%2B7%3Dsecret", "Zq+7", "Zq%2B7")
 
 
 @pytest.mark.parametrize("place", ["header", "query"])

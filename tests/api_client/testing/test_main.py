@@ -40,6 +40,20 @@ def test_it_serves_what_it_prints_until_it_is_told_to_stop(end: signal.Signals) 
     assert (run.returncode, errors) == (0, "")
 
 
+def test_in_the_background_it_still_ends_at_sigterm() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what a shell does for "&"
+    try:
+        run = start("--port", "0")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with run:
+        assert run.stdout is not None
+        run.stdout.readline()
+        run.terminate()
+        _, errors = run.communicate(timeout=10)
+    assert (run.returncode, errors) == (0, "")
+
+
 def test_a_taken_port(capsys: pytest.CaptureFixture[str]) -> None:
     before = signal.getsignal(signal.SIGTERM)
     try:
