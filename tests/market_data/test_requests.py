@@ -78,6 +78,7 @@ def test_nothing_comes_after_cancel(desk: Desk) -> None:
     heard.until(bid_is(189.49))
     watch.cancel()
     watch.cancel()
+    desk.settle()
     heard.rest()
     desk.quote("AAPL", 190.0, 190.1)
     desk.settle()
@@ -184,6 +185,7 @@ def test_a_slow_callback_is_named(desk: Desk, caplog: pytest.LogCaptureFixture) 
         watch = desk.gateway.subscribe("AAPL", on_tick=slow_show)
         heard.next()
         watch.cancel()
+        desk.settle()
     assert any("slow_show took" in record.getMessage() for record in caplog.records)
 
 

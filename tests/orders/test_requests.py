@@ -392,6 +392,22 @@ def test_a_raw_call_inside_a_callback_has_to_pass_the_gate_by_itself(raw: Desk) 
     assert len(client.trades()) == 1  # id 1 is the first order: the raw calls modified it
 
 
+def test_the_gate_is_closed_again_while_an_order_is_on_its_way_out() -> None:
+    with open_desk(version=200, kind=App) as desk:
+        client = app(desk)
+
+        def sneak(trade: Trade) -> None:
+            # Called inside of EClient.placeOrder, when the bytes have just been handed over.
+            if trade.status is OrderStatus.PENDING_SUBMIT:
+                EClient.placeOrder(client, 60, stock("AAPL"), limit_order("BUY", 10, "100"))
+
+        trade = client.place_order("AAPL", limit_order("BUY", 1, 50), on_update=sneak)
+        assert client.complaints.next()[0] == 60
+        desk.settle()
+        assert trade.status is OrderStatus.SUBMITTED
+        assert client.sent.count(3) == 1
+
+
 # ---- gates -------------------------------------------------------------------------------
 
 

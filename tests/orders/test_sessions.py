@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -365,6 +366,16 @@ def test_refused_change_while_orders_are_unknown() -> None:
         tws.next("cancelOrder")
 
 
+@pytest.fixture
+def _restless_threads() -> Iterator[None]:
+    """Let threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_restless_threads")
 def test_orders_of_many_threads_leave_in_the_order_of_their_ids() -> None:
     # The gateway answers 103 to an id below the highest it has seen.
     tws = FakeTws()

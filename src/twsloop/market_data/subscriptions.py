@@ -108,7 +108,7 @@ class Subscription:
     def cancel(self) -> None:
         """Let all lines go; from any thread and any callback. Twice does nothing more.
 
-        No callback comes after this returns; one that runs elsewhere may be under way.
+        It waits for nothing, so that one callback may be under way when it returns; none follows.
         """
         self._keeper.cancel(self)
 
