@@ -8,115 +8,21 @@ tariff, the first ticks of a line are written down here a second time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime
 
-import attrs
 import pytest
 
-from tests.conformance.transcript import Event, Transcript, drive, of, word
-from tests.conformance.venvs import (
-    IB_ASYNC,
-    IB_INSYNC,
-    OFFICIAL_9,
-    OFFICIAL_10,
-    ForeignClient,
-    python_of,
+from tests.conformance.cases import (
+    ACCOUNT,
+    CASH,
+    QUANTITY,
+    SYMBOLS,
+    TICKS,
+    Case,
 )
-from twsloop.paper.instruments import Catalogue
-from twsloop.paper.server import PaperGateway
-from twsloop.paper.synthetic import SyntheticFeed
-
-ACCOUNT = "DU7654321"
-CASH = 1_000_000.0
-QUANTITY = 10
-SYMBOLS = ("AAPL", "MSFT", "SPY", "NVDA")
-#: Actions a second of each watched share: a market busier than most.
-RATE = 60.0
-TICKS = 3000
-
-
-@attrs.frozen
-class Case:
-    """A client, and how it is met.
-
-    Attributes:
-        client: Which one.
-        driver: The file in ``drivers``.
-        version: The server version that it must end up with.
-        max_version: The newest version that the gateway offers.
-        official: Whether it hands on each callback (the other two hand on what changed).
-        noise: What it may log at level WARNING and above: its own view of codes 202 and 10349.
-    """
-
-    client: ForeignClient
-    driver: str
-    version: int
-    max_version: int = 225
-    official: bool = True
-    noise: str = "(?!)"
-
-    def __str__(self) -> str:
-        return f"{self.client.name}-{self.client.version}-at-{self.version}"
-
-
-IB_NOISE = (
-    r"ERROR ib_\w+\.wrapper Error (202, reqId \d+: Order Canceled|10349, reqId \d+: Order TIF)"
-    r"|WARNING ib_\w+\.wrapper Canceled order: .*Error 10349"
-)
-CASES = (
-    pytest.param(Case(OFFICIAL_10, "official.py", 225), marks=pytest.mark.conformance_short),
-    Case(OFFICIAL_10, "official.py", 200, max_version=200),
-    Case(OFFICIAL_9, "official.py", 157),
-    pytest.param(
-        Case(IB_ASYNC, "ib_sync.py", 178, official=False, noise=IB_NOISE),
-        marks=pytest.mark.conformance_short,
-    ),
-    Case(IB_INSYNC, "ib_sync.py", 176, official=False, noise=IB_NOISE),
-)
+from tests.conformance.judging import average, fee, judge_fill
+from tests.conformance.transcript import Event, Transcript, of, word
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(400)]
-
-
-@pytest.fixture(scope="module", params=CASES, ids=str)
-def case(request: pytest.FixtureRequest) -> Case:
-    """One client."""
-    found: Case = request.param
-    return found
-
-
-@pytest.fixture(scope="module")
-def run(case: Case) -> Iterator[Transcript]:
-    """What the client heard in its one run."""
-    # Without an environment this fails: whoever asks for conformance must not get less.
-    python = python_of(case.client)
-
-    def feed() -> SyntheticFeed:
-        market = Catalogue.standard(datetime.now(UTC).date())
-        return SyntheticFeed(market, seed=11, rates=dict.fromkeys(SYMBOLS, RATE))
-
-    with PaperGateway(feed=feed, accounts=(ACCOUNT,), max_version=case.max_version) as gateway:
-        yield drive(
-            python,
-            case.driver,
-            *("--port", str(gateway.port), "--module", case.client.name),
-            *("--symbols", ",".join(SYMBOLS), "--trade", SYMBOLS[0]),
-            *("--quantity", str(QUANTITY), "--ticks", str(TICKS)),
-        )
-
-
-def fee(side: str, price: float, quantity: float) -> float:
-    """Commission and fees of a US share, from the tariff (``matching_engine.md`` 4)."""
-    commission = min(max(1.0, 0.005 * quantity), 0.01 * price * quantity)
-    total = commission + 0.000003 * quantity
-    if side == "SELL":
-        total += 0.0000206 * price * quantity + 0.000195 * quantity
-    return total
-
-
-def average(executions: list[Event]) -> float:
-    """The average price of executions."""
-    return float(sum(one["price"] * one["shares"] for one in executions) / QUANTITY)
 
 
 # ---- start ---------------------------------------------------------------------------------
@@ -242,55 +148,15 @@ def test_snapshot_is_whole_and_ends(case: Case, run: Transcript) -> None:
 
 # ---- orders ----------------------------------------------------------------------------------
 
-#: ``matching_engine.md`` 3: place, partial fills, full fill; the pair may be told twice.
-OFFICIAL_FILL = r"(Os){1,2}(EOsR)*EFfCfR"
-#: The same through ib_async and ib_insync: openOrder says no status, equal statuses are silent.
-IB_FILL = r"Os?(Os?)?(EOsR)*EOfOR"
-
 
 def filled(case: Case, run: Transcript, step: str, side: str, first: str) -> list[Event]:
-    """Judge a market order; returns its executions."""
-    events = [one for one in run.step(step) if one["event"] != "currentTime"]
-    pattern = OFFICIAL_FILL if case.official else IB_FILL
-    assert re.fullmatch(first + pattern, word(events)), word(events)
-    executions = of(events, "execDetails")
-    (order_id,) = {one["orderId"] for one in executions}
-    (perm_id,) = {one["permId"] for one in executions}
-    assert perm_id > 0
-    for number, one in enumerate(executions, 1):
-        assert one["side"] == {"BUY": "BOT", "SELL": "SLD"}[side]
-        assert one["account"] == ACCOUNT
-        assert (one["symbol"], one["conId"], one["clientId"]) == ("AAPL", 265598, 7)
-        assert one["cumQty"] == sum(each["shares"] for each in executions[:number])
-        assert re.fullmatch(r"[0-9a-f]{8}\.[0-9a-f]{8}\.01\.01", one["execId"])
-        assert one["lastLiquidity"] == 2
+    """Judge a market order of the plan; returns its executions."""
+    executions = judge_fill(case, run.step(step), (side, QUANTITY), first)
+    for one in executions:
+        assert (one["symbol"], one["conId"]) == ("AAPL", 265598)
         assert one["exchange"] not in ("", "SMART")
-        if case.official:
-            assert one["reqId"] == -1
-            assert re.fullmatch(r"\d{8} \d\d:\d\d:\d\d US/Eastern", one["time"])
-    assert executions[-1]["cumQty"] == QUANTITY
-    assert executions[-1]["avgPrice"] == pytest.approx(average(executions))
-    (last,) = {
-        (one["orderId"], one["permId"], one["filled"], one["remaining"], one["clientId"])
-        for one in of(events, "orderStatus")
-        if one["status"] == "Filled"
-    }
-    assert last == (order_id, perm_id, QUANTITY, 0, 7)
-    reports = of(events, "commission")
-    assert [one["execId"] for one in reports] == [one["execId"] for one in executions]
-    assert {one["currency"] for one in reports} == {"USD"}
-    charged = sum(one["commission"] for one in reports)
+    charged = sum(one["commission"] for one in of(run.step(step), "commission"))
     assert charged == pytest.approx(fee(side, average(executions), QUANTITY), abs=2e-6)
-    orders = of(events, "openOrder")
-    assert {(one["orderId"], one["action"], one["orderType"]) for one in orders} == {
-        (order_id, side, "MKT")
-    }
-    assert {one["totalQuantity"] for one in orders} == {QUANTITY}
-    if case.official:
-        assert orders[-1]["commission"] == pytest.approx(charged, abs=1e-6)
-        assert {(one["tif"], one["account"], one["orderRef"]) for one in orders} == {
-            ("DAY", ACCOUNT, "conformance")
-        }
     return executions
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.test_conformance import CASES, Case
+from tests.conformance.cases import Case
 from tests.conformance.transcript import Transcript, drive
 from tests.conformance.venvs import ROOT, python_of
 from tests.support.projection_oracle import oracle
@@ -101,13 +101,6 @@ def port(files: Path, case: Case) -> Iterator[int]:
             _, err = gateway.communicate(timeout=15)
     assert gateway.returncode == 0
     assert "Traceback" not in err
-
-
-@pytest.fixture(scope="module", params=CASES, ids=str)
-def case(request: pytest.FixtureRequest) -> Case:
-    """One client."""
-    found: Case = request.param
-    return found
 
 
 def messages(files: Path, symbol: str, lot: int) -> Iterator[tuple[Any, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.test_conformance import CASES, Case
+from tests.conformance.cases import Case
 from tests.conformance.transcript import drive
 from tests.conformance.venvs import python_of
 from tests.support.raw_client import RawClient
@@ -15,7 +15,6 @@ CLIENT_ID = 7
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(200)]
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
 def test_client_id_in_use(case: Case) -> None:
     python = python_of(case.client)
     with (

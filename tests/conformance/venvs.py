@@ -22,7 +22,6 @@ __all__ = [
     "OFFICIAL_10",
     "ForeignClient",
     "VenvError",
-    "own_python",
     "python_of",
 ]
 
@@ -79,11 +78,6 @@ CLIENTS = (OFFICIAL_10, OFFICIAL_9, IB_ASYNC, IB_INSYNC)
 
 class VenvError(Exception):
     """An environment could not be made; the text says why and what to do."""
-
-
-def own_python() -> Path:
-    """The interpreter of the tests, which has the official client that twsloop itself needs."""
-    return Path(sys.executable)
 
 
 def python_of(client: ForeignClient) -> Path:

@@ -70,6 +70,9 @@ class Plan:
             totalQuantity=trade.order.totalQuantity,
             lmtPrice=trade.order.lmtPrice,
             tif=trade.order.tif,
+            parentId=trade.order.parentId,
+            ocaGroup=trade.order.ocaGroup,
+            auxPrice=trade.order.auxPrice,
         )
 
     def _on_status(self, trade: Any) -> None:
@@ -157,6 +160,8 @@ class Plan:
             positions=len(self.ib.positions()),
             trades=len(self.ib.trades()),
             fills=len(self.ib.fills()),
+            open=[one.order.orderId for one in self.ib.openTrades()],
+            done=[one.orderStatus.status for one in self.ib.trades() if one.isDone()],
         )
 
     def details(self) -> None:
@@ -262,10 +267,10 @@ class Plan:
                 open=one.open,
             )
 
-    def trade(self, step: str, wanted: Any) -> None:
+    def trade(self, step: str, wanted: Any, contract: Any = None) -> None:
         """Place an order that fills, and wait for the last commission report."""
         line("step", name=step)
-        trade = self.ib.placeOrder(self.stock_now(self.plan.trade), wanted)
+        trade = self.ib.placeOrder(contract or self.stock_now(self.plan.trade), wanted)
         self.wait(
             f"{step} to fill",
             lambda: (
@@ -338,6 +343,53 @@ class Plan:
         self.ib.reqCurrentTime()
         line("cancelled", done=trade.isDone(), status=trade.orderStatus.status)
 
+    def leave_bracket(self) -> None:
+        """Place a bracket far from the market, and leave it working."""
+        line("step", name="bracket")
+        prices = (round(self.bid * part, 2) for part in (0.5, 2, 0.25))
+        bracket = self.ib.bracketOrder("BUY", self.plan.quantity, *prices, tif="DAY")
+        contract = self.stock_now(self.plan.trade)
+        trades = [self.ib.placeOrder(contract, member) for member in bracket]
+        self.wait("the bracket", lambda: all(one.orderStatus.permId for one in trades))
+        self.ib.reqCurrentTime()
+
+    def again(self) -> None:
+        """What is done in a second session of the same client id."""
+        market = self.lib.MarketOrder
+        line("step", name="what-if")
+        contract = self.stock_now(self.plan.trade)
+        state = self.ib.whatIfOrder(contract, market("BUY", 100, tif="DAY"))
+        line(
+            "whatIf",
+            status=state.status,
+            initMarginChange=state.initMarginChange,
+            commission=state.commission,
+        )
+        line("step", name="cancel bracket")
+        members = self.ib.openTrades()
+        (parent,) = (one for one in members if not one.order.parentId)
+        self.ib.cancelOrder(parent.order)
+        self.wait("the end of the bracket", lambda: self.codes.count(202) == len(members))
+        line("cancelled", statuses=[one.orderStatus.status for one in members])
+        self.trade("big", market("BUY", self.plan.big, tif="DAY"))
+        line("step", name="pair")
+        pair = self.lib.Forex("EURUSD")
+        self.ib.qualifyContracts(pair)
+        (ticker,) = self.subscribe([pair])
+        self.wait("both sides of the pair", lambda: ticker.bid > 0 and ticker.ask > 0)
+        self.ib.cancelMktData(pair)
+        self.streams[pair.symbol].tell()
+        self.trade("buy pair", market("BUY", 20_000, tif="DAY"), pair)
+        line("step", name="positions")
+        for one in self.ib.reqPositions():
+            line(
+                "position",
+                account=one.account,
+                symbol=one.contract.symbol,
+                position=one.position,
+                avgCost=one.avgCost,
+            )
+
     def end(self) -> None:
         """Executions of the day, completed orders, disconnect."""
         line("step", name="executions")
@@ -367,7 +419,10 @@ class Plan:
             self.start()
             if self.plan.trace:
                 self.trace()
-                line("step", name="end")
+                return
+            if self.plan.again:
+                self.again()
+                self.end()
                 return
             self.details()
             self.watch()
@@ -376,6 +431,7 @@ class Plan:
             self.rest_and_cancel()
             # Without a time in force gateways say 10349; the order must fill all the same.
             self.trade("sell", market("SELL", quantity))
+            self.leave_bracket()
             self.end()
         finally:
             self.ib.disconnect()

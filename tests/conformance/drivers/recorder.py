@@ -119,6 +119,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--trade", default="AAPL")
     parser.add_argument("--quantity", type=int, default=10)
     parser.add_argument("--ticks", type=int, default=400)
+    parser.add_argument("--big", type=int, default=3000, help="more than a quote displays")
+    parser.add_argument("--again", action="store_true", help="the second session of a client id")
     parser.add_argument("--trace", action="store_true", help="only stream, and print every tick")
     parser.add_argument("--module", default="", help="the package, where two share a driver")
     return parser.parse_args()

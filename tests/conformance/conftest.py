@@ -1,0 +1,61 @@
+"""Each client runs once, twice over: a first session, and a second one of the same client id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.conformance.cases import ACCOUNT, CASES, QUANTITY, RATE, SYMBOLS, TICKS, Case
+from tests.conformance.transcript import Transcript, drive
+from tests.conformance.venvs import python_of
+from twsloop.paper.instruments import Catalogue
+from twsloop.paper.server import PaperGateway
+from twsloop.paper.synthetic import SyntheticFeed
+
+
+@pytest.fixture(scope="session", params=CASES, ids=str)
+def case(request: pytest.FixtureRequest) -> Case:
+    """One client."""
+    found: Case = request.param
+    # Without an environment this fails: whoever asks for conformance must not get less.
+    python_of(found.client)
+    return found
+
+
+@pytest.fixture(scope="session")
+def gateway(case: Case) -> Iterator[PaperGateway]:
+    """A gateway for this client alone, with a market busier than most."""
+
+    def feed() -> SyntheticFeed:
+        market = Catalogue.standard(datetime.now(UTC).date())
+        rates = dict.fromkeys((*SYMBOLS, "EUR.USD"), RATE)
+        return SyntheticFeed(market, seed=11, rates=rates)
+
+    with PaperGateway(feed=feed, accounts=(ACCOUNT,), max_version=case.max_version) as gateway:
+        yield gateway
+
+
+def drive_plan(case: Case, gateway: PaperGateway, *more: str) -> Transcript:
+    """Run the client's plan against the gateway."""
+    return drive(
+        python_of(case.client),
+        case.driver,
+        *("--port", str(gateway.port), "--module", case.client.name),
+        *("--symbols", ",".join(SYMBOLS), "--trade", SYMBOLS[0]),
+        *("--quantity", str(QUANTITY), "--ticks", str(TICKS), *more),
+    )
+
+
+@pytest.fixture(scope="session")
+def run(case: Case, gateway: PaperGateway) -> Transcript:
+    """What the client heard in its first session."""
+    return drive_plan(case, gateway)
+
+
+@pytest.fixture(scope="session")
+def again(case: Case, gateway: PaperGateway, run: Transcript) -> Transcript:
+    """What the same client id heard in its second session."""
+    assert run.code == 0, "the first session failed"
+    return drive_plan(case, gateway, "--again")
