@@ -19,6 +19,7 @@ from twsloop.errors import ConnectionLost, LoopNotRunning, RequestError, SymbolE
 from twsloop.events import GapEnded, GapStarted
 from twsloop.gateway import IBGateway
 from twsloop.market_data.state import Ticker
+from twsloop.market_data.subscriptions import Subscription
 
 
 @pytest.fixture(
@@ -143,15 +144,16 @@ def test_snapshot(desk: Desk) -> None:
 
 def test_a_callback_may_cancel_its_own_subscription(desk: Desk) -> None:
     calls: list[Ticker] = []
+    mine: list[Subscription] = []
     ended = threading.Event()
 
     def once(ticker: Ticker) -> None:
         calls.append(ticker)
-        watch.cancel()
+        mine[0].cancel()
         ended.set()
 
-    watch = desk.gateway.subscribe([], on_tick=once)
-    watch = desk.on_loop(lambda: desk.gateway.subscribe("AAPL", on_tick=once))
+    # On the loop thread, so that no tick comes before the callback knows its subscription.
+    desk.on_loop(lambda: mine.append(desk.gateway.subscribe("AAPL", on_tick=once)))
     assert ended.wait(PATIENCE)
     desk.quote("AAPL", 190.0, 190.1)
     desk.settle()
