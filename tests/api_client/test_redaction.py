@@ -59,7 +59,7 @@ async def test_the_key_leaks_nowhere(
     options: dict[str, Any] = {
         "timing": time.timing,
         "key_place": place,
-        "timeouts": {"tickers": Timeouts(read=0.1, total=0.1)},
+        "timeouts": {"tickers": Timeouts(total=0.1)} if trouble == "silent" else {},
     }
     with ApiClient(server.base_url, KEY, **options) as client:
         shown = [repr(client), repr(client.settings), f"{client.settings.api_key}"]

@@ -133,7 +133,7 @@ async def test_slow_answers_end_in_time_and_are_not_asked_again(
         assert type(outcome) is ApiTimeoutError
         assert isinstance(outcome, TimeoutError)
         assert outcome.attempts == 1
-    assert real_time.monotonic() - began < 2.0
+    assert real_time.monotonic() - began < 5.0
     assert len(server.seen) == 2
 
 
