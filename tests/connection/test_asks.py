@@ -1,4 +1,4 @@
-"""Requests and their answers: parts, deadlines, views, cancels, singletons, raw calls among ours."""
+"""Requests and their answers: parts, deadlines, views, singletons, and raw calls among ours."""
 
 from __future__ import annotations
 
