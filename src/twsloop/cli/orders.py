@@ -148,12 +148,17 @@ def _trade(
     with connected(run) as gateway:
         following = Following(gateway, out)
         trade = gateway.place_order(contract, order)
+        stopped = False
         try:
             following.follow([trade], Patience(timeout))
         except KeyboardInterrupt:
-            if trade.active:
-                out.event("", f"order {trade.order_id} is still open; twsloop cancel does that")
+            stopped = True
         code = _tell_end(out, trade)
+        if trade.active:
+            number = trade.order_id
+            out.event("still_open", f"(twsloop cancel {number} cancels it)", order_id=number)
+        if stopped:
+            return  # a stop was asked for, and is no failure
     if code:
         click.get_current_context().exit(code)
 
@@ -302,7 +307,7 @@ def _order_row(view: Any) -> dict[str, Any]:
 
 def _price(price: float) -> Decimal | None:
     """A price of IB's Order; 0 and its unset maximum are none."""
-    return None if not price or price > 1e300 else Decimal(str(price))
+    return None if not price or price > 1e300 else Decimal(str(price)).normalize()
 
 
 def _fill_row(booked: Any) -> dict[str, Any]:

@@ -37,9 +37,9 @@ _SHOWN: dict[str, int] = {
     "size": 92,
     "change": 0,
     "volume": 92,
-    "high": 118,
-    "low": 118,
-    "age": 118,
+    "high": 122,
+    "low": 122,
+    "age": 122,
 }
 
 

@@ -1,0 +1,128 @@
+"""``twsloop demo``: it shows what happens, and says so if something did not."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.support.program import ROOT, environment, program, run
+from twsloop.paper.server import PaperGateway
+from twsloop.testing import MakePaperGateway
+
+
+def test_it_all_happens(tmp_path: Path) -> None:
+    code, out, complaints = run("--paper", "--json", "demo", "--seconds", "4", home=tmp_path)
+    assert (code, complaints) == (0, "")
+    events = [json.loads(line) for line in out.splitlines()]
+    names = [event["event"] for event in events]
+    assert names[0] == "connected"
+    assert [name for name in ("Fill", "OrderFilled", "CommissionReported") if name in names]
+    quotes = [event for event in events if event["event"] == "quote"]
+    assert len(quotes) >= 8
+    assert all(0 < quote["bid"] <= quote["ask"] and quote["ticks"] > 1 for quote in quotes)
+    (position,) = [event for event in events if event["event"] == "position"]
+    assert (position["symbol"], position["quantity"]) == ("AAPL", "100")
+    tags = {event["tag"] for event in events if event["event"] == "account_value"}
+    assert {"NetLiquidation", "BuyingPower"} <= tags
+    summary = events[-1]
+    assert summary["event"] == "summary"
+    assert summary["ok"] is True
+    assert len(summary["checks"]) == 6
+    assert all(summary["checks"].values())
+
+
+def test_for_people_without_a_terminal(tmp_path: Path) -> None:
+    code, out, complaints = run("--paper", "demo", "--seconds", "3", home=tmp_path)
+    assert (code, complaints) == (0, "")
+    assert out.count("EUR.USD") >= 2, "the table is printed now and then"
+    assert "order 1: BUY 100 AAPL MKT, 100 filled at" in out
+    assert "commission  1." in out
+    assert "net liquidation" in out
+    assert "all of it happened" in out
+    assert "NOT" not in out
+
+
+def test_on_a_terminal_the_table_redraws_itself(tmp_path: Path) -> None:
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "gateway_cli.py"), "--paper", "demo", "--seconds", "3"],
+        stdout=slave,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=environment(tmp_path, {"TERM": "xterm"}),
+    )
+    os.close(slave)
+    watch = threading.Timer(40, process.kill)
+    watch.start()
+    written = b""
+    try:
+        while True:
+            try:
+                more = os.read(master, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not more:
+                break
+            written += more
+    finally:
+        os.close(master)
+        _, complaints = process.communicate()
+        watch.cancel()
+    assert (process.returncode, complaints) == (0, b"")
+    assert written.count(b"\x1b[2K") > 20, "lines are cleared and drawn again"
+    assert b"all of it happened" in written
+
+
+def test_it_uses_a_gateway_that_runs(tmp_path: Path, paper_gateway: PaperGateway) -> None:
+    port = str(paper_gateway.port)
+    for bought in ("0 -> 100", "100 -> 200"):
+        code, out, _ = run("--port", port, "demo", "--seconds", "2", home=tmp_path)
+        assert code == 0
+        assert f"position AAPL {bought}" in out
+
+
+def test_it_says_what_did_not_happen(tmp_path: Path, paper_gateway: PaperGateway) -> None:
+    # Orders are only simulated: no fill, no commission, no position.
+    env = {"TWSLOOP_ORDERS_ENABLED": "no"}
+    code, out, _ = run(
+        "--port", str(paper_gateway.port), "demo", "--seconds", "2", home=tmp_path, env=env
+    )
+    assert code == 1
+    assert "NOT  order 1 SIMULATED" in out
+    assert "NOT  position AAPL 0 -> 0" in out
+    assert "ok   10 tickers streamed" in out
+
+
+def test_it_never_buys_on_a_live_account(
+    tmp_path: Path, make_paper_gateway: MakePaperGateway
+) -> None:
+    gateway = make_paper_gateway(accounts=("U1234567",))
+    override = tmp_path / "open"
+    override.touch()
+    env = {
+        "TWSLOOP_LIVE_OVERRIDE_FILE": str(override),
+        "TWSLOOP_LIVE_ACCOUNT_PREFIX": "U",
+        "TWSLOOP_ORDERS_ENABLED": "yes",
+        "TWSLOOP_CONNECTION_MODE": "live",
+    }
+    code, out, complaints = run("--port", str(gateway.port), "demo", home=tmp_path, env=env)
+    assert (code, out) == (1, "")
+    assert "paper accounts only" in complaints
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it(tmp_path: Path, number: int) -> None:
+    with program("--paper", "--json", "demo", home=tmp_path) as command:
+        command.until("connected")
+        command.send(number)
+        code, out, complaints = command.end()
+    assert (code, complaints) == (0, "")
+    assert json.loads(out.splitlines()[-1])["event"] == "stopped"
