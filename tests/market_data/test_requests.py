@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from tests.support.desk import PATIENCE, Desk, Heard, config_for, open_desk, open_paper
-from twsloop.contracts import stock
+from twsloop.contracts import combo, stock
 from twsloop.errors import ConnectionLost, LoopNotRunning, RequestError, SymbolError
 from twsloop.events import GapEnded, GapStarted
 from twsloop.gateway import IBGateway
@@ -55,6 +55,13 @@ def test_many_tickers_behind_one_handle(desk: Desk) -> None:
     assert watch.done.result(0) == watch.tickers
     desk.settle()
     assert aapl.stale
+
+
+def test_two_contracts_of_one_name_are_two_tickers(desk: Desk) -> None:
+    spreads = [combo("AAPL", [(1, 1, "BUY"), (leg, 1, "SELL")]) for leg in (2, 3)]
+    watch = desk.gateway.subscribe([*spreads, spreads[0], "AAPL", "AAPL"])
+    assert list(watch.tickers) == ["AAPL BAG", "AAPL BAG (2)", "AAPL"]
+    assert [ticker.contract for ticker in watch][:2] == spreads
 
 
 def test_a_price_and_its_size_are_told_together(desk: Desk) -> None:

@@ -154,13 +154,19 @@ class MarketData:
             subscription.hold(symbol, line)
 
     def _read(self, symbols: Symbols) -> dict[str, Contract]:
+        """Contracts by the name each will have; two that are called alike are numbered."""
         single = isinstance(symbols, (str, Contract))
         given: list[Any] = [symbols] if single else list(symbols)
-        contracts = [self._to_contract(symbol) for symbol in given]
-        return {
-            symbol.strip() if isinstance(symbol, str) else self._label(contract): contract
-            for symbol, contract in zip(given, contracts, strict=True)
-        }
+        wanted: dict[str, Contract] = {}
+        for symbol in given:
+            contract = self._to_contract(symbol)
+            name = symbol.strip() if isinstance(symbol, str) else self._label(contract)
+            free, count = name, 1
+            while free in wanted and line_key(wanted[free]) != line_key(contract):
+                count += 1
+                free = f"{name} ({count})"
+            wanted[free] = contract
+        return wanted
 
     def _open(self, subscription: Subscription) -> None:
         """A subscription holds its lines: request what is new, show what is there."""

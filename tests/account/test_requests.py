@@ -1,0 +1,131 @@
+"""Questions about accounts, end to end over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+import uvloop
+
+from tests.support.desk import PATIENCE, Desk, Heard, open_desk
+from tests.support.fake_tws import FakeTws, error
+from twsloop.config import Config
+from twsloop.errors import ConnectionLost, LoopNotRunning, RequestError, RequestTimeout
+from twsloop.events import PositionChanged, PositionClosed, PositionEvent, PositionOpened
+from twsloop.gateway import IBGateway
+from twsloop.orders.builders import market_order
+
+
+@pytest.fixture(
+    params=[(225, uvloop.new_event_loop), (200, asyncio.new_event_loop)], ids=["protobuf", "text"]
+)
+def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    version, loop_factory = request.param
+    with open_desk(version=version, loop_factory=loop_factory) as made:
+        yield made
+
+
+def trade(desk: Desk, action: str, quantity: int) -> None:
+    desk.gateway.place_order("AAPL", market_order(action, quantity)).settled.result(PATIENCE)
+
+
+def test_positions(desk: Desk) -> None:
+    assert desk.gateway.positions().result(PATIENCE) == []
+    trade(desk, "BUY", 100)
+    (row,) = desk.gateway.positions().result(PATIENCE)
+    assert (row.symbol, row.quantity, row.contract.conId) == ("AAPL", Decimal(100), 265598)
+    assert row.average_cost is not None
+    assert row.average_cost > Decimal("189.51")  # with its commission
+    trade(desk, "SELL", 100)
+    assert desk.gateway.positions().result(PATIENCE) == []
+
+
+def test_position_facts(desk: Desk) -> None:
+    facts = Heard()
+    desk.gateway.observe(PositionEvent, facts)
+    desk.gateway.positions().result(PATIENCE)  # from here on they are live
+    desk.quote("AAPL", 189.49, 189.51, 1000)
+    trade(desk, "BUY", 100)
+    opened = facts.next()
+    assert isinstance(opened, PositionOpened)
+    assert (opened.symbol, opened.quantity) == ("AAPL", Decimal(100))
+    trade(desk, "SELL", 150)
+    changed = facts.next()
+    assert isinstance(changed, PositionChanged)
+    assert (changed.previous, changed.quantity) == (Decimal(100), Decimal(-50))
+    trade(desk, "BUY", 50)
+    assert isinstance(facts.next(), PositionClosed)
+
+
+def test_account_summary(desk: Desk) -> None:
+    tags = ["NetLiquidation", "AccountType"]
+    for _ in range(3):  # IB allows two subscriptions at a time: each is closed after its answer
+        assert desk.gateway.account_summary(tags).result(PATIENCE)
+    rows = desk.gateway.account_summary(tags).result(PATIENCE)
+    by_tag = {row.tag: row for row in rows}
+    assert by_tag["NetLiquidation"].amount == Decimal(1_000_000)
+    assert by_tag["NetLiquidation"].currency == "USD"
+    assert by_tag["AccountType"].amount is None
+    assert {row.account for row in rows} == {"DU1234567"}
+    assert len(desk.gateway.account_summary().result(PATIENCE)) >= 8
+
+
+def test_several_questions_at_once(desk: Desk) -> None:
+    asked = [desk.gateway.positions() for _ in range(3)]
+    asked += [desk.gateway.account_summary() for _ in range(2)]  # type: ignore[misc]
+    for future in asked:
+        assert isinstance(future.result(PATIENCE), list)
+
+
+def test_account_values_and_portfolio(desk: Desk) -> None:
+    values = desk.gateway.account_values().result(PATIENCE)
+    assert len(values) > 50
+    assert {row.account for row in values} == {"DU1234567"}
+    cash = {(row.key, row.currency): row.amount for row in values}
+    assert cash["NetLiquidation", "USD"] == Decimal(1_000_000)
+    trade(desk, "BUY", 100)
+    again = desk.gateway.portfolio("DU1234567").result(PATIENCE)
+    assert [row.quantity for row in again] in ([], [Decimal(100)])  # live, every so often
+
+
+async def test_awaiting(desk: Desk) -> None:
+    assert await desk.gateway.positions() == []
+    assert await desk.gateway.account_summary()
+
+
+def config(tws: FakeTws, timeout: float = 10.0) -> Config:
+    overrides = {
+        "connection.port": tws.port,
+        "connection.request_timeout": timeout,
+        "heartbeat.enabled": False,
+        "reconnect.enabled": False,
+    }
+    return Config.load(environ={}, overrides=overrides)
+
+
+def test_an_error_answers_with_ibs_own_words() -> None:
+    with FakeTws() as tws, IBGateway(config(tws)) as gateway:
+        answer = gateway.account_summary()
+        req_id = tws.next("reqAccountSummary").reqId
+        tws.say(error(req_id, 322, "Maximum number of account summary requests exceeded"))
+        with pytest.raises(RequestError, match="Maximum number") as caught:
+            answer.result(PATIENCE)
+        assert (caught.value.code, caught.value.request) == (322, "account summary")
+
+
+def test_silence_and_a_lost_link_end_the_waiting() -> None:
+    with FakeTws() as tws, IBGateway(config(tws, 0.3)) as gateway:
+        with pytest.raises(RequestTimeout):
+            gateway.positions().result(PATIENCE)
+        answer = gateway.account_values()
+        tws.next("reqAccountUpdates")
+        tws.hang_up()
+        with pytest.raises((ConnectionLost, RequestTimeout)):
+            answer.result(PATIENCE)
+
+
+def test_without_a_loop_there_is_nobody_to_ask() -> None:
+    with pytest.raises(LoopNotRunning):
+        IBGateway().positions()

@@ -1,0 +1,148 @@
+"""IBGateway as a whole: both styles at once, and names of a user's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ibapi.client import EClient
+from ibapi.wrapper import EWrapper
+
+from tests.support.desk import PATIENCE, Heard, config_for, open_desk, open_paper
+from twsloop import IBGateway, limit_order, market_order, stock
+from twsloop.events import Fact, Fill, OrderFilled, SessionChanged
+from twsloop.orders.state import OrderStatus
+
+
+class Crowded(IBGateway):
+    """A program with attributes of every name one can think of."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.accounts: dict[str, Any] = {}  # type: ignore[assignment]
+        self.errors: list[Any] = []  # type: ignore[assignment]
+        self.orders_known = "no idea"  # type: ignore[assignment]
+        self._orders: dict[int, Any] = {}
+        self._market_data = None
+        self._account = "mine"
+        self.statuses = Heard()
+        self.ticks = Heard()
+
+    def tickPrice(self, reqId: int, tickType: int, price: float, attrib: Any) -> None:
+        self.ticks(reqId, tickType, price)
+
+    def orderStatus(self, orderId: int, status: str, *rest: Any) -> None:
+        self.statuses(orderId, status)
+
+
+@pytest.mark.parametrize("version", [225, 200])
+def test_both_styles_at_once(version: int) -> None:
+    with open_desk(version=version, kind=Crowded) as desk:
+        client = desk.gateway
+        assert isinstance(client, Crowded)
+        heard = Heard()
+        watch = client.subscribe("AAPL", on_tick=heard)
+        heard.until(lambda ticker: ticker.bid == 189.49)
+        client.reqMktData(5, stock("MSFT"), "", False, False, [])
+        # The user's own request comes to the user's override, and only that one.
+        assert client.ticks.until(lambda tick: tick[1] == 1) == (5, 1, 419.99)
+        assert {tick[0] for tick in [*client.ticks.all, *client.ticks.rest()]} == {5}
+        trade = client.place_order("AAPL", market_order("BUY", 1))
+        assert trade.done.result(PATIENCE) is OrderStatus.FILLED
+        client.statuses.until(lambda item: item == (trade.order_id, "Filled"))
+        watch.cancel()
+        client.cancelMktData(5)
+        assert client.positions().result(PATIENCE)[0].quantity == 1
+
+
+def test_a_separate_wrapper_object() -> None:
+    class Wrapper(EWrapper):
+        def __init__(self) -> None:
+            super().__init__()
+            self.statuses = Heard()
+
+        def orderStatus(self, orderId: int, status: str, *rest: Any) -> None:
+            self.statuses(orderId, status)
+
+    wrapper = Wrapper()
+    with (
+        open_paper() as (_, paper),
+        IBGateway(config_for(paper), wrapper=wrapper) as gateway,
+    ):
+        trade = gateway.place_order("AAPL", limit_order("BUY", 1, 100))
+        wrapper.statuses.until(lambda item: item == (trade.order_id, "Submitted"))
+
+
+def test_observers() -> None:
+    with open_desk() as desk:
+        fills, everything, broken = Heard(), Heard(), Heard()
+        stop = desk.gateway.observe(Fill, fills)
+        desk.gateway.observe(Fact, everything)
+
+        def raises(fact: OrderFilled) -> None:
+            broken(fact)
+            raise ValueError(fact.symbol)
+
+        desk.gateway.observe(OrderFilled, raises)
+        desk.gateway.place_order("AAPL", market_order("BUY", 1)).settled.result(PATIENCE)
+        assert fills.next().shares == 1
+        assert broken.next().symbol == "AAPL"
+        assert everything.until(lambda fact: isinstance(fact, OrderFilled))
+        stop()
+        desk.gateway.place_order("AAPL", market_order("BUY", 1)).settled.result(PATIENCE)
+        assert fills.rest() == []
+        failed = desk.gateway.errors.summary()["failed_callbacks"]
+        assert [name for name in failed if "raises" in name]
+
+
+def test_the_session_is_a_fact() -> None:
+    changes = Heard()
+    with open_paper() as (_, paper):
+        gateway = IBGateway(config_for(paper))
+        gateway.observe(SessionChanged, lambda fact: changes((fact.old, fact.new)))
+        with gateway:
+            assert changes.until(lambda change: change[1] == "READY")
+
+
+def test_it_is_ibs_client_and_wrapper() -> None:
+    assert issubclass(IBGateway, EClient)
+    assert issubclass(IBGateway, EWrapper)
+
+
+def test_one_object_connects_again() -> None:
+    with open_paper() as (_, paper):
+        gateway = IBGateway(config_for(paper))
+        ids = []
+        for _ in range(2):
+            with gateway:
+                trade = gateway.place_order("AAPL", market_order("BUY", 1))
+                assert trade.done.result(PATIENCE) is OrderStatus.FILLED
+                ids.append(trade.order_id)
+        assert ids[1] > ids[0]
+
+
+def test_several_gateways_in_one_process() -> None:
+    with (
+        open_paper() as (_, paper),
+        IBGateway(config_for(paper, connection__client_id=1)) as one,
+        IBGateway(config_for(paper, connection__client_id=2)) as two,
+    ):
+        trades = [
+            gateway.place_order("AAPL", market_order("BUY", 1))
+            for gateway in (one, two)
+            for _ in range(5)
+        ]
+        assert {trade.done.result(PATIENCE) for trade in trades} == {OrderStatus.FILLED}
+        assert one.positions().result(PATIENCE)[0].quantity == 10
+
+
+def test_an_order_of_an_earlier_process_can_be_modified() -> None:
+    with open_paper() as (_, paper):
+        with IBGateway(config_for(paper)) as first:
+            heard = Heard()
+            first.place_order("AAPL", limit_order("BUY", 1, 100), on_update=heard)
+            heard.until(lambda shown: shown.status is OrderStatus.SUBMITTED)
+        with IBGateway(config_for(paper)) as second:
+            (trade,) = second.trades()
+            trade.modify(limit_price="189.60").result(PATIENCE)
+            assert trade.done.result(PATIENCE) is OrderStatus.FILLED
