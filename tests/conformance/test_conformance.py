@@ -40,7 +40,8 @@ def test_comes_to_its_end_without_a_complaint(case: Case, run: Transcript) -> No
 def test_starts_within_its_own_time_out(case: Case, run: Transcript) -> None:
     started = run.one("started")
     assert started["version"] == case.version
-    assert started["seconds"] < 2
+    # ib_async and ib_insync give up after 4 s.
+    assert started["seconds"] < 4
     start = run.step("start")
     assert run.one("managedAccounts")["accounts"] == [ACCOUNT]
     notices = of(start, "error")

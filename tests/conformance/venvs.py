@@ -20,6 +20,7 @@ __all__ = [
     "IB_INSYNC",
     "OFFICIAL_9",
     "OFFICIAL_10",
+    "OFFICIAL_BETWEEN",
     "ForeignClient",
     "VenvError",
     "python_of",
@@ -52,9 +53,18 @@ class ForeignClient:
         return FOLDER / f"{self.name}-{self.version}"
 
 
-#: IB's own client of today: protobuf up to server version 225. The index has IB's unmodified code
-#: under this distribution's name; it does not declare that it needs protobuf.
-OFFICIAL_10 = ForeignClient("ibapi", "10.46.1", ("nautilus_ibapi==10.46.1", "protobuf==6.33.5"))
+def _official(version: str) -> ForeignClient:
+    """A release of IB's own client under the name by which the index has it.
+
+    It is IB's unmodified code, which needs protobuf and does not declare it.
+    """
+    return ForeignClient("ibapi", version, (f"nautilus_ibapi=={version}", "protobuf==6.33.5"))
+
+
+#: IB's own client of today: protobuf up to server version 225.
+OFFICIAL_10 = _official("10.46.1")
+#: Those between, by what they announce at most: 176, 187, 203, 219 and 223.
+OFFICIAL_BETWEEN = tuple(map(_official, ("10.19.4", "10.30.1", "10.37.2", "10.43.2", "10.45.1")))
 #: The last ``ibapi`` of the index, of 2020: text, up to server version 157.
 OFFICIAL_9 = ForeignClient("ibapi", "9.81.1", ("ibapi==9.81.1.post1",))
 IB_ASYNC = ForeignClient(
@@ -73,7 +83,7 @@ IB_INSYNC = ForeignClient(
     "0.9.86",
     ("ib_insync==0.9.86", "eventkit==1.0.3", "nest_asyncio==1.6.0", "numpy==2.2.6"),
 )
-CLIENTS = (OFFICIAL_10, OFFICIAL_9, IB_ASYNC, IB_INSYNC)
+CLIENTS = (OFFICIAL_10, OFFICIAL_9, *OFFICIAL_BETWEEN, IB_ASYNC, IB_INSYNC)
 
 
 class VenvError(Exception):

@@ -1,4 +1,4 @@
-"""Drive IB's own Python client, of 2020 (9.81) or of today (10.46): the same plan for both.
+"""Drive IB's own Python client, from 9.81 of 2020 to today's 10.46: one plan for all of them.
 
 The client is used as IB's samples use it: one class of EWrapper and EClient, `run` in a thread of
 its own. Every callback that the test judges becomes one JSON line, in the order of the callbacks.
@@ -7,6 +7,7 @@ its own. Every callback that the test judges becomes one JSON line, in the order
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
 import threading
 import time
@@ -32,7 +33,7 @@ from recorder import (  # type: ignore[import-not-found]
 
 try:
     from ibapi.order_cancel import OrderCancel
-except ImportError:  # 9.81: cancelOrder takes the order's id and nothing else
+except ImportError:  # older versions' cancelOrder wants none
     OrderCancel = None
 
 DETAILS, SNAPSHOT, SUMMARY, EXECUTIONS, PAIR, FIRST_LINE = 9001, 9002, 9003, 9004, 9005, 1000
@@ -137,9 +138,12 @@ def rest_and_cancel(app: App, plan: argparse.Namespace) -> None:
 
 
 def cancel(app: App, order_id: int) -> None:
-    """Cancel an order; the two versions have two signatures."""
-    if OrderCancel is None:
+    """Cancel an order; there have been three signatures."""
+    more = list(inspect.signature(app.cancelOrder).parameters)[1:]
+    if not more:
         app.cancelOrder(order_id)
+    elif more == ["manualCancelOrderTime"]:
+        app.cancelOrder(order_id, "")
     else:
         app.cancelOrder(order_id, OrderCancel())
 

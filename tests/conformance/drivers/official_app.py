@@ -60,8 +60,8 @@ class App(EWrapper, EClient):
     # ---- session ---------------------------------------------------------------------------
 
     def error(self, reqId: int, *rest: Any) -> None:
-        """9.81: code, text. 10.46: time, code, text, reject JSON."""
-        stamp, code, text = (None, rest[0], rest[1]) if len(rest) == 2 else rest[:3]
+        """Until 10.30: code, text, ...; since then: time, code, text, ..."""
+        stamp, code, text = (None, *rest[:2]) if isinstance(rest[1], str) else rest[:3]
         with self.heard("error"):
             line("error", reqId=reqId, code=code, text=text, time=stamp)
         with self.heard(f"error {code}"):
