@@ -61,13 +61,37 @@ def test_an_error_is_raised_in_its_turn() -> None:
         list(inbox.drain())
 
 
-def test_a_full_inbox_counts_what_it_drops_and_still_fails() -> None:
-    inbox: Inbox[int] = Inbox(limit=2)
-    for n in range(5):
-        inbox.put(n)
-    assert inbox.dropped == 3
-    inbox.fail(ConnectionLost("over"))
+def test_a_full_inbox_lets_the_giver_wait_and_loses_nothing() -> None:
+    inbox: Inbox[int] = Inbox(limit=10)
+
+    def fill() -> None:
+        for n in range(1000):
+            inbox.put(n)
+
+    thread = threading.Thread(target=fill)
+    thread.start()
+    patience = Patience(None)
     seen: list[int] = []
-    with pytest.raises(ConnectionLost):
-        seen.extend(inbox.drain())
-    assert inbox.dropped == 3
+    while len(seen) < 1000:
+        item = inbox.get(patience)
+        if item is not None:
+            seen.append(item)
+    thread.join(5)
+    assert seen == list(range(1000))
+
+
+def test_nobody_waits_for_a_closed_inbox() -> None:
+    inbox: Inbox[int] = Inbox(limit=2)
+
+    def fill() -> None:
+        for n in range(10):
+            inbox.put(n)
+
+    thread = threading.Thread(target=fill)
+    thread.start()
+    thread.join(0.1)
+    assert thread.is_alive()
+    inbox.close()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert list(inbox.drain()) == [0, 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -60,21 +61,35 @@ class Patience:
 class Inbox(Generic[T]):
     """What callbacks on the loop thread hand to the main thread, which alone prints.
 
+    Nothing is dropped. When too much waits, `put` waits as well: the loop stops reading, and the
+    gateway is slowed down by TCP, as by any program that cannot keep up. So a replay at full speed
+    reaches a slow reader whole.
+
     Args:
-        limit: How many items may wait; more are dropped and counted.
+        limit: How many items may wait.
     """
 
-    def __init__(self, limit: int = 200_000) -> None:
+    def __init__(self, limit: int = 50_000) -> None:
         self._items: queue.SimpleQueue[T | BaseException] = queue.SimpleQueue()
         self._limit = limit
-        self.dropped = 0
+        self._low = limit // 2
+        self._room = threading.Event()
+        self._room.set()
+        self._closed = False
 
     def put(self, item: T) -> None:
-        """Hand over one item."""
+        """Hand over one item; waits while too many wait, and does nothing once it is closed."""
         if self._items.qsize() >= self._limit:
-            self.dropped += 1
-        else:
+            self._room.clear()
+            while self._items.qsize() > self._low and not self._closed:
+                self._room.wait(LOOK_UP)
+        if not self._closed:
             self._items.put(item)
+
+    def close(self) -> None:
+        """Nobody takes anything out any more: nobody shall wait to put something in."""
+        self._closed = True
+        self._room.set()
 
     def fail(self, error: BaseException) -> None:
         """Let the main thread raise this."""
@@ -86,9 +101,14 @@ class Inbox(Generic[T]):
             item = self._items.get(timeout=min(patience.left, LOOK_UP))
         except queue.Empty:
             return None
+        self._make_room()
         if isinstance(item, BaseException):
             raise item
         return item
+
+    def _make_room(self) -> None:
+        if self._items.qsize() <= self._low and not self._room.is_set():
+            self._room.set()
 
     def drain(self) -> Iterator[T]:
         """What is there now."""
@@ -97,6 +117,7 @@ class Inbox(Generic[T]):
                 item = self._items.get_nowait()
             except queue.Empty:
                 return
+            self._make_room()
             if isinstance(item, BaseException):
                 raise item
             yield item

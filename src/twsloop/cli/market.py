@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -118,25 +120,27 @@ class _Watching:
     # ---- in the main thread
     def stream(self, generic_ticks: str | None, patience: Patience) -> None:
         """Print until the time is over, or every line has failed."""
-        with self._gateway.subscribe(
-            self._symbols, self._tick, on_error=self._failed, generic_ticks=generic_ticks
-        ) as subscription:
+        with (
+            self._gateway.subscribe(
+                self._symbols, self._tick, on_error=self._failed, generic_ticks=generic_ticks
+            ) as subscription,
+            # Before the lines are cancelled: a tick that waits for us would hold that up.
+            contextlib.closing(self._inbox),
+            ExitStack() as stack,
+        ):
             self._out.event("subscribed", symbols=self._symbols)
             if self._out.live:
-                with Live(
-                    get_renderable=lambda: self._table(subscription),
-                    console=self._out.console,
-                    refresh_per_second=REDRAW,
-                    redirect_stdout=False,
-                ) as live:
-                    while patience.left > 0 and subscription.active:
-                        self._print(self._inbox.get(patience))
-                    live.refresh()
-            else:
-                while patience.left > 0 and subscription.active:
-                    self._print(self._inbox.get(patience))
-                for item in self._inbox.drain():
-                    self._print(item)
+                stack.enter_context(
+                    Live(
+                        get_renderable=lambda: self._table(subscription),
+                        console=self._out.console,
+                        refresh_per_second=REDRAW,
+                    )
+                )
+            while patience.left > 0 and subscription.active:
+                self._print(self._inbox.get(patience))
+        for item in self._inbox.drain():
+            self._print(item)
         if self._errors and len(self._errors) == len(self._symbols):
             raise next(iter(self._errors.values()))
 
@@ -179,15 +183,11 @@ class _Watching:
         """Say what came."""
         seconds = round(self._patience.spent, 1)
         total = sum(self._ticks.values())
-        text = f"{total} ticks of {len(self._ticks)} symbols in {seconds} s"
-        if self._inbox.dropped:
-            text += f"; {self._inbox.dropped} were not printed, because nobody read fast enough"
         self._out.event(
             "summary",
-            text,
+            f"{total} ticks of {len(self._ticks)} symbols in {seconds} s",
             seconds=seconds,
             ticks=dict(self._ticks),
-            dropped=self._inbox.dropped,
         )
 
 
