@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from ibapi.contract import Contract
 from ibapi.execution import ExecutionFilter
 from ibapi.order import Order
+from ibapi.order_cancel import OrderCancel
 
 from twsloop.account.requests import DEFAULT_TAGS, AccountRequests
 from twsloop.account.state import AccountValue, PortfolioItem, Position, SummaryRow
@@ -256,17 +257,17 @@ class IBGateway(IBKRConnection):
         """EClient's, through the gate."""
         self.__orders.raw("placeOrderProtoBuf", (placeOrderRequestProto,))
 
-    def cancelOrder(self, orderId: int, orderCancel: Any) -> None:
-        """EClient's, through the gate."""
-        self.__orders.raw("cancelOrder", (orderId, orderCancel))
+    def cancelOrder(self, orderId: int, orderCancel: Any = None) -> None:
+        """EClient's, through the gate; without an OrderCancel, as programs for 9.81 call it."""
+        self.__orders.raw("cancelOrder", (orderId, orderCancel or OrderCancel()))
 
     def cancelOrderProtoBuf(self, cancelOrderRequestProto: Any) -> None:
         """EClient's, through the gate."""
         self.__orders.raw("cancelOrderProtoBuf", (cancelOrderRequestProto,))
 
-    def reqGlobalCancel(self, orderCancel: Any) -> None:
-        """EClient's, through the gate."""
-        self.__orders.raw("reqGlobalCancel", (orderCancel,))
+    def reqGlobalCancel(self, orderCancel: Any = None) -> None:
+        """EClient's, through the gate; without an OrderCancel, as programs for 9.81 call it."""
+        self.__orders.raw("reqGlobalCancel", (orderCancel or OrderCancel(),))
 
     def reqGlobalCancelProtoBuf(self, globalCancelRequestProto: Any) -> None:
         """EClient's, through the gate."""

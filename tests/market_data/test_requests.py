@@ -187,7 +187,7 @@ def test_a_slow_callback_is_named(desk: Desk, caplog: pytest.LogCaptureFixture) 
     pause = threading.Event()
 
     def slow_show(ticker: Ticker) -> None:
-        pause.wait(0.06)
+        pause.wait(0.12)
         heard(ticker)
 
     with caplog.at_level(logging.WARNING, "twsloop.processors.delivery"):

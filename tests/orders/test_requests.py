@@ -338,6 +338,31 @@ def test_a_raw_id_below_the_floor_is_a_local_103(raw: Desk) -> None:
     assert client.sent.count(3) == 1
 
 
+def test_what_eclient_cannot_encode_is_its_own_sending_error(raw: Desk) -> None:
+    client = app(raw)
+    contract = stock("AAPL")
+    contract.multiplier = "ten"
+    order = limit_order("BUY", 10, "100")
+    order.conditions = [object()]
+    client.placeOrder(70, contract, order)
+    order_id, code, text = client.complaints.next()
+    assert (order_id, code) == (70, 512)
+    assert text.startswith("Order Sending Error - ")
+    (trade,) = client.trades()
+    assert trade.done.result(PATIENCE) is OrderStatus.NOT_SENT
+    assert 3 not in client.sent
+
+
+def test_cancels_without_an_order_cancel(raw: Desk) -> None:
+    client = app(raw)
+    one, two = (client.place_order("AAPL", limit_order("BUY", 1, price)) for price in (90, 91))
+    raw.settle()
+    client.cancelOrder(one.order_id)
+    assert one.done.result(PATIENCE) is OrderStatus.CANCELLED
+    client.reqGlobalCancel()
+    assert two.done.result(PATIENCE) is OrderStatus.CANCELLED
+
+
 def test_global_cancel(raw: Desk) -> None:
     client = app(raw)
     trades = [client.place_order("AAPL", limit_order("BUY", 1, price)) for price in (90, 91)]

@@ -8,6 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ibapi.const import NO_VALID_ID
+from ibapi.errors import (
+    FAIL_SEND_CORDER,
+    FAIL_SEND_ORDER,
+    FAIL_SEND_REQGLOBALCANCEL,
+    FAIL_SEND_REQMKT,
+)
+
 from twsloop.connection.core import Core
 
 from .book import Change, OrderBook
@@ -33,6 +41,13 @@ GUARDED = (
 DUPLICATE_ID = 103
 CANCEL_UNKNOWN = 10147
 PROCESSING_FAILED = 322
+#: IB's client's own errors about a message that it could not make.
+_SENDING_FAILED: dict[str, Any] = {
+    "placeOrder": FAIL_SEND_ORDER,
+    "cancelOrder": FAIL_SEND_CORDER,
+    "reqGlobalCancel": FAIL_SEND_REQGLOBALCANCEL,
+    "exerciseOptions": FAIL_SEND_REQMKT,  # as EClient has it
+}
 
 
 class Desk(Protocol):
@@ -99,7 +114,13 @@ class RawCalls:
             args: Its arguments.
             fresh: For a placeOrder: its id had not been used when it was called.
         """
-        self._by_name[name](name, args, fresh)
+        try:
+            self._by_name[name](name, args, fresh)
+        except Exception as error:  # noqa: BLE001  (IB's encoders raise anything for odd fields)
+            # EClient would have raised it in the caller's thread, which has gone on meanwhile.
+            told = args[0] if isinstance(args[0], int) else getattr(args[0], "orderId", NO_VALID_ID)
+            problem = _SENDING_FAILED[name.removesuffix("ProtoBuf")]
+            self._desk.say(told, problem.code(), f"{problem.msg()}{error!r}")
 
     def _place(self, name: str, args: tuple[Any, ...], fresh: bool) -> None:
         core, desk = self._core, self._desk

@@ -23,6 +23,7 @@ import asyncio
 import contextlib
 import copy
 import functools
+import logging
 import re
 import threading
 from collections.abc import Awaitable, Callable
@@ -43,7 +44,7 @@ from twsloop.errors import (
     RequestError,
 )
 from twsloop.event_loop import Future
-from twsloop.events import Ends, Notice
+from twsloop.events import Ends, Fact, Notice, OrderEvent
 from twsloop.ids import FIRST_REQUEST_ID
 from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
@@ -63,6 +64,8 @@ from .sync import Sync
 from .trade import OnFill, OnUpdate, Trade
 
 __all__ = ["Orders"]
+
+logger = logging.getLogger(__name__)
 
 #: Categories of notices that speak of data even if their id is an order's too.
 _NOT_ABOUT_ORDERS = frozenset({"historical", "market_data", "market_data_farm"})
@@ -307,7 +310,7 @@ class Orders:
         """Ask the gate, and do what it says."""
         verdict = self.judge(record.order.account)
         if verdict.answer is Answer.SEND:
-            self._send(record, send)
+            self._send(record, send, raw=raw)
         elif verdict.answer is Answer.HOLD:
             self._held[record] = send, raw
         elif verdict.answer is Answer.REFUSE:
@@ -316,16 +319,19 @@ class Orders:
             work = self._simulate(record, raw=raw)
             self._core.event_loop.spawn(work, name="simulated order")
 
-    def _send(self, record: OrderRecord, send: Send) -> None:
+    def _send(self, record: OrderRecord, send: Send, *, raw: bool) -> None:
         on_fate = functools.partial(self._fate, record)
         record.sent = record.order
         try:
             with self._core.sending(record.order_id, on_fate) as sending:
                 send()
-        except Exception as error:  # noqa: BLE001  (IB's encoders raise anything for odd fields)
+        except Exception as error:
             # They raise before anything is queued, outside of EClient's own try.
-            self._apply(record, OrderInput.DROPPED, f"it could not be encoded: {error!r}")
-            self._change_failed(record, InvalidOrder(f"it could not be encoded: {error!r}"))
+            reason = f"it could not be encoded: {error!r}"
+            self._apply(record, OrderInput.DROPPED, reason)
+            self._change_failed(record, InvalidOrder(reason))
+            if raw:
+                raise  # RawCalls says it IB's way
             return
 
         if not sending.messages and record.status is OrderStatus.CREATED:
@@ -408,6 +414,7 @@ class Orders:
     def announce(self, change: Change) -> None:
         """Tell everyone what a report changed: observers, callbacks, then the futures."""
         for fact in change.facts:
+            self._log(fact)
             self._core.tell(fact)
         record = change.record
         if record is None:
@@ -424,6 +431,20 @@ class Orders:
             for delivery in trade.updates:
                 delivery((trade,))
         trade.resolve()
+
+    def _log(self, fact: Fact) -> None:
+        if isinstance(fact, OrderEvent):
+            extra = {
+                "symbol": fact.symbol,
+                "orderId": fact.order_id,
+                "permId": fact.perm_id,
+                "account": fact.account,
+                "correlation_id": fact.correlation_id,
+            }
+            why = f": {fact.reason}" if fact.reason else ""
+            size = f"{fact.filled}/{fact.quantity}"
+            word = type(fact).__name__.removeprefix("Order").lower()
+            logger.info("order %s %s filled%s", word, size, why, extra=extra)
 
     def _apply(self, record: OrderRecord, event: OrderInput, reason: str = "") -> None:
         self.announce(self.book.apply_input(record, event, self._core.clock.now(), reason))

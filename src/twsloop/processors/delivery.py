@@ -43,6 +43,7 @@ class Delivery:
         slow: Counts a call that held the loop thread for long; its name goes into the log.
         where: None, an executor, or a running asyncio loop.
         latest: Only the newest call of each key waits.
+        patience: A call that holds the loop thread for longer is slow, seconds.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Delivery:
         slow: Callable[[], object],
         where: Where = None,
         latest: bool = False,
+        patience: float = SLOW_CALL,
     ) -> None:
         self.callback = callback
         self.name = describe(callback)
@@ -64,6 +66,7 @@ class Delivery:
         self._slow = slow
         self._where = where
         self._latest = latest
+        self._patience = patience
         self._async = inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(
             getattr(callback, "__call__", None)  # noqa: B004  (its type matters, not that it is)
         )
@@ -147,7 +150,7 @@ class Delivery:
         except Exception as error:  # noqa: BLE001  (a user's code: reported, never fatal)
             self._report(self.name, error)
         took = time.perf_counter() - start
-        if took > SLOW_CALL and self._direct:
+        if took > self._patience and self._direct:
             self._slow()
             logger.warning("callback %s took %.0f ms on the loop thread", self.name, took * 1000)
 
@@ -171,6 +174,8 @@ class Host(Protocol):
     def errors(self) -> _Errors: ...
     @property
     def metrics(self) -> Any: ...
+    @property
+    def config(self) -> Any: ...
 
 
 def delivery_for(
@@ -186,4 +191,5 @@ def delivery_for(
         slow=core.metrics.counter("callbacks_slow").add,
         where=where,
         latest=latest,
+        patience=core.config.loop.slow_callback,
     )
