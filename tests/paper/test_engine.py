@@ -453,6 +453,25 @@ def test_bracket(market: Market) -> None:
     ]
 
 
+def test_a_bracket_whose_parent_and_first_child_fill_at_once(market: Market) -> None:
+    market.quote("AAPL", 270.00, 270.05, 1000)
+    market.place(1, transmit=False)
+    market.place(2, action="SELL", orderType="LMT", lmtPrice=269.0, parentId=1, transmit=False)
+    told = market.place(3, action="SELL", orderType="STP", auxPrice=265.0, parentId=1)
+    assert told[-2:] == ["status 3 Cancelled 0/100 @0", "error 3 202 Order Canceled - reason:"]
+    assert market.account.quantity(265598) == 0
+
+
+def test_a_bracket_whose_parent_is_rejected(market: Market) -> None:
+    market.place(1, totalQuantity="1000000", transmit=False)
+    told = market.place(2, action="SELL", orderType="LMT", lmtPrice=275.0, parentId=1)
+    assert [line.split()[1:3] for line in told if line.startswith("status")] == [
+        ["1", "Inactive"],
+        ["1", "Inactive"],
+        ["2", "Cancelled"],
+    ]
+
+
 def test_a_childs_partial_fill_reduces_its_sibling(market: Market) -> None:
     market.place(1, transmit=False)
     market.place(2, action="SELL", orderType="LMT", lmtPrice=275.0, parentId=1, transmit=False)

@@ -27,6 +27,8 @@ from typing import Any
 
 import attrs
 
+from twsloop.ids import LAST_ID
+
 from . import echo, validation
 from .accounts import Account, unit_of
 from .commissions import OrderCharges, Rates
@@ -102,8 +104,11 @@ class Engine:
         return self.floor.valuation
 
     def next_order_id(self, client_id: int) -> int:
-        """The lowest order id that this client id may use; it never goes back."""
-        return self.book.highest_id(client_id) + 1
+        """The lowest order id that this client id may use; it never goes back.
+
+        One that has used the largest id of all is told that one again: there is none above it.
+        """
+        return min(self.book.highest_id(client_id) + 1, LAST_ID)
 
     def take(self) -> Sequence[Outgoing]:
         """Take what is to be told since the last call."""

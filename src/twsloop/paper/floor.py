@@ -85,7 +85,13 @@ class Floor:
         for member in group:
             member.perm_id = self.orders.take_perm_id()
         for member in group:
-            self._transmit(member, now)
+            # What became of the members before it may have decided this one's fate already.
+            if member.status is not Status.UNTRANSMITTED:
+                continue
+            if any(one.status is Status.FILLED for one in root.children if member.parent):
+                self.cancel(member, now)
+            else:
+                self._transmit(member, now)
 
     def _transmit(self, order: PaperOrder, now: datetime) -> None:
         """Send an order to the market: accepted, or rejected by the broker."""

@@ -91,7 +91,7 @@ def _since(text: str) -> datetime | None:
     if len(parts) == 2 and "/" in parts[1]:
         try:
             zone = ZoneInfo(parts[1])
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(parts[1]) from error
         text = parts[0]
     for form in TIME_FORMS:

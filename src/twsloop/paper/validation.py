@@ -8,6 +8,7 @@ the two-letter mark in 321 is a class name that changes with the build, ours is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -33,6 +34,7 @@ __all__ = [
 ZERO = Decimal(0)
 MAX_QUANTITY = Decimal(999_999_999)
 PRICE_DIGITS = 8
+MAX_PRICE = Decimal(10**9)
 MAX_OCA_NAME = 64
 DEFAULT_OCA_TYPE = 3
 UNSET_DOUBLE = 1.7976931348623157e308
@@ -115,6 +117,11 @@ def _price(message: Any, field: str) -> Decimal | None:
     return Decimal(repr(round(value, PRICE_DIGITS)))
 
 
+def _unreadable(field: str, text: str) -> Refusal:
+    cause = f"Unable to parse field: '{field}' for input string: '{text}'"
+    return Refusal(320, f"Error reading request. {cause}")
+
+
 def read(order: Any) -> Draft | Refusal:
     """Read the order of a placeOrder request.
 
@@ -130,8 +137,10 @@ def read(order: Any) -> Draft | Refusal:
     except InvalidOperation:
         total = Decimal("NaN")
     if not total.is_finite():
-        cause = f"Unable to parse field: 'Total Quantity' for input string: '{text}'"
-        return Refusal(320, f"Error reading request. {cause}")
+        return _unreadable("Total Quantity", text)
+    for field, name in (("lmtPrice", "Lmt Price"), ("auxPrice", "Aux Price")):
+        if math.isnan(getattr(order, field)):
+            return _unreadable(name, "nan")
     order_type = order.orderType.upper()
     worked = WORKED_TYPES.get(order_type)
     return Draft(
@@ -220,7 +229,8 @@ def _attributes(draft: Draft, _instrument: Any) -> Refusal | None:
 
 
 def _is_off_tick(price: Decimal | None, tick: Decimal) -> bool:
-    return price is not None and price % tick != ZERO
+    # A price beyond any market also has more digits than a division can give.
+    return price is not None and (abs(price) >= MAX_PRICE or price % tick != ZERO)
 
 
 def _tick(draft: Draft, instrument: Any) -> Refusal | None:
