@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +120,8 @@ def test_a_programs_own_defaults_come_last() -> None:
 
 
 def test_the_environment_of_the_process_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(os.environ, "TWSLOOP_MARKET_DATA_MAX_LINES", "7")
-    assert Config.load().market_data.max_lines == 7
+    monkeypatch.setitem(os.environ, "TWSLOOP_MARKET_DATA_SNAPSHOT_TIMEOUT", "7")
+    assert Config.load().market_data.snapshot_timeout == 7
 
 
 def test_a_dotenv_is_read_only_when_it_is_named(
@@ -263,7 +264,10 @@ def test_a_file_that_windows_wrote(tmp_path: Path) -> None:
     ("name", "problem"),
     [
         ("TWSLOOP_CONNECTION_PROT", "did you mean 'TWSLOOP_CONNECTION_PORT'"),
-        ("TWSLOOP_MARKETDATA_MAX_LINES", "did you mean 'TWSLOOP_MARKET_DATA_MAX_LINES'"),
+        (
+            "TWSLOOP_MARKETDATA_SNAPSHOT_TIMEOUT",
+            "did you mean 'TWSLOOP_MARKET_DATA_SNAPSHOT_TIMEOUT'",
+        ),
         ("TWSLOOP_", "there is no such setting"),
     ],
 )
@@ -375,6 +379,24 @@ def test_every_key_is_explained() -> None:
             if chosen.kind in {"int", "float"}:
                 assert chosen.low is not None, f"[{section}] {key} has no lowest value"
                 assert chosen.high is not None, f"[{section}] {key} has no highest value"
+
+
+@pytest.mark.parametrize("section", [*SECTIONS])
+def test_every_key_is_used_by_somebody(section: str) -> None:
+    # A setting that changes nothing would be a lie in the example file.
+    source = Path(__file__).parents[1] / "src" / "twsloop"
+    code = "".join(
+        file.read_text(encoding="utf-8")
+        for file in source.rglob("*.py")
+        if file.parent.name != "config"
+    )
+    used_by_the_gates = {"live.override_file", "live.account_prefix"}
+    unused = [
+        f"{section}.{key}"
+        for key in options_of(SECTIONS[section])
+        if not re.search(rf"\.{key}\b", code)
+    ]
+    assert set(unused) <= used_by_the_gates
 
 
 # -------------------------------------------------------------------------------- live gates

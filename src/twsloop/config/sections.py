@@ -133,12 +133,6 @@ class LoopParams(Section):
 
     section: ClassVar[str] = "loop"
 
-    kind: str = option(
-        "auto",
-        "str",
-        "Which loop runs in the thread; auto takes uvloop (winloop on Windows) where it exists.",
-        choices=("auto", "uvloop", "asyncio"),
-    )
     slow_callback: float = option(
         0.1,
         "float",
@@ -280,9 +274,6 @@ class MarketDataParams(Section):
     generic_ticks: str = option(
         "", "str", "IB's generic tick numbers for every subscription, separated by commas."
     )
-    max_lines: int = option(
-        100, "int", "How many lines the account has (IB: 100 to begin with).", low=1, high=10_000
-    )
     snapshot_timeout: float = option(
         15.0,
         "float",
@@ -291,8 +282,6 @@ class MarketDataParams(Section):
         low=1,
         high=120,
     )
-    exchange: str = option("SMART", "str", "The exchange of a symbol that names none.")
-    currency: str = option("USD", "str", "The currency of a symbol that names none.")
 
 
 @attrs.frozen
@@ -309,14 +298,6 @@ class OrderParams(Section):
     )
     account: str = option(
         "", "str", "The account of an order that names none; needed if the login has several."
-    )
-    settle_timeout: float = option(
-        10.0,
-        "float",
-        "How long we wait for the commissions of a filled order.",
-        unit="seconds",
-        low=0.1,
-        high=600,
     )
 
 
