@@ -15,6 +15,7 @@ from ibapi.comm import read_fields
 from ibapi.const import NO_VALID_ID
 from ibapi.decoder import Decoder
 from ibapi.errors import BAD_MESSAGE, UNKNOWN_ID
+from ibapi.utils import BadMessage
 
 from twsloop.metrics import Metrics
 from twsloop.processors import Registry
@@ -34,6 +35,10 @@ ERROR_NUMBER = 4
 
 #: Decoders of ours that stand before IB's, by protobuf message number.
 _OWN: Mapping[int, Callable[[bytes, Any], None]] = {1: tick_price}
+
+
+class _WrongCount(ValueError):
+    """A message with more or fewer fields than its callback takes."""
 
 
 class Dispatcher:
@@ -127,7 +132,7 @@ class Dispatcher:
             # IB's decoder drops such a message with a line in its log and no word to the program.
             # One field, the version, stands where the parameters have self.
             msg = f"{len(fields)} fields where {len(info.wrapperParams)} belong"
-            raise ValueError(msg)
+            raise _WrongCount(msg)
         self._decoder.interpret(fields, number)
 
     def _unknown(self, number: int) -> None:
@@ -144,13 +149,23 @@ class Dispatcher:
 
     def _bad(self, name: str, error: Exception | None) -> None:
         self._metrics.counter("messages_bad").add()
-        # The fields stay out of the text: they may hold an account number.
-        what = f"{type(error).__name__}: {error}" if error is not None else "unreadable"
+        # Neither the fields nor what the error quotes of them: they may hold an account number.
+        what = "unreadable" if error is None else _kind(error)
         logger.warning("bad message %s: %s", name, what)
+        logger.debug("bad message %s", name, exc_info=error)
         self._registry.fanout.error(
             NO_VALID_ID,
             self._millis(),
             BAD_MESSAGE.code(),
-            f"{BAD_MESSAGE.msg()}: {name} ({type(error).__name__ if error else what})",
+            f"{BAD_MESSAGE.msg()}: {name} ({what})",
             "",
         )
+
+
+def _kind(error: Exception) -> str:
+    """What went wrong, without any content of the message."""
+    if isinstance(error, _WrongCount):
+        return str(error)
+    if isinstance(error.__context__, BadMessage):
+        return "too few fields"  # IB's decoder stumbles over its own report of it
+    return type(error).__name__
