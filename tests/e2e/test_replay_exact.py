@@ -28,7 +28,7 @@ class Recorder(IBGateway):
     """Writes down every tick callback, per request."""
 
     def __init__(self, config: Config, expected: dict[int, int]) -> None:
-        super().__init__(config, callbacks="loop")
+        super().__init__(config)
         self.told: dict[int, list[tuple[Any, ...]]] = {req_id: [] for req_id in expected}
         self.left = dict(expected)
         self.complete = threading.Event()
@@ -83,14 +83,14 @@ def test_every_tick_of_the_file_arrives_in_order(version: int, since: str, until
     ) as gateway:  # fmt: skip
         listening = gateway.event()
         assert listening["event"] == "listening"
-        app = Recorder(Config(), {req_id: len(told) for req_id, told in expected.items()})
-        app.connect(listening["host"], listening["port"], 1)
-        assert app.serverVersion() == version
-        for req_id, symbol in REQUESTS.items():
-            app.reqMktData(req_id, stock(symbol), "", False, False, [])
-        assert app.complete.wait(200), app.left
-        gateway.until("feed_ended")
-        app.disconnect()
+        config = Config.load(overrides={"connection.port": listening["port"]})
+        app = Recorder(config, {req_id: len(told) for req_id, told in expected.items()})
+        with app:
+            assert app.serverVersion() == version
+            for req_id, symbol in REQUESTS.items():
+                app.reqMktData(req_id, stock(symbol), "", False, False, [])
+            assert app.complete.wait(200), app.left
+            gateway.until("feed_ended")
         gateway.interrupt()
         assert gateway.wait() == 0
     for req_id, told in expected.items():
