@@ -16,7 +16,14 @@ from ibapi.order_cancel import OrderCancel
 
 from tests.support.desk import PATIENCE, Desk, Heard, config_for, open_desk, open_paper
 from twsloop.contracts import stock
-from twsloop.errors import InvalidOrder, OrderError, RequestError, SymbolError, WrongThread
+from twsloop.errors import (
+    InvalidOrder,
+    OrderError,
+    OrdersRefused,
+    RequestError,
+    SymbolError,
+    WrongThread,
+)
 from twsloop.events import (
     CommissionReported,
     Fact,
@@ -455,6 +462,9 @@ def test_orders_disabled_are_simulated_against_the_quote() -> None:
         assert client.complaints.next()[:2] == (90, 201)
         client.cancelOrder(90, OrderCancel())
         assert client.complaints.next()[:2] == (90, 10147)
+        # The id was not used up; placing it again has to pass the gate again.
+        client.placeOrder(90, stock("AAPL"), market_order("SELL", 2))
+        assert client.complaints.next()[:2] == (90, 201)
         assert not {3, 4} & set(client.sent)
         assert client.open_orders().result(PATIENCE) == []
 
@@ -471,6 +481,31 @@ def test_an_account_that_the_login_does_not_have_is_refused() -> None:
         client.placeOrder(5, stock("AAPL"), order)
         assert client.complaints.next()[:2] == (5, 201)
         assert 3 not in client.sent
+
+
+def test_with_orders_disabled_an_older_order_can_be_cancelled_but_not_changed() -> None:
+    with open_paper() as (feed, paper):
+        with IBGateway(config_for(paper)) as first:
+            resting(Desk(feed, paper, first))
+        with IBGateway(config_for(paper, orders__enabled=False)) as second:
+            (trade,) = second.trades()
+            with pytest.raises(OrdersRefused, match="disabled"):
+                trade.modify(limit_price=101).result(PATIENCE)
+            assert trade.order.lmtPrice == 100.0
+            assert trade.cancel().result(PATIENCE) is OrderStatus.CANCELLED
+
+
+def test_a_raw_order_for_an_id_that_is_over_is_the_gateways_to_answer() -> None:
+    with open_desk(kind=App) as desk:
+        client = app(desk)
+        trade = client.place_order("AAPL", market_order("BUY", 1))
+        assert trade.settled.result(PATIENCE) is OrderStatus.FILLED
+        client.placeOrder(trade.order_id, stock("AAPL"), market_order("BUY", 2))
+        assert client.complaints.next()[1] in {103, 104}
+        assert trade.filled == 1
+        client.placeOrder(trade.order_id, stock("AAPL"), market_order("BUY", 2, account="DU9"))
+        assert client.complaints.next()[1] == 201
+        assert client.sent.count(3) == 2
 
 
 def test_without_a_session_orders_are_refused() -> None:

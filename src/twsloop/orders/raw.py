@@ -18,10 +18,11 @@ from ibapi.errors import (
 
 from twsloop.connection.core import Core
 
-from .book import Change, OrderBook
+from .board import Board
+from .book import OrderBook
 from .copying import decoded
 from .gate import Answer, Verdict
-from .state import OrderRecord
+from .state import OrderRecord, OrderStatus
 
 __all__ = ["GUARDED", "RawCalls"]
 
@@ -39,6 +40,7 @@ GUARDED = (
 
 #: IB's codes for what we refuse ourselves (error_codes.csv).
 DUPLICATE_ID = 103
+REJECTED = 201
 CANCEL_UNKNOWN = 10147
 PROCESSING_FAILED = 322
 #: IB's client's own errors about a message that it could not make.
@@ -50,10 +52,15 @@ _SENDING_FAILED: dict[str, Any] = {
 }
 
 
+#: The id of an order that never left is free: a program may correct the order, and place it again.
+_NEVER_LEFT = frozenset({OrderStatus.REFUSED, OrderStatus.SIMULATED, OrderStatus.NOT_SENT})
+
+
 class Desk(Protocol):
     """What the raw calls need of the orders slice."""
 
     book: OrderBook
+    board: Board
 
     def call(self, name: str, args: tuple[Any, ...]) -> None:
         """Call EClient's own method."""
@@ -73,10 +80,6 @@ class Desk(Protocol):
 
     def take_back_all(self) -> None:
         """Stop all orders that have not left."""
-        ...
-
-    def announce(self, change: Change) -> None:
-        """Tell what changed."""
         ...
 
     def say(self, order_id: int, code: int, text: str) -> None:
@@ -129,18 +132,23 @@ class RawCalls:
             desk.call(name, args)
             return
         record = desk.book.find(core.client_id, order_id)
-        if record is None:
-            if not fresh:
-                desk.say(order_id, DUPLICATE_ID, "Duplicate order id")
-                return
+        if record is None and not fresh:
+            desk.say(order_id, DUPLICATE_ID, "Duplicate order id")
+            return
+        if record is None or record.status in _NEVER_LEFT:
             order.orderId, order.clientId = order_id, core.client_id
             record = OrderRecord(order_id, core.client_id, contract, order)
-            desk.announce(desk.book.create(record, core.clock.now()))
+            desk.board.announce(desk.book.create(record, core.clock.now()))
         elif record.final:
-            desk.call(name, args)  # the gateway says what it thinks of it (103, 104)
+            # The gateway says what it thinks of it (103, 104), but not past the gate.
+            verdict = desk.judge(order.account)
+            if verdict.answer is Answer.SEND:
+                desk.call(name, args)
+            else:
+                desk.say(order_id, REJECTED, f"Order rejected - reason: {verdict.reason}")
             return
         else:
-            desk.announce(desk.book.replace(record, order, core.clock.now()))
+            desk.board.announce(desk.book.replace(record, order, core.clock.now()))
         desk.submit(record, lambda: desk.call(name, args), raw=True)
 
     def _cancel(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:

@@ -23,7 +23,6 @@ import asyncio
 import contextlib
 import copy
 import functools
-import logging
 import re
 import threading
 from collections.abc import Awaitable, Callable
@@ -31,6 +30,7 @@ from typing import Any
 
 from ibapi.client import EClient
 from ibapi.contract import Contract
+from ibapi.errors import FAIL_SEND_ORDER
 from ibapi.order import Order
 from ibapi.order_cancel import OrderCancel
 
@@ -44,14 +44,14 @@ from twsloop.errors import (
     RequestError,
 )
 from twsloop.event_loop import Future
-from twsloop.events import Ends, Fact, Notice, OrderEvent
+from twsloop.events import Ends, Notice
 from twsloop.ids import FIRST_REQUEST_ID
 from twsloop.processors import Where
-from twsloop.processors.delivery import delivery_for
 from twsloop.session.state import State
 from twsloop.transport import Fate
 
-from .book import Change, OrderBook
+from .board import Board, Callbacks
+from .book import OrderBook
 from .builders import to_price, to_quantity
 from .checks import check_order
 from .copying import copied
@@ -64,8 +64,6 @@ from .sync import Sync
 from .trade import OnFill, OnUpdate, Trade
 
 __all__ = ["Orders"]
-
-logger = logging.getLogger(__name__)
 
 #: Categories of notices that speak of data even if their id is an order's too.
 _NOT_ABOUT_ORDERS = frozenset({"historical", "market_data", "market_data_farm"})
@@ -105,7 +103,7 @@ class Orders:
         self._quote = quote
         self._wanted = wanted
         self.book = OrderBook(label)
-        self._trades: dict[OrderRecord, Trade] = {}
+        self.board = Board(core, self.book, self)
         self._held: dict[OrderRecord, tuple[Send, bool]] = {}
         self._to_cancel: dict[OrderRecord, None] = {}
         #: The twin that EClient is about to call by itself, and whether one message may leave.
@@ -116,9 +114,9 @@ class Orders:
         #: below the highest it has seen, so orders have to leave in the order of their ids.
         self._door = threading.Lock()
         self._raw = RawCalls(core, self)
-        self.sync = Sync(core, self.book, self.announce)
+        self.sync = Sync(core, self.book, self.board.announce)
         core.order_known = self._order_known
-        core.add_slice(OrderProcessor(core, self.book, self.announce))
+        core.add_slice(OrderProcessor(core, self.book, self.board.announce))
         core.on_notice(self._notice)
         core.on_ready(self._ready)
         core.on_down(self._down)
@@ -170,15 +168,13 @@ class Orders:
         order_id: int,
         contract: Contract,
         order: Order,
-        callbacks: tuple[OnUpdate | None, OnFill | None, Where],
+        callbacks: Callbacks,
     ) -> Trade:
         core = self._core
         order.orderId, order.clientId = order_id, core.client_id
         order.account = order.account or core.config.orders.account
         record = OrderRecord(order_id, core.client_id, copy.copy(contract), order)
-        trade = self._trade(record)
-        on_update, on_fill, where = callbacks
-        self._register(trade, on_update, on_fill, where)
+        trade = self.board.new(record, callbacks)
         try:
             core.event_loop.post(self._begin, trade)
         except LoopNotRunning:
@@ -222,11 +218,11 @@ class Orders:
         where: Where,
     ) -> None:
         """See `Trade.on_update` and `Trade.on_fill`."""
-        self._register(trade, on_update, on_fill, where)
+        self.board.listen(trade, (on_update, on_fill, where))
 
     def trades(self) -> tuple[Trade, ...]:
         """Every order of ours that this object knows, by order id; from any thread."""
-        return tuple(sorted(self._trades.values(), key=lambda trade: trade.order_id))
+        return self.board.trades()
 
     # ---- doors: raw calls ----------------------------------------------------------------
 
@@ -287,7 +283,7 @@ class Orders:
 
     def _begin(self, trade: Trade) -> None:
         record = trade.record
-        self.announce(self.book.create(record, self._core.clock.now()))
+        self.board.announce(self.book.create(record, self._core.clock.now()))
         self.submit(record, functools.partial(self._send_record, record))
 
     def _send_record(self, record: OrderRecord) -> None:
@@ -313,7 +309,7 @@ class Orders:
             self._send(record, send, raw=raw)
         elif verdict.answer is Answer.HOLD:
             self._held[record] = send, raw
-        elif verdict.answer is Answer.REFUSE:
+        elif verdict.answer is Answer.REFUSE or record.before_change is not None:
             self._refuse(record, verdict.reason, raw=raw)
         else:
             work = self._simulate(record, raw=raw)
@@ -325,33 +321,36 @@ class Orders:
         try:
             with self._core.sending(record.order_id, on_fate) as sending:
                 send()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (IB's encoders raise anything for odd fields)
             # They raise before anything is queued, outside of EClient's own try.
             reason = f"it could not be encoded: {error!r}"
-            self._apply(record, OrderInput.DROPPED, reason)
-            self._change_failed(record, InvalidOrder(reason))
+            self.board.apply(record, OrderInput.DROPPED, reason)
+            self.board.change_failed(record, InvalidOrder(reason))
             if raw:
-                raise  # RawCalls says it IB's way
+                self.say(
+                    record.order_id, FAIL_SEND_ORDER.code(), f"{FAIL_SEND_ORDER.msg()}{error!r}"
+                )
             return
-
         if not sending.messages and record.status is OrderStatus.CREATED:
-            self._apply(record, OrderInput.DROPPED, "IB's client sent nothing")
+            self.board.apply(record, OrderInput.DROPPED, "IB's client sent nothing")
 
     def _fate(self, record: OrderRecord, fate: Fate) -> None:
         """The Outbox has handed the order to the socket, or dropped it."""
         if fate is Fate.SENT:
-            self._apply(record, OrderInput.SENT)
+            self.board.apply(record, OrderInput.SENT)
         else:
             reason = "it was still queued, and never left"
-            self._apply(record, OrderInput.DROPPED, reason)
+            self.board.apply(record, OrderInput.DROPPED, reason)
             if record.before_change is not None:
-                self._change_failed(record, OrdersRefused(f"the change did not leave: {reason}"))
+                self.board.change_failed(
+                    record, OrdersRefused(f"the change did not leave: {reason}")
+                )
 
     def _refuse(self, record: OrderRecord, reason: str, *, raw: bool) -> None:
         if record.before_change is not None:
-            self._change_failed(record, OrdersRefused(reason))
+            self.board.change_failed(record, OrdersRefused(reason))
         else:
-            self._apply(record, OrderInput.REFUSED, reason)
+            self.board.apply(record, OrderInput.REFUSED, reason)
         if not raw:
             return
         if self._core.connected:
@@ -365,7 +364,7 @@ class Orders:
             with contextlib.suppress(RequestError):
                 quote = await self._quote(record.contract)
         record.simulated_price, text = simulate(record.order, quote)
-        self._apply(record, OrderInput.SIMULATED, text)
+        self.board.apply(record, OrderInput.SIMULATED, text)
         if raw:
             self.say(record.order_id, 201, f"Order rejected - reason: {text}")
 
@@ -377,7 +376,7 @@ class Orders:
         if record.final:
             trade.resolve()
             return
-        self.announce(self.book.replace(record, order, self._core.clock.now()))
+        self.board.announce(self.book.replace(record, order, self._core.clock.now()))
         if record in self._held:
             record.before_change = None  # nothing has left: what leaves is then the changed one
             trade.resolve()
@@ -396,8 +395,9 @@ class Orders:
         """An order that did not leave yet never will. False if it has left."""
         if self._held.pop(record, None) is not None:
             if record.before_change is None:
-                self._apply(record, OrderInput.DROPPED, "cancelled before it was sent")
+                self.board.apply(record, OrderInput.DROPPED, "cancelled before it was sent")
                 return True
+            self.board.change_failed(record, OrderError("the order was cancelled instead"))
             return False
         if record.status is not OrderStatus.CREATED:
             return False
@@ -410,44 +410,6 @@ class Orders:
         self._core.outbox.withdraw_orders()
 
     # ---- the loop thread: what comes back ------------------------------------------------
-
-    def announce(self, change: Change) -> None:
-        """Tell everyone what a report changed: observers, callbacks, then the futures."""
-        for fact in change.facts:
-            self._log(fact)
-            self._core.tell(fact)
-        record = change.record
-        if record is None:
-            return
-        trade = self._trades.get(record)
-        if trade is None:
-            if not record.own:
-                return
-            trade = self._trade(record)
-        for fill in change.fills:
-            for delivery in trade.fill_listeners:
-                delivery((fill,))
-        if change.changed:
-            for delivery in trade.updates:
-                delivery((trade,))
-        trade.resolve()
-
-    def _log(self, fact: Fact) -> None:
-        if isinstance(fact, OrderEvent):
-            extra = {
-                "symbol": fact.symbol,
-                "orderId": fact.order_id,
-                "permId": fact.perm_id,
-                "account": fact.account,
-                "correlation_id": fact.correlation_id,
-            }
-            why = f": {fact.reason}" if fact.reason else ""
-            size = f"{fact.filled}/{fact.quantity}"
-            word = type(fact).__name__.removeprefix("Order").lower()
-            logger.info("order %s %s filled%s", word, size, why, extra=extra)
-
-    def _apply(self, record: OrderRecord, event: OrderInput, reason: str = "") -> None:
-        self.announce(self.book.apply_input(record, event, self._core.clock.now(), reason))
 
     def _order_known(self, order_id: int) -> tuple[bool, bool]:
         """For the ErrorHandler: is this id an order of ours, and is it known to be working?
@@ -472,31 +434,25 @@ class Orders:
         never_left = record.status is OrderStatus.CREATED and record.sent is not None
         if notice.local and notice.severity in {"error", "fatal"}:
             if never_left:
-                self._apply(record, OrderInput.DROPPED, notice.text)
+                self.board.apply(record, OrderInput.DROPPED, notice.text)
             else:
-                self._change_failed(record, _error(notice))
+                self.board.change_failed(record, _error(notice))
             return
         kills = notice.ends is Ends.ORDER
-        self.announce(self.book.apply_error(record, notice.code, notice.text, kills=kills, now=now))
+        self.board.announce(
+            self.book.apply_error(record, notice.code, notice.text, kills=kills, now=now)
+        )
         if notice.ends is Ends.CHANGE:
-            self._change_failed(record, _error(notice))
+            self.board.change_failed(record, _error(notice))
         if notice.code == CANCEL_OVER:
             found = _STATE.search(notice.text)
             if found and found.group(1) in WORDS:
-                self.announce(
+                self.board.announce(
                     self.book.apply_word(record, found.group(1), now, f"error {notice.code}")
                 )
         elif notice.code == CANCEL_UNKNOWN and not record.final:
             work = self.sync.look_again(record)
             self._core.event_loop.spawn(work, name="orders after 10147")
-
-    def _change_failed(self, record: OrderRecord, error: Exception) -> None:
-        """A modification was refused: who waits for it learns why, and the order is as before."""
-        trade = self._trades.get(record)
-        if trade is not None and trade.change is not None:
-            change, trade.change = trade.change, None
-            change.set_exception(error)
-        self.announce(self.book.apply_refused_change(record, self._core.clock.now()))
 
     # ---- the loop thread: the session ----------------------------------------------------
 
@@ -516,16 +472,10 @@ class Orders:
         self._held.clear()
         for record in self.book.live():
             if record.own:
-                self._change_lost(record)
-                self._apply(record, OrderInput.LINK_LOST, reason)
-
-    def _change_lost(self, record: OrderRecord) -> None:
-        trade = self._trades.get(record)
-        if trade is not None and trade.change is not None:
-            trade.change.set_exception(
-                NotConnected("the session ended before the change was confirmed")
-            )
-            trade.change = None
+                lost = NotConnected("the session ended before the change was confirmed")
+                if record.before_change is not None:
+                    self.board.change_failed(record, lost)
+                self.board.apply(record, OrderInput.LINK_LOST, reason)
 
     def _session(self, state: State, _reason: str) -> None:
         if state is State.CONNECTING and not self._clean_up_set:
@@ -536,39 +486,11 @@ class Orders:
 
     def _stopped(self) -> None:
         self._clean_up_set = False
-        self._abandon()
+        self.board.abandon()
 
     def _abandon_if_over(self) -> None:
         if self._core.state is State.DISCONNECTED and not self._wanted():
-            self._abandon()
-
-    def _abandon(self) -> None:
-        """No session will come that could tell: nobody shall wait for it."""
-        for record in self.book.live():
-            if record.own:
-                reason = f"the session ended while the order was {record.status}"
-                self._apply(record, OrderInput.ABANDONED, reason)
-        for trade in self.trades():
-            trade.give_up()
-
-    # ---- small things --------------------------------------------------------------------
-
-    def _trade(self, record: OrderRecord) -> Trade:
-        loop = self._core.event_loop
-        trade = Trade(self, record, Future(loop), Future(loop))
-        self._trades[record] = trade
-        return trade
-
-    def _register(
-        self,
-        trade: Trade,
-        on_update: OnUpdate | None,
-        on_fill: OnFill | None,
-        where: Where,
-    ) -> None:
-        for callback, listeners in ((on_update, trade.updates), (on_fill, trade.fill_listeners)):
-            if callback is not None:
-                listeners.append(delivery_for(self._core, callback, where))
+            self.board.abandon()
 
     def _refuse_foreign(self, record: OrderRecord) -> None:
         if not record.own:

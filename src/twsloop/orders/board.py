@@ -1,0 +1,127 @@
+"""The board: the handle of each order, and who is told when its record changes. Loop thread.
+
+What a report changes is told in this order: the facts to observers and the log, the executions and
+the change to the order's own callbacks, and last the futures are resolved; so whoever waited for
+``done`` finds that the callbacks have been called.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from twsloop.connection.core import Core
+from twsloop.event_loop import Future
+from twsloop.events import Fact, OrderEvent
+from twsloop.processors import Where
+from twsloop.processors.delivery import delivery_for
+
+from .book import Change, OrderBook
+from .state import OrderInput, OrderRecord
+from .trade import Keeper, OnFill, OnUpdate, Trade
+
+__all__ = ["Board", "Callbacks"]
+
+logger = logging.getLogger(__name__)
+
+#: on_update, on_fill, and where they run.
+Callbacks = tuple[OnUpdate | None, OnFill | None, Where]
+
+
+class Board:
+    """Every trade, and the way to it from its record.
+
+    Args:
+        core: The connection.
+        book: Where records change.
+        keeper: What trades pass their wishes to.
+    """
+
+    def __init__(self, core: Core, book: OrderBook, keeper: Keeper) -> None:
+        self._core = core
+        self._book = book
+        self._keeper = keeper
+        self._trades: dict[OrderRecord, Trade] = {}
+
+    def trades(self) -> tuple[Trade, ...]:
+        """All, by order id; from any thread."""
+        return tuple(sorted(self._trades.values(), key=lambda trade: trade.order_id))
+
+    def new(self, record: OrderRecord, callbacks: Callbacks = (None, None, None)) -> Trade:
+        """Make the handle of an order; from any thread."""
+        loop = self._core.event_loop
+        trade = Trade(self._keeper, record, Future(loop), Future(loop))
+        self.listen(trade, callbacks)
+        self._trades[record] = trade
+        return trade
+
+    def listen(self, trade: Trade, callbacks: Callbacks) -> None:
+        """Let callbacks hear of an order; from any thread."""
+        on_update, on_fill, where = callbacks
+        wanted: list[tuple[Callable[..., Any] | None, list[Any]]] = [
+            (on_update, trade.updates),
+            (on_fill, trade.fill_listeners),
+        ]
+        for callback, listeners in wanted:
+            if callback is not None:
+                listeners.append(delivery_for(self._core, callback, where))
+
+    # ---- what changed --------------------------------------------------------------------
+
+    def announce(self, change: Change) -> None:
+        """Tell everyone what a report changed."""
+        for fact in change.facts:
+            _log(fact)
+            self._core.tell(fact)
+        record = change.record
+        if record is None:
+            return
+        trade = self._trades.get(record)
+        if trade is None:
+            if not record.own:
+                return
+            trade = self.new(record)
+        for fill in change.fills:
+            for delivery in trade.fill_listeners:
+                delivery((fill,))
+        if change.changed:
+            for delivery in trade.updates:
+                delivery((trade,))
+        trade.resolve()
+
+    def apply(self, record: OrderRecord, event: OrderInput, reason: str = "") -> None:
+        """Something on our own side happened to an order."""
+        self.announce(self._book.apply_input(record, event, self._core.clock.now(), reason))
+
+    def change_failed(self, record: OrderRecord, error: Exception) -> None:
+        """A modification was refused: who waits for it learns why, and the order is as before."""
+        trade = self._trades.get(record)
+        if trade is not None and trade.change is not None:
+            change, trade.change = trade.change, None
+            change.set_exception(error)
+        self.announce(self._book.apply_refused_change(record, self._core.clock.now()))
+
+    def abandon(self) -> None:
+        """No session will come that could tell: nobody shall wait for it."""
+        for record in self._book.live():
+            if record.own:
+                reason = f"the session ended while the order was {record.status}"
+                self.apply(record, OrderInput.ABANDONED, reason)
+        for trade in self.trades():
+            trade.give_up()
+
+
+def _log(fact: Fact) -> None:
+    if not isinstance(fact, OrderEvent):
+        return
+    extra = {
+        "symbol": fact.symbol,
+        "orderId": fact.order_id,
+        "permId": fact.perm_id,
+        "account": fact.account,
+        "correlation_id": fact.correlation_id,
+    }
+    word = type(fact).__name__.removeprefix("Order").lower()
+    why = f": {fact.reason}" if fact.reason else ""
+    logger.info("order %s, %s of %s filled%s", word, fact.filled, fact.quantity, why, extra=extra)
