@@ -94,7 +94,7 @@ def order_request(data: st.DataObject) -> Any:
             "ocaGroup": data.draw(st.sampled_from(["", "", "g"])),
         },
     )
-    order: Any = request.order  # type: ignore[attr-defined]
+    order: Any = request.order
     for field in data.draw(st.lists(st.sampled_from(list(order.DESCRIPTOR.fields)), max_size=2)):
         if not field.is_repeated and CPP[field.cpp_type] is not MESSAGE:
             setattr(order, field.name, value(data, field))

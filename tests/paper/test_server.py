@@ -351,6 +351,36 @@ async def test_account_summary(gateway: PaperGateway) -> None:
         assert (await client.next())[0].name == "accountSummary"
 
 
+async def test_account_values_go_on_with_what_changed(
+    gateway: PaperGateway, feed: ManualFeed, clock: ManualClock
+) -> None:
+    async with connect(gateway) as client:
+        await client.ready()
+        client.send("placeOrder", orderId=1, contract=AAPL, order=ORDER)
+        await client.until("commissionAndFeesReport")
+        client.send("reqAccountUpdatesMulti", reqId=5, account="DU1234567", ledgerAndNLV=True)
+        client.send("reqAccountSummary", reqId=6, group="All", tags="NetLiquidation,AccountType")
+        await client.until("accountSummaryEnd")
+        feed.send([feed.quote("AAPL", 280.0, 280.05), feed.trade("AAPL", 280.0)])
+        clock.advance(180.0)
+        client.send("reqCurrentTime")
+        calls = await client.until("currentTime")
+        told = [(call.name, *call.args[1:]) for call in calls[:-1]]
+        assert ("accountSummary", "DU1234567", "NetLiquidation", "1000994.00", "USD") in told
+        assert (
+            "accountUpdateMulti",
+            "DU1234567",
+            "",
+            "StockMarketValue",
+            "28000.00",
+            "USD",
+        ) in told
+        assert {"AccountType", "CashBalance"}.isdisjoint(str(word) for row in told for word in row)
+        client.send("placeOrder", orderId=2, contract=AAPL, order={**ORDER, "action": "SELL"})
+        calls = await client.until("accountUpdateMulti")
+        assert calls[-1].args[0] == 5
+
+
 async def test_profit_and_loss_each_second(gateway: PaperGateway, clock: ManualClock) -> None:
     async with connect(gateway) as client:
         await client.ready()

@@ -7,6 +7,7 @@ them, account values with a fill and every three minutes, profit and loss every 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,8 @@ __all__ = [
 ]
 
 ZERO = Decimal(0)
+#: The subscription of reqAccountUpdates among `Client.told`.
+UPDATES = "updates"
 
 
 def snapshot(hub: Hub, account: str) -> Snapshot:
@@ -119,6 +122,9 @@ def tell_position(hub: Hub, account_name: str, con_id: int) -> None:
             portfolio = portfolio_value(account, position, figures.marks)
             client.send("updatePortfolio", portfolio)
             _tell_changed_rows(hub, client, figures)
+        for req_id, (name, _model, _only) in client.account_multi.items():
+            if name == account_name:
+                _tell_account_multi(hub, client, req_id)
 
 
 # ---- account updates ---------------------------------------------------------------------------
@@ -129,8 +135,8 @@ def account_image(hub: Hub, client: Client) -> None:
     name = client.account_updates
     assert name is not None
     figures = snapshot(hub, name)
-    client.told_values.clear()
-    _tell_rows(client, name, account_rows(figures))
+    client.told.pop(UPDATES, None)
+    _tell_rows(client, name, _new(client, UPDATES, name, account_rows(figures)))
     time = AccountUpdateTime(timeStamp=clock_text(hub.now()))
     for position in figures.account.held():
         portfolio = portfolio_value(figures.account, position, figures.marks)
@@ -140,9 +146,20 @@ def account_image(hub: Hub, client: Client) -> None:
     client.send("accountDownloadEnd", AccountDataEnd(accountName=name))
 
 
+def _new(client: Client, subscription: object, account: str, rows: Iterable[Row]) -> list[Row]:
+    """The rows that a subscription has not been told yet in this form; now it has."""
+    told = client.told.setdefault(subscription, {})
+    fresh = []
+    for row in rows:
+        place = (account, row.key, row.currency)
+        if told.get(place) != row.value:
+            told[place] = row.value
+            fresh.append(row)
+    return fresh
+
+
 def _tell_rows(client: Client, account: str, rows: list[Row]) -> None:
     for row in rows:
-        client.told_values[row.key, row.currency] = row.value
         client.send(
             "updateAccountValue",
             AccountValue(key=row.key, value=row.value, currency=row.currency, accountName=account),
@@ -150,13 +167,10 @@ def _tell_rows(client: Client, account: str, rows: list[Row]) -> None:
 
 
 def _tell_changed_rows(hub: Hub, client: Client, figures: Snapshot) -> None:
-    changed = [
-        row
-        for row in account_rows(figures)
-        if client.told_values.get((row.key, row.currency)) != row.value
-    ]
+    account = figures.account.name
+    changed = _new(client, UPDATES, account, account_rows(figures))
     if changed:
-        _tell_rows(client, figures.account.name, changed)
+        _tell_rows(client, account, changed)
         time = AccountUpdateTime(timeStamp=clock_text(hub.now()))
         client.send("updateAccountTime", time)
 
@@ -171,18 +185,26 @@ def tell_account_changes(hub: Hub, client: Client) -> None:
             client.send("updatePortfolio", portfolio)
         _tell_changed_rows(hub, client, figures)
     for req_id in client.summaries:
-        summary_image(hub, client, req_id)
+        _tell_summary(hub, client, req_id)
+    for req_id in client.account_multi:
+        _tell_account_multi(hub, client, req_id)
 
 
 def account_multi_image(hub: Hub, client: Client, req_id: int) -> None:
     """All values of one account under a request id, and the end."""
+    client.told.pop(("multi", req_id), None)
+    _tell_account_multi(hub, client, req_id)
+    client.send("accountUpdateMultiEnd", AccountUpdateMultiEnd(reqId=req_id))
+
+
+def _tell_account_multi(hub: Hub, client: Client, req_id: int) -> None:
     name, model, only_ledger = client.account_multi[req_id]
     figures = snapshot(hub, name)
     rows: list[Row] = account_rows(figures)
     if only_ledger:
         ledger = {row.key for row in ledger_rows(figures)}
         rows = [row for row in rows if row.key in ledger or row.key == "NetLiquidation"]
-    for row in rows:
+    for row in _new(client, ("multi", req_id), name, rows):
         client.send(
             "accountUpdateMulti",
             AccountUpdateMulti(
@@ -194,25 +216,31 @@ def account_multi_image(hub: Hub, client: Client, req_id: int) -> None:
                 currency=row.currency,
             ),
         )
-    client.send("accountUpdateMultiEnd", AccountUpdateMultiEnd(reqId=req_id))
 
 
 def summary_image(hub: Hub, client: Client, req_id: int) -> None:
     """The rows of an account summary, and the end."""
+    client.told.pop(("summary", req_id), None)
+    _tell_summary(hub, client, req_id)
+    client.send("accountSummaryEnd", AccountSummaryEnd(reqId=req_id))
+
+
+def _tell_summary(hub: Hub, client: Client, req_id: int) -> None:
     names, tags = client.summaries[req_id]
     for name in names:
         for account, row in summary_rows(snapshot(hub, name), tags):
-            client.send(
-                "accountSummary",
-                AccountSummary(
-                    reqId=req_id,
-                    account=account,
-                    tag=row.key,
-                    value=row.value,
-                    currency=row.currency,
-                ),
-            )
-    client.send("accountSummaryEnd", AccountSummaryEnd(reqId=req_id))
+            # Two accounts have a ledger under the one name "All": each is remembered by its own.
+            if _new(client, ("summary", req_id), f"{name} {account}", [row]):
+                client.send(
+                    "accountSummary",
+                    AccountSummary(
+                        reqId=req_id,
+                        account=account,
+                        tag=row.key,
+                        value=row.value,
+                        currency=row.currency,
+                    ),
+                )
 
 
 # ---- profit and loss ---------------------------------------------------------------------------

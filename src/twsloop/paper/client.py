@@ -146,7 +146,8 @@ class Client:
         self.lines: dict[int, Line] = {}
         self.watches_positions = False
         self.account_updates: str | None = None
-        self.told_values: dict[tuple[str, str], str] = {}
+        #: What was told last, by subscription ("updates", or a request id), then by row.
+        self.told: dict[object, dict[tuple[str, str, str], str]] = {}
         self.summaries: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.account_multi: dict[int, tuple[str, str, bool]] = {}
         self.position_multi: dict[int, tuple[str, str]] = {}
