@@ -21,6 +21,7 @@ from tests.conformance.cases import (
 )
 from tests.conformance.judging import average, fee, judge_fill
 from tests.conformance.transcript import Event, Transcript, of, word
+from twsloop.paper.server import PaperGateway
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(400)]
 
@@ -300,3 +301,12 @@ def test_disconnects_cleanly(case: Case, run: Transcript) -> None:
     # Nothing was refused on the way: every error is one that the plan provokes.
     codes = {one["code"] for one in run.all("error")}
     assert codes == {2104, 2106, 2158, 202, 10349}
+
+
+def test_gateway_lets_go_of_it(gateway: PaperGateway, again: Transcript) -> None:
+    assert again.code == 0
+    for _ in range(1000):
+        if not gateway.clients:
+            break
+        gateway.call(int)  # one more turn of its loop
+    assert gateway.clients == ()
