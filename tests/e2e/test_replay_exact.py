@@ -57,7 +57,7 @@ def callbacks(symbol: str, since: str, until: str, lot: int) -> Iterator[tuple[A
             case "tickPrice":
                 yield "price", tick_type, values[0]
                 if tick_type in SIZE_OF:
-                    yield "size", SIZE_OF[tick_type], values[1]  # type: ignore[index]
+                    yield "size", SIZE_OF[tick_type], values[1]
             case "tickSize":
                 yield "size", tick_type, values[0]
             case _:

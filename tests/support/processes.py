@@ -77,7 +77,7 @@ class Cli:
 
     def rest(self) -> list[str]:
         """All further lines, up to the end of the process."""
-        lines = []
+        lines: list[str] = []
         while True:
             line = self._lines.get(timeout=PATIENCE)
             if line is None:
