@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import signal
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import pytest
 
-from tests.support.program import ROOT, environment, program, run
+from tests.support.program import program, run
+from tests.support.terminal import on_a_terminal
 from twsloop.paper.server import PaperGateway
 from twsloop.testing import MakePaperGateway
 
@@ -51,34 +47,10 @@ def test_for_people_without_a_terminal(tmp_path: Path) -> None:
 
 
 def test_on_a_terminal_the_table_redraws_itself(tmp_path: Path) -> None:
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "gateway_cli.py"), "--paper", "demo", "--seconds", "3"],
-        stdout=slave,
-        stderr=subprocess.PIPE,
-        cwd=tmp_path,
-        env=environment(tmp_path, {"TERM": "xterm"}),
-    )
-    os.close(slave)
-    watch = threading.Timer(40, process.kill)
-    watch.start()
-    written = b""
-    try:
-        while True:
-            try:
-                more = os.read(master, 65536)
-            except OSError:  # the other end is closed
-                break
-            if not more:
-                break
-            written += more
-    finally:
-        os.close(master)
-        _, complaints = process.communicate()
-        watch.cancel()
-    assert (process.returncode, complaints) == (0, b"")
-    assert written.count(b"\x1b[2K") > 20, "lines are cleared and drawn again"
-    assert b"all of it happened" in written
+    code, drawn, complaints = on_a_terminal("--paper", "demo", "--seconds", "3", home=tmp_path)
+    assert (code, complaints) == (0, "")
+    assert drawn.count("\x1b[2K") > 20, "lines are cleared and drawn again"
+    assert "all of it happened" in drawn
 
 
 def test_it_uses_a_gateway_that_runs(tmp_path: Path, paper_gateway: PaperGateway) -> None:

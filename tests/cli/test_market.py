@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.program import program, run
+from tests.support.terminal import on_a_terminal
 from twsloop.paper.server import PaperGateway
 
 HEADER = "ts_utc,kind,exch,price,size,suspicious,nbbo_bid,nbbo_bid_size,nbbo_ask,nbbo_ask_size\n"
@@ -66,6 +67,26 @@ def test_for_people_without_a_terminal(tmp_path: Path, paper_gateway: PaperGatew
     *ticks, last = out.splitlines()
     assert "SPY" in ticks[0]
     assert last.endswith(" ticks of 1 symbols in 1.0 s")
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+def test_on_a_terminal_until_ctrl_c(
+    tmp_path: Path, paper_gateway: PaperGateway, columns: int
+) -> None:
+    code, drawn, complaints = on_a_terminal(
+        *port_of(paper_gateway),
+        *("subscribe", "SPY", "EUR.USD", "NOSUCH"),
+        home=tmp_path,
+        columns=columns,
+        stop_when=lambda drawn: drawn.count(b"Ctrl-C ends it") > 3,
+    )
+    assert (code, complaints) == (0, "")
+    assert "No security definition" in drawn
+    assert "\u2026" not in drawn, "nothing is cut off"
+    assert ("high" in drawn) == (columns == 140)
+    assert drawn.rstrip().split("\n")[-1].endswith(" s")
+    assert drawn.rstrip().split("\n")[-1].count(" ticks of 2 symbols in ") == 1
+    assert drawn.count("\x1b[?25h") == 1, "the cursor is shown again"
 
 
 def test_one_symbol_that_does_not_exist_leaves_the_others(

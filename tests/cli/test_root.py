@@ -61,6 +61,13 @@ def test_a_typo_in_an_option(tmp_path: Path) -> None:
     assert "--json" in complaints
 
 
+@pytest.mark.parametrize("option", ["--json", "--client-id", "--paper"])
+def test_a_global_option_behind_the_command(option: str, tmp_path: Path) -> None:
+    code, out, complaints = run("positions", option, home=tmp_path)
+    assert (code, out) == (2, "")
+    assert f"{option} stands before the command" in complaints
+
+
 def test_options_that_contradict_each_other(tmp_path: Path) -> None:
     assert run("--paper", "--port", "5", "check", home=tmp_path)[0] == 2
     code, _, complaints = run("--paper", "--trading-mode", "live", "check", home=tmp_path)

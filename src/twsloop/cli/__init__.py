@@ -62,6 +62,11 @@ def _invoke(arguments: list[str]) -> int:
     except click.Abort:
         return 0
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and error.option_name in {
+            name for option in cli.params for name in option.opts
+        }:
+            words = f"{error.option_name} stands before the command"
+            error = click.UsageError(words, error.ctx)
         error.show()
         return error.exit_code
     except (TwsLoopError, TimeoutError) as error:
