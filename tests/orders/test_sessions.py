@@ -9,6 +9,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from ibapi.client_utils import (
+    createCancelOrderRequestProto,
+    createExerciseOptionsRequestProto,
+    createGlobalCancelRequestProto,
+    createPlaceOrderRequestProto,
+)
+from ibapi.order_cancel import OrderCancel
 
 from tests.support.desk import PATIENCE, Heard
 from tests.support.fake_tws import FakeTws, error, message, open_order, order_status
@@ -17,6 +24,7 @@ from twsloop.contracts import stock
 from twsloop.errors import NotConnected, OrdersRefused, RequestError
 from twsloop.gateway import IBGateway
 from twsloop.orders.builders import limit_order, market_order
+from twsloop.orders.raw import GUARDED
 from twsloop.orders.state import OrderStatus
 from twsloop.orders.trade import Trade
 from twsloop.session.state import State
@@ -409,3 +417,53 @@ def test_raw_calls_and_place_order_never_share_an_id() -> None:
             )
         ids = [tws.next("placeOrder").orderId for _ in range(100)]
         assert ids == list(range(1, 101))
+
+
+def every_guarded_call() -> dict[str, tuple[Any, ...]]:
+    """Arguments for each of EClient's order-bearing requests, as a raw program would call it."""
+    contract, order, cancel = stock("AAPL"), limit_order("BUY", 10, 100), OrderCancel()
+    exercise = (3, contract, 1, 1, "DU1234567", 0, "", "", False)
+    return {
+        "placeOrder": (1, contract, order),
+        "placeOrderProtoBuf": (createPlaceOrderRequestProto(2, contract, order),),
+        "cancelOrder": (1, cancel),
+        "cancelOrderProtoBuf": (createCancelOrderRequestProto(2, cancel),),
+        "reqGlobalCancel": (cancel,),
+        "reqGlobalCancelProtoBuf": (createGlobalCancelRequestProto(cancel),),
+        "exerciseOptions": exercise,
+        "exerciseOptionsProtoBuf": (createExerciseOptionsRequestProto(*exercise),),
+    }
+
+
+def test_the_list_of_guarded_calls_is_complete() -> None:
+    assert set(every_guarded_call()) == set(GUARDED)
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_each_guarded_call_passes_the_gate_once(name: str) -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        getattr(gateway, name)(*every_guarded_call()[name])
+        tws.next(name.removesuffix("ProtoBuf"))
+        gateway.reqIds(1)  # whatever left before has arrived when this has
+        tws.next("reqIds")
+        assert tws.inbox.empty()
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_with_orders_disabled_only_cancels_leave(name: str) -> None:
+    with FakeTws() as tws, Raw(config(tws, orders__enabled=False)) as gateway:
+        gateway.subscribe("AAPL", snapshot=True)  # so that a simulation is judged by something
+        getattr(gateway, name)(*every_guarded_call()[name])
+        if "ancel" in name:
+            tws.next(name.removesuffix("ProtoBuf"))
+            return
+        if name.startswith("placeOrder"):
+            for _ in range(2):
+                asked = tws.next("reqMktData")
+                tws.say(message("tickSnapshotEnd", reqId=asked.reqId))
+        assert gateway.complaints.next()[1] in {201, 322}
+        gateway.reqIds(1)
+        tws.next("reqIds")
+        left = [name for name, _ in tuple(tws.inbox.queue)]
+        assert not {"placeOrder", "exerciseOptions"} & set(left)
