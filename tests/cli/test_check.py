@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import threading
 from pathlib import Path
@@ -139,3 +140,16 @@ def test_a_live_account_behind_a_paper_configuration(
     assert (code, out) == (8, "")
     assert account not in complaints
     assert "live account" in complaints
+
+
+def test_ctrl_c_while_the_gateway_says_nothing(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = str(silent.getsockname()[1])
+        with program("--port", port, "check", home=tmp_path) as command:
+            link = silent.accept()[0]
+            assert link.recv(4) == b"API\0"
+            command.send(signal.SIGINT)
+            assert command.end() == (0, "", "")
+            link.close()

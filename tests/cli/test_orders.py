@@ -56,7 +56,7 @@ def test_an_order_that_stays_open_is_listed_and_cancelled(
 ) -> None:
     port = port_of(paper_gateway)
     code, out, _ = run(
-        *port, "--json", "buy", "SPY", "10", *FAR_BELOW, "--timeout", "0.5", home=tmp_path
+        *port, "--json", "buy", "SPY", "10", *FAR_BELOW, "--timeout", "1", home=tmp_path
     )
     assert code == 13
     *_, end, still_open = events_of(out)
@@ -80,7 +80,7 @@ def test_cancel_all_of_our_own_and_nobody_elses(
     tmp_path: Path, paper_gateway: PaperGateway
 ) -> None:
     port = port_of(paper_gateway)
-    buy = ("buy", "SPY", "10", *FAR_BELOW, "--timeout", "0.2")
+    buy = ("buy", "SPY", "10", *FAR_BELOW, "--timeout", "0.5")
     run(*port, "--client-id", "2", *buy, home=tmp_path)
     run(*port, *buy, home=tmp_path)
     run(*port, *buy, home=tmp_path)
@@ -146,7 +146,7 @@ def test_an_order_that_the_gateway_refuses(tmp_path: Path, paper_gateway: PaperG
 def test_a_stop_order_waits(tmp_path: Path, paper_gateway: PaperGateway) -> None:
     port = port_of(paper_gateway)
     code, out, _ = run(
-        *port, "--json", "sell", "SPY", "10", "--stop", "1", "--timeout", "0.5", home=tmp_path
+        *port, "--json", "sell", "SPY", "10", "--stop", "1", "--timeout", "1", home=tmp_path
     )
     assert code == 13
     assert events_of(out)[-2]["status"] == "PreSubmitted"
