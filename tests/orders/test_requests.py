@@ -495,16 +495,19 @@ def test_with_orders_disabled_an_older_order_can_be_cancelled_but_not_changed() 
             assert trade.cancel().result(PATIENCE) is OrderStatus.CANCELLED
 
 
-def test_a_raw_order_for_an_id_that_is_over_is_the_gateways_to_answer() -> None:
+def test_the_id_of_an_order_that_is_over_is_not_used_again() -> None:
+    # A gateway whose ids were rolled back would take it for a new order.
     with open_desk(kind=App) as desk:
         client = app(desk)
-        trade = client.place_order("AAPL", market_order("BUY", 1))
-        assert trade.settled.result(PATIENCE) is OrderStatus.FILLED
-        client.placeOrder(trade.order_id, stock("AAPL"), market_order("BUY", 2))
-        assert client.complaints.next()[1] in {103, 104}
-        assert trade.filled == 1
-        client.placeOrder(trade.order_id, stock("AAPL"), market_order("BUY", 2, account="DU9"))
-        assert client.complaints.next()[1] == 201
+        filled = client.place_order("AAPL", market_order("BUY", 1))
+        assert filled.settled.result(PATIENCE) is OrderStatus.FILLED
+        client.placeOrder(filled.order_id, stock("AAPL"), market_order("BUY", 2))
+        assert client.complaints.next()[:2] == (filled.order_id, 104)
+        rejected = client.place_order("AAPL", limit_order("BUY", 1, "100.001"))
+        assert rejected.done.result(PATIENCE) is OrderStatus.REJECTED
+        assert client.complaints.next()[:2] == (rejected.order_id, 110)
+        client.placeOrder(rejected.order_id, stock("AAPL"), limit_order("BUY", 1, 100))
+        assert client.complaints.next()[:2] == (rejected.order_id, 103)
         assert client.sent.count(3) == 2
 
 

@@ -467,3 +467,27 @@ def test_with_orders_disabled_only_cancels_leave(name: str) -> None:
         tws.next("reqIds")
         left = [name for name, _ in tuple(tws.inbox.queue)]
         assert not {"placeOrder", "exerciseOptions"} & set(left)
+
+
+def test_after_ibs_own_start_an_order_of_an_earlier_process_can_be_modified() -> None:
+    with FakeTws(next_id=50) as tws:
+        app = Raw(config(tws))
+        app.connect("127.0.0.1", tws.port, 1)
+        runner = threading.Thread(target=app.run)
+        runner.start()
+        try:
+            until_ready = Heard()
+            app.on_session(lambda state, _reason: until_ready(state))
+            if app.session_state is not State.READY:
+                until_ready.until(lambda state: state is State.READY)
+            app.placeOrder(20, stock("AAPL"), limit_order("BUY", 10, 101))  # below nextValidId
+            assert tws.next("placeOrder").orderId == 20
+            tws.say(open_order(20, "Submitted", lmtPrice=101.0))
+            app.placeOrder(60, stock("AAPL"), limit_order("BUY", 10, 101))
+            app.placeOrder(55, stock("AAPL"), limit_order("BUY", 10, 101))  # new, and too low
+            assert app.complaints.next()[:2] == (55, 103)
+            assert tws.next("placeOrder").orderId == 60
+            assert tws.inbox.empty()
+        finally:
+            app.disconnect()
+            runner.join(PATIENCE)

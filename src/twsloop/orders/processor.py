@@ -21,12 +21,20 @@ class OrderProcessor:
         core: The connection; joins answers to our own requests.
         book: Where it all goes.
         announce: Told of each change.
+
+    Attributes:
+        first_id: The session's nextValidId: ids below it were used by earlier sessions.
     """
 
     def __init__(self, core: Core, book: OrderBook, announce: Callable[[Change], object]) -> None:
         self._core = core
         self._book = book
         self._announce = announce
+        self.first_id = 1
+
+    def nextValidId(self, orderId: int) -> None:
+        """The lowest id that this session may use; further ones (reqIds) only raise it."""
+        self.first_id = orderId
 
     def _now(self) -> datetime:
         return self._core.clock.now()

@@ -40,7 +40,7 @@ GUARDED = (
 
 #: IB's codes for what we refuse ourselves (error_codes.csv).
 DUPLICATE_ID = 103
-REJECTED = 201
+OVER = 104
 CANCEL_UNKNOWN = 10147
 PROCESSING_FAILED = 322
 #: IB's client's own errors about a message that it could not make.
@@ -54,6 +54,9 @@ _SENDING_FAILED: dict[str, Any] = {
 
 #: The id of an order that never left is free: a program may correct the order, and place it again.
 _NEVER_LEFT = frozenset({OrderStatus.REFUSED, OrderStatus.SIMULATED, OrderStatus.NOT_SENT})
+
+#: The gateway says 104 of these, filled or not; other ends have used up their id (103).
+_TRADED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.API_CANCELLED})
 
 
 class Desk(Protocol):
@@ -72,6 +75,10 @@ class Desk(Protocol):
 
     def submit(self, record: OrderRecord, send: Callable[[], object], *, raw: bool = ...) -> None:
         """Ask the gate for an order, and do what it says."""
+        ...
+
+    def must_be_known(self, order_id: int) -> bool:
+        """Whether an order of this id, if there were one, would be in the book."""
         ...
 
     def take_back(self, record: OrderRecord) -> bool:
@@ -132,20 +139,18 @@ class RawCalls:
             desk.call(name, args)
             return
         record = desk.book.find(core.client_id, order_id)
-        if record is None and not fresh:
+        if record is None and not fresh and desk.must_be_known(order_id):
             desk.say(order_id, DUPLICATE_ID, "Duplicate order id")
             return
         if record is None or record.status in _NEVER_LEFT:
             order.orderId, order.clientId = order_id, core.client_id
             record = OrderRecord(order_id, core.client_id, contract, order)
             desk.board.announce(desk.book.create(record, core.clock.now()))
+        elif record.status in _TRADED:
+            desk.say(order_id, OVER, "Cannot modify a filled order.")
+            return
         elif record.final:
-            # The gateway says what it thinks of it (103, 104), but not past the gate.
-            verdict = desk.judge(order.account)
-            if verdict.answer is Answer.SEND:
-                desk.call(name, args)
-            else:
-                desk.say(order_id, REJECTED, f"Order rejected - reason: {verdict.reason}")
+            desk.say(order_id, DUPLICATE_ID, "Duplicate order id")
             return
         else:
             desk.board.announce(desk.book.replace(record, order, core.clock.now()))

@@ -116,7 +116,8 @@ class Orders:
         self._raw = RawCalls(core, self)
         self.sync = Sync(core, self.book, self.board.announce)
         core.order_known = self._order_known
-        core.add_slice(OrderProcessor(core, self.book, self.board.announce))
+        self._processor = OrderProcessor(core, self.book, self.board.announce)
+        core.add_slice(self._processor)
         core.on_notice(self._notice)
         core.on_ready(self._ready)
         core.on_down(self._down)
@@ -251,6 +252,14 @@ class Orders:
         if fresh:
             self._core.order_ids.seen(order_id)
         return fresh
+
+    def must_be_known(self, order_id: int) -> bool:
+        """Whether an order of this id, if there were one, would be in the book.
+
+        After IB's own start nobody has asked for the orders of an earlier process: such a program
+        may modify one, and what it says of an id below nextValidId is the gateway's to judge.
+        """
+        return self._core.supervised or self.sync.known or order_id >= self._processor.first_id
 
     def may_leave(self) -> bool:
         """Whether an order-bearing message may be sent by this thread now; once for each call."""
