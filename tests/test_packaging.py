@@ -14,12 +14,25 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
+#: What a checkout gathers beside the project, where git is not there to tell.
+MADE = {".venv", ".venvs", "build", "dist", "_build", "generated", "__pycache__"}
+
+
 def tracked() -> list[Path]:
-    """The files of the project: what git knows, or would."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    """The files of the project: what git knows, or would; without git, all but what was made."""
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        found = [path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file()]
+        return [
+            name
+            for name in found
+            if not MADE.intersection(name.parts)
+            and not any(part.startswith(".") or part.endswith("-info") for part in name.parts)
+        ]
     return [Path(name) for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
 
 
