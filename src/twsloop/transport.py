@@ -398,6 +398,13 @@ class Transport(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def abandon(self) -> None:
+        """End the link at once, and expect no word of its end."""
+        self._down = True
+        self.abort()
+        if self.ended is not None:
+            self.ended.set()
+
     def abort_with(self, error: BaseException) -> None:
         """End the link at once, for a reason of ours that its listener is told."""
         self._fault = error

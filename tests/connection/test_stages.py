@@ -65,6 +65,7 @@ def fails(
     assert client.session_state is State.DISCONNECTED
     assert (caught.value.port, caught.value.client_id) == (port, 1)
     assert clock.pending() == 0
+    assert not client._driver.life._closing, "no link is left to its grace"
     client.stop()
     return caught.value, heard
 

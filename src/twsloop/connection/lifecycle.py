@@ -228,6 +228,10 @@ class Lifecycle:
             await self._within(seconds, made, lambda: target.tcp_late(seconds))
         except OSError as error:
             raise target.tcp_failed(error) from error
+        except BaseException:
+            # Interrupted: uvloop then ends a link that stands already without telling its protocol.
+            transport.abandon()
+            raise
 
     async def _sync(self) -> None:
         """Let the slices fetch and renew; one that fails is reported, and does not stop READY."""
