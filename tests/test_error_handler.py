@@ -237,6 +237,34 @@ def test_a_notice_carries_what_the_table_says(handler: ErrorHandler) -> None:
     assert not notice.local
 
 
+def test_a_notice_belongs_to_its_story(
+    handler: ErrorHandler, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert handler.handle(-1, 2104, "OK").correlation_id == ""
+    assert handler.handle(5, 200, "x", scope_hint="request").correlation_id == "request-5"
+    # An order's story has its client id, which only the caller knows.
+    assert handler.handle(5, 201, "x", scope_hint="order").correlation_id == ""
+    told = handler.handle(5, 201, "x", scope_hint="order", correlation_id="order-1-5")
+    assert told.correlation_id == "order-1-5"
+    assert [getattr(record, "orderId", None) for record in caplog.records] == [None, 5, 5]
+
+
+def test_notices_are_never_logged_as_errors_and_failed_callbacks_are(
+    handler: ErrorHandler, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    handler.handle(-1, 2104, "OK")
+    handler.handle(-1, 1100, "lost")
+    handler.handle(7, 201, "Order rejected")
+    handler.report_exception("App.tickPrice", ValueError("x"))
+    assert [record.levelname for record in caplog.records] == [
+        "INFO",
+        "WARNING",
+        "WARNING",
+        "ERROR",
+    ]
+
+
 def test_the_last_hundred_are_kept_and_all_are_counted(handler: ErrorHandler) -> None:
     for number in range(150):
         handler.handle(number, 2104, "OK")

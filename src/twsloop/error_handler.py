@@ -255,6 +255,11 @@ def _ends(info: ErrorInfo, hint: ScopeHint | None, *, order_known: bool) -> Ends
     return Ends.NOTHING if code in HARMLESS else Ends.REQUEST
 
 
+def _story(req_id: int, hint: ScopeHint | None) -> str:
+    """The correlation id of a request's notice; an order's story is its caller's to tell."""
+    return request_story(req_id) if req_id >= 0 and hint != "order" else ""
+
+
 class ErrorHandler:
     """Sorts notices, keeps the last ones, counts them, and tells who wants to know.
 
@@ -353,7 +358,7 @@ class ErrorHandler:
         info = self.classify(code, order_known=order_known, context=scope_hint, text=text)
         notice = Notice(
             time=time or self._clock.now(),
-            correlation_id=correlation_id or (request_story(req_id) if req_id >= 0 else ""),
+            correlation_id=correlation_id or _story(req_id, scope_hint),
             req_id=req_id,
             code=code,
             text=text,
@@ -366,7 +371,8 @@ class ErrorHandler:
             advanced_reject=advanced_reject,
             local=local,
         )
-        log.log(_LEVELS[notice.severity], "%s", notice, extra={"code": code})
+        about = {"orderId": req_id} if scope_hint == "order" else {}
+        log.log(_LEVELS[notice.severity], "%s", notice, extra=about)
         self._keep(notice)
         self._tell(notice)
         return notice
