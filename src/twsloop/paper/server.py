@@ -217,16 +217,15 @@ class PaperGateway:
         except BaseException:
             thread.stop()
             raise
+        # A program that forgets to stop ends with its sockets closed, too.
+        thread.at_stop(self.close)
         self._thread = thread
 
     def stop(self) -> None:
         """End all connections and the thread. Idempotent."""
         thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        if thread.running:
-            thread.call(self.close)
-        thread.stop()
+        if thread is not None:
+            thread.stop()
 
     def __enter__(self) -> Self:
         self.start()
