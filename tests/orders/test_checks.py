@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from ibapi.order import Order
 from twsloop.contracts import stock
 from twsloop.errors import InvalidOrder
 from twsloop.orders.builders import limit_order, market_order, stop_order
-from twsloop.orders.checks import check_order, describe
+from twsloop.orders.checks import check_order, describe, tidy
 
 
 def changed(order: Order, **fields: Any) -> Order:
@@ -94,3 +95,22 @@ def test_descriptions() -> None:
     assert describe(limit_order("BUY", 100, "189.50")) == "BUY 100 LMT 189.5"
     assert describe(stop_order("SELL", "0.5", 180)) == "SELL 0.5 STP stop 180.0"
     assert describe(Order()) == "? ? ?"
+
+
+def test_tidy_gives_ibs_encoder_the_types_it_takes() -> None:
+    order = changed(
+        Order(), lmtPrice="189.50", auxPrice=Decimal("1.5"), totalQuantity=100, cashQty=None
+    )
+    assert tidy(order) is order
+    assert (order.lmtPrice, order.auxPrice) == (189.5, 1.5)
+    assert isinstance(order.auxPrice, float)
+    assert order.totalQuantity == Decimal(100)
+    assert isinstance(order.totalQuantity, Decimal)
+    untouched = Order()
+    assert vars(tidy(copy.copy(untouched))) == vars(untouched)
+
+
+@pytest.mark.parametrize("field", ["lmtPrice", "auxPrice", "totalQuantity"])
+def test_tidy_refuses_text_that_is_no_number(field: str) -> None:
+    with pytest.raises(InvalidOrder, match=field):
+        tidy(changed(Order(), **{field: "much"}))

@@ -171,6 +171,17 @@ def test_bad_input_raises_where_it_is_called(desk: Desk) -> None:
     assert desk.gateway.trades() == ()
 
 
+def test_prices_and_sizes_set_as_text_are_numbers_when_they_leave(desk: Desk) -> None:
+    order = limit_order("BUY", 1, 1)
+    order.lmtPrice, order.totalQuantity = "190", "7"
+    trade = desk.gateway.place_order("AAPL", order)
+    assert trade.done.result(PATIENCE) is OrderStatus.FILLED
+    assert trade.filled == 7
+    assert order.lmtPrice == "190"  # the caller's own object is left alone
+    with pytest.raises(InvalidOrder, match="not an ibapi Order"):
+        desk.gateway.place_order("AAPL", "BUY 7")
+
+
 def test_the_gateway_refuses(desk: Desk) -> None:
     rejected = Heard()
     desk.gateway.observe(OrderRejected, rejected)

@@ -291,10 +291,11 @@ class MarketData:
     def _session(self, state: State, _reason: str) -> None:
         if state is not State.READY:
             return
-        for line in self.ledger:
-            if line.req_id is None:
-                self._request(line)
-        self._gap_over("subscriptions renewed")
+        unasked = [line for line in self.ledger if line.req_id is None]
+        for line in unasked:
+            self._request(line)
+        if unasked or not len(self.ledger):
+            self._gap_over("subscriptions renewed")
 
     def _down(self) -> None:
         self._type_asked = False

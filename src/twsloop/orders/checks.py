@@ -15,21 +15,49 @@ from ibapi.order import Order
 
 from twsloop.errors import InvalidOrder
 
-from .builders import ACTIONS
+from .builders import ACTIONS, to_price
 
-__all__ = ["check_order", "describe", "is_set"]
+__all__ = ["check_order", "describe", "is_set", "tidy"]
 
 #: The sizes the gateway takes (321 otherwise).
 LARGEST = Decimal(999_999_999)
 
 _NEEDS_LIMIT = frozenset({"LMT", "STP LMT", "LIT", "LOC"})
 _NEEDS_STOP = frozenset({"STP", "STP LMT", "MIT", "LIT"})
+_PRICES = (
+    "lmtPrice",
+    "auxPrice",
+    "trailStopPrice",
+    "trailingPercent",
+    "lmtPriceOffset",
+    "cashQty",
+)
 _TRAILS = frozenset({"TRAIL", "TRAIL LIMIT"})
 
 
 def is_set(value: object) -> bool:
     """Whether a number of IB's Order was set (it marks unset ones with huge values)."""
     return value is not None and value not in {UNSET_DOUBLE, UNSET_DECIMAL}
+
+
+def tidy(order: Any) -> Any:
+    """Bring prices and sizes that were set as text or Decimal into the types that IB encodes.
+
+    Raises:
+        InvalidOrder: A text that is no number.
+    """
+    for name in _PRICES:
+        value = getattr(order, name, None)
+        if isinstance(value, (str, Decimal)):
+            setattr(order, name, to_price(value, name))
+    size = getattr(order, "totalQuantity", None)
+    if size is not None and not isinstance(size, Decimal):
+        try:
+            order.totalQuantity = Decimal(str(size))
+        except ArithmeticError:
+            msg = f"totalQuantity {size!r} is not a number"
+            raise InvalidOrder(msg) from None
+    return order
 
 
 def check_order(contract: Any, order: Any) -> None:

@@ -53,7 +53,7 @@ from twsloop.transport import Fate
 from .board import Board, Callbacks
 from .book import OrderBook
 from .builders import to_price, to_quantity
-from .checks import check_order
+from .checks import check_order, tidy
 from .copying import copied
 from .gate import Answer, Situation, Verdict, judge
 from .processor import OrderProcessor
@@ -135,10 +135,11 @@ class Orders:
         where: Where = None,
     ) -> Trade:
         """Place one order; see `IBGateway.place_order`."""
-        check_order(contract, order)
+        made = tidy(copied(order))
+        check_order(contract, made)
         with self._door:
             order_id = self._core.order_ids.take()
-            return self._place(order_id, contract, copied(order), (on_update, on_fill, where))
+            return self._place(order_id, contract, made, (on_update, on_fill, where))
 
     def place_orders(
         self,
@@ -151,13 +152,13 @@ class Orders:
         where: Where = None,
     ) -> tuple[Trade, ...]:
         """Place several orders, ``linked`` as parent and children; see `IBGateway`."""
-        for order in orders:
-            check_order(contract, order)
+        group = [tidy(copied(order)) for order in orders]
+        for made in group:
+            check_order(contract, made)
         trades = []
         with self._door:
-            first = self._core.order_ids.take(len(orders))
-            for offset, order in enumerate(orders):
-                made = copied(order)
+            first = self._core.order_ids.take(len(group))
+            for offset, made in enumerate(group):
                 if linked and offset:
                     made.parentId = first
                 callbacks = on_update, on_fill, where
@@ -206,7 +207,7 @@ class Orders:
                 msg = f"IB's Order has no field {name!r}"
                 raise InvalidOrder(msg)
             setattr(order, field, read(value))
-        check_order(record.contract, order)
+        check_order(record.contract, tidy(order))
         future: Future[OrderStatus] = Future(self._core.event_loop)
         self._core.event_loop.post(self._modify, trade, order, future)
         return future
