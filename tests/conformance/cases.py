@@ -23,6 +23,7 @@ __all__ = [
     "SYMBOLS",
     "TICKS",
     "Case",
+    "plain_case",
 ]
 
 ACCOUNT = "DU7654321"
@@ -77,3 +78,10 @@ CASES = (
     ),
     Case(IB_INSYNC, "ib_sync.py", 176, official=False, noise=IB_NOISE),
 )
+
+
+def plain_case(case: object) -> Case:
+    """The case without its marks."""
+    (found,) = getattr(case, "values", (case,))
+    assert isinstance(found, Case)
+    return found

@@ -28,7 +28,7 @@ from .client import Client
 from .handling import Handler, processing, validating
 from .hub import Hub
 from .instruments import VENUES
-from .validation import VALIDATING
+from .validation import NO_DEFINITION, VALIDATING
 
 __all__ = ["HANDLERS", "REFUSALS", "Refused"]
 
@@ -169,7 +169,8 @@ _NO_FA = _invalid("FA data operations ignored for non FA customers")
 _NO_VERIFY = _invalid(
     "Intent to authenticate needs to be expressed during initial connect request."
 )
-_NO_CALC = _invalid("Option calculations are not available: no options are listed")
+# 200 and not 321, which ib_async takes for a warning: its caller would wait for its time-out.
+_NO_CALC = Refused(200, NO_DEFINITION)
 _NO_FUNDAMENTALS = Refused(
     430, "We are sorry, but fundamentals data for the security specified is not available."
 )

@@ -1,0 +1,53 @@
+"""Every blocking request of ib_async and ib_insync comes back, with an answer or with a refusal."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance.cases import CASES, Case, plain_case
+from tests.conformance.transcript import drive
+from tests.conformance.venvs import python_of
+from twsloop.paper.server import PaperGateway
+
+#: What the paper gateway has nothing of yet, and how it says so.
+REFUSED = {
+    "reqContractDetails of nothing": 200,
+    "reqHistoricalData": 162,
+    "reqHistoricalSchedule": 162,
+    "reqHistoricalTicks": 10187,
+    "reqHeadTimeStamp": 162,
+    "reqHistogramData": 162,
+    "reqFundamentalData": 430,
+    "reqScannerData": 162,
+    "calculateImpliedVolatility": 200,
+    "calculateOptionPrice": 200,
+    "reqNewsArticle": 10276,
+    "reqHistoricalNews": 10276,
+    "requestFA": 321,
+    "getWshMetaData": 10276,
+    "getWshEventData": 10276,
+}
+
+pytestmark = [pytest.mark.conformance, pytest.mark.timeout(300)]
+
+
+BLOCKING = [one for one in map(plain_case, CASES) if not one.official]
+
+
+@pytest.mark.parametrize("client", BLOCKING, ids=str)
+def test_no_request_waits_for_ever(client: Case) -> None:
+    with PaperGateway() as gateway:
+        run = drive(
+            python_of(client.client),
+            "ib_interface.py",
+            *("--port", str(gateway.port), "--module", client.client.name),
+        )
+    assert run.code == 0
+    calls = run.all("call")
+    assert len(calls) > 30
+    assert [one["name"] for one in calls if not one["answered"]] == []
+    for one in calls:
+        expected = REFUSED.get(one["name"])
+        # They cancel the scanner by themselves, which by then is none (365).
+        codes = [code for code in one["codes"] if code != 365]
+        assert codes == ([] if expected is None else [expected]), one
