@@ -108,7 +108,7 @@ def test_a_request_and_its_cancel_share_a_lane() -> None:
 
 def test_the_lanes_of_what_moves_orders() -> None:
     numbers = {name: kind.number for name, kind in OUTBOUND_BY_NAME.items()}
-    assert lane_of(numbers["startApi"]) is Lane.SESSION
+    assert lane_of(numbers["startApi"]) is lane_of(numbers["reqCurrentTime"]) is Lane.SESSION
     assert lane_of(numbers["cancelOrder"]) is lane_of(numbers["reqGlobalCancel"]) is Lane.CANCEL
     assert lane_of(numbers["placeOrder"]) is lane_of(numbers["exerciseOptions"]) is Lane.ORDER
     assert lane_of(numbers["reqMktData"]) is Lane.REQUEST

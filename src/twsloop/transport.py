@@ -50,6 +50,9 @@ class Lane(IntEnum):
 #: Message numbers (client to gateway) whose lane is not REQUEST; numbers as in protocol.md A.5.
 _LANES: dict[int, Lane] = {
     71: Lane.SESSION,  # startApi
+    # reqCurrentTime, the heartbeat's question: an answer that is late because the question stood
+    # in the pacing queue would look like death. One at a time is under way, whoever asks.
+    49: Lane.SESSION,
     4: Lane.CANCEL,  # cancelOrder
     58: Lane.CANCEL,  # reqGlobalCancel
     3: Lane.ORDER,  # placeOrder

@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import LoopFactory
 from twsloop.clock import ManualClock
 from twsloop.errors import LoopError, LoopNotRunning, WrongThread
-from twsloop.event_loop import IBKREventLoop
+from twsloop.event_loop import Future, IBKREventLoop
 
 Reports = list[tuple[str, BaseException]]
 
@@ -339,3 +339,70 @@ def test_a_program_that_forgets_to_stop_ends_with_its_clean_up_done(end: str, st
     )  # fmt: skip
     assert done.stdout == "journal closed\n"
     assert done.returncode == status
+
+
+def test_started_again_right_after_a_stop_on_its_own_thread(loop: IBKREventLoop) -> None:
+    for round_ in range(20):
+        first = loop.call(threading.current_thread)
+        loop.call(loop.stop)  # asks for the end, and returns before it
+        loop.start()
+        second = loop.call(threading.current_thread)
+        assert second is not first, round_
+        assert not first.is_alive()
+
+
+def test_starting_it_on_its_own_thread_while_it_ends_raises(loop: IBKREventLoop) -> None:
+    def stop_and_start() -> None:
+        loop.stop()
+        loop.start()
+
+    with pytest.raises(WrongThread):
+        loop.call(stop_and_start)
+
+
+def test_a_thread_that_gets_a_dead_loop_s_number_is_not_taken_for_it(loop: IBKREventLoop) -> None:
+    loop.call(loop.stop)
+    assert loop._thread is not None
+    loop._thread.join()
+    seen: list[bool] = []
+    for _ in range(50):  # the system hands a dead thread's number to the next one
+        thread = threading.Thread(target=lambda: seen.append(loop.in_loop()))
+        thread.start()
+        thread.join()
+    assert not any(seen)
+
+
+def test_work_taken_at_the_last_moment_gets_an_answer(loop: IBKREventLoop) -> None:
+    """Whoever waits for it must not wait for ever."""
+    futures: list[Future[None]] = []
+
+    def last() -> None:
+        futures.append(loop.submit(asyncio.sleep, 1000))
+
+    loop.at_stop(last)
+    loop.stop()
+    with pytest.raises(concurrent.futures.CancelledError):
+        futures[0].result(10)
+
+
+def test_a_held_loop_outlives_the_main_thread_and_no_longer() -> None:
+    program = """
+import threading, time
+from twsloop.event_loop import IBKREventLoop
+loop = IBKREventLoop()
+loop.start()
+entered = threading.Event()
+def serve():
+    with loop.held():
+        entered.set()
+        threading.main_thread().join()
+        time.sleep(1.5)  # longer than the watcher takes to notice
+        print(loop.call(lambda: "alive"), flush=True)
+threading.Thread(target=serve).start()
+entered.wait()
+"""
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", program], capture_output=True, text=True, timeout=30,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")

@@ -78,11 +78,28 @@ def test_slices_come_first_then_the_app_then_processors_in_their_order(desk: Des
     assert desk.who() == ["slice", "app", "processor 1", "processor 2"]
 
 
-def test_every_callback_of_ewrapper_is_there_and_unknown_ones_do_nothing(desk: Desk) -> None:
+def test_every_callback_of_ewrapper_is_there(desk: Desk) -> None:
     for name, signature in CALLBACKS.items():
         getattr(desk.fanout, name)(*[None] * (len(signature.parameters) - 1))
-    desk.fanout.aCallbackOfTheFuture(1, 2, 3)
     assert desk.calls == []
+    with pytest.raises(AttributeError):
+        _ = desk.fanout.aTypingError
+
+
+def test_a_program_s_helpers_in_its_wrapper_are_found_there(desk: Desk) -> None:
+    class Wrapper(EWrapper):
+        def init_time(self) -> str:
+            return "a queue of mine"
+
+    wrapper = Wrapper()
+    desk.registry.set_app(wrapper)
+    assert desk.fanout.init_time() == "a queue of mine"
+    desk.fanout.my_errors = [1]
+    assert vars(wrapper)["my_errors"] == [1]
+    assert desk.fanout.my_errors == [1]
+    desk.registry.set_app(None)
+    with pytest.raises(AttributeError):
+        _ = desk.fanout.init_time
 
 
 def test_a_raise_is_reported_by_name_and_suppresses_nobody(desk: Desk) -> None:

@@ -329,16 +329,6 @@ class Core:
         finally:
             self._here.sending = before
 
-    @contextlib.contextmanager
-    def lane(self, lane: Lane) -> Iterator[None]:
-        """What this thread's EClient sends inside goes into this lane."""
-        before = getattr(self._here, "lane", None)
-        self._here.lane = lane
-        try:
-            yield
-        finally:
-            self._here.lane = before
-
     def put(self, data: bytes, lane: Lane) -> None:
         """Queue one frame (any thread).
 
@@ -348,24 +338,18 @@ class Core:
         """
         here = self._here
         sending: Sending = getattr(here, "sending", None) or Sending()
-        lane_here: Lane | None = getattr(here, "lane", None)
-        message = Outgoing(
-            data,
-            lane if lane_here is None else lane_here,
-            order_id=sending.order_id,
-            on_fate=sending.on_fate,
-        )
+        message = Outgoing(data, lane, order_id=sending.order_id, on_fate=sending.on_fate)
         sending.messages.append(message)
         # On the loop thread it may leave at once, and whoever is told of its fate may send more:
         # that is not this order's.
-        here.sending = here.lane = None
+        here.sending = None
         try:
             self.outbox.put(message)
         except BaseException:
             sending.messages.remove(message)
             raise
         finally:
-            here.sending, here.lane = sending, lane_here
+            here.sending = sending
 
     def _wake_outbox(self) -> None:
         if self.event_loop.in_loop():

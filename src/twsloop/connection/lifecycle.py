@@ -33,7 +33,7 @@ from twsloop.heartbeat import HeartbeatMonitor
 from twsloop.processors.registry import ONCE
 from twsloop.session.backoff import Backoff
 from twsloop.session.state import Event, State
-from twsloop.transport import CLOSE_GRACE, Lane, Transport
+from twsloop.transport import CLOSE_GRACE, Transport
 from twsloop.wire.handshake import client_hello
 
 from .core import CLIENT_ID_IN_USE, SERVER_BACK, SERVER_LOST, Core
@@ -448,14 +448,7 @@ class Lifecycle:
         core = self._core
         if "current_time" in core.asks:
             return  # it is asked already; no answer to that is an answer, too
-
-        def ask(_id: int) -> None:
-            # Before everything else that waits: an answer that is late because our own question
-            # stood in the pacing queue would look like death.
-            with core.lane(Lane.SESSION):
-                core.reqCurrentTime()
-
-        core.ask(ask, request="heartbeat", key="current_time")
+        core.ask(lambda _id: core.reqCurrentTime(), request="heartbeat", key="current_time")
 
     def _dead(self, silent: float) -> None:
         transport = self._transport

@@ -117,13 +117,26 @@ def overrides(app: object) -> dict[str, Callback]:
 
 
 class Fanout:
-    """The object that IB's decoder and client call; its attributes are made by a `Registry`."""
+    """The object that IB's decoder and client call; its attributes are made by a `Registry`.
 
-    def __getattr__(self, name: str) -> Callback:
-        """Ignore a callback that this ibapi's EWrapper does not have."""
-        if name.startswith("_"):
+    To a program it stands for its own wrapper object: any attribute but the callbacks is read from
+    there, and written there, as many programs keep helpers of theirs in ``self.wrapper``.
+    """
+
+    _app: object | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Read an attribute of the program's own."""
+        if name.startswith("__"):
             raise AttributeError(name)
-        return _nobody
+        return getattr(self._app, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Write an attribute of the program's own; the callbacks are ours to write."""
+        if name in CALLBACKS or name == "_app" or self._app is None:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._app, name, value)
 
 
 def _nobody(*_args: Any) -> None:
@@ -210,6 +223,7 @@ class Registry:
         """The object whose overrides are the second tier."""
         with self._lock:
             self._app = None if app is None else _Listener(app, overrides(app))
+            self.fanout._app = app  # noqa: SLF001  (it is made here)
             self.rebuild()
 
     def add(self, processor: object, where: Where = None, bound: int = 10_000) -> None:
