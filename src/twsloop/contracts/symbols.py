@@ -9,7 +9,7 @@
 ``AAPL  261218C00200000``   option in the OCC's 21 characters (the padding may be one space)
 ``SPX IND CBOE``            index: symbol, ``IND``, exchange [currency]
 ``BTC CRYPTO``              crypto currency [exchange [currency]]
-``#265598``, ``#265598@ARCA`` a contract id, routed by SMART or as said
+``#265598@ARCA``            a contract id, with where to route it (SMART if left out)
 =========================== ==========================================================
 
 `symbol_of` writes a contract in the same words, so that what is printed can be typed again.
