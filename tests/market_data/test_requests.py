@@ -64,6 +64,12 @@ def test_two_contracts_of_one_name_are_two_tickers(desk: Desk) -> None:
     assert [ticker.contract for ticker in watch][:2] == spreads
 
 
+def test_a_ticker_is_found_as_it_was_typed_and_named_as_it_is(desk: Desk) -> None:
+    watch = desk.gateway.subscribe([" aapl ", "usd/jpy"])
+    assert list(watch.tickers) == ["aapl", "usd/jpy"]
+    assert [ticker.symbol for ticker in watch] == ["AAPL", "USD.JPY"]
+
+
 def test_a_price_and_its_size_are_told_together(desk: Desk) -> None:
     seen: list[tuple[tuple[str, ...], float | None, Decimal | None]] = []
     heard = Heard()

@@ -223,6 +223,15 @@ def test_a_cancelled_order_without_fills_is_settled() -> None:
     assert desk.record.settled
 
 
+def test_an_error_after_the_fill_is_only_noted() -> None:
+    desk = Desk()
+    desk.status("Filled", 100, 189.5)
+    desk.error(201, "Order rejected - reason: too late", kills=True)
+    assert desk.record.status is OrderStatus.FILLED
+    assert (desk.record.reason, desk.record.error_code) == ("", None)
+    assert "too late" in desk.record.log[-1].text
+
+
 def test_fill_after_cancel() -> None:
     desk = Desk()
     desk.status("Cancelled")
@@ -277,6 +286,22 @@ def test_modify_and_its_refusal() -> None:
     assert desk.open_order("Submitted").changed
     assert desk.record.total == 50
     assert not desk.book.apply_refused_change(desk.record, NOW).changed
+
+
+def test_the_echo_of_before_does_not_confirm_a_modification() -> None:
+    # The gateway fills fields in (a limit order's trailStopPrice), so that its echo is never equal
+    # to what was sent; only what was changed tells which of the two it shows.
+    desk = Desk()
+    desk.record.sent = desk.order
+    changed = echo(desk.order)
+    changed.lmtPrice = 190.0
+    desk.book.replace(desk.record, changed, NOW)
+    desk.open_order("Submitted", lmtPrice=189.5, trailStopPrice=190.5)
+    assert desk.record.before_change is not None
+    assert desk.record.order.lmtPrice == 190.0
+    desk.open_order("Submitted", lmtPrice=190.05, trailStopPrice=191.05)  # rounded by the gateway
+    assert desk.record.before_change is None
+    assert desk.record.order.lmtPrice == 190.05
 
 
 def test_an_execution_whose_order_turns_up_later() -> None:

@@ -216,6 +216,15 @@ def test_bracket(desk: Desk) -> None:
     assert loss.done.result(PATIENCE) is OrderStatus.CANCELLED
 
 
+def test_a_bracket_is_modified_as_one_that_works(desk: Desk) -> None:
+    parent, *_ = desk.gateway.place_orders(
+        "AAPL", bracket("BUY", 10, entry="100", take_profit="195", stop_loss="90")
+    )
+    assert parent.modify(limit_price="101").result(PATIENCE) is OrderStatus.SUBMITTED
+    assert parent.order.lmtPrice == 101.0
+    assert parent.record.sent.transmit
+
+
 def test_questions(desk: Desk) -> None:
     trade = resting(desk)
     desk.gateway.place_order("MSFT", market_order("BUY", 3)).settled.result(PATIENCE)

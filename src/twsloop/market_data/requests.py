@@ -148,7 +148,7 @@ class MarketData:
             key = None if subscription.snapshot else line_key(contract, generic_ticks)
             line = self.ledger.find(key) if key is not None else None
             if line is None:
-                ticker = Ticker(contract, symbol, self._core.clock)
+                ticker = Ticker(contract, self._label(contract), self._core.clock)
                 line = Line(key, ticker, generic_ticks, subscription.snapshot)
             self.ledger.hold(line, subscription)
             subscription.hold(symbol, line)

@@ -38,6 +38,18 @@ from .state import FINAL, WORDS, OrderInput, OrderRecord, OrderStatus, next_stat
 
 __all__ = ["BookedFill", "Change", "OrderBook"]
 
+#: What can be modified, and comes back in the gateway's echo.
+_TERMS = (
+    "orderType",
+    "totalQuantity",
+    "lmtPrice",
+    "auxPrice",
+    "trailStopPrice",
+    "trailingPercent",
+    "tif",
+    "goodTillDate",
+    "outsideRth",
+)
 _ACCEPTED = frozenset({OrderStatus.PRE_SUBMITTED, OrderStatus.SUBMITTED})
 _CANCELLED = frozenset({OrderStatus.CANCELLED, OrderStatus.API_CANCELLED})
 _REFUSED = frozenset(
@@ -141,7 +153,13 @@ class OrderBook:
 
     def replace(self, record: OrderRecord, order: Any, now: datetime) -> Change:
         """A modification is about to be sent; `apply_refused_change` takes it back."""
-        record.before_change = record.order
+        old = record.sent or record.order
+        record.awaited = {
+            name: getattr(old, name)
+            for name in _TERMS
+            if getattr(old, name) != getattr(order, name)
+        }
+        record.before_change, record.before_sent = record.order, record.sent
         record.order = order
         record.note(now, "modify", _describe(record))
         return Change(record, changed=True)
@@ -215,8 +233,9 @@ class OrderBook:
         adopted = self._adopt(record, now)
         record.contract, record.state = contract, state
         record.symbol = record.symbol or self._label(contract)
-        waiting = record.before_change
-        if waiting is None or _terms(order) != _terms(waiting):
+        if record.before_change is None or not any(
+            getattr(order, name) == value for name, value in record.awaited.items()
+        ):
             # Not a report that was under way when we modified it: this is how it stands now.
             record.order, record.before_change = order, None
         if not state.status:  # not transmitted: it is nowhere yet
@@ -283,7 +302,7 @@ class OrderBook:
     ) -> Change:
         """An error with the order's id; ``kills`` is the ErrorHandler's judgement."""
         record.note(now, "error", f"{code}: {text}" if code is not None else text)
-        if not kills:
+        if not kills or record.status is OrderStatus.FILLED:
             return Change(record, changed=True)
         record.reason, record.error_code = text, code
         event = OrderInput.CANCEL_NOTICE if code == 202 else OrderInput.KILLED
@@ -295,6 +314,7 @@ class OrderBook:
         if record.before_change is None:
             return Change(record)
         record.order, record.before_change = record.before_change, None
+        record.sent = record.before_sent
         record.note(now, "modify", f"refused; still {_describe(record)}")
         return Change(record, changed=True)
 
@@ -420,7 +440,7 @@ class OrderBook:
             record.why_held,
             record.cap_price,
             record.before_change is None,
-            _terms(record.order),
+            *(getattr(record.order, name) for name in _TERMS),
         )
 
     def _fact(self, kind: type[OrderEvent], record: OrderRecord, now: datetime) -> OrderEvent:
@@ -445,18 +465,6 @@ class OrderBook:
             status=str(record.status),
             reason=record.reason,
         )
-
-
-def _terms(order: Any) -> tuple[Any, ...]:
-    """What of an order can be modified, as far as its report tells a modification."""
-    return (
-        order.orderType,
-        order.totalQuantity,
-        order.lmtPrice,
-        order.auxPrice,
-        order.trailStopPrice,
-        order.tif,
-    )
 
 
 def _describe(record: OrderRecord) -> str:

@@ -387,7 +387,9 @@ class Orders:
             trade.resolve()
             return
         self.board.announce(self.book.replace(record, order, self._core.clock.now()))
-        if record in self._held:
+        if record not in self._held:
+            order.transmit = True  # a bracket's parent was held back for its children; it works now
+        else:
             record.before_change = None  # nothing has left: what leaves is then the changed one
             trade.resolve()
         self.submit(record, functools.partial(self._send_record, record))

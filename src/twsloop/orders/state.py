@@ -228,6 +228,8 @@ class OrderRecord:
         reason: Why it is where it is, where somebody said so.
         error_code: IB's code of the error that ended it.
         before_change: The order before a modification that is not confirmed yet.
+        before_sent: What ``sent`` was before it.
+        awaited: What the modification changed: the field, and its value before.
         sent: The order as we last sent it; None if another process did.
         simulated_price: What a SIMULATED order would have been filled at; None if not at once.
         state: IB's OrderState of the latest openOrder.
@@ -257,6 +259,8 @@ class OrderRecord:
     reason: str = ""
     error_code: int | None = None
     before_change: Any = None
+    before_sent: Any = None
+    awaited: dict[str, Any] = attrs.field(factory=dict)
     sent: Any = None
     simulated_price: Decimal | None = None
     state: Any = None
