@@ -63,6 +63,14 @@ def test_paper_does_not_send(
     assert why in verdict.reason
 
 
+def test_a_queue_that_does_not_move_takes_no_more_orders() -> None:
+    settings = config(pacing__queue_limit=100)
+    assert judge(settings, Situation(**OPEN, queued=99), "").answer is Answer.SEND
+    full = judge(settings, Situation(**OPEN, queued=100), "")
+    assert full.answer is Answer.REFUSE
+    assert "100 orders wait" in full.reason
+
+
 def test_no_account_number_is_told_in_full() -> None:
     for account in ("DU7654321", "U1234567"):
         verdict = judge(config(), Situation(**OPEN), account)

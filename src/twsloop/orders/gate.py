@@ -45,6 +45,7 @@ class Situation:
         orders_known: They have been, or nobody asked for them (IB's own start).
         reason: Why they are not known.
         accounts: The accounts of the session.
+        queued: How many orders wait to be written already.
     """
 
     connected: bool
@@ -53,6 +54,7 @@ class Situation:
     orders_known: bool
     reason: str
     accounts: Sequence[str]
+    queued: int = 0
 
 
 def judge(config: Config, situation: Situation, account: str) -> Verdict:
@@ -78,4 +80,10 @@ def judge(config: Config, situation: Situation, account: str) -> Verdict:
         return Verdict(Answer.HOLD, "the open orders are being fetched")
     if not situation.orders_known:
         return Verdict(Answer.REFUSE, f"the open orders are not known: {situation.reason}")
+    if situation.queued >= config.pacing.queue_limit:
+        return Verdict(
+            Answer.REFUSE,
+            f"{situation.queued} orders wait already ([pacing] queue_limit): the gateway "
+            "does not read, or orders come faster than the pacing allows",
+        )
     return Verdict(Answer.SEND)

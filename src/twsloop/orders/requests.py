@@ -48,7 +48,7 @@ from twsloop.events import Ends, Notice
 from twsloop.ids import FIRST_REQUEST_ID
 from twsloop.processors import Where
 from twsloop.session.state import State
-from twsloop.transport import Fate
+from twsloop.transport import Fate, Lane
 
 from .board import Board, Callbacks
 from .book import OrderBook
@@ -309,6 +309,7 @@ class Orders:
             orders_known=sync.known or not core.supervised,
             reason=sync.reason,
             accounts=core.accounts,
+            queued=core.outbox.waiting(Lane.ORDER),
         )
         return judge(core.config, situation, account)
 
