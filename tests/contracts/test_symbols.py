@@ -24,6 +24,7 @@ from twsloop.errors import SymbolError
         ("AAPL", stock("AAPL")),
         (" aapl ", stock("AAPL")),
         ("BRK.B", stock("BRK B")),
+        ("brk b", stock("BRK B")),
         ("SAP@IBIS/EUR", stock("SAP", "IBIS", "EUR")),
         ("AAPL@ARCA", stock("AAPL", "ARCA")),
         ("7203@TSEJ/JPY", stock("7203", "TSEJ", "JPY")),

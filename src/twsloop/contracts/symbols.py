@@ -1,7 +1,7 @@
 """Symbols as people type them, read into IB's ``Contract`` and written back.
 
 =========================== ==========================================================
-``AAPL``                    stock, SMART, USD; ``BRK.B`` is IB's ``BRK B``
+``AAPL``                    stock, SMART, USD; ``BRK.B`` or IB's ``BRK B``
 ``SAP@IBIS/EUR``            stock at an exchange, in a currency; either part may be left out
 ``EUR.USD``, ``EUR/USD``    currency pair, when both halves are currencies IB trades
 ``ES 202612 CME``           future: root, month or day, exchange [currency]
@@ -210,6 +210,8 @@ def _read_words(text: str) -> Contract | None:
     if len(words) < 2:
         return None
     symbol, second, rest = words[0], words[1], words[2:]
+    if not rest and symbol.isalnum() and len(second) == 1 and second.isalpha():
+        return stock(f"{symbol} {second}")  # a share class, as IB spells it
     if second == "IND" and len(rest) in {1, 2}:
         return index(symbol, *rest)
     if second == "CRYPTO" and len(rest) <= 2:
