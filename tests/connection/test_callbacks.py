@@ -241,6 +241,28 @@ def test_messages_that_nobody_hears_are_not_even_decoded() -> None:
         assert core.metrics.counter("messages_bad").value == 0
 
 
+@pytest.mark.parametrize("how", ["stop", "disconnect"])
+def test_an_end_inside_a_callback_on_the_loop_thread(how: str) -> None:
+    class App(IBKRConnection):
+        def tickPrice(self, reqId: int, tickType: int, price: float, attrib: Any) -> None:
+            prices.append(price)
+            getattr(self, how)()
+            getattr(self, how)()
+
+    prices: list[float] = []
+    heard = Recorder()
+    with ScriptedServer(sends(tick(1.0), tick(2.0), tick(3.0))) as server:
+        with App(settings(server.port)) as app:
+            app.add_message_processor(heard)
+            app.reqIds(-1)
+            heard.wait("connectionClosed")
+            app.start()  # and again, with the same object
+            assert app.session_state is State.READY
+        server.wait_done(2)
+    assert prices == [1.0], "what came behind it in the same read belongs to nobody"
+    assert heard.names.count("connectionClosed") == 2
+
+
 # ---- what does not fit ---------------------------------------------------------------------------
 
 

@@ -524,6 +524,27 @@ def test_a_forgotten_stop_ends_by_itself(supervised: bool) -> None:
     assert err == ""
 
 
+def test_a_forgotten_stop_lets_go_of_threads_that_wait_for_an_answer() -> None:
+    with ScriptedServer(stay) as server:
+        code, out, err = run_program(
+            server.port,
+            PRELUDE
+            + """
+    import threading
+    from twsloop.config import Config
+    app = App(Config.load(overrides={"connection.port": port}))
+    app.start()
+    def wait():
+        try:
+            app._tws.ask(lambda _: None, request="nothing", timeout=100).result()
+        except Exception as error:
+            print(type(error).__name__, flush=True)
+    threading.Thread(target=wait).start()
+    """,
+        )
+    assert (code, out.split(), err) == (0, ["ready", "ConnectionLost", "closed"], "")
+
+
 def test_a_program_whose_main_thread_ends_goes_on_in_its_run_thread_as_ib_s() -> None:
     async def script(peer: Peer) -> None:
         await peer.open_session(178)
