@@ -173,7 +173,10 @@ class Trade:
 
     @property
     def done(self) -> Future[OrderStatus]:
-        """Resolves with the final status, and never raises. Each caller gets a view of its own."""
+        """Resolves with the final status, and never raises. Each caller gets a view of its own.
+
+        To look without waiting, ask `active`: it makes no view.
+        """
         return self._done.view()
 
     @property
