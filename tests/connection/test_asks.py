@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 from ibapi.client import EClient
+from ibapi.contract import Contract
+from ibapi.execution import ExecutionFilter
+from ibapi.order_cancel import OrderCancel
 from ibapi.wrapper import EWrapper
 
 from tests.support.clients import PATIENCE, Recorder, await_condition, settings
@@ -544,3 +547,65 @@ def test_a_subclass_that_calls_super_in_its_own_req_positions() -> None:
         assert ours.result(PATIENCE) == []
         server.wait_done()
     assert calls == ["MainThread"], "our own request goes past the user's override"
+
+
+def test_a_full_lane_refuses_that_request_by_name_and_takes_a_cancel(
+    server: ScriptedServer,
+) -> None:
+    wire = Wire(server, pacing__rate=1, pacing__queue_limit=10)
+    for _ in opened(wire):
+        futures = [wire.summary() for _ in range(12)]
+        wire.settle()
+        for future in futures[10:]:
+            with pytest.raises(RequestError, match="10 requests wait to be sent already"):
+                future.result(PATIENCE)
+        assert not any(future.done() for future in futures[:10])
+        wire.client.reqMktData(5, Contract(), "", False, False, [])
+        (*_, last) = wire.heard.wait("error", 3)
+        assert (last[0], last[2]) == (5, 510)
+        assert "10 requests wait to be sent already" in last[3]
+        wire.client.cancelOrder(3, OrderCancel())
+        wire.settle()
+        assert len(wire.heard.of("error")) == 3
+        wire.clock.advance(1)
+        assert wire.await_request()[0][0] == "4", "and it is the first to leave"
+
+
+def test_commissions_are_as_private_as_the_executions_they_belong_to() -> None:
+    def execution(req_id: int, exec_id: str) -> bytes:
+        message = message_class("ExecutionDetails")(reqId=req_id)
+        message.contract.conId = 1
+        message.execution.execId = exec_id
+        return proto_body(11, message)
+
+    def commission(exec_id: str) -> bytes:
+        return proto_body(59, message_class("CommissionAndFeesReport")(execId=exec_id))
+
+    async def script(peer: Peer) -> None:
+        await peer.open_protobuf_session()
+        request = message_class("ExecutionRequest").FromString((await peer.read_frame())[4:])
+        await peer.send(
+            *(execution(request.reqId, name) for name in ("old", "both")),
+            *(commission(name) for name in ("old", "both")),
+            *(execution(-1, name) for name in ("new", "both")),
+            *(commission(name) for name in ("new", "both")),
+        )
+        await peer.read_to_end()
+
+    heard: list[str] = []
+    done = threading.Event()
+
+    class App(IBKRConnection):
+        def commissionAndFeesReportProtoBuf(self, commissionAndFeesReportProto: Any) -> None:
+            heard.append(f"twin {commissionAndFeesReportProto.execId}")
+
+        def commissionAndFeesReport(self, commissionAndFeesReport: Any) -> None:
+            heard.append(commissionAndFeesReport.execId)
+            if len(heard) == 4:
+                done.set()
+
+    with ScriptedServer(script) as server, App(settings(server.port)) as app:
+        core = app._tws
+        core.ask(lambda i: core.reqExecutions(i, ExecutionFilter()), request="executions")
+        assert done.wait(PATIENCE)
+    assert heard == ["twin new", "new", "twin both", "both"]

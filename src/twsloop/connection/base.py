@@ -21,7 +21,7 @@ from .compat import check_ibapi, check_overrides
 from .core import Core, Shown
 from .dispatch import PROTOBUF_OFFSET, RAW_ID_VERSION
 from .driver import Callbacks, Driver
-from .singletons import EndMarkers, Singletons
+from .singletons import EndMarkers, Executions, Singletons
 
 __all__ = ["Callbacks", "IBKRConnection"]
 
@@ -85,6 +85,7 @@ class IBKRConnection(EWrapper, Singletons):
         self._tws = core
         self._driver = Driver(core)
         core.add_slice(EndMarkers(core.asks))
+        core.add_slice(Executions(core))
         core.hears_messages = type(self).msgLoopRec is not EClient.msgLoopRec
 
     # ---- what users see ------------------------------------------------------------------

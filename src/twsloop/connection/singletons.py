@@ -16,7 +16,7 @@ from ibapi.client import EClient
 from .asks import Asks
 from .core import Core
 
-__all__ = ["EndMarkers", "Singletons"]
+__all__ = ["EndMarkers", "Executions", "Singletons"]
 
 
 class EndMarkers:
@@ -55,6 +55,27 @@ class EndMarkers:
         """EWrapper's; answers in one part."""
         self._asks.part("current_time_in_millis", timeInMillis)
         self._asks.end("current_time_in_millis")
+
+
+class Executions:
+    """Knows which executions were reported in answer to the framework's own request.
+
+    Args:
+        core: The connection's inside.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._ours = core.request_ids.issued
+        self._private = core.registry.private_executions
+        core.on_down(self._private.clear)
+
+    def execDetails(self, reqId: int, contract: Any, execution: Any) -> None:
+        """EWrapper's: its commission comes in a message of its own, without the request's id."""
+        del contract
+        if self._ours(reqId):
+            self._private.add(execution.execId)
+        else:
+            self._private.discard(execution.execId)
 
 
 class Singletons(EClient):

@@ -163,6 +163,8 @@ class Registry:
     Attributes:
         fanout: What to give IB's decoder and client as their wrapper.
         private: Keys of `SINGLETONS` whose answers are the framework's own now.
+        private_executions: Executions that were reported last in answer to the framework's own
+            request: so are the commissions that come with them, without any request's id.
         muted: Callbacks that only the slices hear now (a session was made again: the users heard
             its connectAck, managedAccounts and nextValidId once).
         queue: Where the user tiers go instead of being called at once; None for at once.
@@ -179,6 +181,7 @@ class Registry:
         self.fanout = Fanout()
         self.private: set[str] = set()
         self.muted: set[str] = set()
+        self.private_executions: set[str] = set()
         self.queue: CallbackQueue | None = None
         self._report = report
         self._slow = slow
@@ -362,6 +365,9 @@ class Registry:
         if name.removesuffix("ProtoBuf") in ONCE:
             muted, plain = self.muted, name.removesuffix("ProtoBuf")
             return lambda _args: plain not in muted
+        if name.removesuffix("ProtoBuf") == "commissionAndFeesReport":
+            executions = self.private_executions
+            return lambda args: args[0].execId not in executions
         if name.endswith("ProtoBuf"):
             # The twin carries the same id inside its one argument.
             ours = self._ours
