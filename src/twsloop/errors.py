@@ -46,6 +46,7 @@ is written from those fields, in one place, with what to do next::
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 __all__ = [
     "ClientIdInUse",
@@ -211,6 +212,10 @@ class ParseError(ProtocolError):
         message: The message's name, where known.
         field: The field's path, where known.
         value: The text that was found there.
+
+    Attributes:
+        partial: The protobuf form as far as it had been read, where there is one: a server can
+            answer under the request's id although the rest makes no sense.
     """
 
     def __init__(
@@ -225,6 +230,7 @@ class ParseError(ProtocolError):
         self.message = message
         self.field = field
         self.value = value
+        self.partial: Any = None
         super().__init__(problem)
 
     def __str__(self) -> str:

@@ -331,17 +331,21 @@ def summary_rows(snapshot: Snapshot, tags: Iterable[str]) -> list[tuple[str, Row
 
 
 def position_contract(position: Position) -> Any:
-    """A position's contract: its exchange is the primary one."""
-    instrument = position.instrument
-    return instrument.contract(exchange=instrument.primary_exchange or instrument.exchange)
+    """A position's contract: a share's exchange is its primary one, other kinds show none.
+
+    So it is in every recorded ``position`` of a share, a currency pair and a future.
+    """
+    return position.instrument.contract(exchange=position.instrument.primary_exchange)
 
 
 def portfolio_value(account: Account, position: Position, marks: Marks) -> PortfolioValue:
     """An updatePortfolio message of one position; a flat one shows zeros."""
     mark = account.mark(position, marks)
     value = position.quantity * mark
+    instrument = position.instrument
+    listed = instrument.primary_exchange or instrument.exchange
     return PortfolioValue(
-        contract=position_contract(position),
+        contract=instrument.contract(exchange=listed),
         position=plain(position.quantity),
         marketPrice=float(mark / position.unit),
         marketValue=float(round(value, 2)),

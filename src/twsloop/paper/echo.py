@@ -161,7 +161,8 @@ def execution_details(fill: Execution, req_id: int = LIVE_REQUEST) -> ExecutionD
     request: Any = order.request
     return ExecutionDetails(
         reqId=req_id,
-        contract=order.contract,
+        # All recordings show the venue here as well, not the exchange that the order named.
+        contract=order.instrument.contract(exchange=fill.exchange),
         execution=ExecutionMessage(
             orderId=order.order_id,
             execId=fill.exec_id,

@@ -303,5 +303,5 @@ class PaperBook:
         )
 
     def completed(self) -> tuple[PaperOrder, ...]:
-        """The orders that came to their end."""
-        return tuple(order for order in self if order.is_terminal)
+        """The orders that came to their end; one that was never sent is none of them."""
+        return tuple(order for order in self if order.is_terminal and order.perm_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from twsloop.errors import ParseError
 
@@ -42,8 +43,16 @@ def answer(hub: Hub, client: Client, request: Request) -> None:
         HANDLERS[request.type.number](hub, client, request.message)
     except Exception as error:
         logger.exception("%s: %s failed", client, request.type.name)
-        ident = getattr(request.message, "reqId", getattr(request.message, "orderId", -1))
+        ident = _ident(request.message)
         hub.error(client, ident, 320, f"Error reading request. {request.type.name}: {error}")
+
+
+def _ident(message: Any) -> int:
+    """The id that a request wants its answer under; -1 where it has none, or none was read."""
+    for name in ("reqId", "orderId"):
+        if message is not None and hasattr(message, name) and message.HasField(name):
+            return int(getattr(message, name))
+    return -1
 
 
 def answer_unreadable(hub: Hub, client: Client, unreadable: Unreadable) -> None:
@@ -55,4 +64,4 @@ def answer_unreadable(hub: Hub, client: Client, unreadable: Unreadable) -> None:
         text = f"Unable to parse field: '{error.field}' for input string: '{error.value}'"
     else:
         text = str(error)
-    hub.error(client, -1, 320, f"Error reading request. {text}")
+    hub.error(client, _ident(error.partial), 320, f"Error reading request. {text}")

@@ -40,6 +40,9 @@ __all__ = [
 ]
 
 
+LAST_OF_START_API = "optionalCapabilities"
+
+
 class State(enum.Enum):
     """Where a session stands."""
 
@@ -210,15 +213,21 @@ class PaperSession:
             if self.state is State.READY:
                 self._happen(Happening.REQUEST)
                 return Unreadable(error)
+            if error.message == "startApi" and error.field == LAST_OF_START_API:
+                # Hand-written clients leave the last field out: all that matters has been read.
+                return self._start(error.partial)
             return self._end(f"before startApi came a message that cannot be read: {error}")
         if self.state is State.READY:
             self._happen(Happening.REQUEST)
             return Request(decoded.type, decoded.message)
         if decoded.type.name != "startApi":
             return self._end(f"{decoded.type.name} came before startApi")
+        return self._start(decoded.message)
+
+    def _start(self, message: Any) -> Start:
         self._happen(Happening.START_API)
-        self.client_id = decoded.message.clientId
-        return Start(decoded.message.clientId, decoded.message.optionalCapabilities)
+        self.client_id = message.clientId
+        return Start(message.clientId, message.optionalCapabilities)
 
     def _end(self, reason: str) -> Fault:
         self._happen(Happening.FAULT)

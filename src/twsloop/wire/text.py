@@ -133,13 +133,18 @@ def read_fields(
         The message, how many fields were left over, and the dates of a ``historicalData``.
 
     Raises:
-        ParseError: A field cannot be read, or one is missing; it names the field.
+        ParseError: A field cannot be read, or one is missing; it names the field, and has what was
+            read before it (`ParseError.partial`).
     """
     compiled = _compiled(message_type, server_version)
     message = message_class(message_type.proto or "")()
     cursor = _Cursor(texts)
-    for read in compiled.readers:
-        read(message, cursor)
+    try:
+        for read in compiled.readers:
+            read(message, cursor)
+    except ParseError as error:
+        error.partial = message
+        raise
     return message, len(texts) - cursor.at, cursor.dates
 
 
