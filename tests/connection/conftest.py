@@ -8,6 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.asking import Wire, opened, session
+from tests.support.scripted import ScriptedServer
+
 
 class _Keeper(logging.Handler):
     def __init__(self) -> None:
@@ -27,3 +30,16 @@ def nothing_behind_our_back() -> Iterator[None]:
     gc.collect()  # what was left lying about complains when it goes
     logging.getLogger("asyncio").removeHandler(keeper)
     assert keeper.lines == []
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    """A text gateway that notes the requests of the newest `Wire`."""
+    with ScriptedServer(session) as server:
+        yield server
+
+
+@pytest.fixture
+def wire(server: ScriptedServer) -> Iterator[Wire]:
+    """A client on a ManualClock, connected to it."""
+    yield from opened(Wire(server))
