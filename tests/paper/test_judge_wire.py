@@ -140,3 +140,30 @@ async def test_an_order_that_was_never_sent_is_not_among_the_completed(
         client.send("reqCompletedOrders", apiOnly=False)
         heard = [call.name for call in await client.until("completedOrdersEnd")]
         assert "completedOrder" not in heard
+
+
+async def test_a_flood_of_one_client_does_not_hold_up_the_others(gateway: PaperGateway) -> None:
+    flood = 3000
+    async with (
+        connect(gateway, 200, client_id=1) as loud,
+        connect(gateway, 200, client_id=2) as other,
+    ):
+        await loud.ready()
+        await other.ready()
+        loud.write(raw_frame("49,1") * flood)  # one read of the gateway's socket
+        other.write(raw_frame("49,1"))
+        assert (await other.next())[0].name == "currentTime"
+        assert gateway.stats["clients"][1]["requests"] < flood
+        for _ in range(flood):
+            assert (await loud.next())[0].name == "currentTime"
+
+
+async def test_what_came_before_the_end_of_the_stream_is_answered(gateway: PaperGateway) -> None:
+    asked = 500
+    async with connect(gateway, 200) as client:
+        await client.ready()
+        client.write(raw_frame("49,1") * asked)
+        client.write_eof()
+        heard = [(await client.next())[0].name for _ in range(asked)]
+        assert heard == ["currentTime"] * asked
+        assert await client.ended()

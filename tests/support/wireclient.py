@@ -127,6 +127,11 @@ class WireClient:
         assert self._writer is not None
         self._writer.write(data)
 
+    def write_eof(self) -> None:
+        """Say that nothing more will be sent; answers can still come."""
+        assert self._writer is not None
+        self._writer.write_eof()
+
     def send(self, name: str, **fields: Any) -> None:
         """Send a request by IB's name, its protobuf fields as keywords."""
         kind = OUTBOUND_BY_NAME[name]

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 HANDSHAKE_PATIENCE = 30.0
 #: How long a connection that is being closed may take to send what waits, seconds.
 CLOSE_PATIENCE = 2.0
+#: So many messages of one connection are answered before the others have their turn.
+MESSAGES_A_TURN = 64
 #: Why connections are closed at the gateway's end; the one reason that is no trouble.
 STOPPING = "the gateway stops"
 
@@ -65,6 +67,7 @@ class Connection(asyncio.Protocol):
         self._peer = "?"
         self._waiting_before = 0
         self._silent_for = 0.0
+        self._busy = False
 
     # ---- asyncio.Protocol ------------------------------------------------------------------
 
@@ -97,9 +100,30 @@ class Connection(asyncio.Protocol):
         if session is None:
             return
         session.feed(data)
-        for item in session.incoming():
+        if not self._busy:
+            self._answer(session)
+
+    def _answer(self, session: PaperSession) -> None:
+        """Answer what waits; after `MESSAGES_A_TURN` the others come first, and nothing is read."""
+        transport = self._transport
+        assert transport is not None
+        self._busy = False
+        for count, item in enumerate(session.incoming(), 1):
             self._take(item)
+            if count == MESSAGES_A_TURN and not transport.is_closing():
+                self._busy = True
+                transport.pause_reading()
+                asyncio.get_running_loop().call_soon(self._go_on, session)
+                break
         self._hub.settle()
+
+    def _go_on(self, session: PaperSession) -> None:
+        assert self._transport is not None
+        if self._transport.is_closing():
+            return
+        self._answer(session)
+        if not self._busy and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def eof_received(self) -> bool:
         """The client sends no more; what waits for it is sent, then the connection closes."""
