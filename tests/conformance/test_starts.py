@@ -1,4 +1,4 @@
-"""Starts that are not the plain one: a used client id, client 0, two accounts, many at once."""
+"""Starts and ends that are not plain: a used client id, two accounts, a gateway that goes away."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.conformance.cases import Case
-from tests.conformance.transcript import Transcript, drive
+from tests.conformance.transcript import Event, Transcript, drive
 from tests.conformance.venvs import python_of
 from tests.support.raw_client import RawClient
 from twsloop.paper.server import PaperGateway
@@ -85,3 +85,25 @@ def test_many_at_once(case: Case) -> None:
         runs = list(pool.map(lambda number: start(case, gateway, number), range(1, MANY + 1)))
     for run in runs:
         judge_start(case, run, ("DU1234567",))
+
+
+@pytest.mark.parametrize("how", ["stop", "drop"])
+def test_gateway_goes_away_in_mid_stream(case: Case, how: str) -> None:
+    with PaperGateway(max_version=case.max_version) as gateway:
+        leave = gateway.stop if how == "stop" else gateway.drop_clients
+
+        def on_event(event: Event) -> None:
+            if event["event"] == "streaming":
+                leave()
+
+        run = drive(
+            python_of(case.client),
+            case.driver,
+            *("--port", str(gateway.port), "--module", case.client.name),
+            *("--trace", "--ticks", "1000000"),
+            on_event=on_event,
+        )
+    # It hears of the end once, at once, and ends in order.
+    assert run.code == 1
+    assert len(run.all("connectionClosed")) == 1
+    assert len(run.all("trouble")) == 1

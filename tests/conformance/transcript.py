@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,12 @@ class Transcript:
     Attributes:
         events: The JSON lines, in order.
         stderr: What the client logged, line by line, from level WARNING on.
-        code: The exit code; None when the driver had to be ended.
+        code: The exit code; negative when the driver had to be ended.
     """
 
     events: tuple[Event, ...]
     stderr: tuple[str, ...]
-    code: int | None
+    code: int
 
     def step(self, name: str) -> list[Event]:
         """What was heard between the beginning of a step and that of the next."""
@@ -60,24 +62,43 @@ def of(events: Sequence[Event], name: str) -> list[Event]:
     return [event for event in events if event["event"] == name]
 
 
-def drive(python: Path, driver: str, *arguments: str) -> Transcript:
-    """Run a driver in its client's environment, isolated from ours."""
+def drive(
+    python: Path,
+    driver: str,
+    *arguments: str,
+    on_event: Callable[[Event], None] | None = None,
+) -> Transcript:
+    """Run a driver in its client's environment, isolated from ours.
+
+    Args:
+        python: The interpreter of that environment.
+        driver: The file in ``drivers``.
+        arguments: The driver's.
+        on_event: Is told each event when it comes.
+    """
     command = [str(python), "-I", str(DRIVERS / driver), *arguments]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=DRIVER_DEADLINE_S, check=False
-        )
-        out, err, code = done.stdout, done.stderr, done.returncode
-    except subprocess.TimeoutExpired as error:
-        out, err = _text(error.stdout), _text(error.stderr)
-        code = None
-    events = [json.loads(line) for line in out.splitlines()]
-    return Transcript(tuple(events), tuple(line for line in err.splitlines() if line), code)
-
-
-def _text(part: bytes | str | None) -> str:
-    """What a process that had to be ended had printed by then."""
-    return part.decode() if isinstance(part, bytes) else part or ""
+    events: list[Event] = []
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        assert process.stdout is not None
+        deadline = threading.Timer(DRIVER_DEADLINE_S, process.kill)
+        deadline.start()
+        try:
+            for line in process.stdout:
+                if line.endswith("\n"):  # the last line of a driver that had to be ended may not
+                    events.append(json.loads(line))
+                    if on_event is not None:
+                        on_event(events[-1])
+            process.wait()
+        finally:
+            deadline.cancel()
+            deadline.join()
+            process.kill()
+        errors.seek(0)
+        complaints = [line for line in errors.read().splitlines() if line]
+    return Transcript(tuple(events), tuple(complaints), process.returncode)
 
 
 #: One letter an event, so that an order's life can be held against a regular expression.

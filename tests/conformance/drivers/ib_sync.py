@@ -137,6 +137,8 @@ class Plan:
         while not condition():
             if time.monotonic() > end:
                 raise Trouble(f"waited {PATIENCE_S} s for {what}")
+            if not self.ib.isConnected():
+                raise ConnectionError(f"before {what}")
             self.ib.waitOnUpdate(timeout=0.2)
 
     # ---- the steps -------------------------------------------------------------------------
@@ -247,6 +249,8 @@ class Plan:
         def prices() -> int:
             return sum(one.kinds.get(name, 0) for one in streams for name in PRICES)
 
+        self.wait("a tick", lambda: not self.plan.ticks or prices() > 0)
+        line("streaming")
         self.wait("every price", lambda: prices() >= self.plan.ticks)
         self.ib.reqCurrentTime()
         for stream in streams:
@@ -433,6 +437,8 @@ class Plan:
             self.trade("sell", market("SELL", quantity))
             self.leave_bracket()
             self.end()
+        except ConnectionError as error:
+            raise Trouble(f"the connection closed: {error}") from error
         finally:
             self.ib.disconnect()
 

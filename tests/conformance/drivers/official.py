@@ -97,19 +97,24 @@ def trace(app: App, plan: argparse.Namespace) -> None:
         app.reqMktData(number, stock(symbol), "", False, False, [])
     streams = tuple(app.streams.values())
     end = time.monotonic() + 2 * PATIENCE_S
+    app.wait("a tick", lambda: not plan.ticks or app.count("tick") > 0)
+    line("streaming")
     with app.changed:
         # IB's reader loses what it has read when a burst ends on a multiple of 4096 bytes and
         # nothing follows within a second; so something follows.
         while not app.changed.wait_for(
-            lambda: sum(one.count for one in streams) >= plan.ticks, timeout=0.3
+            lambda: sum(one.count for one in streams) >= plan.ticks, timeout=0.7
         ):
-            if time.monotonic() > end:
-                line("trouble", text=f"{[one.count for one in streams]} of {plan.ticks} ticks came")
-                break
+            if time.monotonic() > end or app.count("connectionClosed"):
+                raise Trouble(f"{[one.count for one in streams]} of {plan.ticks} ticks came")
             app.reqCurrentTime()
     settle(app)
     for stream in streams:
         stream.tell_all()
+    # IB's run() raises when disconnect() comes from another thread while messages wait for it.
+    for number in app.streams:
+        app.cancelMktData(number)
+    settle(app)
 
 
 def rest_and_cancel(app: App, plan: argparse.Namespace) -> None:

@@ -133,7 +133,7 @@ def drive(plan: Callable[[argparse.Namespace], None]) -> None:
     began = time.monotonic()
     try:
         plan(arguments())
-    except Trouble as trouble:
-        line("trouble", text=str(trouble))
+    except (Trouble, OSError) as trouble:  # a closed connection may be met first by a request
+        line("trouble", text=repr(trouble))
         sys.exit(1)
     line("done", seconds=round(time.monotonic() - began, 3))
