@@ -129,6 +129,29 @@ async def test_only_shares_show_an_exchange_in_their_position(
         assert shown == {"STK": "NASDAQ", "CASH": "", "FUT": ""}
 
 
+@pytest.mark.parametrize(
+    ("since", "found"),
+    [
+        ("20260105 14:29:00 UTC", 1),  # as ib_async and ib_insync write it
+        ("20260105-14:29:00", 1),
+        ("20260105 09:29:00 US/Eastern", 1),
+        ("20260105 14:31:00 UTC", 0),
+        ("20260105 09:31:00 US/Eastern", 0),
+        ("20260105 09:31:00 EST", 0),
+    ],
+)
+async def test_executions_since_a_time_in_any_zone(
+    gateway: PaperGateway, since: str, found: int
+) -> None:
+    async with connect(gateway) as client:
+        await client.ready()
+        client.send("placeOrder", orderId=1, contract=SHARE, order=order("BUY", "10"))
+        await client.until("commissionAndFeesReport")
+        client.send("reqExecutions", reqId=5, executionFilter={"time": since})
+        heard = [call.name for call in await client.until("execDetailsEnd")]
+        assert heard.count("execDetails") == found
+
+
 async def test_an_order_that_was_never_sent_is_not_among_the_completed(
     gateway: PaperGateway,
 ) -> None:

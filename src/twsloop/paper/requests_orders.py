@@ -88,7 +88,8 @@ def _since(text: str) -> datetime | None:
         return None
     zone: Any = UTC
     parts = text.rsplit(" ", 1)
-    if len(parts) == 2 and "/" in parts[1]:
+    # A zone is a word: US/Eastern, but also UTC, which ib_async and ib_insync write.
+    if len(parts) == 2 and parts[1][0].isalpha():
         try:
             zone = ZoneInfo(parts[1])
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
