@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ibapi.execution import ExecutionFilter
+from ibapi.server_versions import MIN_SERVER_VER_COMPLETED_ORDERS
 
 from twsloop.connection.core import Core
 from twsloop.errors import RequestError, SessionError
@@ -80,11 +81,11 @@ class Sync:
         params = self._core.config.connection
         timeout = min(params.request_timeout, params.ready_timeout * PATIENCE)
         # Sent one behind the other, answered one after the other: one round trip for all three.
-        asked = [
-            self._ask_open(timeout),
-            self._ask_completed(timeout),
-            self._ask_executions(ExecutionFilter(), timeout),
-        ]
+        asked = [self._ask_open(timeout)]
+        # An older gateway does not know the question: no end would ever come.
+        if self._core.server_version >= MIN_SERVER_VER_COMPLETED_ORDERS:
+            asked.append(self._ask_completed(timeout))
+        asked.append(self._ask_executions(ExecutionFilter(), timeout))
         answers = [await future for future in asked]
         return {record for record in answers[0] if isinstance(record, OrderRecord)}
 
