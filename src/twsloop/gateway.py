@@ -8,6 +8,7 @@ else may send an order.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -68,6 +69,7 @@ class IBGateway(IBKRConnection):
             wanted=lambda: self._driver.life.wanted,
         )
         self.__account = AccountRequests(core, label=holding_name)
+        core.guard = functools.partial(_guard, self.__orders)
 
     # ---- market data ---------------------------------------------------------------------
 

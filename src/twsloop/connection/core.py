@@ -29,10 +29,11 @@ from twsloop.metrics import Metrics
 from twsloop.processors import CallbackQueue, Registry
 from twsloop.session.pending import Key
 from twsloop.session.state import Event, SessionMachine, State
-from twsloop.transport import Fate, Lane, Outbox, Outgoing
+from twsloop.transport import Fate, Lane, Outbox, Outgoing, lane_of
+from twsloop.wire.framing import FrameReader, frame
 
 from .asks import Asks, Channel
-from .dispatch import Dispatcher
+from .dispatch import PROTOBUF_OFFSET, Dispatcher, split_id
 
 __all__ = ["Core", "Sending", "Shown"]
 
@@ -156,6 +157,9 @@ class Core:
         self.epoch = 0
         #: Set by the orders slice: (is this id an order of ours?, is it known to be working?)
         self.order_known: Callable[[int], tuple[bool, bool]] = lambda _id: (False, False)
+        #: Set by the orders slice: refuses a message, by its number, that bears an order and does
+        #: not come through the gate.
+        self.guard: Callable[[int], None] = _let_pass
         #: Whether run() has to know of messages whose callbacks nobody hears (msgLoopRec).
         self.hears_messages = False
         self._here = threading.local()
@@ -329,6 +333,28 @@ class Core:
         finally:
             self._here.sending = before
 
+    def put_frames(self, data: bytes) -> None:
+        """Queue what a program hands to ``conn.sendMsg`` itself: complete frames (any thread).
+
+        Raises:
+            ValueError: Something else than complete frames.
+            OrdersRefused: One of them bears an order, and did not come through the gate.
+            NotConnected: There is no session.
+            SendQueueFull: Its lane is full.
+        """
+        reader = FrameReader()
+        reader.feed(data)
+        bodies = list(reader.frames())
+        if not bodies or reader.pending:
+            msg = f"conn.sendMsg takes complete frames (4-byte length, body), not {len(data)} bytes"
+            raise ValueError(msg)
+        ids = [split_id(body, self.server_version)[0] for body in bodies]
+        numbers = [i - PROTOBUF_OFFSET if i > PROTOBUF_OFFSET else i for i in ids]
+        for number in numbers:
+            self.guard(number)
+        for number, body in zip(numbers, bodies, strict=True):
+            self.put(frame(body), lane_of(number))
+
     def put(self, data: bytes, lane: Lane) -> None:
         """Queue one frame (any thread).
 
@@ -416,3 +442,7 @@ class Core:
         self.metrics.counter("callbacks_dropped").add()
         if self.registry.queue is not None and self.registry.queue.dropped == 1:
             logger.warning("callbacks are dropped: run() does not take %s fast enough", name)
+
+
+def _let_pass(_number: int) -> None:
+    """Refuse nothing: a bare connection has no gate."""

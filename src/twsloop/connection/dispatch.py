@@ -22,7 +22,7 @@ from twsloop.processors import Registry
 from twsloop.wire.messages import INBOUND
 from twsloop.wire.ticks import tick_price
 
-__all__ = ["Dispatcher"]
+__all__ = ["Dispatcher", "split_id"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,26 @@ _OWN: Mapping[int, Callable[[bytes, Any], None]] = {1: tick_price}
 
 class _WrongCount(ValueError):
     """A message with more or fewer fields than its callback takes."""
+
+
+def split_id(body: bytes, version: int) -> tuple[int, bytes]:
+    """The id that stands before a message's fields, protobuf offset included, and the rest.
+
+    Args:
+        body: A frame's body.
+        version: The session's protocol version, which says how the id is written.
+
+    Raises:
+        ValueError: There is no readable id.
+    """
+    if version >= RAW_ID_VERSION:
+        if len(body) < 4:
+            raise ValueError(body)
+        return int.from_bytes(body[:4], "big"), body[4:]
+    head, separator, payload = body.partition(b"\0")
+    if not separator:
+        raise ValueError(head)
+    return int(head), payload
 
 
 class Dispatcher:
@@ -82,7 +102,7 @@ class Dispatcher:
             self._metrics.counter("frames_empty").add()
             return None
         try:
-            number, payload = self._split(body)
+            number, payload = split_id(body, self._version)
         except ValueError:
             self._bad("a message without a readable id", None)
             return None
@@ -102,16 +122,6 @@ class Dispatcher:
         finally:
             self._wire_error = False
         return number
-
-    def _split(self, body: bytes) -> tuple[int, bytes]:
-        if self._version >= RAW_ID_VERSION:
-            if len(body) < 4:
-                raise ValueError(body)
-            return int.from_bytes(body[:4], "big"), body[4:]
-        head, separator, payload = body.partition(b"\0")
-        if not separator:
-            raise ValueError(head)
-        return int(head), payload
 
     def _decode(self, number: int, payload: bytes, *, protobuf: bool) -> None:
         if protobuf:

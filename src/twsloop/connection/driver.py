@@ -19,7 +19,6 @@ from ibapi.utils import isAsciiPrintable
 
 from twsloop.config import check_live_gates
 from twsloop.errors import ConnectionFailed, LoopError, StateError, WrongThread
-from twsloop.transport import Lane
 
 from .compat import check_overrides
 from .core import Core
@@ -285,7 +284,7 @@ class Driver:
         link = Link(
             target.host,
             target.port,
-            send=lambda data: core.put(data, Lane.REQUEST),
+            send=core.put_frames,
             close=self.disconnect,
         )
         link.up = True
