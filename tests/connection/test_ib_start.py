@@ -534,9 +534,10 @@ def test_a_forgotten_stop_lets_go_of_threads_that_wait_for_an_answer() -> None:
     from twsloop.config import Config
     app = App(Config.load(overrides={"connection.port": port}))
     app.start()
+    answer = app._tws.ask(lambda _: None, request="nothing", timeout=100)
     def wait():
         try:
-            app._tws.ask(lambda _: None, request="nothing", timeout=100).result()
+            answer.result()
         except Exception as error:
             print(type(error).__name__, flush=True)
     threading.Thread(target=wait).start()
