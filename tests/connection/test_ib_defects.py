@@ -537,3 +537,18 @@ def test_raw_ids_are_read_in_the_mixed_versions_too() -> None:
         assert [error[2:] for error in ours.heard.of("error")] == [
             (508, "Bad message: a message without a readable id (unreadable)", "")
         ]
+
+
+def test_below_201_no_number_stands_for_protobuf() -> None:
+    """999 is the unknown message 999 there, and 205 no openOrder in protobuf."""
+
+    async def script(peer: Peer) -> None:
+        await peer.open_session(178)
+        await peer.send(text_body(999, 1), text_body(205, 1), text_body(49, 1, 5))
+        await peer.read_to_end()
+
+    with ScriptedServer(script) as server, our_client(server.port) as ours:
+        ours.heard.wait("currentTime")
+        told = [error[2:4] for error in ours.heard.of("error")]
+        assert [code for code, _ in told] == [505, 505]
+        assert [text.split()[-1] for _, text in told] == ["999", "205"]

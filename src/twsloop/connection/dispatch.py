@@ -106,7 +106,7 @@ class Dispatcher:
         except ValueError:
             self._bad("a message without a readable id", None)
             return None
-        protobuf = number > PROTOBUF_OFFSET
+        protobuf = self._version >= RAW_ID_VERSION and number > PROTOBUF_OFFSET
         if protobuf:
             number -= PROTOBUF_OFFSET
         kind = INBOUND.get(number)
