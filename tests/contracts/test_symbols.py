@@ -88,7 +88,9 @@ def test_to_contract() -> None:
         to_contract(7)
 
 
-letters = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=5)
+letters = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=5) | st.sampled_from(
+    sorted(CURRENCIES)  # a share may be called like a currency
+)
 exchanges = st.sampled_from(["SMART", "ARCA", "IBIS", "CME", "PAXOS"])
 currencies = st.sampled_from(sorted(CURRENCIES))
 days = st.dates().filter(lambda day: day.year >= 1000)

@@ -129,7 +129,10 @@ def symbol_of(contract: Contract) -> str:
         return f"#{contract.conId}{_at(exchange)}"
     if kind == "STK":
         tail = f"/{currency}" if currency not in {"", "USD"} else ""
-        return f"{symbol.replace(' ', '.')}{_at(exchange)}{tail}"
+        where = _at(exchange)
+        if tail and not where and symbol in CURRENCIES:
+            where = "@SMART"  # without it a share called HUF, in AED, would read as a pair
+        return f"{symbol.replace(' ', '.')}{where}{tail}"
     if kind == "CASH":
         return f"{symbol}.{currency}"
     if kind == "FUT" and expiry:
