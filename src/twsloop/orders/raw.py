@@ -20,7 +20,7 @@ from twsloop.connection.core import Core
 
 from .board import Board
 from .book import OrderBook
-from .copying import decoded
+from .copying import copied, decoded
 from .gate import Answer, Verdict
 from .state import OrderRecord, OrderStatus
 
@@ -143,8 +143,10 @@ class RawCalls:
             desk.say(order_id, DUPLICATE_ID, "Duplicate order id")
             return
         if record is None or record.status in _NEVER_LEFT:
-            order.orderId, order.clientId = order_id, core.client_id
-            record = OrderRecord(order_id, core.client_id, contract, order)
+            # What leaves is what IB's client would send: our notes are made in a copy.
+            kept = copied(order)
+            kept.orderId, kept.clientId = order_id, core.client_id
+            record = OrderRecord(order_id, core.client_id, contract, kept)
             desk.board.announce(desk.book.create(record, core.clock.now()))
         elif record.status in _TRADED:
             desk.say(order_id, OVER, "Cannot modify a filled order.")
