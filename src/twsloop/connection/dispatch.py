@@ -163,6 +163,8 @@ class Dispatcher:
         what = "unreadable" if error is None else _kind(error)
         logger.warning("bad message %s: %s", name, what)
         logger.debug("bad message %s", name, exc_info=error)
+        if isinstance(error, BadMessage):
+            return  # IB's decoder has told everyone already; only its own fall hides that mostly
         self._registry.fanout.error(
             NO_VALID_ID,
             self._millis(),

@@ -97,7 +97,7 @@ class Target:
 
     def closed(self, reason: str) -> HandshakeClosed:
         """The link ended before the session was ready."""
-        return HandshakeClosed(f"{reason} before the session was ready", **self._where)
+        return HandshakeClosed(f"before the session was ready: {reason}", **self._where)
 
     def not_ready(self, missing: list[str], seconds: float) -> ReadyTimeout:
         """What a session needs did not come in time."""
