@@ -233,12 +233,12 @@ def test_defect_04_a_bad_message_does_not_end_the_session(body: bytes) -> None:
 
 def test_a_truncated_message_is_told_once() -> None:
     # Here IB's decoder gets as far as telling of it; ours must not tell it again.
-    with ScriptedServer(asked(sends(text_body(4, 2, 1), TIME))) as server:
-        with our_client(server.port) as ours:
-            ours.heard.wait("nextValidId")
-            ours.client.reqCurrentTime()
-            ours.heard.wait("currentTime")
-            assert [error[2] for error in ours.heard.of("error")] == [508]
+    script = asked(sends(text_body(4, 2, 1), TIME))
+    with ScriptedServer(script) as server, our_client(server.port) as ours:
+        ours.heard.wait("nextValidId")
+        ours.client.reqCurrentTime()
+        ours.heard.wait("currentTime")
+        assert [error[2] for error in ours.heard.of("error")] == [508]
 
 
 def test_defect_04_protobuf_bytes_that_do_not_parse() -> None:
