@@ -86,7 +86,7 @@ def _replay(config: Config, since: datetime | None, until: datetime | None) -> F
             section="paper",
             key="data",
             value="",
-            allowed="a folder or file of ticks, as docs/paper.md describes them",
+            allowed="a folder or file of ticks, as docs/paper_projection.md describes them",
         )
     return ReplayFeed(
         params.data,

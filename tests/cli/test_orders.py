@@ -118,9 +118,10 @@ def test_ctrl_c_leaves_the_order_and_says_so(tmp_path: Path, paper_gateway: Pape
     ("arguments", "words"),
     [
         (["buy", "AAPL", "none"], "none"),
-        (["buy", "AAPL", "-5"], "-5"),
+        (["buy", "AAPL", "-5"], "-5 is no quantity: `buy` and `sell` say the side"),
         (["buy", "AAPL", "0"], "0"),
         (["buy", "AAPL", "10", "--limit", "cheap"], "cheap"),
+        (["buy", "AAPL", "10", "-x"], "No such option '-x'"),
         (["sell", "AAPL", "10", "--tif", "SOON"], "SOON"),
         (["buy", "A B C D E F", "10"], "A B C D E F"),
     ],

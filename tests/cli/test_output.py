@@ -103,6 +103,16 @@ def test_a_stream_for_people_says_only_what_is_new() -> None:
     assert stream.getvalue() == "12:00:01  SPY  bid size 5\n12:00:01  QQQ  bid size 5\n"
 
 
+def test_a_line_that_would_show_nothing_is_not_shown_to_people() -> None:
+    out, stream = written("table")
+    row = {"time": NOON, "symbol": "SPY", "bid_size": None, "open": 1.0}
+    out.record("tick", ("open",), row, shown=("time", "symbol", "bid_size"))
+    assert not stream.getvalue()
+    out, stream = written("csv")
+    out.record("tick", ("open",), row, shown=("time", "symbol", "bid_size"))
+    assert stream.getvalue() == "open\n1.0\n"
+
+
 def test_events() -> None:
     for form, text in (("json", '{"event": "a", "n": "1"}\n'), ("table", "words\n"), ("csv", "")):
         out, stream = written(form)

@@ -90,7 +90,14 @@ def test_the_age(clock: ManualClock) -> None:
 
 @pytest.mark.parametrize(
     ("width", "there", "gone"),
-    [(122, ("high", "age", "volume"), ()), (92, ("volume",), ("high",)), (80, ("bid",), ("vol",))],
+    [
+        (122, ("high", "age", "volume"), ()),
+        (92, ("volume",), ("high",)),
+        (80, ("bid size", "change"), ("vol",)),
+        (76, ("bid size", "change"), ("vol",)),
+        (60, ("bid", "ask", "last", "change"), ("size",)),
+        (45, ("bid", "ask", "last"), ("change",)),
+    ],
 )
 def test_a_narrow_terminal_has_fewer_columns_and_whole_words(
     clock: ManualClock, width: int, there: tuple[str, ...], gone: tuple[str, ...]

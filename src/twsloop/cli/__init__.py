@@ -67,6 +67,9 @@ def _invoke(arguments: list[str]) -> int:
         }:
             words = f"{error.option_name} stands before the command"
             error = click.UsageError(words, error.ctx)
+        elif isinstance(error, click.NoSuchOption) and error.option_name[1:2].isdigit():
+            words = f"{error.option_name} is no quantity: `buy` and `sell` say the side"
+            error = click.UsageError(words, error.ctx)
         error.show()
         return error.exit_code
     except (TwsLoopError, TimeoutError) as error:

@@ -134,7 +134,7 @@ class Output:
         """One row of a stream: a JSON line, a CSV row (with the header first), or words.
 
         People see the columns ``shown``, and no line that would be the same as the last one of its
-        symbol.
+        symbol, or that would show nothing but its symbol.
         """
         if self.form == "json":
             self.event(name, **{column: row.get(column) for column in columns})
@@ -147,7 +147,7 @@ class Output:
             values = {c: cell(row.get(c)) for c in shown or columns if row.get(c) is not None}
             key = values.get("symbol", "")
             news = [(c, value) for c, value in values.items() if c != "time"]
-            if self._said.get(key) != news:
+            if self._said.get(key, [("symbol", key)]) != news:
                 self._said[key] = news
                 words = (v if c in {"time", "symbol"} else f"{c} {v}" for c, v in values.items())
                 self._line("  ".join(words).replace("_", " "))

@@ -131,7 +131,8 @@ def paper(
                 if failure is not None:
                     raise failure
                 stats = vars_of(getattr(gateway.feed, "stats", None))
-                out.event("feed_ended", f"the data has ended: {stats}", stats=stats)
+                words = ", ".join(f"{n} {count}" for n, count in stats.items())
+                out.event("feed_ended", f"the data has ended: {words}", stats=stats)
         except KeyboardInterrupt:
             events = gateway.stats["events"]
             out.event("stopped", f"stopped after {events} market events", events=events)

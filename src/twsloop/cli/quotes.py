@@ -29,13 +29,13 @@ SHOWN_COLUMNS = (
 #: The columns of the table: heading, and how wide the terminal must be for it, characters.
 _SHOWN: dict[str, int] = {
     "symbol": 0,
-    "bid size": 0,
+    "bid size": 76,
     "bid": 0,
     "ask": 0,
-    "ask size": 0,
+    "ask size": 76,
     "last": 0,
     "size": 92,
-    "change": 0,
+    "change": 54,
     "volume": 92,
     "high": 122,
     "low": 122,
