@@ -42,6 +42,14 @@ def test_nothing_is_known_at_first() -> None:
     assert not fresh.stale
 
 
+def test_it_is_printed_in_a_line() -> None:
+    t = ticker()
+    t.apply_price(1, 189.49, 1.0)
+    assert repr(t) == "<Ticker AAPL: bid 189.49, ask None, last None>"
+    t.stale, t.error = True, ValueError("no")
+    assert repr(t).endswith("last None, stale, no>")
+
+
 def test_a_quote() -> None:
     t = ticker()
     t.apply_price(1, 189.49, 1.0)

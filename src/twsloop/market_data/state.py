@@ -35,7 +35,7 @@ from .ticks import (
 __all__ = ["Ticker"]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Ticker:
     """The live quote of one line; see the module's docstring on reading it.
 
@@ -167,6 +167,12 @@ class Ticker:
     other: dict[int, Any] = attrs.field(factory=dict, repr=False)
 
     # ---- what is derived -----------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        # The ninety others are None most of the time, and would bury these.
+        said = f"<Ticker {self.symbol}: bid {self.bid}, ask {self.ask}, last {self.last}"
+        said += ", stale" if self.stale else ""
+        return said + (f", {self.error}>" if self.error is not None else ">")
 
     @property
     def age(self) -> float | None:
