@@ -68,6 +68,14 @@ def test_a_slow_call_is_counted() -> None:
     assert bench.slow == 1
 
 
+def run_one(bench: Bench) -> None:
+    """What ``run()`` does with the next entry of its queue."""
+    assert bench.registry.queue is not None
+    entry = bench.registry.queue.get()
+    assert entry is not None
+    bench.registry.call(entry.name, entry.functions, entry.args)
+
+
 def test_with_the_callbacks_of_run() -> None:
     seen: list[int] = []
     bench = Bench()
@@ -77,10 +85,20 @@ def test_with_the_callbacks_of_run() -> None:
         delivery((number,))
     assert seen == []
     assert len(bench.registry.queue) == 1  # one run takes all that waits
-    entry = bench.registry.queue.get()
-    assert entry is not None
-    bench.registry.call(entry.name, entry.functions, entry.args)
+    run_one(bench)
     assert seen == [0, 1, 2]
+
+
+def test_a_queue_that_a_new_session_cleared_does_not_silence_it() -> None:
+    seen: list[int] = []
+    bench = Bench()
+    bench.registry.queue = CallbackQueue(100)
+    delivery = bench.delivery(seen.append, latest=True)
+    delivery((1,))
+    bench.registry.queue.clear()
+    delivery((2,))
+    run_one(bench)
+    assert seen == [2]
 
 
 def test_latest_keeps_one_call_for_each_key() -> None:
@@ -145,6 +163,70 @@ async def test_coroutines_run_one_after_the_other() -> None:
         await asyncio.gather(*bench.tasks)
         assert seen == ["a in", "a out", "b in", "c in", "c out"]
         assert [type(error) for _, error in bench.reports] == [ValueError]
+
+
+async def test_a_cancelled_wait_inside_a_coroutine_loses_no_other_call() -> None:
+    seen: list[int] = []
+
+    async def show(value: int) -> None:
+        if value == 1:
+            gone = asyncio.get_running_loop().create_future()
+            gone.cancel()
+            await gone
+        seen.append(value)
+
+    bench = Bench()
+    delivery = bench.delivery(show)
+    for value in (1, 2):
+        delivery((value,))
+    await asyncio.gather(*bench.tasks)
+    delivery((3,))
+    await asyncio.gather(*bench.tasks)
+    assert seen == [2, 3]
+    assert [type(error) for _, error in bench.reports] == [asyncio.CancelledError]
+
+
+def test_a_closed_loop_is_reported_once_and_leaves_no_coroutine_behind() -> None:
+    async def show(_: int) -> None:
+        raise AssertionError
+
+    loop = asyncio.new_event_loop()
+    loop.close()
+    bench = Bench()
+    delivery = bench.delivery(show, where=loop)
+    delivery((1,))
+    delivery((2,))
+    assert [type(error) for _, error in bench.reports] == [RuntimeError]
+
+
+def test_an_exit_away_from_the_main_thread_is_reported() -> None:
+    def leave(_: int) -> None:
+        raise SystemExit(1)
+
+    bench = Bench()
+    thread = threading.Thread(target=bench.delivery(leave), args=((1,),))
+    thread.start()
+    thread.join(10)
+    assert [type(error) for _, error in bench.reports] == [SystemExit]
+
+
+def test_after_ctrl_c_in_run_it_goes_on() -> None:
+    seen: list[int] = []
+
+    def show(value: int) -> None:
+        if value == 1:
+            raise KeyboardInterrupt
+        seen.append(value)
+
+    bench = Bench()
+    bench.registry.queue = CallbackQueue(10)
+    delivery = bench.delivery(show)
+    delivery((1,))
+    with pytest.raises(KeyboardInterrupt):
+        run_one(bench)
+    delivery((2,))
+    run_one(bench)
+    assert seen == [2]
 
 
 async def test_in_another_loop() -> None:

@@ -75,6 +75,8 @@ class Delivery:
         self._waiting: dict[Hashable, tuple[Any, ...]] = {}
         self._queue: deque[tuple[Any, ...]] = deque()
         self._under_way = False
+        #: The queue of ``run()`` that our drain waits in, and how often it had been cleared then.
+        self._queued_in: tuple[object, int] | None = None
         self._closed = False
 
     def __call__(self, args: tuple[Any, ...], key: Hashable = None) -> None:
@@ -89,7 +91,7 @@ class Delivery:
                 self._waiting[key] = args
             else:
                 self._queue.append(args)
-            if self._under_way:
+            if self._under_way and not self._forgotten():
                 return
             self._under_way = True
         self._start()
@@ -103,12 +105,17 @@ class Delivery:
 
     # ---- inside --------------------------------------------------------------------------
 
+    def _forgotten(self) -> bool:
+        """Whether our drain waited in a queue that a new session has cleared."""
+        queue, waits = self._registry.queue, self._queued_in
+        return waits is not None and queue is not None and waits != (queue, queue.cleared)
+
     def _start(self) -> None:
         where, queue = self._where, self._registry.queue
         try:
             if isinstance(where, asyncio.AbstractEventLoop):
                 if self._async:
-                    asyncio.run_coroutine_threadsafe(self._drain_async(), where)
+                    self._start_task(where)
                 else:
                     where.call_soon_threadsafe(self._drain)
             elif where is not None:
@@ -116,12 +123,21 @@ class Delivery:
             elif self._async:
                 self._spawn(self._drain_async())
             elif queue is not None:
+                self._queued_in = queue, queue.cleared
                 queue.put("", (self._drain,), ())
             else:  # run()'s queue went away since
                 self._drain()
         except RuntimeError as error:  # that loop or executor is closed
             self.close()
             self._report(self.name, error)
+
+    def _start_task(self, where: asyncio.AbstractEventLoop) -> None:
+        work = self._drain_async()
+        try:
+            asyncio.run_coroutine_threadsafe(work, where)
+        except RuntimeError:
+            work.close()
+            raise
 
     def _next(self) -> tuple[Any, ...] | None:
         with self._lock:
@@ -133,21 +149,41 @@ class Delivery:
             return None
 
     def _drain(self) -> None:
-        while (args := self._next()) is not None:
-            self._call(args)
+        self._queued_in = None
+        try:
+            while (args := self._next()) is not None:
+                self._call(args)
+        except BaseException:
+            self._under_way = False  # Ctrl-C in ``run()``: what comes next starts anew
+            raise
 
     async def _drain_async(self) -> None:
-        while (args := self._next()) is not None:
-            try:
-                await self.callback(*args)  # type: ignore[misc]  # it is a coroutine function
-            except Exception as error:  # noqa: BLE001  (a user's code: reported, never fatal)
-                self._report(self.name, error)
+        try:
+            while (args := self._next()) is not None:
+                try:
+                    await self.callback(*args)  # type: ignore[misc]  # it is a coroutine function
+                except asyncio.CancelledError as error:
+                    task = asyncio.current_task()
+                    if task is None or task.cancelling():
+                        raise
+                    # Something that the callback awaited was cancelled, and not the callback.
+                    self._report(self.name, error)
+                except Exception as error:  # noqa: BLE001  (a user's code: reported, never fatal)
+                    self._report(self.name, error)
+        except BaseException:
+            self._under_way = False
+            raise
 
     def _call(self, args: tuple[Any, ...]) -> None:
         start = time.perf_counter()
         try:
             self.callback(*args)
         except Exception as error:  # noqa: BLE001  (a user's code: reported, never fatal)
+            self._report(self.name, error)
+        except BaseException as error:
+            # An exit can end the program only in the main thread; here it would lose other calls.
+            if threading.current_thread() is threading.main_thread():
+                raise
             self._report(self.name, error)
         took = time.perf_counter() - start
         if took > self._patience and self._direct:

@@ -86,6 +86,7 @@ class CallbackQueue:
         self._ready = threading.Condition()
         self.conflated = 0
         self.dropped = 0
+        self.cleared = 0
 
     def __len__(self) -> int:
         """How many entries wait."""
@@ -166,6 +167,7 @@ class CallbackQueue:
         with self._ready:
             self._entries.clear()
             self._latest.clear()
+            self.cleared += 1
 
 
 class Courier:
