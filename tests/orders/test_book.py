@@ -34,6 +34,7 @@ from twsloop.events import (
 )
 from twsloop.orders.book import Change, OrderBook
 from twsloop.orders.builders import limit_order, market_order
+from twsloop.orders.reading import money
 from twsloop.orders.state import OrderInput, OrderRecord, OrderStatus
 
 NOW = datetime(2026, 9, 28, 13, 32, 25, tzinfo=UTC)
@@ -96,7 +97,8 @@ class Desk:
         return self.keep(self.book.apply_execution(contract, report, NOW))
 
     def cost(self, exec_id: str, amount: float, **fields: Any) -> Change:
-        return self.keep(self.book.apply_commission(commission(exec_id, amount, **fields), NOW))
+        report = commission(exec_id, amount, **fields)
+        return self.keep(self.book.apply_commission(report, money(report.realizedPNL), NOW))
 
     def error(self, code: int, text: str, *, kills: bool) -> Change:
         return self.keep(self.book.apply_error(self.record, code, text, kills=kills, now=NOW))

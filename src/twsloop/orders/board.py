@@ -83,10 +83,10 @@ class Board:
                 return
             trade = self.new(record)
         for fill in change.fills:
-            for delivery in trade.fill_listeners:
+            for delivery in tuple(trade.fill_listeners):
                 delivery((fill,))
         if change.changed:
-            for delivery in trade.updates:
+            for delivery in tuple(trade.updates):
                 delivery((trade,))
         trade.resolve()
 

@@ -278,12 +278,13 @@ class OrderBook:
             return Change(None, (fill,), changed=True)
         return self._join(booked, record, now, (fill,))
 
-    def apply_commission(self, report: Any, now: datetime) -> Change:
-        """A commission report, before or after its execution."""
+    def apply_commission(self, report: Any, realized: Decimal | None, now: datetime) -> Change:
+        """A commission report, before or after its execution; ``realized`` None if it opened."""
         base = execution_base(report.execId)
         booked = self._executions.get(base)
         record = booked.record if booked is not None else None
-        fact = read_commission(report, order_id=record.order_id if record else None, now=now)
+        order_id = record.order_id if record else None
+        fact = read_commission(report, realized, order_id=order_id, now=now)
         known = self._commissions.get(report.execId)
         if known is not None and (known.commission, known.realized_pnl) == (
             fact.commission,
@@ -330,7 +331,10 @@ class OrderBook:
         return [
             self.apply_input(record, OrderInput.MISSING, now, reason)
             for record in self.live()
-            if record.own and record not in open_now
+            if record.own
+            and record not in open_now
+            # What has not left yet (it may wait for just this) the gateway cannot list.
+            and record.status is not OrderStatus.CREATED
         ]
 
     # ---- inside --------------------------------------------------------------------------

@@ -21,7 +21,7 @@ class Answer(Enum):
 
     SEND = "send"
     HOLD = "hold"
-    """The open orders are being fetched: wait for them."""
+    """The session is not there yet (accounts, open orders): wait for it."""
     REFUSE = "refuse"
     SIMULATE = "simulate"
 
@@ -45,6 +45,7 @@ class Situation:
         orders_known: They have been, or nobody asked for them (IB's own start).
         reason: Why they are not known.
         accounts: The accounts of the session.
+        named: The gateway has said in this session which accounts it serves.
         queued: How many orders wait to be written already.
     """
 
@@ -54,6 +55,7 @@ class Situation:
     orders_known: bool
     reason: str
     accounts: Sequence[str]
+    named: bool = True
     queued: int = 0
 
 
@@ -69,12 +71,17 @@ def judge(config: Config, situation: Situation, account: str) -> Verdict:
         return Verdict(Answer.SIMULATE, "orders are disabled ([orders] enabled)")
     if not situation.connected:
         return Verdict(Answer.REFUSE, f"not connected (the session is {situation.session})")
+    if not situation.named:
+        # Whether this is a paper login is not known yet: what left now might be live.
+        return Verdict(Answer.HOLD, "the gateway has not named its accounts yet")
     try:
         check_live_gates(config)
         check_accounts(config, (account,) if account else situation.accounts)
     except LiveTradingBlocked as error:
         return Verdict(Answer.REFUSE, error.problem)
-    if account and situation.accounts and account not in situation.accounts:
+    if not situation.accounts:
+        return Verdict(Answer.REFUSE, "the gateway named no account")
+    if account and account not in situation.accounts:
         return Verdict(Answer.REFUSE, "the order names an account that this login does not have")
     if situation.fetching:
         return Verdict(Answer.HOLD, "the open orders are being fetched")

@@ -10,6 +10,7 @@ from typing import Any
 from twsloop.connection.core import Core
 
 from .book import Change, OrderBook
+from .reading import money
 
 __all__ = ["OrderProcessor"]
 
@@ -24,6 +25,7 @@ class OrderProcessor:
 
     Attributes:
         first_id: The session's nextValidId: ids below it were used by earlier sessions.
+        named: The gateway has said in this session which accounts it serves.
     """
 
     def __init__(self, core: Core, book: OrderBook, announce: Callable[[Change], object]) -> None:
@@ -31,6 +33,13 @@ class OrderProcessor:
         self._book = book
         self._announce = announce
         self.first_id = 1
+        self.named = False
+        self._opening: str | None = None
+
+    def managedAccounts(self, accountsList: str) -> None:
+        """The accounts of this login (kept by the connection)."""
+        del accountsList
+        self.named = True
 
     def nextValidId(self, orderId: int) -> None:
         """The lowest id that this session may use; further ones (reqIds) only raise it."""
@@ -108,6 +117,17 @@ class OrderProcessor:
         """All executions that were asked for have been listed."""
         self._core.answer_end(reqId)
 
+    def commissionAndFeesReportProtoBuf(self, commissionAndFeesReportProto: Any) -> None:
+        """The twin, which comes first: only it tells an absent result from one of zero.
+
+        IB's decoder makes 0.0 of both, and an execution that opens a position realizes nothing.
+        """
+        proto = commissionAndFeesReportProto
+        self._opening = None if proto.HasField("realizedPNL") else proto.execId
+
     def commissionAndFeesReport(self, commissionAndFeesReport: Any) -> None:
         """What an execution cost."""
-        self._announce(self._book.apply_commission(commissionAndFeesReport, self._now()))
+        report = commissionAndFeesReport
+        realized = None if report.execId == self._opening else money(report.realizedPNL)
+        self._opening = None
+        self._announce(self._book.apply_commission(report, realized, self._now()))

@@ -41,6 +41,7 @@ GUARDED = (
 #: IB's codes for what we refuse ourselves (error_codes.csv).
 DUPLICATE_ID = 103
 OVER = 104
+CANCELLED = 202
 CANCEL_UNKNOWN = 10147
 PROCESSING_FAILED = 322
 #: IB's client's own errors about a message that it could not make.
@@ -166,6 +167,8 @@ class RawCalls:
             self._desk.say(order_id, CANCEL_UNKNOWN, text)
         elif record is None or not self._desk.take_back(record):
             self._desk.call(name, args)
+        else:
+            self._desk.say(order_id, CANCELLED, "Order Canceled - reason: it was not sent yet")
 
     def _global_cancel(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:
         self._desk.take_back_all()

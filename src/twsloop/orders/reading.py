@@ -112,13 +112,15 @@ def read_execution(
     )
 
 
-def read_commission(report: Any, *, order_id: int | None, now: datetime) -> CommissionReported:
-    """IB's CommissionAndFeesReport as a fact."""
+def read_commission(
+    report: Any, realized: Decimal | None, *, order_id: int | None, now: datetime
+) -> CommissionReported:
+    """IB's CommissionAndFeesReport as a fact; the realized result as its sender meant it."""
     return CommissionReported(
         time=now,
         exec_id=report.execId,
         commission=money(report.commissionAndFees) or Decimal(0),
         currency=report.currency,
-        realized_pnl=money(report.realizedPNL),
+        realized_pnl=realized,
         order_id=order_id,
     )

@@ -106,6 +106,8 @@ class Orders:
         self.board = Board(core, self.book, self)
         self._held: dict[OrderRecord, tuple[Send, bool]] = {}
         self._to_cancel: dict[OrderRecord, None] = {}
+        #: Disabled orders whose quote is being looked up.
+        self._simulating: set[OrderRecord] = set()
         #: The twin that EClient is about to call by itself, and whether one message may leave.
         self._expected: str | None = None
         self._sendable = False
@@ -309,6 +311,7 @@ class Orders:
             orders_known=sync.known or not core.supervised,
             reason=sync.reason,
             accounts=core.accounts,
+            named=self._processor.named,
             queued=core.outbox.waiting(Lane.ORDER),
         )
         return judge(core.config, situation, account)
@@ -323,6 +326,7 @@ class Orders:
         elif verdict.answer is Answer.REFUSE or record.before_change is not None:
             self._refuse(record, verdict.reason, raw=raw)
         else:
+            self._simulating.add(record)
             work = self._simulate(record, raw=raw)
             self._core.event_loop.spawn(work, name="simulated order")
 
@@ -371,9 +375,14 @@ class Orders:
 
     async def _simulate(self, record: OrderRecord, *, raw: bool) -> None:
         quote: Quote | None = None
-        if self._core.connected:
-            with contextlib.suppress(RequestError):
-                quote = await self._quote(record.contract)
+        try:
+            if self._core.connected:
+                with contextlib.suppress(RequestError):
+                    quote = await self._quote(record.contract)
+        finally:
+            self._simulating.discard(record)
+        if record.final:
+            return  # cancelled meanwhile, or the session ended
         record.simulated_price, text = simulate(record.order, quote)
         self.board.apply(record, OrderInput.SIMULATED, text)
         if raw:
@@ -414,6 +423,9 @@ class Orders:
             return False
         if record.status is not OrderStatus.CREATED:
             return False
+        if record in self._simulating:
+            self.board.apply(record, OrderInput.DROPPED, "cancelled before it was simulated")
+            return True
         return self._core.outbox.withdraw(record.order_id)
 
     def take_back_all(self) -> None:
@@ -472,9 +484,14 @@ class Orders:
     async def _ready(self) -> None:
         """Before READY: know the orders, then let go what waited for that."""
         await self.sync.fetch()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Judge anew what waited for the session."""
         held, self._held = self._held, {}
         for record, (send, raw) in held.items():
-            self.submit(record, send, raw=raw)
+            if not record.final:  # whoever waits for it was told its end: it must not leave now
+                self.submit(record, send, raw=raw)
         to_cancel, self._to_cancel = self._to_cancel, {}
         for record in to_cancel:
             self._cancel(record, OrderCancel())
@@ -482,6 +499,7 @@ class Orders:
     def _down(self) -> None:
         reason = "the session ended"
         self.sync.forget(reason)
+        self._processor.named = False
         self._held.clear()
         for record in self.book.live():
             if record.own:
@@ -494,6 +512,8 @@ class Orders:
         if state is State.CONNECTING and not self._clean_up_set:
             self._clean_up_set = True
             self._core.event_loop.at_stop(self._stopped)
+        elif state is State.READY:
+            self._let_go()  # after IB's own start nothing was fetched before
         elif state is State.DISCONNECTED:
             asyncio.get_running_loop().call_soon(self._abandon_if_over)
 

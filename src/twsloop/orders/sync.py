@@ -45,22 +45,26 @@ class Sync:
         self.known = False
         self.decided = False
         self.reason = "no session yet"
+        self._session = object()
 
     def forget(self, reason: str) -> None:
         """The session is over: what was known may be wrong now."""
         self.known = self.decided = False
         self.reason = reason
+        self._session = object()
 
     async def fetch(self) -> None:
         """Ask for all three, and reconcile; a failure is no exception but ``known = False``."""
+        session = self._session
         try:
             records = await self._ask_all()
         except (RequestError, SessionError) as error:
-            self.known, self.reason = False, str(error)
+            if session is self._session:
+                self.known, self.decided, self.reason = False, True, str(error)
             return
-        finally:
-            self.decided = True
-        self.known, self.reason = True, ""
+        if session is not self._session:
+            return  # that one is over; what it did not tell is the next one's to say
+        self.known, self.decided, self.reason = True, True, ""
         for change in self._book.reconcile(records, self._core.clock.now()):
             self._announce(change)
 
