@@ -10,9 +10,16 @@ import pytest
 import uvloop
 
 from tests.support.desk import PATIENCE, Desk, Heard, open_desk
-from tests.support.fake_tws import FakeTws, error
+from tests.support.fake_tws import FakeTws, error, message
+from twsloop.account.requests import DEFAULT_TAGS
 from twsloop.config import Config
-from twsloop.errors import ConnectionLost, LoopNotRunning, RequestError, RequestTimeout
+from twsloop.errors import (
+    ConnectionLost,
+    LoopNotRunning,
+    RequestError,
+    RequestTimeout,
+    SessionError,
+)
 from twsloop.events import PositionChanged, PositionClosed, PositionEvent, PositionOpened
 from twsloop.gateway import IBGateway
 from twsloop.orders.builders import market_order
@@ -77,6 +84,33 @@ def test_several_questions_at_once(desk: Desk) -> None:
     asked += [desk.gateway.account_summary() for _ in range(2)]  # type: ignore[misc]
     for future in asked:
         assert isinstance(future.result(PATIENCE), list)
+
+
+def test_more_summaries_than_ib_allows_at_a_time_wait_for_their_turn(desk: Desk) -> None:
+    asked = [desk.gateway.account_summary() for _ in range(7)]
+    assert {len(future.result(PATIENCE)) for future in asked} == {len(DEFAULT_TAGS)}
+
+
+def test_summaries_that_wait_do_not_outlive_the_session() -> None:
+    with FakeTws() as tws:
+        gateway = IBGateway(
+            Config.load(
+                environ={},
+                overrides={"connection.port": tws.port, "reconnect.enabled": False},
+            )
+        )
+        with gateway:
+            asked = [gateway.account_summary() for _ in range(5)]
+            for _ in range(2):
+                tws.next("reqAccountSummary")
+            tws.hang_up()
+            for future in asked:
+                assert isinstance(future.exception(PATIENCE), SessionError)
+        with gateway:  # another loop: nothing of the first one is left
+            again = gateway.account_summary()
+            req_id = tws.next("reqAccountSummary").reqId
+            tws.say(message("accountSummaryEnd", reqId=req_id))
+            assert again.result(PATIENCE) == []
 
 
 def test_account_values_and_portfolio(desk: Desk) -> None:

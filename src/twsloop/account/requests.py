@@ -8,6 +8,7 @@ open already: their live table is the answer.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -25,6 +26,9 @@ from .state import (
 )
 
 __all__ = ["DEFAULT_TAGS", "AccountRequests"]
+
+#: IB refuses more summaries at a time (322).
+SUMMARIES = 2
 
 #: What people look at first (IB's tags).
 DEFAULT_TAGS = (
@@ -56,6 +60,7 @@ class AccountRequests:
         self._table = AccountTable(label)
         self._processor = AccountProcessor(core, self._positions, self._table)
         self._subscribed: str | None = None
+        self._summaries = asyncio.Semaphore(SUMMARIES)
         core.add_slice(self._processor)
         core.on_down(self._down)
 
@@ -89,6 +94,10 @@ class AccountRequests:
         return [row for row in latest.values() if row.quantity]
 
     async def _ask_summary(self, group: str, tags: str) -> list[SummaryRow]:
+        async with self._summaries:
+            return await self._ask_one_summary(group, tags)
+
+    async def _ask_one_summary(self, group: str, tags: str) -> list[SummaryRow]:
         core = self._core
         asked: list[int] = []
 
@@ -129,5 +138,6 @@ class AccountRequests:
 
     def _down(self) -> None:
         self._subscribed = None
+        self._summaries = asyncio.Semaphore(SUMMARIES)  # the next one may have another loop
         self._processor.downloaded.clear()
         self._table.forget()
