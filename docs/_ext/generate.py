@@ -25,7 +25,7 @@ PLACES = {
     State.DEGRADED: (2, 2),
     State.WAITING: (0, 2),
 }
-COLUMN, ROW, BOX_W, BOX_H, MARGIN = 190, 150, 128, 34, 20
+COLUMN, ROW, BOX_W, BOX_H, MARGIN = 222, 110, 116, 38, 20
 
 
 def everything(folder: Path) -> None:
@@ -51,11 +51,11 @@ def session_svg() -> str:
     for (before, event), after in TRANSITIONS.items():
         if before is not after:
             arrows[before, after].append(event.name)
-    width = 5 * COLUMN + MARGIN
+    width = 4 * COLUMN + BOX_W + 2 * MARGIN
     height = 3 * ROW + MARGIN
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        'font-family="sans-serif" font-size="10">'
+        'font-family="sans-serif" font-size="13">'
     )
     tip = (
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
@@ -86,7 +86,7 @@ def _box(state: State) -> str:
     return (
         f'<rect x="{x - BOX_W / 2}" y="{y - BOX_H / 2}" width="{BOX_W}" height="{BOX_H}" rx="7" '
         f'fill="#eef3fb" stroke="#3f6bb0"/><text x="{x}" y="{y + 4}" text-anchor="middle" '
-        f'font-size="12" fill="#1d2b45">{state.name}</text>'
+        f'font-size="13" fill="#1d2b45">{state.name}</text>'
     )
 
 
@@ -95,14 +95,17 @@ def _arrow(before: State, after: State, label: str) -> str:
     length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5 or 1.0
     ux, uy = (x2 - x1) / length, (y2 - y1) / length
     # Both directions between two boxes run side by side, each on its own right-hand side.
-    ox, oy = -uy * 9, ux * 9
+    two_way = any(was is after and to is before for (was, _), to in TRANSITIONS.items())
+    ox, oy = (-uy * 9, ux * 9) if two_way else (0.0, 0.0)
     start, end = _edge(x1, y1, ux, uy), _edge(x2, y2, -ux, -uy)
     sx, sy, ex, ey = start[0] + ox, start[1] + oy, end[0] + ox, end[1] + oy
-    mx, my = (sx + ex) / 2 + ox * 0.9, (sy + ey) / 2 + oy * 0.9
+    mx, my = (sx + ex) / 2, (sy + ey) / 2
+    wide = 8.2 * len(label) + 4
     return (
         f'<path d="M{sx:.0f},{sy:.0f} L{ex:.0f},{ey:.0f}" stroke="#666" fill="none" '
-        f'marker-end="url(#tip)"/><text x="{mx:.0f}" y="{my:.0f}" text-anchor="middle" '
-        f'fill="#333" stroke="#fff" stroke-width="3" paint-order="stroke">{label}</text>'
+        f'marker-end="url(#tip)"/><rect x="{mx - wide / 2:.0f}" y="{my - 8:.0f}" '
+        f'width="{wide:.0f}" height="16" fill="#fff"/><text x="{mx:.0f}" y="{my + 4:.0f}" '
+        f'text-anchor="middle" fill="#333">{label}</text>'
     )
 
 
