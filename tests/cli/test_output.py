@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from twsloop.cli.facts import sentence
-from twsloop.cli.output import Output, cell, plain
+from twsloop.cli.output import Output, cell, plain, table_of
 from twsloop.events import (
     CommissionReported,
     Ends,
@@ -101,6 +102,16 @@ def test_a_stream_for_people_says_only_what_is_new() -> None:
     out.record("tick", ("open",), row | {"open": 2.0, "time": NOON.replace(second=2)}, shown=shown)
     out.record("tick", ("open",), row | {"symbol": "QQQ"}, shown=shown)
     assert stream.getvalue() == "12:00:01  SPY  bid size 5\n12:00:01  QQQ  bid size 5\n"
+
+
+def test_a_narrow_table_loses_no_digit() -> None:
+    console = Console(file=io.StringIO(), width=30)
+    row = {"symbol": "AAPL", "quantity": Decimal(123456789), "price": Decimal("270.700003")}
+    console.print(table_of(("symbol", "quantity", "price"), [row]))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert sum(map(str.isdigit, text)) == len("123456789") + len("270700003")
 
 
 def test_a_line_that_would_show_nothing_is_not_shown_to_people() -> None:

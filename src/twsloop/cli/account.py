@@ -10,6 +10,8 @@ from .root import Run, output_option
 __all__ = ["account", "positions"]
 
 POSITION_COLUMNS = ("account", "symbol", "quantity", "average_cost", "type", "currency", "con_id")
+#: How wide a terminal must be to show all columns of a position, characters.
+ROOMY = 80
 VALUE_COLUMNS = ("account", "tag", "value", "currency")
 
 
@@ -38,7 +40,9 @@ def positions(run: Run, form: str | None) -> None:
         }
         for one in held
     ]
-    run.output(form).rows("position", POSITION_COLUMNS, rows)
+    out = run.output(form)
+    shown = POSITION_COLUMNS if out.console.width >= ROOMY else POSITION_COLUMNS[:4]
+    out.rows("position", POSITION_COLUMNS, rows, shown=shown)
 
 
 @click.command(

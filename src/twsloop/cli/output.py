@@ -74,7 +74,10 @@ def table_of(
             and not isinstance(row.get(column), bool)
             for row in rows
         )
-        table.add_column(column.replace("_", " "), justify="right" if numeric else "left")
+        # Folded where the terminal is narrow: half a price with an ellipsis is another price.
+        table.add_column(
+            column.replace("_", " "), justify="right" if numeric else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*(cell(row.get(column)) for column in columns))
     return table
