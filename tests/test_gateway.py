@@ -10,7 +10,17 @@ from ibapi.wrapper import EWrapper
 
 from tests.support.desk import PATIENCE, Heard, config_for, open_desk, open_paper
 from twsloop import IBGateway, limit_order, market_order, stock
-from twsloop.events import Fact, Fill, OrderFilled, SessionChanged
+from twsloop.config import Config
+from twsloop.events import (
+    CommissionReported,
+    Fact,
+    Fill,
+    Notice,
+    OrderFilled,
+    OrderRejected,
+    SessionChanged,
+    order_story,
+)
 from twsloop.orders.state import OrderStatus
 
 
@@ -89,10 +99,41 @@ def test_observers() -> None:
         assert broken.next().symbol == "AAPL"
         assert everything.until(lambda fact: isinstance(fact, OrderFilled))
         stop()
+        stop()
         desk.gateway.place_order("AAPL", market_order("BUY", 1)).settled.result(PATIENCE)
         assert fills.rest() == []
         failed = desk.gateway.errors.summary()["failed_callbacks"]
         assert [name for name in failed if "raises" in name]
+
+
+def test_an_observer_that_left_leaves_nothing_behind() -> None:
+    gateway = IBGateway(Config.load(environ={}))
+    before = len(gateway._tws._fact_hooks)
+    for _ in range(100):
+        gateway.observe(Fact, print)()
+    assert len(gateway._tws._fact_hooks) == before
+
+
+def test_all_facts_of_an_order_tell_one_story() -> None:
+    with open_desk() as desk:
+        facts = Heard()
+        desk.gateway.observe(Fact, facts)
+        trade = desk.gateway.place_order("AAPL", market_order("BUY", 1))
+        trade.settled.result(PATIENCE)
+        refused = desk.gateway.place_order("AAPL", limit_order("BUY", 1, "100.001"))
+        assert refused.done.result(PATIENCE) is OrderStatus.REJECTED
+        desk.settle()
+        stories = {
+            type(fact): fact.correlation_id
+            for fact in facts.rest()
+            if getattr(fact, "order_id", getattr(fact, "req_id", None))
+            in {trade.order_id, refused.order_id}
+        }
+        assert {OrderFilled, Fill, CommissionReported, OrderRejected, Notice} <= set(stories)
+        one = order_story(trade.client_id, trade.order_id)
+        other = order_story(trade.client_id, refused.order_id)
+        assert stories[Fill] == stories[CommissionReported] == stories[OrderFilled] == one
+        assert stories[OrderRejected] == stories[Notice] == other
 
 
 def test_the_session_is_a_fact() -> None:

@@ -246,8 +246,13 @@ class IBGateway(IBKRConnection):
             if isinstance(fact, kind):
                 delivery((fact,))
 
-        self._tws.on_fact(tell)
-        return delivery.close
+        forget = self._tws.on_fact(tell)
+
+        def end() -> None:
+            delivery.close()
+            forget()
+
+        return end
 
     # ---- EClient's order-bearing requests: all through the gate ----------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -13,7 +14,7 @@ from tests.orders.test_sessions import Raw, buy, config, connected, until, worki
 from tests.support.desk import PATIENCE, Heard, open_desk
 from tests.support.fake_tws import FakeTws, error, message, open_order, order_status
 from twsloop.contracts import stock
-from twsloop.errors import WrongThread
+from twsloop.errors import OrdersRefused, WrongThread
 from twsloop.events import CommissionReported
 from twsloop.gateway import IBGateway
 from twsloop.orders.builders import limit_order, market_order
@@ -232,6 +233,75 @@ def test_a_raw_cancel_of_an_order_that_is_still_queued_is_ibs_202() -> None:
             gateway.placeOrder(order_id, stock("AAPL"), limit_order("BUY", 1, 1))
         gateway.cancelOrder(30)
         assert gateway.complaints.next()[:2] == (30, 202)
+
+
+def test_a_global_cancel_drops_what_is_queued_first() -> None:
+    with (
+        FakeTws() as tws,
+        Raw(config(tws, pacing__enabled=True, pacing__rate=6)) as gateway,
+    ):
+        trades = [buy(gateway) for _ in range(30)]
+        gateway.reqGlobalCancel()
+        left: list[int] = []
+        while True:
+            name, request = tws.inbox.get(timeout=PATIENCE)
+            if name == "reqGlobalCancel":
+                break
+            left.append(request.orderId)
+        unsent = [trade for trade in trades if trade.order_id not in left]
+        assert len(unsent) >= 20
+        for trade in unsent:
+            assert trade.done.result(PATIENCE) is OrderStatus.NOT_SENT
+        told = {gateway.complaints.next()[:2] for _ in unsent}
+        assert told == {(trade.order_id, 202) for trade in unsent}
+        gateway.reqIds(1)
+        tws.next("reqIds")
+        assert tws.inbox.empty()
+
+
+def test_a_live_gate_that_closes_meanwhile_stops_the_next_order(tmp_path: Path) -> None:
+    override = tmp_path / "i-know-what-i-do"
+    override.touch()
+
+    def live(fake: FakeTws, name: str, _request: Any) -> bool:
+        if name != "startApi":
+            return False
+        assert fake._peer is not None
+        fake._peer.writer.write(
+            framed(
+                message("managedAccounts", accountsList="U1234567"),
+                message("nextValidId", orderId=1),
+            )
+        )
+        return True
+
+    with (
+        FakeTws(refuse=live) as tws,
+        Raw(
+            config(
+                tws,
+                connection__mode="live",
+                orders__enabled=True,
+                live__override_file=str(override),
+                live__account_prefix="U12",
+            )
+        ) as gateway,
+    ):
+        trade = buy(gateway)
+        tws.next("placeOrder")
+        tws.say(open_order(trade.order_id, "Submitted"))
+        until(trade, OrderStatus.SUBMITTED)
+        override.unlink()
+        refused = buy(gateway)
+        assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
+        assert "override_file" in refused.reason
+        with pytest.raises(OrdersRefused, match="override_file"):
+            trade.modify(limit_price=101).result(PATIENCE)
+        gateway.placeOrder(9, stock("AAPL"), market_order("BUY", 1))
+        assert gateway.complaints.next()[:2] == (9, 201)
+        trade.cancel()  # always accepted
+        tws.next("cancelOrder")
+        assert tws.inbox.empty()
 
 
 # ---- callbacks ---------------------------------------------------------------------------

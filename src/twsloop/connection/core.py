@@ -23,7 +23,7 @@ from twsloop.config import Config
 from twsloop.error_handler import ErrorHandler, ScopeHint
 from twsloop.errors import LoopNotRunning
 from twsloop.event_loop import Future, IBKREventLoop, LoopFactory
-from twsloop.events import Fact, Notice, SessionChanged, session_story
+from twsloop.events import Fact, Notice, SessionChanged, order_story, session_story
 from twsloop.ids import OrderIds, RequestIds
 from twsloop.metrics import Metrics
 from twsloop.processors import CallbackQueue, Registry
@@ -213,9 +213,15 @@ class Core:
         """Call ``hook(notice)`` for each call of IB's error, after it was sorted."""
         self._notice_hooks.append(hook)
 
-    def on_fact(self, hook: Callable[[Fact], object]) -> None:
-        """Call ``hook(fact)`` for each fact that `tell` is given."""
+    def on_fact(self, hook: Callable[[Fact], object]) -> Callable[[], None]:
+        """Call ``hook(fact)`` for each fact that `tell` is given; returns what ends that."""
         self._fact_hooks.append(hook)
+
+        def end() -> None:
+            with contextlib.suppress(ValueError):  # twice does nothing more
+                self._fact_hooks.remove(hook)
+
+        return end
 
     def tell(self, fact: Fact) -> None:
         """A fact happened: hand it to the observers."""
@@ -413,6 +419,7 @@ class Core:
             local=local,
             scope_hint=hint,
             order_known=working,
+            correlation_id=order_story(self.client_id, req_id) if hint == "order" else "",
         )
         self.asks.notice(notice)
         for hook in list(self._notice_hooks):

@@ -104,11 +104,12 @@ class Board:
 
     def abandon(self) -> None:
         """No session will come that could tell: nobody shall wait for it."""
-        for record in self._book.live():
-            if record.own:
+        # Not by the book: an order that another thread is placing just now is not in it yet.
+        for trade in self.trades():
+            record = trade.record
+            if not record.final:
                 reason = f"the session ended while the order was {record.status}"
                 self.apply(record, OrderInput.ABANDONED, reason)
-        for trade in self.trades():
             trade.give_up()
 
 

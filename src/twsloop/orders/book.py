@@ -285,6 +285,9 @@ class OrderBook:
         record = booked.record if booked is not None else None
         order_id = record.order_id if record else None
         fact = read_commission(report, realized, order_id=order_id, now=now)
+        if record is not None:
+            story = order_story(record.client_id, record.order_id)
+            fact = attrs.evolve(fact, correlation_id=story)
         known = self._commissions.get(report.execId)
         if known is not None and (known.commission, known.realized_pnl) == (
             fact.commission,

@@ -42,6 +42,7 @@ GUARDED = (
 DUPLICATE_ID = 103
 OVER = 104
 CANCELLED = 202
+TAKEN_BACK = "Order Canceled - reason: it was not sent yet"
 CANCEL_UNKNOWN = 10147
 PROCESSING_FAILED = 322
 #: IB's client's own errors about a message that it could not make.
@@ -168,11 +169,15 @@ class RawCalls:
         elif record is None or not self._desk.take_back(record):
             self._desk.call(name, args)
         else:
-            self._desk.say(order_id, CANCELLED, "Order Canceled - reason: it was not sent yet")
+            self._desk.say(order_id, CANCELLED, TAKEN_BACK)
 
     def _global_cancel(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:
+        queued = [r for r in self._desk.book.live() if r.status is OrderStatus.CREATED]
         self._desk.take_back_all()
         self._desk.call(name, args)
+        for record in queued:
+            if record.status is OrderStatus.NOT_SENT:
+                self._desk.say(record.order_id, CANCELLED, TAKEN_BACK)
 
     def _exercise(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:
         by_name = name == "exerciseOptions"

@@ -296,6 +296,8 @@ class Orders:
     def _begin(self, trade: Trade) -> None:
         record = trade.record
         self.board.announce(self.book.create(record, self._core.clock.now()))
+        if record.final:
+            return  # given up while it was on its way here, and its waiters were told so
         self.submit(record, functools.partial(self._send_record, record))
 
     def _send_record(self, record: OrderRecord) -> None:
