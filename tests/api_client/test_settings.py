@@ -116,7 +116,9 @@ def test_a_key_is_taken_or_refused_without_an_echo(key: str) -> None:
     else:
         said = repr(settings)
         assert re.fullmatch(r"[!-~]+", settings.api_key.reveal())
-    if len(key.strip()) > 3:
+    # A key that is also a word of ours, such as "http", would be found without having leaked.
+    without = repr(load(URL, "another"))
+    if len(key.strip()) > 3 and key.strip() not in without:
         assert key.strip() not in said
 
 
