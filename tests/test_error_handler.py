@@ -364,3 +364,25 @@ def test_the_texts_seen_on_the_wire_are_sorted_sensibly(handler: ErrorHandler) -
         for row in csv.DictReader(file):
             notice = handler.handle(-1, int(row["code"]), row["exact_text"])
             assert notice.category != "unknown", row
+
+
+def test_a_callback_that_always_raises_does_not_bury_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = ManualClock()
+    handler = ErrorHandler(clock)
+    for _ in range(1000):
+        handler.report_exception("App.tickPrice", ValueError("x"))
+    handler.report_exception("App.tickSize", ValueError("x"))
+    handler.report_exception("App.tickPrice", KeyError("y"))
+    clock.advance(60)
+    handler.report_exception("App.tickPrice", ValueError("x"))
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == [
+        "App.tickPrice raised ValueError: x (1 so far)",
+        "App.tickSize raised ValueError: x (1 so far)",
+        "App.tickPrice raised KeyError: 'y' (1001 so far)",
+        "App.tickPrice raised ValueError: x (1002 so far)",
+    ]
+    assert all(record.exc_info for record in caplog.records)
+    assert handler.summary()["failed_callbacks"]["App.tickPrice"] == 1002

@@ -69,6 +69,8 @@ CATEGORIES = frozenset(
 )
 #: How many notices are kept.
 KEPT = 100
+#: A callback that goes on raising the same is logged again after this, seconds; counted always.
+SHOWN_AGAIN = 60.0
 
 #: What the id of a notice names, where the caller knows.
 ScopeHint = Literal["order", "request"]
@@ -277,6 +279,7 @@ class ErrorHandler:
         self._by_severity: Counter[str] = Counter()
         self._by_code: Counter[int] = Counter()
         self._failed_callbacks: Counter[str] = Counter()
+        self._shown: dict[tuple[str, type[BaseException]], float] = {}
         self._listeners: tuple[tuple[str | None, Callable[[Notice], object]], ...] = ()
 
     # ------------------------------------------------------------------------ what it means
@@ -399,9 +402,17 @@ class ErrorHandler:
             what_happens_next="Nothing else was skipped; the callback stays registered.",
             local=True,
         )
-        log.error("%s", notice.text, exc_info=error)
+        now = self._clock.monotonic()
+        kind = (where, type(error))
         with self._lock:
             self._failed_callbacks[where] += 1
+            times = self._failed_callbacks[where]
+            shown = self._shown.get(kind)
+            due = shown is None or now - shown >= SHOWN_AGAIN
+            if due:
+                self._shown[kind] = now
+        if due:  # one that raises at every tick would bury the log under its tracebacks
+            log.error("%s (%d so far)", notice.text, times, exc_info=error)
         self._keep(notice)
         return notice
 

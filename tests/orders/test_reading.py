@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE
+from ibapi.order import Order
 
-from twsloop.orders.reading import correction_of, execution_base, execution_time, money, size
+from twsloop.orders.reading import (
+    correction_of,
+    execution_base,
+    execution_time,
+    money,
+    prices_of,
+    size,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +72,22 @@ def test_size() -> None:
     assert size(Decimal("0.5")) == Decimal("0.5")
     assert size(UNSET_DECIMAL) == 0
     assert size(None) == 0
+
+
+@pytest.mark.parametrize(
+    ("order_type", "limit", "stop"),
+    [
+        ("MKT", None, None),
+        ("LMT", Decimal("101.5"), None),
+        ("STP", None, Decimal(99)),
+        ("STP LMT", Decimal("101.5"), Decimal(99)),
+    ],
+)
+def test_a_price_that_a_type_has_not_is_none_though_the_echo_says_zero(
+    order_type: str, limit: Decimal | None, stop: Decimal | None
+) -> None:
+    order = Order()
+    order.orderType = order_type
+    order.lmtPrice = 0.0 if limit is None else float(limit)
+    order.auxPrice = 0.0 if stop is None else float(stop)
+    assert prices_of(order) == (limit, stop)

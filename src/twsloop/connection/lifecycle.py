@@ -184,7 +184,7 @@ class Lifecycle:
             self._require(State.STARTING)
             if core.supervised:
                 check_accounts(core.config, core.accounts)
-            core.session_changed(Event.IDENTIFIED, "")
+            core.session_changed(Event.IDENTIFIED, "the accounts and the next order id are known")
             await self._within(timeout, self._sync(), self._not_ready)
             self._require(State.SYNCING)
         except ConnectionFailed as error:
@@ -197,7 +197,7 @@ class Lifecycle:
     def _ready(self) -> None:
         core = self._core
         core.registry.muted.clear()
-        core.session_changed(Event.SYNCED, "")
+        core.session_changed(Event.SYNCED, "everything may be asked")
         if self._server_lost and core.state is State.READY:
             core.session_changed(Event.SERVER_LOST, "the gateway has no link to IB's servers")
 
@@ -413,7 +413,7 @@ class Lifecycle:
             self._identified.set_result(None)
         if not core.supervised and not self._attempting:
             # IB's own start asks for nothing by itself: there is nothing to wait for.
-            core.session_changed(Event.IDENTIFIED, "")
+            core.session_changed(Event.IDENTIFIED, "the accounts and the next order id are known")
             self._ready()
 
     def _notice(self, notice: Notice) -> None:

@@ -32,8 +32,16 @@ from twsloop.events import (
     order_story,
 )
 
-from .checks import describe, is_set
-from .reading import correction_of, execution_base, money, read_commission, read_execution, size
+from .checks import describe
+from .reading import (
+    correction_of,
+    execution_base,
+    money,
+    prices_of,
+    read_commission,
+    read_execution,
+    size,
+)
 from .state import FINAL, WORDS, OrderInput, OrderRecord, OrderStatus, next_status
 
 __all__ = ["BookedFill", "Change", "OrderBook"]
@@ -452,6 +460,7 @@ class OrderBook:
 
     def _fact(self, kind: type[OrderEvent], record: OrderRecord, now: datetime) -> OrderEvent:
         order = record.order
+        limit, stop = prices_of(order)
         return kind(
             time=now,
             correlation_id=order_story(record.client_id, record.order_id),
@@ -467,8 +476,8 @@ class OrderBook:
             filled=record.filled,
             remaining=record.remaining,
             average_price=record.average_price,
-            limit_price=money(order.lmtPrice) if is_set(order.lmtPrice) else None,
-            stop_price=money(order.auxPrice) if is_set(order.auxPrice) else None,
+            limit_price=limit,
+            stop_price=stop,
             status=str(record.status),
             reason=record.reason,
         )

@@ -17,6 +17,7 @@ __all__ = [
     "execution_base",
     "execution_time",
     "money",
+    "prices_of",
     "read_commission",
     "read_execution",
     "size",
@@ -24,6 +25,10 @@ __all__ = [
 
 _DASHED = re.compile(r"(\d{8})-(\d{2}:\d{2}:\d{2})(?: UTC)?")
 _ZONED = re.compile(r"(\d{8}) +(\d{2}:\d{2}:\d{2}) +(\S.*)")
+
+#: Order types that have no limit price, or no stop price: the gateway's echo says 0.0 there.
+_NO_LIMIT = frozenset({"MKT", "STP", "MIT", "MOC", "MTL", "TRAIL"})
+_NO_STOP = frozenset({"MKT", "LMT", "MOC", "LOC", "MTL"})
 
 
 def money(value: float | str | None) -> Decimal | None:
@@ -35,6 +40,15 @@ def money(value: float | str | None) -> Decimal | None:
     except ArithmeticError:
         return None
     return number if number.is_finite() else None
+
+
+def prices_of(order: Any) -> tuple[Decimal | None, Decimal | None]:
+    """The limit price and the stop price of an ibapi Order; None where its type has none."""
+    limit, stop = money(order.lmtPrice), money(order.auxPrice)
+    return (
+        None if not limit and order.orderType in _NO_LIMIT else limit,
+        None if not stop and order.orderType in _NO_STOP else stop,
+    )
 
 
 def size(value: Any) -> Decimal:
