@@ -128,6 +128,8 @@ class Client:
 
     Attributes:
         lines: Its market data subscriptions by request id.
+        subscriptions: Its other subscriptions (bars, depth, tick-by-tick, scanners): the kind and
+            the request id, and what ends it.
         stats: Counts.
         stalled: Its transport is full.
         conflating: Its ticks conflate now.
@@ -144,6 +146,7 @@ class Client:
         self.conflating = False
         self.closed = False
         self.lines: dict[int, Line] = {}
+        self.subscriptions: dict[tuple[str, int], Callable[[], None]] = {}
         self.watches_positions = False
         self.account_updates: str | None = None
         #: What was told last, by subscription ("updates", or a request id), then by row.
@@ -182,6 +185,19 @@ class Client:
             if self._conflated.pop(place, None) is not None:
                 self.stats.conflated += 1
             self._conflated[place] = frame
+
+    def end_subscription(self, kind: str, req_id: int) -> bool:
+        """End one of its subscriptions; False if there is none of that kind and id."""
+        end = self.subscriptions.pop((kind, req_id), None)
+        if end is not None:
+            end()
+        return end is not None
+
+    def end_subscriptions(self) -> None:
+        """End all of them: the client left."""
+        while self.subscriptions:
+            _, end = self.subscriptions.popitem()
+            end()
 
     def forget_line(self, req_id: int) -> None:
         """A subscription ended: nothing of it is sent any more."""

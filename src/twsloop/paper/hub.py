@@ -27,9 +27,9 @@ from . import account_feed, echo, fanout, ticks
 from .accounts import Account
 from .client import Client, Line
 from .engine import Engine
-from .market import Event, Feed
+from .market import Change, Event, Feed
 
-__all__ = ["FARM_NOTICES", "Hub"]
+__all__ = ["FARM_NOTICES", "Hub", "Listener"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,10 @@ FARM_NOTICES = (
     (2106, "HMDS data farm connection is OK:ushmds"),
     (2158, "Sec-def data farm connection is OK:secdefil"),
 )
+#: Hears of an event that changed a book, after the book has it: the event, what changed, and the
+#: time. It sends with `Client.send`; the hub flushes when the batch of events has been told.
+Listener = Callable[[Event, Sequence[Change], datetime], None]
+
 CLIENT_ID_IN_USE = (
     "Unable connect as the client id is already in use. Retry with a unique client id."
 )
@@ -61,6 +65,8 @@ class Hub:
         wait_for_readers: Whether the feed waits while a client's transport is full.
         clients: The READY clients by client id.
         lines: The lines that watch each instrument.
+        listeners: Who else hears the events of each instrument (bars, depth, tick-by-tick).
+        witnesses: Who hears the events of all instruments (the history).
         events: How many events the feed has made.
     """
 
@@ -70,6 +76,8 @@ class Hub:
     wait_for_readers: bool = False
     clients: dict[int, Client] = attrs.Factory(dict)
     lines: dict[int, list[Line]] = attrs.Factory(dict)
+    listeners: dict[int, list[Listener]] = attrs.Factory(dict)
+    witnesses: list[Listener] = attrs.Factory(list)
     events: int = 0
     _timers: list[Timer] = attrs.Factory(list)
     _stalled: set[Client] = attrs.Factory(set)
@@ -139,6 +147,7 @@ class Hub:
         del self.clients[client.client_id]
         for line in list(client.lines.values()):
             self.unwatch(line)
+        client.end_subscriptions()
         self.resume(client)
 
     def send_next_id(self, client: Client) -> None:
@@ -225,6 +234,19 @@ class Hub:
             line.cancel_timer()
         self.feed.unsubscribe(con_id)
 
+    def listen(self, con_id: int, listener: Listener) -> None:
+        """Hear the events of an instrument from now on; it is watched as long."""
+        self.listeners.setdefault(con_id, []).append(listener)
+        self.feed.subscribe(con_id)
+
+    def unlisten(self, con_id: int, listener: Listener) -> None:
+        """Hear them no more."""
+        listening = self.listeners[con_id]
+        listening.remove(listener)
+        if not listening:
+            del self.listeners[con_id]
+        self.feed.unsubscribe(con_id)
+
     def on_events(self, events: Sequence[Event]) -> None:
         """Take a batch of the feed: the sink that the feed was started with."""
         now = self.now()
@@ -242,6 +264,12 @@ class Hub:
                     line.client.send_ticks(line, encoder.frames(line))
                     if line.snapshot:
                         self._end_snapshot_if_complete(line)
+            for witness in self.witnesses:
+                witness(event, changed, now)
+            listening = self.listeners.get(con_id)
+            if listening:
+                for listener in tuple(listening):
+                    listener(event, changed, now)
             if orders.has_live(con_id):
                 self.engine.on_market(con_id, now)
                 self.deliver()
