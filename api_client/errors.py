@@ -5,9 +5,9 @@ Each carries ``status`` (the HTTP status), ``code`` (the envelope's own), ``mess
 an exception of httpx, whose request object would hold it::
 
     ApiError
-    ├── ApiConfigError              no base URL, no key, or one that cannot be used; nothing was
-    sent ├── ApiParameterError           an argument the contract does not allow; nothing was sent
-    ├── ApiClosedError              the client is closed; nothing was sent
+    ├── ApiConfigError              no base URL, no key, or one that cannot be used; nothing sent
+    ├── ApiParameterError           an argument the contract does not allow; nothing sent
+    ├── ApiClosedError              the client is closed; nothing sent
     ├── ApiRateWaitError            the client's own rate limiter would wait longer than allowed
     ├── ApiTransportError           no whole answer came
     │   ├── ApiConnectionError      refused, unreachable, unknown host, or dropped
@@ -110,7 +110,15 @@ class ApiError(Exception):
 
 
 class ApiConfigError(ApiError):
-    """No base URL or key, or one that cannot be used."""
+    """No base URL or key, or one that cannot be used.
+
+    Attributes:
+        setting: ``base_url`` or ``api_key`` where one of the two is missing; else None.
+    """
+
+    def __init__(self, message: str, *, setting: str | None = None) -> None:
+        super().__init__(message)
+        self.setting = setting
 
 
 class ApiParameterError(ApiError, ValueError):

@@ -253,7 +253,8 @@ class Settings:
         for name, argument in (("API_BASE_URL", "base_url"), ("API_KEY", "api_key")):
             if not known.get(name):
                 raise ApiConfigError(
-                    f"no {argument}: pass it, set {name}, or write {name}=... into .env"
+                    f"no {argument}: pass it, set {name}, or write {name}=... into .env",
+                    setting=argument,
                 )
         return cls(
             base_url=_clean_base_url(known["API_BASE_URL"]),

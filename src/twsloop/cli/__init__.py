@@ -47,7 +47,7 @@ def _invoke(arguments: list[str]) -> int:
 
     from twsloop.errors import TwsLoopError  # noqa: PLC0415
 
-    from .exits import exit_of, sentence_of  # noqa: PLC0415
+    from .exits import exit_of, name_of, sentence_of  # noqa: PLC0415
     from .root import cli  # noqa: PLC0415
 
     completion = os.environ.get("_TWSLOOP_COMPLETE")
@@ -74,15 +74,15 @@ def _invoke(arguments: list[str]) -> int:
         return error.exit_code
     except (TwsLoopError, TimeoutError) as error:
         code = exit_of(error)
-        _complain(code, error, sentence_of(error), as_json="--json" in arguments)
+        _complain(code, error, name_of(error), sentence_of(error), as_json="--json" in arguments)
         return int(code)
     return 0
 
 
-def _complain(code: int, error: BaseException, sentence: str, *, as_json: bool) -> None:
+def _complain(code: int, error: BaseException, name: str, sentence: str, *, as_json: bool) -> None:
     """One plain sentence on the standard error output; with --json one object."""
     if as_json:
-        what = {"event": "error", "error": type(error).__name__, "exit": int(code)}
+        what = {"event": "error", "error": name, "exit": int(code)}
         sentence = json.dumps({**what, "message": str(error)})
     else:
         sentence = f"twsloop: {sentence}"

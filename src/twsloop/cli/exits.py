@@ -6,7 +6,15 @@ from enum import IntEnum
 
 from twsloop import errors
 
-__all__ = ["MEANINGS", "Exit", "describe_exits", "exit_of", "sentence_of"]
+__all__ = [
+    "MEANINGS",
+    "Exit",
+    "ForeignError",
+    "describe_exits",
+    "exit_of",
+    "name_of",
+    "sentence_of",
+]
 
 
 class Exit(IntEnum):
@@ -28,6 +36,9 @@ class Exit(IntEnum):
     ORDER_OPEN = 13
     STORAGE = 14
     PAPER = 15
+    KEY = 16
+    RATE = 17
+    SERVICE = 18
 
 
 #: What each code means, for ``--help`` and the documentation.
@@ -36,19 +47,40 @@ MEANINGS: dict[Exit, str] = {
     Exit.FAILED: "failed; the message says why",
     Exit.USAGE: "the command line cannot be read",
     Exit.CONFIG: "a setting is wrong",
-    Exit.REFUSED: "no TCP connection: refused, unreachable, or unknown host",
+    Exit.REFUSED: "no connection: refused, unreachable, unknown host, or dropped",
     Exit.SILENT: "connected, but the gateway says nothing (login or dialog open?)",
     Exit.CLIENT_ID: "the client id is used by another program",
     Exit.NO_SESSION: "the gateway closed the link, or never became ready",
     Exit.BLOCKED: "live trading without every gate open",
     Exit.LOST: "the session was lost",
     Exit.NO_ANSWER: "no answer in time",
-    Exit.REQUEST: "the gateway refused a request, or knows no such contract",
+    Exit.REQUEST: "a request was refused, or there is no such contract or ticker",
     Exit.ORDER: "the order was refused, rejected or cancelled",
     Exit.ORDER_OPEN: "the order is still open after --timeout",
     Exit.STORAGE: "the database file cannot be used",
     Exit.PAPER: "the paper gateway cannot listen, or cannot read its data",
+    Exit.KEY: "the flow service does not accept the API key",
+    Exit.RATE: "the flow service's rate limit is reached, also after waiting",
+    Exit.SERVICE: "the flow service failed, or its answer cannot be read",
 }
+
+
+class ForeignError(errors.TwsLoopError):
+    """An error of a package that knows nothing of twsloop, with the exit code it ends with.
+
+    Args:
+        error: What was raised.
+        code: How the command ends.
+        text: The sentence, if not the error's own.
+        hint: What can be done about it.
+    """
+
+    def __init__(self, error: BaseException, code: Exit, text: str = "", hint: str = "") -> None:
+        super().__init__(text or str(error))
+        self.name = type(error).__name__
+        self.code = code
+        self.hint = hint
+
 
 #: The first match counts, so the special come before the general.
 _BY_ERROR: tuple[tuple[type[BaseException], Exit], ...] = (
@@ -73,7 +105,14 @@ _BY_ERROR: tuple[tuple[type[BaseException], Exit], ...] = (
 
 def exit_of(error: BaseException) -> Exit:
     """The exit code of a command that ended with this error."""
+    if isinstance(error, ForeignError):
+        return error.code
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.FAILED)
+
+
+def name_of(error: BaseException) -> str:
+    """What kind of error it is, by its class."""
+    return error.name if isinstance(error, ForeignError) else type(error).__name__
 
 
 def sentence_of(error: BaseException) -> str:
@@ -83,6 +122,8 @@ def sentence_of(error: BaseException) -> str:
         return f"{text}\nTry --paper to start a paper gateway of twsloop's own."
     if isinstance(error, errors.ClientIdInUse):
         return f"{text}\nChoose another one with --client-id."
+    if isinstance(error, ForeignError) and error.hint:
+        return f"{text}\n{error.hint}"
     return text
 
 

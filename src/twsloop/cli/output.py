@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from twsloop.events import Fact, to_record
@@ -79,7 +80,8 @@ def table_of(
             column.replace("_", " "), justify="right" if numeric else "left", overflow="fold"
         )
     for row in rows:
-        table.add_row(*(cell(row.get(column)) for column in columns))
+        # Escaped: a text with brackets in it is a text, and no command to rich.
+        table.add_row(*(escape(cell(row.get(column))) for column in columns))
     return table
 
 

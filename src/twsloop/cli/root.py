@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "buy": "orders",
     "sell": "orders",
     "cancel": "orders",
+    "flow": "flow",
 }
 
 
