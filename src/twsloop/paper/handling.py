@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from .client import Client
 from .hub import Hub
 from .validation import VALIDATING
 
-__all__ = ["Handler", "merge", "processing", "validating"]
+__all__ = ["Handler", "desk", "merge", "processing", "validating"]
+
+Desk = TypeVar("Desk")
 
 #: Handles one request (a protobuf message) of a READY client.
 Handler = Callable[[Hub, Client, Any], None]
@@ -25,6 +27,15 @@ def validating(hub: Hub, client: Client, ident: int, mark: str, cause: str) -> N
 def processing(hub: Hub, client: Client, ident: int, mark: str, cause: str) -> None:
     """Tell 322: the request is right but cannot be done."""
     hub.error(client, ident, 322, PROCESSING.format(mark=mark, cause=cause))
+
+
+def desk(hub: Hub, kind: type[Desk]) -> Desk:
+    """What a module keeps of one running gateway: made at the first call, gone with the hub."""
+    kept = hub.desks.get(kind)
+    if kept is None:
+        kept = hub.desks[kind] = kind()
+    found: Desk = kept
+    return found
 
 
 def merge(tables: Iterable[Mapping[int, Handler]]) -> dict[int, Handler]:

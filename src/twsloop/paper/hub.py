@@ -14,6 +14,7 @@ import concurrent.futures
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import attrs
 from google.protobuf.message import Message
@@ -67,6 +68,7 @@ class Hub:
         lines: The lines that watch each instrument.
         listeners: Who else hears the events of each instrument (bars, depth, tick-by-tick).
         witnesses: Who hears the events of all instruments (the history).
+        desks: What the request modules keep as long as the gateway runs (see `handling.desk`).
         events: How many events the feed has made.
     """
 
@@ -78,6 +80,7 @@ class Hub:
     lines: dict[int, list[Line]] = attrs.Factory(dict)
     listeners: dict[int, list[Listener]] = attrs.Factory(dict)
     witnesses: list[Listener] = attrs.Factory(list)
+    desks: dict[type[Any], Any] = attrs.Factory(dict)
     events: int = 0
     _timers: list[Timer] = attrs.Factory(list)
     _stalled: set[Client] = attrs.Factory(set)
