@@ -230,12 +230,14 @@ class Market:
         return points
 
     def predictions(self, ticker: str, first: dt.date, last: dt.date) -> list[Row]:
-        """One prediction each quarter of an hour, oldest first."""
-        return [
+        """One prediction each quarter of an hour so far, oldest first."""
+        now = self.now_ms
+        rows = [
             _prediction(point)
             for number, point in enumerate(self.divergence(ticker, first, last))
             if number % _PREDICT_EVERY == 0
         ]
+        return [row for row in rows if row["timestamp"] <= now]  # made when its minute was over
 
 
 def _point(bar: Row, trades: Sequence[Row], filters: Filters, before: dict[str, float]) -> Row:
