@@ -97,7 +97,6 @@ async def test_unsupported_requests_give_errors_under_their_id(gateway: PaperGat
             ),
         )
         for name, code in (
-            ("reqMktDepth", 10092),
             ("reqTickByTickData", 10189),
             ("reqRealTimeBars", 420),
             ("reqFundamentalData", 430),

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 from .client import Client
 from .hub import Hub
-from .validation import VALIDATING
+from .instruments import Instrument
+from .validation import AMBIGUOUS, NO_DEFINITION, VALIDATING
 
-__all__ = ["Handler", "desk", "merge", "processing", "validating"]
+__all__ = ["Handler", "desk", "find_one", "merge", "processing", "validating"]
 
 Desk = TypeVar("Desk")
 
@@ -27,6 +28,16 @@ def validating(hub: Hub, client: Client, ident: int, mark: str, cause: str) -> N
 def processing(hub: Hub, client: Client, ident: int, mark: str, cause: str) -> None:
     """Tell 322: the request is right but cannot be done."""
     hub.error(client, ident, 322, PROCESSING.format(mark=mark, cause=cause))
+
+
+def find_one(hub: Hub, client: Client, ident: int, contract: Any) -> Instrument | None:
+    """The one instrument that a description fits; otherwise 200 is told, and None returned."""
+    found = hub.engine.catalogue.find(contract)
+    if len(found) == 1:
+        return found[0]
+    text = AMBIGUOUS.format(symbol=contract.symbol) if found else NO_DEFINITION
+    hub.error(client, ident, 200, text)
+    return None
 
 
 def desk(hub: Hub, kind: type[Desk]) -> Desk:

@@ -13,7 +13,13 @@ from typing import Any
 
 from twsloop.errors import ParseError
 
-from . import requests_account, requests_market, requests_orders, requests_other
+from . import (
+    requests_account,
+    requests_depth,
+    requests_market,
+    requests_orders,
+    requests_other,
+)
 from .client import Client
 from .handling import Handler, merge
 from .hub import Hub
@@ -27,6 +33,7 @@ HANDLERS: Mapping[int, Handler] = MappingProxyType(
     merge(
         (
             requests_account.HANDLERS,
+            requests_depth.HANDLERS,
             requests_market.HANDLERS,
             requests_orders.HANDLERS,
             requests_other.HANDLERS,

@@ -13,11 +13,9 @@ from typing import Any
 import attrs
 from ibapi.protobuf.CurrentTime_pb2 import CurrentTime
 from ibapi.protobuf.CurrentTimeInMillis_pb2 import CurrentTimeInMillis
-from ibapi.protobuf.DepthMarketDataDescription_pb2 import DepthMarketDataDescription
 from ibapi.protobuf.DisplayGroupList_pb2 import DisplayGroupList
 from ibapi.protobuf.FamilyCode_pb2 import FamilyCode
 from ibapi.protobuf.FamilyCodes_pb2 import FamilyCodes
-from ibapi.protobuf.MarketDepthExchanges_pb2 import MarketDepthExchanges
 from ibapi.protobuf.NewsProviders_pb2 import NewsProviders
 from ibapi.protobuf.ScannerParameters_pb2 import ScannerParameters
 from ibapi.protobuf.SecDefOptParameterEnd_pb2 import SecDefOptParameterEnd
@@ -27,7 +25,6 @@ from ibapi.protobuf.UserInfo_pb2 import UserInfo
 from .client import Client
 from .handling import Handler, processing, validating
 from .hub import Hub
-from .instruments import VENUES
 from .validation import NO_DEFINITION, VALIDATING
 
 __all__ = ["HANDLERS", "REFUSALS", "Refused"]
@@ -66,15 +63,6 @@ def req_family_codes(hub: Hub, client: Client, _request: Any) -> None:
 def req_soft_dollar_tiers(_hub: Hub, client: Client, request: Any) -> None:
     """There are none."""
     client.send("softDollarTiers", SoftDollarTiers(reqId=request.reqId))
-
-
-def req_mkt_depth_exchanges(_hub: Hub, client: Client, _request: Any) -> None:
-    """The venues of the catalogue."""
-    rows = [
-        DepthMarketDataDescription(exchange=name, secType="STK", serviceDataType="Deep2")
-        for name in VENUES.values()
-    ]
-    client.send("mktDepthExchanges", MarketDepthExchanges(depthMarketDataDescriptions=rows))
 
 
 def req_news_providers(_hub: Hub, client: Client, _request: Any) -> None:
@@ -137,12 +125,6 @@ def cancel_historical_data(hub: Hub, client: Client, request: Any) -> None:
     processing(hub, client, request.reqId, "bM", cause)
 
 
-def cancel_mkt_depth(hub: Hub, client: Client, request: Any) -> None:
-    """No depth is subscribed."""
-    text = f"Can't find the subscribed market depth with tickerId:{request.reqId}"
-    hub.error(client, request.reqId, 310, text)
-
-
 @attrs.frozen
 class Refused:
     """A handler that answers with one error.
@@ -181,10 +163,6 @@ _NO_CONFIG = _invalid("The configuration is not available")
 #: What this gateway does not have yet, and the error it gives.
 REFUSALS: Mapping[int, Refused] = MappingProxyType(
     {
-        10: Refused(
-            10092,
-            "Deep market data is not supported for this combination of security type/exchange",
-        ),
         18: _NO_FA,
         19: _NO_FA,
         21: _invalid("No option to exercise: no options are listed"),
@@ -214,7 +192,6 @@ REFUSALS: Mapping[int, Refused] = MappingProxyType(
 
 HANDLERS: Mapping[int, Handler] = MappingProxyType(
     {
-        11: cancel_mkt_depth,
         12: req_news_bulletins,
         13: cancel_quietly,
         14: set_server_log_level,
@@ -232,7 +209,6 @@ HANDLERS: Mapping[int, Handler] = MappingProxyType(
         78: req_sec_def_opt_params,
         79: req_soft_dollar_tiers,
         80: req_family_codes,
-        82: req_mkt_depth_exchanges,
         85: req_news_providers,
         87: req_head_timestamp,
         89: cancel_quietly,
