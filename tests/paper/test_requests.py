@@ -31,7 +31,6 @@ SILENT = {
     "cancelPositions",
     "cancelPositionsMulti",
     "cancelRealTimeBars",
-    "cancelTickByTickData",
     "cancelWshEventData",
     "cancelWshMetaData",
     "reqAutoOpenOrders",
@@ -97,7 +96,6 @@ async def test_unsupported_requests_give_errors_under_their_id(gateway: PaperGat
             ),
         )
         for name, code in (
-            ("reqTickByTickData", 10189),
             ("reqRealTimeBars", 420),
             ("reqFundamentalData", 430),
             ("reqHistoricalTicks", 10187),
