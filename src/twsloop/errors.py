@@ -40,6 +40,7 @@ is written from those fields, in one place, with what to do next::
     │   └── OrdersRefused           the session may not place orders now (read-only, not ready)
     └── PaperError                  the paper gateway
         ├── FeedError               its market data cannot be read
+        ├── TapeError               a tape or transcript cannot be read or written
         └── ListenError             its port cannot be opened
 """
 
@@ -83,6 +84,7 @@ __all__ = [
     "StateError",
     "StorageError",
     "SymbolError",
+    "TapeError",
     "TcpFailed",
     "TcpTimeout",
     "TwsLoopError",
@@ -454,6 +456,29 @@ class FeedError(PaperError):
     def __str__(self) -> str:
         """Name file and line, where known."""
         where = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        return f"{where}: {self.problem}" if where else self.problem
+
+
+class TapeError(PaperError):
+    """A tape or a transcript cannot be read or written.
+
+    Args:
+        problem: What is wrong.
+        file: The file, where known.
+        line: The line in it, counted from 1, where known.
+    """
+
+    def __init__(self, problem: str, *, file: str | None = None, line: int | None = None) -> None:
+        self.problem = problem
+        self.file = file
+        self.line = line
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        """Name file and line, where known."""
+        where = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        if self.file is None and self.line is not None:
+            where = f"line {where}"
         return f"{where}: {self.problem}" if where else self.problem
 
 

@@ -1,0 +1,479 @@
+"""A recorder: between any client and any gateway, writing down what they say to each other.
+
+Theory of operation. Each client that connects gets a link of its own to the gateway. Whatever one
+side sends is written to the other **as it came, byte by byte and piece by piece**; what is recorded
+is read off a copy. So the recorder decides nothing: neither versions, nor ids, nor what happens to
+bytes that it cannot read (they pass, and a note says so). A side that does not read slows down the
+other one, as if they were connected directly; an end of one direction (``write_eof``, which is how
+ib_async leaves) is passed on as that.
+
+Account numbers and names are masked on the tape (`twsloop.wire.masking`), never on the wire.
+
+When the tape cannot be written any more, nobody is cut off: the sessions that are under way go on,
+unrecorded, no new one is accepted, and `Recorder.failed` says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import attrs
+
+from twsloop.clock import Clock, SystemClock
+from twsloop.errors import (
+    FramingError,
+    HandshakeError,
+    ListenError,
+    TapeError,
+    TcpFailed,
+    TcpTimeout,
+)
+from twsloop.event_loop import IBKREventLoop
+from twsloop.wire import handshake
+from twsloop.wire.framing import LENGTH_SIZE, FrameReader
+from twsloop.wire.masking import Masker
+from twsloop.wire.messages import (
+    INBOUND,
+    OUTBOUND,
+    PROTOBUF_OFFSET,
+    RAW_ID_SINCE,
+    Direction,
+)
+from twsloop.wire.tape import (
+    ClientHello,
+    End,
+    Entry,
+    Frame,
+    Header,
+    Note,
+    Open,
+    Party,
+    ServerHello,
+)
+
+from .tape_file import TapeWriter
+
+__all__ = ["Counts", "Recorder", "message_name"]
+
+logger = logging.getLogger(__name__)
+
+#: How long the gateway may take to accept a link, seconds.
+CONNECT_PATIENCE = 10.0
+#: Bytes read at a time.
+CHUNK = 1 << 16
+#: How long a link that is being closed may take to hand on what waits, seconds.
+CLOSE_PATIENCE = 2.0
+
+#: Told of what happens: a name, and fields.
+Observer = Callable[[str, dict[str, Any]], None]
+
+
+@attrs.define
+class Counts:
+    """What was recorded so far."""
+
+    sessions: int = 0
+    open: int = 0
+    messages: int = 0
+    bytes: int = 0
+
+
+def message_name(sender: Party, body: bytes, server_version: int) -> str:
+    """IB's name of a message, "" where its number is none of IB's."""
+    if server_version >= RAW_ID_SINCE:
+        number = int.from_bytes(body[:4], "big")
+        number -= PROTOBUF_OFFSET if number > PROTOBUF_OFFSET else 0
+    else:
+        head = body.partition(b"\0")[0]
+        number = int(head) if head.isdigit() and len(head) < 10 else -1
+    kind = (OUTBOUND if sender == "client" else INBOUND).get(number)
+    return kind.name if kind is not None else ""
+
+
+class _Listener:
+    """Reads one direction of one session off a copy of its bytes."""
+
+    def __init__(self, session: _Session, sender: Party) -> None:
+        self._session = session
+        self._sender = sender
+        self._frames = FrameReader()
+        self._prefix = bytearray()
+        self._greeted = False
+        self._lost = False
+
+    def hear(self, data: bytes) -> None:
+        """Take a copy of what passed."""
+        if self._lost:
+            return
+        if self._sender == "client" and len(self._prefix) < LENGTH_SIZE:
+            wanted = LENGTH_SIZE - len(self._prefix)
+            self._prefix += data[:wanted]
+            data = data[wanted:]
+            if not handshake.PREFIX.startswith(bytes(self._prefix)):
+                self._give_up(f"the client's first bytes are no hello: {bytes(self._prefix)!r}")
+                return
+        self._frames.feed(data)
+        try:
+            for body in self._frames.frames():
+                self._take(body)
+        except (FramingError, HandshakeError) as error:
+            self._give_up(f"{error}")
+
+    def _take(self, body: bytes) -> None:
+        if self._greeted:
+            self._session.message(self._sender, body)
+            return
+        self._greeted = True
+        if self._sender == "client":
+            self._session.client_hello(body)
+        else:
+            self._session.server_hello(handshake.parse_server_hello(body))
+
+    def _give_up(self, why: str) -> None:
+        self._lost = True
+        self._session.note(f"from the {self._sender} nothing more can be read: {why}")
+
+
+class _Session:
+    """One client and its link to the gateway."""
+
+    def __init__(self, recorder: Recorder, number: int) -> None:
+        self.number = number
+        self.version = 0
+        self.ended = False
+        self._recorder = recorder
+        self.listeners: dict[Party, _Listener] = {
+            "client": _Listener(self, "client"),
+            "server": _Listener(self, "server"),
+        }
+
+    def client_hello(self, body: bytes) -> None:
+        text = body.decode("ascii", "backslashreplace")
+        self._write(lambda t: ClientHello(t, self.number, self._recorder.masker.mask_text(text)))
+
+    def server_hello(self, hello: handshake.ServerHello) -> None:
+        self.version = hello.server_version
+        time = hello.connection_time.decode("ascii", "replace")
+        self._write(lambda t: ServerHello(t, self.number, self.version, time))
+        self._recorder.tell("session", session=self.number, server_version=self.version)
+
+    def message(self, sender: Party, body: bytes) -> None:
+        way = Direction.OUTBOUND if sender == "client" else Direction.INBOUND
+        masked = self._recorder.masker.mask(way, body, self.version)
+        name = message_name(sender, body, self.version)
+        self._recorder.counts.messages += 1
+        self._write(lambda t: Frame(t, self.number, sender, masked, name))
+
+    def note(self, text: str) -> None:
+        text = self._recorder.masker.mask_text(text)
+        logger.warning("session %d: %s", self.number, text)
+        self._write(lambda t: Note(t, self.number, text))
+
+    def end(self, by: Party, error: str = "") -> None:
+        """The connection ended; the first reason counts."""
+        if not self.ended:
+            self.ended = True
+            self._write(lambda t: End(t, self.number, by, error))
+
+    def _write(self, make: Callable[[int], Entry]) -> None:
+        self._recorder.write(make)
+
+
+class Recorder:
+    """Records what clients and a gateway say to each other.
+
+    Args:
+        path: The tape; gzipped when its name ends with ``.gz``.
+        upstream_host: The gateway's host.
+        upstream_port: The gateway's port.
+        host: The address to listen on.
+        port: The port to listen on; 0 picks a free one.
+        replace: Whether a tape that is there already is written over.
+        probe: Whether `open` looks first if the gateway answers at all.
+        clock: Where time comes from.
+        observer: Told of sessions that begin and end, on the recorder's loop.
+
+    Attributes:
+        counts: What was recorded so far.
+        failed: Done when the tape cannot be written any more, with why. Any thread may wait.
+    """
+
+    def __init__(  # noqa: PLR0913 - one keyword for each thing that can differ
+        self,
+        path: Path,
+        upstream_host: str,
+        upstream_port: int,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        replace: bool = False,
+        probe: bool = True,
+        clock: Clock | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.path = path
+        self.host = host
+        self.port = port
+        self.upstream = (upstream_host, upstream_port)
+        self.counts = Counts()
+        self.failed: concurrent.futures.Future[TapeError] = concurrent.futures.Future()
+        self.masker = Masker()
+        self._replace = replace
+        self._probe = probe
+        self._clock = clock or SystemClock()
+        self._observer = observer
+        self._began = 0.0
+        self._writer: TapeWriter | None = None
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread: IBKREventLoop | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it listens."""
+        return self._server is not None
+
+    # ---- on a thread of its own ------------------------------------------------------------
+
+    def start(self) -> None:
+        """Record on an own thread; returns when the port is open.
+
+        Raises:
+            TcpFailed: The gateway does not answer.
+            TcpTimeout: It does not answer in time.
+            ListenError: The port cannot be opened.
+            TapeError: The tape cannot be written.
+        """
+        if self._thread is not None:
+            return
+        thread = IBKREventLoop(name="twsloop-record", clock=self._clock)
+        thread.start()
+        try:
+            thread.call(self.open)
+        except BaseException:
+            thread.stop()
+            raise
+        thread.at_stop(self.close)
+        self._thread = thread
+
+    def stop(self) -> None:
+        """End all sessions and the thread, the tape whole. Idempotent."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # ---- on the running loop ---------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Begin to listen, on the running loop; raises what `start` does."""
+        if self._server is not None:
+            return
+        if self._probe:
+            _, writer = await self._reach()
+            writer.close()
+        try:
+            server = await asyncio.start_server(
+                self._accepted, self.host, self.port, limit=CHUNK, start_serving=False
+            )
+        except OSError as error:
+            msg = f"cannot listen on {self.host}:{self.port}: {error.strerror or error}"
+            raise ListenError(msg) from error
+        try:
+            upstream = f"{self.upstream[0]}:{self.upstream[1]}"
+            header = Header(self._clock.now(), upstream)
+            self._writer = TapeWriter(self.path, header, replace=self._replace)
+        except TapeError:
+            server.close()
+            raise
+        self._began = self._clock.monotonic()
+        self.port = server.sockets[0].getsockname()[1]
+        self._server = server
+        await server.start_serving()
+
+    async def close(self) -> None:
+        """End all sessions; what passed is on the tape. Idempotent.
+
+        Raises:
+            TapeError: The rest of the tape cannot be written.
+        """
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+        while self._tasks:
+            await asyncio.wait(tuple(self._tasks))
+        if self._writer is not None and not self.failed.done():
+            try:
+                self._writer.close()
+            except TapeError as error:
+                self._fail(error)
+
+    # ---- the tape --------------------------------------------------------------------------
+
+    def write(self, make: Callable[[int], Entry]) -> None:
+        """Put an entry, made of the time now, on the tape."""
+        if self._writer is None or self.failed.done():
+            return
+        t = round((self._clock.monotonic() - self._began) * 1e9)
+        self._writer.write(make(t))
+
+    def flush(self) -> None:
+        """What was written is in the file now; a failure is told by `failed`."""
+        if self._writer is None or self.failed.done():
+            return
+        try:
+            self._writer.flush()
+        except TapeError as error:
+            self._fail(error)
+
+    def _fail(self, error: TapeError) -> None:
+        logger.error("%s; what is connected goes on, unrecorded", error)
+        if self._writer is not None:
+            self._writer.abandon()
+        if self._server is not None:
+            self._server.close()
+        if not self.failed.done():
+            self.failed.set_result(error)
+
+    def tell(self, event: str, **fields: Any) -> None:
+        """Tell the observer."""
+        if self._observer is not None:
+            self._observer(event, fields)
+
+    # ---- sessions --------------------------------------------------------------------------
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self.counts.sessions += 1
+        self.counts.open += 1
+        session = _Session(self, self.counts.sessions)
+        self.write(lambda t: Open(t, session.number))
+        try:
+            with contextlib.suppress(asyncio.CancelledError):  # the recorder stops
+                await self._serve(session, reader, writer)
+        finally:
+            session.end("recorder")
+            self.flush()
+            self.counts.open -= 1
+            self._tasks.discard(task)
+            self.tell("session_end", session=session.number, messages=self.counts.messages)
+            await _close(writer)
+
+    async def _serve(
+        self, session: _Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        try:
+            gateway_reader, gateway_writer = await self._reach()
+        except (TcpFailed, TcpTimeout) as error:
+            logger.warning("session %d: %s", session.number, error)
+            self.tell("upstream_failed", session=session.number, error=str(error))
+            session.end("server", self.masker.mask_text(str(error)))
+            return
+        _no_delay(writer)
+        _no_delay(gateway_writer)
+        self.tell("connected", session=session.number)
+        pumps = {
+            asyncio.ensure_future(self._pump(session, "client", reader, gateway_writer)),
+            asyncio.ensure_future(self._pump(session, "server", gateway_reader, writer)),
+        }
+        try:
+            # An end of one direction was passed on; the session is over when both have ended, or
+            # when one broke.
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+            await _close(gateway_writer)
+
+    async def _pump(
+        self,
+        session: _Session,
+        sender: Party,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Pass on one direction until it ends.
+
+        Raises:
+            ConnectionError: One of the links broke.
+        """
+        listener = session.listeners[sender]
+        try:
+            while data := await reader.read(CHUNK):
+                writer.write(data)
+                self.counts.bytes += len(data)
+                listener.hear(data)
+                self.flush()
+                await writer.drain()
+        except OSError as error:
+            session.end(sender, (error.strerror or str(error)).lower())
+            raise
+        session.end(sender)
+        if writer.can_write_eof() and not writer.is_closing():
+            with contextlib.suppress(OSError):  # it has gone already
+                writer.write_eof()
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A link to the gateway.
+
+        Raises:
+            TcpFailed: Refused, unreachable, or unknown.
+            TcpTimeout: No answer.
+        """
+        host, port = self.upstream
+        try:
+            async with asyncio.timeout(CONNECT_PATIENCE):
+                return await asyncio.open_connection(host, port, limit=CHUNK)
+        except TimeoutError as error:
+            msg = f"no TCP connection within {CONNECT_PATIENCE:g} s"
+            raise TcpTimeout(msg, host=host, port=port) from error
+        except ConnectionRefusedError as error:
+            raise TcpFailed(
+                "connection refused: no gateway listens there", host=host, port=port
+            ) from error
+        except socket.gaierror as error:
+            raise TcpFailed("unknown host", host=host, port=port) from error
+        except OSError as error:
+            msg = f"cannot connect: {error.strerror or error}"
+            raise TcpFailed(msg, host=host, port=port) from error
+
+
+def _no_delay(writer: asyncio.StreamWriter) -> None:
+    sock = writer.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Hand on what waits, and close; a side that does not read is not waited for long."""
+    writer.close()
+    try:
+        async with asyncio.timeout(CLOSE_PATIENCE):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        writer.transport.abort()
