@@ -224,7 +224,6 @@ async def test_client_id_in_use(gateway: PaperGateway) -> None:
     "data",
     [
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"63\x00",
         handshake.client_hello(100, 200) + raw_frame("49,1"),
         handshake.client_hello(100, 200) + b"\xff\xff\xff\xff",
     ],
@@ -243,6 +242,27 @@ async def test_bad_connections_end_and_nobody_notices(
         await bad.close()
         good.send("reqCurrentTime")
         assert (await good.next())[0].name == "currentTime"
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_a_client_from_before_the_prefix_is_told_why(
+    gateway: PaperGateway, clock: ManualClock, caplog: pytest.LogCaptureFixture, answers: bool
+) -> None:
+    reader, writer = await asyncio.open_connection(gateway.host, gateway.port)
+    with caplog.at_level(logging.WARNING, "twsloop.paper.connection"):
+        writer.write(b"63\x007\x00")  # its version and its client id
+        hello = [await reader.readuntil(b"\0") for _ in range(2)]
+        assert hello[0] == b"76\0"
+        if answers:  # as one of version 70 and above does; others only wait
+            writer.write(b"71\x002\x007\x00\x00")
+        else:
+            clock.advance(1.0)
+        refusal = (await reader.read()).split(b"\0")
+    assert refusal[:4] == [b"4", b"2", b"-1", b"506"]
+    assert b"ibapi 9.71 or newer" in refusal[4]
+    assert "older than the API prefix" in caplog.text
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_oversize_frame_of_a_ready_client(gateway: PaperGateway) -> None:

@@ -20,6 +20,7 @@ from twsloop.paper.session import (
     Request,
     Start,
     State,
+    TooOld,
     Unreadable,
 )
 from twsloop.wire import codec, handshake
@@ -92,7 +93,6 @@ def test_any_split_means_the_same(size: int) -> None:
     "data",
     [
         b"GET / HTTP/1.1\r\n\r\n",
-        b"63\x00",  # the hello of clients before API\0
         b"API\0" + frame(b"nonsense"),
         hello(99, low=50),
         hello(300, low=226),
@@ -112,9 +112,13 @@ def test_what_does_not_fit_ends_the_session(data: bytes) -> None:
 
 
 def test_an_old_client_is_told_apart() -> None:
-    (fault,) = read(PaperSession(TIME), b"63\x00")
-    assert isinstance(fault, Fault)
-    assert "API" in fault.reason
+    session = PaperSession(TIME)
+    (told,) = read(session, b"63\x00", b"7\x00")
+    assert isinstance(told, TooOld)
+    assert "API" in told.reason
+    assert told.hello == b"76\x00" + TIME.encode() + b"\x00"
+    assert told.refusal.startswith(b"4\x002\x00-1\x00506\x00Unsupported version")
+    assert session.state is State.CLOSED
 
 
 def test_an_unreadable_request_ends_nothing() -> None:

@@ -14,6 +14,8 @@ from twsloop.wire.handshake import (
     ServerHello,
     client_hello,
     negotiate,
+    old_hello,
+    old_refusal,
     parse_server_hello,
     server_hello,
 )
@@ -66,6 +68,8 @@ def test_other_spellings_of_the_hello(text: str, hello: ClientHello) -> None:
     ("data", "words"),
     [
         (b"63\0", "older than the API prefix"),
+        (b"1234", "has to start with"),
+        (b"6x\0", "has to start with"),
         (b"GET / HTTP/1.1\r\n", "has to start with"),
         (b"\0", "has to start with"),
         (b"APIX", "has to start with"),
@@ -83,6 +87,18 @@ def test_what_is_no_hello_is_refused_and_stays_refused(data: bytes, words: str) 
     assert handshake.hello is None
     with pytest.raises(HandshakeError, match=words):
         handshake.feed(OFFICIAL)
+
+
+def test_an_old_client_is_known_by_its_version() -> None:
+    handshake = ServerHandshake()
+    handshake.feed(b"6")
+    assert handshake.old_version is None
+    with pytest.raises(HandshakeError, match="version, 63, as text"):
+        handshake.feed(b"3\0007\0")
+    assert handshake.old_version == 63
+    # Field by field, as it reads them; IB's code for this is 506.
+    assert old_hello("20261120 12:00:00 UTC").split(b"\0") == [b"76", b"20261120 12:00:00 UTC", b""]
+    assert old_refusal("too old").split(b"\0") == [b"4", b"2", b"-1", b"506", b"too old", b""]
 
 
 @given(st.binary(max_size=40))

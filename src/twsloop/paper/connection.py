@@ -20,7 +20,16 @@ from twsloop.clock import Timer
 from . import requests
 from .client import Client, Limits
 from .hub import Hub
-from .session import Fault, Greeting, Incoming, PaperSession, Request, Start, Unreadable
+from .session import (
+    Fault,
+    Greeting,
+    Incoming,
+    PaperSession,
+    Request,
+    Start,
+    TooOld,
+    Unreadable,
+)
 
 __all__ = ["STOPPING", "Connection", "Listener"]
 
@@ -30,6 +39,8 @@ logger = logging.getLogger(__name__)
 HANDSHAKE_PATIENCE = 30.0
 #: How long a connection that is being closed may take to send what waits, seconds.
 CLOSE_PATIENCE = 2.0
+#: How long a client that is too old gets to read its hello before it is told so, seconds.
+OLD_CLIENT_PATIENCE = 1.0
 #: So many messages of one connection are answered before the others have their turn.
 MESSAGES_A_TURN = 64
 #: Why connections are closed at the gateway's end; the one reason that is no trouble.
@@ -68,6 +79,7 @@ class Connection(asyncio.Protocol):
         self._waiting_before = 0
         self._silent_for = 0.0
         self._busy = False
+        self._refused: TooOld | None = None
 
     # ---- asyncio.Protocol ------------------------------------------------------------------
 
@@ -98,6 +110,10 @@ class Connection(asyncio.Protocol):
         """Bytes came: answer all that they hold, then let every client be written to once."""
         session = self._session
         if session is None:
+            return
+        if self._refused is not None:
+            # It has read its hello: this is its client id, or its startApi.
+            self._refuse(self._refused)
             return
         session.feed(data)
         if not self._busy:
@@ -205,6 +221,11 @@ class Connection(asyncio.Protocol):
             self.write(item.data)
         elif isinstance(item, Start):
             self._start(item)
+        elif isinstance(item, TooOld):
+            self.write(item.hello)
+            self._refused = item
+            self._stop_timer()
+            self._timer = self._hub.clock.call_later(OLD_CLIENT_PATIENCE, self._refuse, item)
         else:
             assert isinstance(item, Fault)
             self._fail(item)
@@ -216,6 +237,13 @@ class Connection(asyncio.Protocol):
         if self._hub.join(client):
             self._client = client
             logger.info("%s joined from %s", client, self._peer)
+
+    def _refuse(self, item: TooOld) -> None:
+        """Tell a client that is too old, once."""
+        self._stop_timer()
+        if self._transport is not None and not self._transport.is_closing():
+            self.write(item.refusal)
+            self.close(item.reason)
 
     def _fail(self, fault: Fault) -> None:
         if self._client is not None:

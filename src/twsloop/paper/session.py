@@ -6,10 +6,11 @@ the table `TRANSITIONS`::
     HELLO --hello--> START_API --startApi--> READY --request--> READY
        \_______________\______fault or close_______\______> CLOSED
 
-What does not fit is a `Fault`, and the session is over: bytes that are no hello, a client older
-than the ``API\0`` hello, a frame longer than the protocol allows, anything but startApi before
-startApi. A message that is framed well but cannot be read ends nothing once the session is READY:
-it comes out as `Unreadable`, to be answered with 320 (real gateways keep the connection, too).
+What does not fit is a `Fault`, and the session is over: bytes that are no hello, a frame longer
+than the protocol allows, anything but startApi before startApi. A message that is framed well but
+cannot be read ends nothing once the session is READY: it comes out as `Unreadable`, to be answered
+with 320 (real gateways keep the connection, too). A client older than the ``API\0`` hello comes out
+as `TooOld`, which ends the session too, but says what to tell it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ __all__ = [
     "Request",
     "Start",
     "State",
+    "TooOld",
     "Unreadable",
 ]
 
@@ -111,7 +113,22 @@ class Fault:
     reason: str
 
 
-Incoming = Greeting | Start | Request | Unreadable | Fault
+@attrs.frozen
+class TooOld:
+    """A client from before the ``API`` prefix: the session is over, and it shall know why.
+
+    Attributes:
+        hello: What it waits for before it reads anything else.
+        refusal: The error to send when it has read that: such a client loses what comes with it.
+        reason: For the log.
+    """
+
+    hello: bytes
+    refusal: bytes
+    reason: str
+
+
+Incoming = Greeting | Start | Request | Unreadable | Fault | TooOld
 
 
 class PaperSession:
@@ -163,7 +180,7 @@ class PaperSession:
         if self.state is State.CLOSED:
             return
         if self._fault is not None:
-            yield self._end(self._fault)
+            yield self._end_with(self._fault)
             return
         if self.state is State.HELLO:
             if self._handshake.hello is None:
@@ -228,6 +245,16 @@ class PaperSession:
         self._happen(Happening.START_API)
         self.client_id = message.clientId
         return Start(message.clientId, message.optionalCapabilities)
+
+    def _end_with(self, reason: str) -> Fault | TooOld:
+        fault = self._end(reason)
+        if self._handshake.old_version is None:
+            return fault
+        return TooOld(
+            handshake.old_hello(self._connection_time),
+            handshake.old_refusal(f"Unsupported version: {reason}"),
+            reason,
+        )
 
     def _end(self, reason: str) -> Fault:
         self._happen(Happening.FAULT)

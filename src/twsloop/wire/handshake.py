@@ -13,6 +13,11 @@ leave in one write and alone, because IB's clients drop whatever else comes with
 
 The server's side is a table, `_STAGES`: how many bytes a stage waits for, and what reads them.
 Nothing is read ahead: the bytes after the hello are kept for the frame reader.
+
+Clients from before 2013 (below version 100) send no prefix: their version as text ended by NUL, and
+messages without frames. They are not served, but told so in their own protocol (`old_hello`,
+`old_refusal`), because such a client shows its user what an error message says, and of a
+connection that only ends nothing at all.
 """
 
 from __future__ import annotations
@@ -38,6 +43,8 @@ __all__ = [
     "ServerHello",
     "client_hello",
     "negotiate",
+    "old_hello",
+    "old_refusal",
     "parse_server_hello",
     "server_hello",
 ]
@@ -54,6 +61,13 @@ PREFIX = b"API\0"
 HELLO_LIMIT = 4096
 """The longest client hello we read, in bytes: a version range and a line of connect options."""
 
+OLD_SERVER_VERSION = 76
+"""What an old client is told we are: the newest version that spoke the protocol without frames."""
+
+UNSUPPORTED_VERSION = 506
+"""IB's error code for two sides that have no version in common."""
+
+_OLD_VERSION_DIGITS = 3
 _MIXED = range(201, 213)
 _TEXT = 200
 
@@ -125,6 +139,21 @@ def server_hello(version: int, connection_time: str) -> bytes:
     return frame(f"{version}\0{connection_time}\0".encode("ascii"))
 
 
+def old_hello(connection_time: str) -> bytes:
+    """Write the hello that a client from before the ``API`` prefix waits for, without a frame.
+
+    Args:
+        connection_time: ``YYYYMMDD HH:MM:SS TZ``.
+    """
+    return f"{OLD_SERVER_VERSION}\0{connection_time}\0".encode("ascii")
+
+
+def old_refusal(text: str) -> bytes:
+    """Write an error message (4, version 2, no id) as such a client reads it, without a frame."""
+    fields = ("4", "2", "-1", str(UNSUPPORTED_VERSION), text, "")
+    return "\0".join(fields).encode("ascii")
+
+
 def negotiate(
     hello: ClientHello,
     own_max: int = MAX_CLIENT_VERSION,
@@ -158,7 +187,11 @@ class _Stage(enum.Enum):
 
 
 class ServerHandshake:
-    """Read a client's hello from its first bytes, in pieces of any size."""
+    """Read a client's hello from its first bytes, in pieces of any size.
+
+    Attributes:
+        old_version: What a client from before the prefix announced; None for all others.
+    """
 
     def __init__(self) -> None:
         self._stage = _Stage.PREFIX
@@ -166,6 +199,7 @@ class ServerHandshake:
         self._wanted = len(PREFIX)
         self._hello: ClientHello | None = None
         self._error: HandshakeError | None = None
+        self.old_version: int | None = None
 
     @property
     def hello(self) -> ClientHello | None:
@@ -198,11 +232,26 @@ class ServerHandshake:
 
     def _read(self) -> None:
         if self._stage is _Stage.PREFIX:
+            if self._buffer[:1].isdigit():
+                self._read_old_version()
+                return
             _refuse_wrong_prefix(bytes(self._buffer[: len(PREFIX)]))
         while self._stage is not _Stage.DONE and len(self._buffer) >= self._wanted:
             piece = bytes(self._buffer[: self._wanted])
             del self._buffer[: self._wanted]
             _STAGES[self._stage](self, piece)
+
+    def _read_old_version(self) -> None:
+        """Read what clients from before the prefix begin with: their version, ended by NUL."""
+        digits, end, _ = bytes(self._buffer).partition(b"\0")
+        if not digits.isdigit() or len(digits) > _OLD_VERSION_DIGITS:
+            raise HandshakeError(f"the client has to start with {PREFIX!r}; it sent {digits!r}")
+        if end:
+            self.old_version = int(digits)
+            raise HandshakeError(
+                f"this client is older than the API prefix (it sent its version, "
+                f"{self.old_version}, as text); ibapi 9.71 or newer is needed"
+            )
 
     def _after_prefix(self, _piece: bytes) -> None:
         self._stage, self._wanted = _Stage.LENGTH, LENGTH_SIZE
@@ -233,11 +282,6 @@ def _refuse_wrong_prefix(start: bytes) -> None:
     """Say early what came instead of the prefix, even when fewer than four bytes came."""
     if start == PREFIX[: len(start)]:
         return
-    if start[:1].isdigit():
-        raise HandshakeError(
-            "this client is older than the API prefix (it sent its version as text, "
-            f"{start!r}); ibapi 9.71 or newer is needed"
-        )
     raise HandshakeError(f"the client has to start with {PREFIX!r}; it sent {start!r}")
 
 
