@@ -24,6 +24,7 @@ DEFAULT_CONFIG = Path("config.ini")
 #: Command -> the module that has it; loaded when it is asked for.
 COMMANDS: dict[str, str] = {
     "paper": "paper",
+    "record": "record",
     "demo": "demo",
     "check": "check",
     "subscribe": "market",

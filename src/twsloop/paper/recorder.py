@@ -204,6 +204,7 @@ class Recorder:
     Attributes:
         counts: What was recorded so far.
         failed: Done when the tape cannot be written any more, with why. Any thread may wait.
+        ended: Done when it failed and the last session has ended.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword for each thing that can differ
@@ -225,6 +226,7 @@ class Recorder:
         self.upstream = (upstream_host, upstream_port)
         self.counts = Counts()
         self.failed: concurrent.futures.Future[TapeError] = concurrent.futures.Future()
+        self.ended: concurrent.futures.Future[TapeError] = concurrent.futures.Future()
         self.masker = Masker()
         self._replace = replace
         self._probe = probe
@@ -354,8 +356,13 @@ class Recorder:
             self._writer.abandon()
         if self._server is not None:
             self._server.close()
-        if not self.failed.done():
-            self.failed.set_result(error)
+        self.failed.set_result(error)
+        self.tell("tape_failed", error=str(error))
+        self._look_whether_ended()
+
+    def _look_whether_ended(self) -> None:
+        if self.failed.done() and not self.counts.open and not self.ended.done():
+            self.ended.set_result(self.failed.result())
 
     def tell(self, event: str, **fields: Any) -> None:
         """Tell the observer."""
@@ -381,6 +388,7 @@ class Recorder:
             self.counts.open -= 1
             self._tasks.discard(task)
             self.tell("session_end", session=session.number, messages=self.counts.messages)
+            self._look_whether_ended()
             await _close(writer)
 
     async def _serve(

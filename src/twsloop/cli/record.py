@@ -1,0 +1,161 @@
+"""``twsloop record`` and ``twsloop transcript``: tapes of sessions, and how they read."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from twsloop.app import logged
+from twsloop.errors import TapeError, TcpFailed, TcpTimeout
+
+from .exits import Exit, ForeignError
+from .root import Run
+
+if TYPE_CHECKING:
+    from twsloop.paper.recorder import Recorder
+
+    from .output import Output
+
+__all__ = ["record"]
+
+#: How often the waiting main thread looks up, seconds; a signal wakes it at once on POSIX.
+LOOK_UP = 0.5
+HINT = "Start TWS or IB Gateway first, and check --upstream; --no-probe records all the same."
+
+
+class _Upstream(click.ParamType[tuple[str, int]]):
+    """``HOST:PORT``."""
+
+    name = "host:port"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """Read it; a port alone is one of this machine."""
+        if isinstance(value, tuple):
+            return value
+        host, _, port = str(value).rpartition(":")
+        if not port.isdigit() or not 0 < int(port) < 65536:
+            self.fail(f"{value!r} is not HOST:PORT, such as 127.0.0.1:4002", param, ctx)
+        return host.strip("[]") or "127.0.0.1", int(port)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  twsloop record session.tape                          4003 here, IB Gateway's 4002 behind it
+  twsloop record --listen 7777 --upstream 127.0.0.1:7497 tws.tape.gz
+  twsloop --json record --listen 0 session.tape        a free port; the first line says which
+  twsloop paper --tape session.tape                    play it back
+"""
+)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--listen",
+    "port",
+    type=click.IntRange(0, 65535),
+    default=4003,
+    show_default=True,
+    help="The port for clients; 0 takes a free one.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--upstream",
+    type=_Upstream(),
+    default="127.0.0.1:4002",
+    show_default=True,
+    help="The gateway to record.",
+)
+@click.option("--force", is_flag=True, help="Write over a file that is there already.")
+@click.option(
+    "--probe/--no-probe", default=True, help="Look first whether the gateway answers at all."
+)
+@click.pass_obj
+def record(
+    run: Run,
+    file: Path,
+    port: int,
+    host: str,
+    upstream: tuple[str, int],
+    force: bool,
+    probe: bool,
+) -> None:
+    """Record what TWS clients and a gateway say to each other, in FILE.
+
+    Point your client at the port of --listen; it talks to the gateway of --upstream as if nothing
+    stood between. FILE holds every message with its time, one JSON object a line (gzipped if the
+    name ends with .gz), account numbers and user names masked. Ctrl-C ends it, the file whole.
+
+    With --json the first line is {"event": "listening", "host": ..., "port": ...}.
+    """
+    from twsloop.paper.recorder import Recorder  # noqa: PLC0415
+
+    out = run.output()
+    recorder = Recorder(
+        file,
+        *upstream,
+        host=host,
+        port=port,
+        replace=force,
+        probe=probe,
+        observer=lambda event, fields: _tell(out, event, fields),
+    )
+    with logged(run.config()):
+        try:
+            recorder.start()
+        except (TcpFailed, TcpTimeout) as error:
+            raise ForeignError(error, Exit.REFUSED, hint=HINT) from error
+        except TapeError as error:
+            hint = "" if force or not file.exists() else "--force writes over it."
+            raise ForeignError(error, Exit.PAPER, hint=hint) from error
+        try:
+            out.event(
+                "listening",
+                f"recording {upstream[0]}:{upstream[1]}: connect your client to "
+                f"{recorder.host}:{recorder.port} (Ctrl-C ends it)",
+                host=recorder.host,
+                port=recorder.port,
+                upstream=f"{upstream[0]}:{upstream[1]}",
+                file=str(file),
+            )
+            _wait(recorder)
+        except KeyboardInterrupt:
+            recorder.stop()
+        finally:
+            recorder.stop()
+    counts = recorder.counts
+    if recorder.failed.done():
+        raise recorder.failed.result()
+    out.event(
+        "stopped",
+        f"{counts.messages} messages of {counts.sessions} sessions are in {file}",
+        sessions=counts.sessions,
+        messages=counts.messages,
+        bytes=counts.bytes,
+        file=str(file),
+    )
+
+
+def _wait(recorder: Recorder) -> None:
+    """Wait for Ctrl-C, or until the tape cannot be written and nobody is connected any more."""
+    while True:
+        with contextlib.suppress(concurrent.futures.TimeoutError):
+            recorder.ended.result(timeout=LOOK_UP)
+            return
+
+
+def _tell(out: Output, event: str, fields: dict[str, Any]) -> None:
+    """A line for each thing that happens to a session."""
+    number = fields.get("session")
+    words = {
+        "tape_failed": f"{fields.get('error')}; sessions under way go on, unrecorded",
+        "connected": f"session {number}: a client connected",
+        "session": f"session {number}: server version {fields.get('server_version')}",
+        "upstream_failed": f"session {number}: no gateway: {fields.get('error')}",
+        "session_end": f"session {number}: ended; {fields.get('messages')} messages so far",
+    }
+    out.event(event, words.get(event, event), **fields)
