@@ -155,6 +155,15 @@ def test_the_image_of_a_stock() -> None:
     ]
 
 
+def test_one_who_joins_a_watched_stock_sees_the_quote_first() -> None:
+    book = TopOfBook(1)
+    book.apply(Trade(1, 5 * SECOND, 10.0, Decimal(150)))
+    book.apply(quote(9.9, 300, 10.1, 200))
+    image = ticks.image(book, instrument("AAPL"), joins=True)
+    kinds = [getattr(message, "tickType", None) for _, message in image]
+    assert kinds == [None, None, 1, 0, 2, 3, 45, 4, 5, 8, 6, 7, 14, 32, 33]
+
+
 def test_what_does_not_exist_is_not_sent() -> None:
     euro = instrument("EUR.USD")
     assert told(ticks.image(TopOfBook(1), euro, market_data_type=3)) == [

@@ -102,6 +102,11 @@ class Line:
         volume_unit: How many shares one unit of tick 8 stands for.
         snapshot: Whether it ends with its first complete image.
         mark: The request id as tick messages carry it (protobuf field 1, or text).
+        data_type: IB's market data type: 1 live, 2 frozen, 3 delayed, 4 delayed frozen.
+        follows: Whether it is told the instrument's changes as they happen. Delayed lines and those
+            with ``mdoff`` are told by others.
+        told: Of a snapshot, the kinds of tick that were sent: each is sent once.
+        at_end: What else ends with it.
     """
 
     client: Client
@@ -111,6 +116,19 @@ class Line:
     snapshot: bool
     mark: bytes = b""
     cancel_timer: Callable[[], None] | None = None
+    data_type: int = 1
+    follows: bool = True
+    told: set[object] = attrs.Factory(set)
+    at_end: list[Callable[[], None]] = attrs.Factory(list)
+
+    def once(self, frames: Iterable[TickFrame]) -> list[TickFrame]:
+        """Of a snapshot's ticks those of kinds that were not sent before."""
+        fresh: list[TickFrame] = []
+        for key, frame in frames:
+            if key not in self.told:
+                self.told.add(key)
+                fresh.append((key, frame))
+        return fresh
 
 
 #: A tick message of one line: the key it conflates by, and the frame.

@@ -214,25 +214,37 @@ class Hub:
         client, con_id = line.client, line.instrument.con_id
         line.mark = fanout.line_mark(line.req_id, client.server_version)
         client.lines[line.req_id] = line
-        told = ticks.image(self.feed.book(con_id), line.instrument, volume_unit=line.volume_unit)
-        pieces = fanout.encode(told, client.server_version)
-        client.send_ticks(line, fanout.frames(pieces, line.mark))
-        self.lines.setdefault(con_id, []).append(line)
+        if line.follows:
+            told = ticks.image(
+                self.feed.book(con_id),
+                line.instrument,
+                volume_unit=line.volume_unit,
+                market_data_type=line.data_type,
+                joins=con_id in self.lines,
+            )
+            pieces = fanout.encode(told, client.server_version)
+            frames = fanout.frames(pieces, line.mark)
+            client.send_ticks(line, line.once(frames) if line.snapshot else frames)
+            self.lines.setdefault(con_id, []).append(line)
         self.feed.subscribe(con_id)
         if line.snapshot:
             timer = self.clock.call_later(SNAPSHOT_PATIENCE, self._snapshot_is_late, line)
             line.cancel_timer = timer.cancel
-            self._end_snapshot_if_complete(line)
+            if line.follows:
+                self._end_snapshot_if_complete(line)
 
     def unwatch(self, line: Line) -> None:
         """Close a line."""
         con_id = line.instrument.con_id
         del line.client.lines[line.req_id]
         line.client.forget_line(line.req_id)
-        watching = self.lines[con_id]
-        watching.remove(line)
-        if not watching:
-            del self.lines[con_id]
+        if line.follows:
+            watching = self.lines[con_id]
+            watching.remove(line)
+            if not watching:
+                del self.lines[con_id]
+        for end in line.at_end:
+            end()
         if line.cancel_timer is not None:
             line.cancel_timer()
         self.feed.unsubscribe(con_id)
@@ -264,9 +276,11 @@ class Hub:
             if watching:
                 encoder = fanout.Encoder(changed)
                 for line in tuple(watching):
-                    line.client.send_ticks(line, encoder.frames(line))
                     if line.snapshot:
+                        line.client.send_ticks(line, line.once(encoder.frames(line)))
                         self._end_snapshot_if_complete(line)
+                    else:
+                        line.client.send_ticks(line, encoder.frames(line))
             for witness in self.witnesses:
                 witness(event, changed, now)
             listening = self.listeners.get(con_id)

@@ -133,29 +133,45 @@ def image(
     *,
     volume_unit: int = 1,
     market_data_type: int = LIVE,
+    joins: bool = False,
 ) -> list[Tick]:
     """The messages that open a subscription: all that is known, in a real gateway's order.
 
     marketDataType, tickReqParams, 45, 4, 5, 8, 6, 7, 9, 14, 1, 2, 0, 3, 32, 33, and 49 while
     trading is halted. What does not exist (yet) is not sent.
+
+    Args:
+        book: What is known.
+        instrument: Of what.
+        volume_unit: See `volume_unit`.
+        market_data_type: 1 live, 2 frozen.
+        joins: The instrument is watched already: the quote comes first (1, 0, 2, 3).
     """
     told = [
         Tick("marketDataType", MarketDataType(marketDataType=market_data_type)),
         Tick("tickReqParams", request_parameters(instrument)),
     ]
+    traded: list[Tick] = []
     if book.last_time is not None:
-        told.append(_string(LAST_TIMESTAMP, str(book.last_time)))
+        traded.append(_string(LAST_TIMESTAMP, str(book.last_time)))
     if book.last is not None:
-        told.append(_price(4, book.last, book.last_size))
-        told.append(_size(5, book.last_size))
+        traded.append(_price(4, book.last, book.last_size))
+        traded.append(_size(5, book.last_size))
     if book.volume:
-        told.append(_size(VOLUME, _in_units(book.volume, volume_unit)))
+        traded.append(_size(VOLUME, _in_units(book.volume, volume_unit)))
     for tick_type, price in ((6, book.high), (7, book.low), (9, book.close), (14, book.open)):
         if price is not None:
-            told.append(_price(tick_type, price, None))
+            traded.append(_price(tick_type, price, None))
     sides = ((1, 0, book.bid, book.bid_size), (2, 3, book.ask, book.ask_size))
-    told += [_price(kind, price, size) for kind, _, price, size in sides if price is not None]
-    told += [_size(kind, size) for _, kind, price, size in sides if price is not None]
+    if joins:
+        for kind, size_kind, price, size in sides:
+            if price is not None:
+                told += [_price(kind, price, size), _size(size_kind, size)]
+        told += traded
+    else:
+        told += traded
+        told += [_price(kind, price, size) for kind, _, price, size in sides if price is not None]
+        told += [_size(kind, size) for _, kind, price, size in sides if price is not None]
     for tick_type, letters in ((32, book.bid_exchange), (33, book.ask_exchange)):
         if letters:
             told.append(_string(tick_type, letters))
