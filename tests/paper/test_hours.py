@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twsloop.paper.hours import CURRENCY, EQUITY, INDEX_FUTURE, Hours, early_close, holiday
+from twsloop.paper.hours import (
+    CURRENCY,
+    EQUITY,
+    INDEX_FUTURE,
+    Hours,
+    Phase,
+    early_close,
+    holiday,
+)
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -46,7 +54,7 @@ def test_trading_days(day: str) -> None:
     ],
 )
 def test_early_closes(day: str, early: bool) -> None:
-    assert early_close(date.fromisoformat(day)) == early
+    assert bool(early_close(date.fromisoformat(day))) == early
 
 
 def test_the_text_of_thanksgiving_week() -> None:
@@ -100,11 +108,51 @@ def test_the_next_opening_skips_what_is_closed() -> None:
     st.sampled_from([EQUITY, CURRENCY, INDEX_FUTURE]),
     st.datetimes(datetime(2013, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
 )
-def test_a_session_ends_at_the_next_roll_over(hours: Hours, time: datetime) -> None:
-    ns = int(time.timestamp()) * 1_000_000_000
+def test_a_session_ends_at_the_next_roll_over(hours: Hours, when: datetime) -> None:
+    ns = int(when.timestamp()) * 1_000_000_000
     end = hours.session_end(ns)
     assert 0 < end - ns <= 25 * 3600 * 1_000_000_000
     local = datetime.fromtimestamp(end // 1_000_000_000, ZoneInfo(hours.time_zone))
     assert local.time() == hours.rollover
     assert hours.session_end(end - 1) == end
     assert hours.session_end(end) > end
+
+
+@given(
+    st.sampled_from([EQUITY, CURRENCY, INDEX_FUTURE]),
+    st.datetimes(datetime(1991, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+)
+def test_the_phase_stays_until_the_next_change(hours: Hours, now: datetime) -> None:
+    change = hours.next_change(now)
+    assert now < change <= now + timedelta(days=8)
+    phase = hours.phase(now)
+    assert hours.phase(change - timedelta(microseconds=1)) is phase
+    assert hours.is_open(now) == (phase is not Phase.CLOSED)
+    assert hours.is_open(now, liquid=True) == (phase is Phase.REGULAR)
+
+
+@pytest.mark.parametrize(
+    ("day", "close"),
+    [("1992-11-27", 14), ("1996-07-05", 13), ("1999-12-31", 13), ("2026-11-27", 13)],
+)
+def test_the_hour_of_an_early_close(day: str, close: int) -> None:
+    assert early_close(date.fromisoformat(day)) == time(close)
+
+
+def test_good_friday_closes_index_futures_but_not_currencies() -> None:
+    assert INDEX_FUTURE.session(date(2026, 4, 3)) is None
+    assert CURRENCY.session(date(2026, 4, 3)) is not None
+
+
+@pytest.mark.filterwarnings("ignore")  # pandas deprecates what the library uses
+def test_every_day_from_1990_to_2030_is_as_exchange_calendars_has_it() -> None:
+    calendars = pytest.importorskip("exchange_calendars", reason="the extra calendars")
+    known = calendars.get_calendar("XNYS", start="1990-01-01", end="2030-12-31")
+    closes = {
+        day.date(): end.tz_convert("America/New_York").time() for day, end in known.closes.items()
+    }
+    day = date(1990, 1, 1)
+    while day.year <= 2030:
+        hours = EQUITY.session(day, liquid=True)
+        assert (hours[1].time() if hours else None) == closes.get(day), day
+        day += timedelta(days=1)

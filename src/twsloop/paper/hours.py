@@ -1,9 +1,13 @@
 """Trading calendars of the paper market, and IB's strings for them.
 
-Rules instead of tables: the New York Stock Exchange's holidays and early closes follow from the
-date, so the calendar holds for any year that a replay or a test is set in. Special closures (a
-day of mourning, a storm) are not known. Currencies and futures are taken to trade through US
-holidays, except Christmas and New Year's Day.
+Rules instead of a calendar library: the New York Stock Exchange's holidays and early closes follow
+from the date, and the days on which it was closed for a reason of its own (a day of mourning, a
+storm) are a short list. So the calendar holds for any year that a replay or a test is set in, and
+costs nothing to import. A test compares every day from 1990 to 2030 with exchange_calendars, where
+that is installed (``docs/decisions/0110-trading-calendars.md``).
+
+Currencies and futures are taken to trade through US holidays, except Christmas and New Year's Day
+(and index futures, Good Friday).
 
 IB's format, as seen on the wire: ``20260928:0400-20260928:2000;20261003:CLOSED;...``, in the time
 zone that ``timeZoneId`` names, beginning with the day under way.
@@ -11,17 +15,52 @@ zone that ``timeZoneId`` names, beginning with the day under way.
 
 from __future__ import annotations
 
+import enum
 import functools
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import attrs
 
-__all__ = ["CURRENCY", "EQUITY", "INDEX_FUTURE", "Hours", "early_close", "holiday"]
+__all__ = [
+    "CURRENCY",
+    "EQUITY",
+    "INDEX_FUTURE",
+    "Hours",
+    "Phase",
+    "early_close",
+    "good_friday",
+    "holiday",
+]
 
 #: How many calendar days IB's hours strings cover, beginning with today.
 DAYS_TOLD = 6
 SATURDAY, SUNDAY = 5, 6
+
+#: Weekdays on which the NYSE was closed for a reason of its own, since 1990.
+SPECIAL_CLOSURES = frozenset(
+    {
+        date(1994, 4, 27),  # mourning of President Nixon
+        *(date(2001, 9, day) for day in range(11, 15)),  # the attacks on New York
+        date(2004, 6, 11),  # mourning of President Reagan
+        date(2007, 1, 2),  # mourning of President Ford
+        date(2012, 10, 29),  # hurricane Sandy
+        date(2012, 10, 30),
+        date(2018, 12, 5),  # mourning of President Bush
+        date(2025, 1, 9),  # mourning of President Carter
+    }
+)
+#: Days on which it closed at 13:00 besides those that the rules know, since 1990.
+SPECIAL_EARLY_CLOSES = frozenset({date(1997, 12, 26), date(1999, 12, 31), date(2003, 12, 26)})
+
+
+class Phase(enum.Enum):
+    """What an instrument's market does at a moment."""
+
+    CLOSED = "closed"
+    PRE = "pre"
+    REGULAR = "regular"
+    POST = "post"
 
 
 def _nth(year: int, month: int, weekday: int, n: int) -> date:
@@ -55,18 +94,25 @@ def _observed(day: date) -> date:
     return day
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=64)
+def good_friday(year: int) -> date:
+    """The Friday before Easter."""
+    return _easter(year) - timedelta(days=2)
+
+
+@functools.lru_cache(maxsize=64)
 def _holidays(year: int) -> frozenset[date]:
     days = {
-        _nth(year, 1, 0, 3),  # Martin Luther King Jr. Day
         _nth(year, 2, 0, 3),  # Washington's Birthday
-        _easter(year) - timedelta(days=2),  # Good Friday
+        good_friday(year),
         _nth(year, 5, 0, -1),  # Memorial Day
         _observed(date(year, 7, 4)),
         _nth(year, 9, 0, 1),  # Labor Day
         _nth(year, 11, 3, 4),  # Thanksgiving
         _observed(date(year, 12, 25)),
     }
+    if year >= 1998:
+        days.add(_nth(year, 1, 0, 3))  # Martin Luther King Jr. Day
     if year >= 2022:
         days.add(_observed(date(year, 6, 19)))  # Juneteenth
     new_year = date(year, 1, 1)
@@ -76,23 +122,34 @@ def _holidays(year: int) -> frozenset[date]:
 
 
 def holiday(day: date) -> bool:
-    """Whether the New York Stock Exchange is closed on this weekday for a holiday."""
-    return day in _holidays(day.year)
+    """Whether the New York Stock Exchange is closed on this weekday."""
+    return day in _holidays(day.year) or day in SPECIAL_CLOSURES
 
 
-def early_close(day: date) -> bool:
-    """Whether the New York Stock Exchange closes at 13:00 on this day."""
+def early_close(day: date) -> time | None:
+    """When the New York Stock Exchange closes on a day on which it closes early; else None."""
     if day.weekday() >= SATURDAY or holiday(day):
-        return False
-    thanksgiving = _nth(day.year, 11, 3, 4)
-    return (
-        day == thanksgiving + timedelta(days=1)
+        return None
+    year = day.year
+    independence = date(year, 7, 4).weekday()
+    if year < 1995:
+        july = None
+    elif independence == 3 and year < 2013:
+        july = date(year, 7, 5)  # the Friday between it and the week-end
+    else:
+        july = date(year, 7, 3) if independence < SATURDAY else None
+    early = (
+        (day == _nth(year, 11, 3, 4) + timedelta(days=1) and year >= 1992)
         or (day.month, day.day) == (12, 24)
-        or ((day.month, day.day) == (7, 3) and date(day.year, 7, 4).weekday() < SATURDAY)
+        or day == july
+        or day in SPECIAL_EARLY_CLOSES
     )
+    if not early:
+        return None
+    return time(14) if year < 1993 else time(13)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Hours:
     """When one kind of instrument trades.
 
@@ -103,6 +160,7 @@ class Hours:
         liquid: The same of the regular session.
         rollover: When the session's statistics (volume, high, low) begin anew.
         us_holidays: Whether the NYSE's holidays and early closes apply.
+        good_friday: Whether it is closed on Good Friday, where the NYSE's holidays do not apply.
     """
 
     time_zone: str
@@ -110,22 +168,11 @@ class Hours:
     liquid: tuple[time, time]
     rollover: time
     us_holidays: bool = False
+    good_friday: bool = False
 
     def session(self, day: date, *, liquid: bool = False) -> tuple[datetime, datetime] | None:
         """Begin and end of a trading day, aware of their zone; None when it is closed."""
-        if day.weekday() >= SATURDAY:
-            return None
-        first, last = self.liquid if liquid else self.trading
-        if self.us_holidays:
-            if holiday(day):
-                return None
-            if early_close(day):
-                last = time(13) if liquid else time(17)
-        elif (day.month, day.day) in {(1, 1), (12, 25)}:
-            return None
-        zone = ZoneInfo(self.time_zone)
-        opening = day - timedelta(days=1) if first > last else day
-        return datetime.combine(opening, first, zone), datetime.combine(day, last, zone)
+        return _session(self, day, liquid)
 
     def is_open(self, now: datetime, *, liquid: bool = False) -> bool:
         """Whether it trades now (``liquid``: in regular hours)."""
@@ -135,6 +182,36 @@ class Hours:
             if hours is not None and hours[0] <= now < hours[1]:
                 return True
         return False
+
+    def phase(self, now: datetime) -> Phase:
+        """Before, in or after the regular session, or closed."""
+        today = now.astimezone(ZoneInfo(self.time_zone)).date()
+        for day in (today, today + timedelta(days=1)):
+            hours = self.session(day)
+            if hours is not None and hours[0] <= now < hours[1]:
+                regular = self.session(day, liquid=True)
+                assert regular is not None
+                if now < regular[0]:
+                    return Phase.PRE
+                return Phase.REGULAR if now < regular[1] else Phase.POST
+        return Phase.CLOSED
+
+    def next_change(self, now: datetime) -> datetime:
+        """When the phase changes next, after now."""
+        day = now.astimezone(ZoneInfo(self.time_zone)).date()
+        while True:
+            edges = [
+                edge
+                for liquid in (False, True)
+                for edge in self.session(day, liquid=liquid) or ()
+                if edge > now
+            ]
+            following = self.session(day + timedelta(days=1))
+            if following is not None and following[0] > now:
+                edges.append(following[0])  # it may begin before this day ends
+            if edges:
+                return min(edges)
+            day += timedelta(days=1)
 
     def next_open(self, now: datetime, *, liquid: bool = True) -> datetime:
         """The next opening after now, in the instrument's zone."""
@@ -167,6 +244,26 @@ class Hours:
         return int(end.timestamp()) * 1_000_000_000
 
 
+@functools.lru_cache(maxsize=4096)
+def _session(hours: Hours, day: date, liquid: bool) -> tuple[datetime, datetime] | None:
+    if day.weekday() >= SATURDAY:
+        return None
+    first, last = hours.liquid if liquid else hours.trading
+    if hours.us_holidays:
+        if holiday(day):
+            return None
+        early = early_close(day)
+        if early is not None:
+            last = early if liquid else time(17)
+    elif (day.month, day.day) in {(1, 1), (12, 25)} or (
+        hours.good_friday and day == good_friday(day.year)
+    ):
+        return None
+    zone = ZoneInfo(hours.time_zone)
+    opening = day - timedelta(days=1) if first > last else day
+    return datetime.combine(opening, first, zone), datetime.combine(day, last, zone)
+
+
 EQUITY = Hours(
     time_zone="US/Eastern",
     trading=(time(4), time(20)),
@@ -185,4 +282,5 @@ INDEX_FUTURE = Hours(
     trading=(time(17), time(16)),
     liquid=(time(8, 30), time(16)),
     rollover=time(17),
+    good_friday=True,
 )

@@ -2,11 +2,11 @@
 
 Theory of operation
 -------------------
-Everything of the gateway that belongs to the market (the feed, orders, cadences, sessions) asks one
-clock and sets its timers on it. `MarketClock` keeps those timers in a heap of its own and fires them
-in the order of their market time, each while the clock shows exactly the time it was set for,
-however late a busy machine gets round to it. So what happens, and when by the market's time, is the
-same on a fast machine and on a slow one.
+Everything of the gateway that belongs to the market (the feed, orders, cadences, sessions) asks
+one clock and sets its timers on it. `MarketClock` keeps those timers in a heap of its own and fires
+them in the order of their market time, each while the clock shows exactly the time it was set for,
+however late a busy machine gets round to it. So what happens, and when by the market's time, is
+the same on a fast machine and on a slow one.
 
 - **Scaled** (``speed=10``): market time is the base clock's time since `begin`, times the speed. It
   never passes a timer that has not fired yet.
