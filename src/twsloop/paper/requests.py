@@ -19,6 +19,7 @@ from . import (
     requests_market,
     requests_orders,
     requests_other,
+    requests_scanner,
     requests_tick_by_tick,
 )
 from .client import Client
@@ -39,6 +40,7 @@ HANDLERS: Mapping[int, Handler] = MappingProxyType(
             requests_orders.HANDLERS,
             requests_other.HANDLERS,
             requests_other.REFUSALS,
+            requests_scanner.HANDLERS,
             requests_tick_by_tick.HANDLERS,
         )
     )

@@ -17,7 +17,6 @@ from ibapi.protobuf.DisplayGroupList_pb2 import DisplayGroupList
 from ibapi.protobuf.FamilyCode_pb2 import FamilyCode
 from ibapi.protobuf.FamilyCodes_pb2 import FamilyCodes
 from ibapi.protobuf.NewsProviders_pb2 import NewsProviders
-from ibapi.protobuf.ScannerParameters_pb2 import ScannerParameters
 from ibapi.protobuf.SecDefOptParameterEnd_pb2 import SecDefOptParameterEnd
 from ibapi.protobuf.SoftDollarTiers_pb2 import SoftDollarTiers
 from ibapi.protobuf.UserInfo_pb2 import UserInfo
@@ -87,12 +86,6 @@ def query_display_groups(_hub: Hub, client: Client, request: Any) -> None:
 def req_sec_def_opt_params(_hub: Hub, client: Client, request: Any) -> None:
     """No options are listed: the end alone."""
     client.send("secDefOptParamsEnd", SecDefOptParameterEnd(reqId=request.reqId))
-
-
-def req_scanner_parameters(_hub: Hub, client: Client, _request: Any) -> None:
-    """A document without a scanner."""
-    xml = '<?xml version="1.0" encoding="UTF-8"?>\n<ScanParameterResponse/>\n'
-    client.send("scannerParameters", ScannerParameters(xml=xml))
 
 
 def cancel_quietly(_hub: Hub, _client: Client, _request: Any) -> None:
@@ -166,8 +159,6 @@ REFUSALS: Mapping[int, Refused] = MappingProxyType(
         18: _NO_FA,
         19: _NO_FA,
         21: _invalid("No option to exercise: no options are listed"),
-        22: Refused(162, "Historical Market Data Service error message:No scanner is available"),
-        23: Refused(365, "No scanner subscription found for ticker id"),
         50: Refused(420, "Invalid Real-time Query:No market data permissions"),
         52: _NO_FUNDAMENTALS,
         54: _NO_CALC,
@@ -195,7 +186,6 @@ HANDLERS: Mapping[int, Handler] = MappingProxyType(
         13: cancel_quietly,
         14: set_server_log_level,
         20: req_historical_data,
-        24: req_scanner_parameters,
         25: cancel_historical_data,
         49: req_current_time,
         51: cancel_quietly,
