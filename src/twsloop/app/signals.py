@@ -46,7 +46,9 @@ from api_client import (
     PredictionAnswer,
     RateLimitError,
 )
+from twsloop.contracts import symbol_of
 from twsloop.errors import LoopNotRunning
+from twsloop.orders.checks import describe
 from twsloop.processors import Where
 from twsloop.session.backoff import Backoff
 
@@ -73,7 +75,10 @@ logger = logging.getLogger(__name__)
 OnProposal = Callable[[Proposal], Any]
 OnReport = Callable[["SignalReport"], object]
 
-_QUIET = frozenset({Outcome.ACCEPTED, Outcome.DECLINED, Outcome.HOLD, Outcome.UNSURE})
+#: The daily bread; the other outcomes are warnings in the log.
+_QUIET = frozenset(
+    {Outcome.ACCEPTED, Outcome.DECLINED, Outcome.HOLD, Outcome.UNSURE, Outcome.STALE}
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -357,7 +362,8 @@ class SignalSource:
                 self._report(ticker, Outcome.REFUSED, str(error), error=error, **more)
                 return
             self._trades.append(trade)
-            self._report(ticker, Outcome.ACCEPTED, repr(trade), trade=trade, **more)
+            words = f"order {trade.order_id}: {describe(trade.order)} {symbol_of(trade.contract)}"
+            self._report(ticker, Outcome.ACCEPTED, words, trade=trade, **more)
 
     async def _answer_in_time(self, proposal: Proposal) -> tuple[bool, Any]:
         """Whether the callback answered before the proposal expired, and what."""
