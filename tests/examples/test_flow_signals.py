@@ -30,5 +30,6 @@ def test_it_trades_predictions_and_ends(tmp_path: Path) -> None:
     assert all(1 <= int(quantity) <= 20 for _, quantity, _ in accepted)
     filled = re.findall(r"order \d+: Filled, (\d+) (\w+) at [\d.]+, commission [\d.]+", done.stdout)
     assert [(quantity, symbol) for quantity, symbol in filled] == [one[1:] for one in accepted]
-    positions = dict(re.findall(r"position: (-?\d+) (\w+) at", done.stdout))
-    assert len(positions) == len(accepted)
+    held = re.findall(r"position: (-?\d+) (\w+) at", done.stdout)
+    signed = [(f"-{count}" if side == "SELL" else count, name) for side, count, name in accepted]
+    assert sorted(held) == sorted(signed)
