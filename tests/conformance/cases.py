@@ -11,6 +11,7 @@ from tests.conformance.venvs import (
     OFFICIAL_9,
     OFFICIAL_10,
     OFFICIAL_BETWEEN,
+    STOQEY,
     ForeignClient,
 )
 
@@ -45,6 +46,7 @@ class Case:
         version: The server version that it must end up with.
         max_version: The newest version that the gateway offers.
         official: Whether it hands on each callback (the other two hand on what changed).
+        loses_bid_sizes: Whether it has a defect: the size that comes with a bid gets lost in it.
         noise: What it may log at level WARNING and above: its own view of codes 202 and 10349.
     """
 
@@ -53,6 +55,7 @@ class Case:
     version: int
     max_version: int = 225
     official: bool = True
+    loses_bid_sizes: bool = False
     noise: str = "(?!)"
 
     def __str__(self) -> str:
@@ -77,6 +80,13 @@ CASES = (
         marks=pytest.mark.conformance_short,
     ),
     Case(IB_INSYNC, "ib_sync.py", 176, official=False, noise=IB_NOISE),
+    # It hands on each callback, as IB's clients do.
+    Case(STOQEY, "stoqey/driver.cjs", 193, loses_bid_sizes=True),
+    # Versions that living clients speak, and that none of the above comes to by itself.
+    Case(OFFICIAL_10, "official.py", 193, max_version=193),
+    Case(OFFICIAL_10, "official.py", 177, max_version=177),
+    Case(OFFICIAL_10, "official.py", 173, max_version=173),
+    Case(OFFICIAL_9, "official.py", 151, max_version=151),
 )
 
 

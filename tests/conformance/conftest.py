@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance.cases import ACCOUNT, CASES, QUANTITY, RATE, SYMBOLS, TICKS, Case
 from tests.conformance.transcript import Transcript, drive
-from tests.conformance.venvs import python_of
+from tests.conformance.venvs import runtime_of
 from twsloop.paper.instruments import Catalogue
 from twsloop.paper.server import PaperGateway
 from twsloop.paper.synthetic import SyntheticFeed
@@ -20,7 +20,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     """One client."""
     found: Case = request.param
     # Without an environment this fails: whoever asks for conformance must not get less.
-    python_of(found.client)
+    runtime_of(found.client)
     return found
 
 
@@ -40,7 +40,7 @@ def gateway(case: Case) -> Iterator[PaperGateway]:
 def drive_plan(case: Case, gateway: PaperGateway, *more: str) -> Transcript:
     """Run the client's plan against the gateway."""
     return drive(
-        python_of(case.client),
+        runtime_of(case.client),
         case.driver,
         *("--port", str(gateway.port), "--module", case.client.name),
         *("--symbols", ",".join(SYMBOLS), "--trade", SYMBOLS[0]),

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conformance.cases import CASES, Case, plain_case
 from tests.conformance.transcript import drive
-from tests.conformance.venvs import python_of
+from tests.conformance.venvs import runtime_of
 from twsloop.paper.server import PaperGateway
 
 #: What the paper gateway has nothing of yet, and how it says so.
@@ -38,7 +38,7 @@ BLOCKING = [one for one in map(plain_case, CASES) if not one.official]
 def test_no_request_waits_for_ever(client: Case) -> None:
     with PaperGateway() as gateway:
         run = drive(
-            python_of(client.client),
+            runtime_of(client.client),
             "ib_interface.py",
             *("--port", str(gateway.port), "--module", client.client.name),
         )

