@@ -130,7 +130,10 @@ def test_first_ticks_come_in_the_real_order(case: Case, run: Transcript) -> None
         for number in range(1000, 1000 + len(SYMBOLS)):
             head = [one["event"] for one in run.step("stream") if one.get("reqId") == number]
             assert head == ["marketDataType", "tickReqParams"]
-        assert all(one["minTick"] == 0.01 for one in of(run.step("stream"), "tickReqParams"))
+        # The one with the defect above also reads this number as a whole one.
+        min_tick = 0 if case.loses_bid_sizes else 0.01
+        told = of(run.step("stream"), "tickReqParams")
+        assert {one["minTick"] for one in told} == {min_tick}
 
 
 def test_volume_is_in_lots_before_version_220(case: Case, run: Transcript) -> None:
