@@ -90,7 +90,8 @@ def test_values_after_trades(feed: ManualFeed, account: Account) -> None:
     assert rows["TotalCashValue", "USD"] == "972998.00"
     assert rows["NetLiquidation", "USD"] == "1000008.00"
     assert rows["UnrealizedPnL", "BASE"] == "8.00"  # 9 on the shares, -1 on the currency
-    assert rows["InitMarginReq", "USD"] == "7082.53"
+    assert rows["InitMarginReq", "USD"] == "7115.53"  # 25 % of the shares, 3.3 % of the currency
+    assert rows["MaintMarginReq", "USD"] == "6407.28"
     assert currencies(account) == ("BASE", "EUR", "USD")
 
 

@@ -63,6 +63,7 @@ UPDATES = "updates"
 
 def snapshot(hub: Hub, account: str) -> Snapshot:
     """An account's figures now."""
+    hub.engine.valuation.roll(hub.accounts[account], hub.now())
     return take_snapshot(hub.accounts[account], hub.engine.valuation)
 
 
@@ -272,17 +273,16 @@ def tell_pnl_single(hub: Hub, client: Client, req_id: int) -> None:
     """One position's profit and loss; a flat one has no unrealized profit and no value."""
     name, con_id = client.pnl_single[req_id]
     account = hub.accounts[name]
+    hub.engine.valuation.roll(account, hub.now())
     position = account.positions.get(con_id)
     message = PnLSingle(reqId=req_id, position="0", dailyPnL=0.0, realizedPnL=0.0)
     if position is not None:
-        marks = hub.engine.valuation.marks
-        unrealized = account.unrealized(position, marks) if position.quantity else ZERO
-        # No position is older than the session, so a day's profit is all of it.
-        message.dailyPnL = float(round(unrealized + position.realized, 4))
-        message.realizedPnL = float(round(position.realized, 4))
+        marks = hub.engine.valuation.marks_of(account)
+        message.dailyPnL = float(round(account.daily(position, marks), 4))
+        message.realizedPnL = float(round(position.realized_today, 4))
         message.position = plain(position.quantity)
         if position.quantity:
-            message.unrealizedPnL = float(round(unrealized, 4))
+            message.unrealizedPnL = float(round(account.unrealized(position, marks), 4))
             value = position.quantity * account.mark(position, marks)
             message.value = float(round(value, 4))
     client.send("pnlSingle", message)

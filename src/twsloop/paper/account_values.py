@@ -4,7 +4,7 @@ The keys, their order (alphabetical) and their forms are those of a USD paper ac
 10.40 (reference ``domain.md`` e): ledger keys have a row per currency and one for ``BASE``, account
 keys one row in the base currency, a few have no currency at all. Money has two decimals,
 NetLiquidationByCurrency four, Cushion six. Keys of things this gateway does not have (bonds,
-funds, options) are there with 0.00, because clients look for them.
+funds, crypto) are there with 0.00, because clients look for them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ibapi.protobuf.PortfolioValue_pb2 import PortfolioValue
 
 from .accounts import Account, Marks, Position
 from .echo import plain
+from .margins import Requirement
 from .valuation import Valuation
 
 __all__ = [
@@ -42,7 +43,6 @@ CENTS = Decimal("0.01")
 TEN_THOUSANDTHS = Decimal("0.0001")
 MILLIONTHS = Decimal("0.000001")
 RATE_STEP = Decimal("0.0000001")
-REG_T_RATE = 2  # Regulation T asks for half of a position's value, twice our 25 %
 
 
 class Row(NamedTuple):
@@ -55,61 +55,101 @@ class Row(NamedTuple):
 
 @attrs.frozen
 class Snapshot:
-    """An account's figures at one moment, in the base currency.
+    """An account's figures at one moment, in its base currency.
 
     Attributes:
         account: The account.
         marks: Prices and rates of that moment.
-        equity: Net liquidation value.
         cash: All cash.
-        stock: Value of the positions.
-        gross: Sum of their absolute values.
-        margin: Initial (and maintenance) margin.
+        stock: Value of the positions that are no options.
+        option: Value of the options.
+        futures: What futures have gained since their settlement.
+        gross: Sum of the absolute values of stocks and options.
+        need: What the positions bind.
         unrealized: Unrealized profit.
-        realized: Realized profit.
+        realized: What was realized in this session.
+        daily: Profit since the session began.
     """
 
     account: Account
     marks: Marks
-    equity: Decimal
     cash: Decimal
     stock: Decimal
+    option: Decimal
+    futures: Decimal
     gross: Decimal
-    margin: Decimal
+    need: Requirement
     unrealized: Decimal
     realized: Decimal
+    daily: Decimal
 
     @property
-    def daily(self) -> Decimal:
-        """Profit since the session began."""
-        return self.equity - self.account.previous_equity
+    def equity(self) -> Decimal:
+        """Net liquidation value."""
+        return self.cash + self.stock + self.option + self.futures
+
+    @property
+    def loan(self) -> Decimal:
+        """Equity with loan value: options can carry no loan."""
+        return self.equity - self.option
+
+    @property
+    def total_cash(self) -> Decimal:
+        """Cash with the futures' profit, as IB counts it."""
+        return self.cash + self.futures
+
+    @property
+    def initial(self) -> Decimal:
+        """Initial margin."""
+        return self.need.initial
+
+    @property
+    def maintenance(self) -> Decimal:
+        """Maintenance margin."""
+        return self.need.maintenance
+
+    @property
+    def reg_t(self) -> Decimal:
+        """Regulation T's margin."""
+        return self.need.reg_t
 
     @property
     def available(self) -> Decimal:
-        """Equity that no margin binds."""
-        return self.equity - self.margin
+        """Equity that no initial margin binds."""
+        return self.loan - self.initial
+
+    @property
+    def excess(self) -> Decimal:
+        """Equity that no maintenance margin binds."""
+        return self.loan - self.maintenance
+
+    @property
+    def special(self) -> Decimal:
+        """The special memorandum account: what Regulation T leaves, never below zero."""
+        return max(self.loan - self.reg_t, ZERO)
 
     @property
     def buying_power(self) -> Decimal:
         """IB's rule for a margin account: (lower of equity now and before, less margin) x 4."""
-        return (min(self.equity, self.account.previous_equity) - self.margin) * LEVERAGE
+        free = min(self.loan, self.account.previous_equity) - self.initial
+        return max(free, ZERO) * LEVERAGE
 
 
 def take_snapshot(account: Account, valuation: Valuation) -> Snapshot:
     """The account's figures now."""
-    marks = valuation.marks
-    cash = account.total_cash(marks)
-    stock = account.stock_value(marks)
+    marks = valuation.marks_of(account)
     return Snapshot(
         account=account,
         marks=marks,
-        equity=cash + stock,
-        cash=cash,
-        stock=stock,
+        cash=account.total_cash(marks),
+        stock=account.stock_value(marks),
+        option=account.option_value(marks),
+        futures=account.futures_profit(marks),
         gross=account.gross_value(marks),
-        margin=valuation.initial_margin(account),
+        need=valuation.requirement(account),
         unrealized=account.total_unrealized(marks),
         realized=account.total_realized(marks),
+        daily=account.total_daily(marks),
     )
 
 
@@ -133,29 +173,29 @@ _MONEY: dict[str, Callable[[Snapshot], str]] = {
     "AvailableFunds": _of("available"),
     "Billable": _NOTHING,
     "BuyingPower": _of("buying_power"),
-    "EquityWithLoanValue": _of("equity"),
-    "ExcessLiquidity": _of("available"),
+    "EquityWithLoanValue": _of("loan"),
+    "ExcessLiquidity": _of("excess"),
     "FullAvailableFunds": _of("available"),
-    "FullExcessLiquidity": _of("available"),
-    "FullInitMarginReq": _of("margin"),
-    "FullMaintMarginReq": _of("margin"),
+    "FullExcessLiquidity": _of("excess"),
+    "FullInitMarginReq": _of("initial"),
+    "FullMaintMarginReq": _of("maintenance"),
     "GrossPositionValue": _of("gross"),
     "Guarantee": _NOTHING,
     "IncentiveCoupons": _NOTHING,
     "IndianStockHaircut": _NOTHING,
-    "InitMarginReq": _of("margin"),
+    "InitMarginReq": _of("initial"),
     "LookAheadAvailableFunds": _of("available"),
-    "LookAheadExcessLiquidity": _of("available"),
-    "LookAheadInitMarginReq": _of("margin"),
-    "LookAheadMaintMarginReq": _of("margin"),
-    "MaintMarginReq": _of("margin"),
+    "LookAheadExcessLiquidity": _of("excess"),
+    "LookAheadInitMarginReq": _of("initial"),
+    "LookAheadMaintMarginReq": _of("maintenance"),
+    "MaintMarginReq": _of("maintenance"),
     "NetLiquidation": _of("equity"),
     "NetLiquidationUncertainty": _NOTHING,
     "PASharesValue": _NOTHING,
     "PhysicalCertificateValue": _NOTHING,
     "PostExpirationExcess": _NOTHING,
     "PostExpirationMargin": _NOTHING,
-    "TotalCashValue": _of("cash"),
+    "TotalCashValue": _of("total_cash"),
     "TotalDebitCardPendingCharges": _NOTHING,
 }
 
@@ -170,7 +210,7 @@ _PLAIN: dict[str, Callable[[Snapshot], str]] = {
     "AccountReady": _text("true"),
     "AccountType": _text("INDIVIDUAL"),
     "ColumnPrio-S": _text("1"),
-    "Cushion": lambda s: _ratio(s.available, s.equity, MILLIONTHS),
+    "Cushion": lambda s: _ratio(s.excess, s.equity, MILLIONTHS),
     "Leverage-S": lambda s: _ratio(s.gross, s.equity, CENTS),
     "LookAheadNextChange": _text("0"),
     "NLVAndMarginInReview": _text("false"),
@@ -185,16 +225,40 @@ def _ledger_cash(s: Snapshot, currency: str) -> str:
     return _money(s.cash if currency == BASE else s.account.cash.get(currency, ZERO))
 
 
+def _total_cash(s: Snapshot, currency: str) -> Decimal:
+    if currency == BASE:
+        return s.total_cash
+    own = s.account.cash.get(currency, ZERO)
+    return own + s.account.futures_profit(s.marks, currency)
+
+
+def _ledger_total_cash(s: Snapshot, currency: str) -> str:
+    return _money(_total_cash(s, currency))
+
+
 def _ledger_stock(s: Snapshot, currency: str) -> str:
     return _money(s.stock if currency == BASE else s.account.stock_value(s.marks, currency))
+
+
+def _ledger_options(kind: str) -> Callable[[Snapshot, str], str]:
+    def value(s: Snapshot, currency: str) -> str:
+        wanted = None if currency == BASE else currency
+        return _money(s.account.market_value((kind,), s.marks, wanted))
+
+    return value
+
+
+def _ledger_futures(s: Snapshot, currency: str) -> str:
+    return _money(s.futures if currency == BASE else s.account.futures_profit(s.marks, currency))
 
 
 def _ledger_equity(s: Snapshot, currency: str) -> str:
     if currency == BASE:
         value = s.equity
     else:
-        cash = s.account.cash.get(currency, ZERO)
-        value = cash + s.account.stock_value(s.marks, currency)
+        value = _total_cash(s, currency)
+        value += s.account.stock_value(s.marks, currency)
+        value += s.account.option_value(s.marks, currency)
     return f"{value.quantize(TEN_THOUSANDTHS):f}"
 
 
@@ -230,21 +294,21 @@ _LEDGER: dict[str, Callable[[Snapshot, str], str]] = {
     "Currency": lambda _s, currency: currency,
     "ExchangeRate": _ledger_rate,
     "FundValue": _ledger_zero,
-    "FutureOptionValue": _ledger_zero,
-    "FuturesPNL": _ledger_zero,
+    "FutureOptionValue": _ledger_options("FOP"),
+    "FuturesPNL": _ledger_futures,
     "FxCashBalance": _ledger_zero,
     "IssuerOptionValue": _ledger_zero,
     "MoneyMarketFundValue": _ledger_zero,
     "MutualFundValue": _ledger_zero,
     "NetDividend": _ledger_zero,
     "NetLiquidationByCurrency": _ledger_equity,
-    "OptionMarketValue": _ledger_zero,
+    "OptionMarketValue": _ledger_options("OPT"),
     "RealCurrency": lambda _s, currency: currency,
     "RealizedPnL": _ledger_realized,
     "StockMarketValue": _ledger_stock,
     "TBillValue": _ledger_zero,
     "TBondValue": _ledger_zero,
-    "TotalCashBalance": _ledger_cash,
+    "TotalCashBalance": _ledger_total_cash,
     "UnrealizedPnL": _ledger_unrealized,
     "WarrantValue": _ledger_zero,
 }
@@ -257,11 +321,11 @@ _SUMMARY: dict[str, Callable[[Snapshot], str]] = {
     "AccruedCash": _NOTHING,
     "PreviousDayEquityWithLoanValue": lambda s: _money(s.account.previous_equity),
     "PreviousEquityWithLoanValue": lambda s: _money(s.account.previous_equity),
-    "ReqTEquity": _of("equity"),
-    "ReqTMargin": lambda s: _money(s.margin * REG_T_RATE),
-    "RegTEquity": _of("equity"),
-    "RegTMargin": lambda s: _money(s.margin * REG_T_RATE),
-    "SMA": _of("available"),
+    "ReqTEquity": _of("loan"),
+    "ReqTMargin": _of("reg_t"),
+    "RegTEquity": _of("loan"),
+    "RegTMargin": _of("reg_t"),
+    "SMA": _of("special"),
 }
 _SUMMARY_PLAIN: dict[str, Callable[[Snapshot], str]] = {
     "AccountType": _PLAIN["AccountType"],
@@ -351,7 +415,7 @@ def portfolio_value(account: Account, position: Position, marks: Marks) -> Portf
         marketValue=float(round(value, 2)),
         averageCost=float(round(position.average_cost, 8)),
         unrealizedPNL=float(round(account.unrealized(position, marks), 2)),
-        realizedPNL=float(round(position.realized, 2)),
+        realizedPNL=float(round(position.realized_today, 2)),
         accountName=account.name,
     )
 

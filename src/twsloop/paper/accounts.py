@@ -1,23 +1,25 @@
 """An account's money: cash per currency, positions at cost, what was realized.
 
 Theory of operation. Every execution is booked once (`Account.book`; an execution id that comes
-again is refused), and moves money between three places whose sum never changes, to the last digit::
+again is refused), and moves money between places whose sum never changes, to the last digit. For
+each currency::
 
-    cash + cost of the positions - realized profit = what the account started with
+    cash + cost of the positions + commissions - profit by price = what the account started with
 
-- Opening moves ``price * quantity + commission`` from cash into the position's cost. So IB's
-  average cost, commission included, is ``cost / quantity``.
-- Closing takes the closed part's share of the cost out. What the sale brought after commission,
-  less that cost, is realized: the price profit minus the closing and the opening commission, as
-  IB's commission report has it.
+- Opening moves ``price * quantity`` from cash into the position, and the commission with it. So
+  IB's average cost, commission included, is ``cost / quantity``.
+- Closing takes the closed part's share of both out. What the sale brought, less that share and the
+  commissions of both sides, is realized, as IB's commission report has it.
 - A fill that turns a position round is a closing part and an opening part; the commission is
   divided between them by quantity.
+- A **future** costs nothing but its commission: its profit and loss goes to cash when it is
+  closed, and with each session's settlement.
+- A **currency pair** moves cash of both currencies. IB also shows it as a "virtual position"; that
+  is kept like any other, but it is a view: its value is in the cash already.
 
-Short positions are the same with negative quantity and negative cost.
-
-Currency pairs move cash of both currencies. IB also shows them as a "virtual position"; it is kept
-like any other position, but it is a view: its value is in the cash already and is not added again.
-Cash is per currency, and so is the law above. Commissions are charged in the base currency.
+`Account.balance` is that law as a number. Short positions are the same with negative quantity and
+negative cost. Commissions are charged in the currency of what is traded; those of currency pairs
+in the account's base currency.
 
 Values "now" need market prices and exchange rates, which come in as `Marks`.
 """
@@ -26,79 +28,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 import attrs
+
+from .positions import Booking, Position, unit_of
 
 __all__ = ["START_CASH", "Account", "Booking", "Marks", "Position", "unit_of"]
 
 ZERO = Decimal(0)
+#: Security types whose value is no loan value and is told apart.
+OPTIONS = ("OPT", "FOP")
 
 #: What a fresh paper account holds, in its base currency.
 START_CASH = Decimal(1_000_000)
-
-
-def unit_of(instrument: Any) -> Decimal:
-    """An instrument's multiplier; 1 where it has none."""
-    return Decimal(instrument.multiplier or 1)
-
-
-@attrs.define(eq=False)
-class Position:
-    """A position in one instrument.
-
-    Attributes:
-        instrument: What it is in (`instruments.Instrument`).
-        quantity: How much; negative when short.
-        cost: What it cost with commissions, in its currency; negative when short.
-        realized: What its closings realized, in its currency.
-    """
-
-    instrument: Any
-    quantity: Decimal = ZERO
-    cost: Decimal = ZERO
-    realized: Decimal = ZERO
-
-    @property
-    def average_cost(self) -> Decimal:
-        """Cost of one unit with commissions; 0 when flat."""
-        return self.cost / self.quantity if self.quantity else ZERO
-
-    @property
-    def unit(self) -> Decimal:
-        """How many units of the priced thing one of it stands for (a future's multiplier)."""
-        return unit_of(self.instrument)
-
-    @property
-    def is_virtual(self) -> bool:
-        """Whether its value is in the cash already (a currency pair)."""
-        return bool(self.instrument.sec_type == "CASH")
-
-
-@attrs.frozen
-class Booking:
-    """One execution, as the account sees it.
-
-    Attributes:
-        exec_id: Its id; booked once.
-        instrument: What was traded.
-        quantity: Bought if above zero, sold if below.
-        price: Price of one unit, in the instrument's currency.
-        commission: Commission and fees, in the account's base currency.
-        rate: Base currency units for one unit of the instrument's currency.
-    """
-
-    exec_id: str
-    instrument: Any
-    quantity: Decimal
-    price: Decimal
-    commission: Decimal
-    rate: Decimal = Decimal(1)
-
-    @property
-    def value(self) -> Decimal:
-        """What it turned over, in the instrument's currency; negative for a sale."""
-        return self.quantity * self.price * unit_of(self.instrument)
 
 
 @attrs.frozen
@@ -121,10 +63,11 @@ class Account:
     Attributes:
         name: Its number, ``DU...`` for paper.
         currency: Its base currency.
+        start: What it started with, in its base currency.
         cash: Cash by currency; may be negative.
-        positions: Positions by conId, flat ones of this session included.
-        commissions: All commissions and fees, in the base currency.
-        previous_equity: Its net liquidation value when the session began.
+        positions: Positions by conId, flat ones included.
+        previous_equity: Its net liquidation value when the day began.
+        day: When the account's day ends, in ns since 1970; 0 before the first.
     """
 
     name: str
@@ -132,19 +75,21 @@ class Account:
     start: Decimal = START_CASH
     cash: dict[str, Decimal] = attrs.Factory(dict)
     positions: dict[int, Position] = attrs.Factory(dict)
-    commissions: Decimal = ZERO
     previous_equity: Decimal = ZERO
+    day: int = 0
     _booked: set[str] = attrs.Factory(set)
 
     def __attrs_post_init__(self) -> None:
         self.cash.setdefault(self.currency, self.start)
         self.previous_equity = self.previous_equity or self.start
 
+    # ---- what happens to it ----------------------------------------------------------------
+
     def book(self, booking: Booking) -> Decimal | None:
         """Book one execution.
 
         Returns:
-            What it realized, in the base currency; None for one that closed nothing.
+            What it realized, in the commission's currency; None for one that closed nothing.
 
         Raises:
             ValueError: It was booked before, or its quantity is zero.
@@ -156,21 +101,67 @@ class Account:
             msg = f"execution {booking.exec_id} has no quantity"
             raise ValueError(msg)
         self._booked.add(booking.exec_id)
-        self.commissions += booking.commission
-        self._move_cash(booking)
-        con_id = booking.instrument.con_id
-        position = self.positions.setdefault(con_id, Position(booking.instrument))
-        realized = _apply(position, booking)
-        return None if realized is None else realized * booking.rate
-
-    def _move_cash(self, booking: Booking) -> None:
         instrument = booking.instrument
-        currency = instrument.currency
-        self.cash[currency] = self.cash.get(currency, ZERO) - booking.value
-        self.cash[self.currency] -= booking.commission
-        if instrument.sec_type == "CASH":
-            bought = instrument.symbol
-            self.cash[bought] = self.cash.get(bought, ZERO) + booking.quantity
+        position = self.positions.get(instrument.con_id)
+        if position is None:
+            position = self.positions[instrument.con_id] = Position(instrument)
+        charged = booking.currency or self.currency
+        position.fee_currency = charged
+        realized, cash = position.book(booking)
+        self._add(instrument.currency, cash)
+        self._add(charged, -booking.commission)
+        if position.is_virtual:
+            self._add(instrument.symbol, booking.quantity)
+        return realized
+
+    def _add(self, currency: str, amount: Decimal) -> None:
+        self.cash[currency] = self.cash.get(currency, ZERO) + amount
+
+    def roll(self, position: Position, session: int, close: Decimal | None) -> None:
+        """Begin a position's new session, unless it is under way; settle a future."""
+        due = position.roll(session, close)
+        if due:
+            self._add(position.instrument.currency, due)
+
+    def begin_day(self, day: int, closes: Marks) -> None:
+        """Begin a new day of the account, unless it is under way.
+
+        Args:
+            day: When it ends, in ns since 1970.
+            closes: The prices and rates at the end of the day before.
+        """
+        if day <= self.day:
+            return
+        if self.day:
+            self.previous_equity = self.net_liquidation(closes)
+        self.day = day
+
+    # ---- what it holds ---------------------------------------------------------------------
+
+    def balance(self) -> dict[str, Decimal]:
+        """The law of the module's docstring by currency: `start` in the base, 0 in the others."""
+        left = dict(self.cash)
+
+        def add(currency: str, amount: Decimal) -> None:
+            left[currency] = left.get(currency, ZERO) + amount
+
+        for position in self.positions.values():
+            instrument = position.instrument
+            add(instrument.currency, -position.gained)
+            add(instrument.currency, -position.settled if position.is_margined else position.paid)
+            add(position.fee_currency, position.fees + position.spent)
+            if position.is_virtual:
+                add(instrument.symbol, -position.quantity)
+        return left
+
+    @property
+    def commissions(self) -> dict[str, Decimal]:
+        """All commissions and fees by currency."""
+        total: dict[str, Decimal] = {}
+        for item in self.positions.values():
+            paid = item.fees + item.spent
+            total[item.fee_currency] = total.get(item.fee_currency, ZERO) + paid
+        return total
 
     def held(self) -> tuple[Position, ...]:
         """The positions that are not flat, by conId."""
@@ -185,6 +176,8 @@ class Account:
         position = self.positions.get(con_id)
         return position.quantity if position else ZERO
 
+    # ---- what it is worth ------------------------------------------------------------------
+
     def mark(self, position: Position, marks: Marks) -> Decimal:
         """What one of it is worth now: by the market, or by its cost where there is no price."""
         price = marks.price(position.instrument.con_id)
@@ -194,28 +187,55 @@ class Account:
         """What closing a position now would realize before commission, in its currency."""
         return position.quantity * self.mark(position, marks) - position.cost
 
+    def daily(self, position: Position, marks: Marks) -> Decimal:
+        """A position's profit since its session began, in its currency."""
+        return position.realized + self.unrealized(position, marks) - position.day_begin
+
+    def variation(self, position: Position, marks: Marks) -> Decimal:
+        """What a future has gained and cash has not got yet; 0 for everything else."""
+        price = marks.price(position.instrument.con_id)
+        if not position.is_margined or price is None:
+            return ZERO
+        return position.quantity * price * position.unit - position.paid - position.settled
+
+    def market_value(self, kinds: tuple[str, ...], marks: Marks, currency: str | None) -> Decimal:
+        """The value of the positions of some kinds, of one currency or (in base) of all."""
+        return self._sum(
+            lambda item: item.quantity * self.mark(item, marks) if item.kind in kinds else ZERO,
+            marks,
+            currency,
+        )
+
     def stock_value(self, marks: Marks, currency: str | None = None) -> Decimal:
-        """The value of all real positions, of one currency or (in base) of all."""
-        total = ZERO
-        for position in self.held():
-            own = position.instrument.currency
-            if position.is_virtual or (currency is not None and own != currency):
-                continue
-            value = position.quantity * self.mark(position, marks)
-            total += value if currency is not None else value * marks.rate(own)
-        return total
+        """The value of all positions that were paid for and are no options."""
+        return self._sum(
+            lambda item: (
+                ZERO
+                if item.is_virtual or item.is_margined or item.kind in OPTIONS
+                else item.quantity * self.mark(item, marks)
+            ),
+            marks,
+            currency,
+        )
+
+    def option_value(self, marks: Marks, currency: str | None = None) -> Decimal:
+        """The value of all options; negative where more is owed than owned."""
+        return self.market_value(OPTIONS, marks, currency)
+
+    def futures_profit(self, marks: Marks, currency: str | None = None) -> Decimal:
+        """The futures' profit since their last settlement."""
+        return self._sum(lambda item: self.variation(item, marks), marks, currency)
 
     def gross_value(self, marks: Marks) -> Decimal:
-        """The sum of the positions' absolute values, in the base currency."""
-        return sum(
-            (
-                abs(position.quantity)
-                * self.mark(position, marks)
-                * marks.rate(position.instrument.currency)
-                for position in self.held()
-                if not position.is_virtual
+        """The sum of the absolute values of stocks and options, in the base currency."""
+        return self._sum(
+            lambda item: (
+                ZERO
+                if item.is_virtual or item.is_margined
+                else abs(item.quantity) * self.mark(item, marks)
             ),
-            ZERO,
+            marks,
+            None,
         )
 
     def total_cash(self, marks: Marks) -> Decimal:
@@ -224,51 +244,40 @@ class Account:
 
     def net_liquidation(self, marks: Marks) -> Decimal:
         """Cash and positions at market, in the base currency."""
-        return self.total_cash(marks) + self.stock_value(marks)
+        return (
+            self.total_cash(marks)
+            + self.stock_value(marks)
+            + self.option_value(marks)
+            + self.futures_profit(marks)
+        )
 
     def total_unrealized(self, marks: Marks, currency: str | None = None) -> Decimal:
         """Unrealized profit, of one currency or (in base) of all."""
-        return self._over_positions(lambda item: self.unrealized(item, marks), marks, currency)
+        return self._sum(lambda item: self.unrealized(item, marks), marks, currency)
 
     def total_realized(self, marks: Marks, currency: str | None = None) -> Decimal:
-        """Realized profit, of one currency or (in base) of all."""
-        return self._over_positions(lambda item: item.realized, marks, currency)
+        """What was realized in this session, of one currency or (in base) of all."""
+        return self._sum(lambda item: item.realized_today, marks, currency, flat_too=True)
 
-    def _over_positions(
-        self, value: Callable[[Position], Decimal], marks: Marks, currency: str | None
+    def total_daily(self, marks: Marks) -> Decimal:
+        """The profit since the session began, in the base currency."""
+        return self._sum(lambda item: self.daily(item, marks), marks, None, flat_too=True)
+
+    def _sum(
+        self,
+        value: Callable[[Position], Decimal],
+        marks: Marks,
+        currency: str | None,
+        *,
+        flat_too: bool = False,
     ) -> Decimal:
         total = ZERO
         for position in self.positions.values():
+            if not position.quantity and not flat_too:
+                continue
             own = position.instrument.currency
             if currency is None:
                 total += value(position) * marks.rate(own)
             elif own == currency:
                 total += value(position)
         return total
-
-
-def _apply(position: Position, booking: Booking) -> Decimal | None:
-    """Move one execution into a position; what it realized, in the instrument's currency."""
-    quantity = booking.quantity
-    commission = booking.commission / booking.rate
-    held = position.quantity
-    opens = not held or (held > 0) == (quantity > 0)
-    if opens:
-        position.quantity += quantity
-        position.cost += booking.value + commission
-        return None
-    closed = min(abs(quantity), abs(held))
-    share = closed if quantity > 0 else -closed
-    closing_commission = commission * closed / abs(quantity)
-    # The whole cost goes with the last unit, so that no rounding is left behind.
-    cost = position.cost if closed == abs(held) else position.cost * closed / abs(held)
-    price = booking.price * position.unit
-    realized = -share * price - closing_commission - cost
-    position.quantity += share
-    position.cost -= cost
-    position.realized += realized
-    rest = quantity - share
-    if rest:
-        position.quantity += rest
-        position.cost += rest * price + (commission - closing_commission)
-    return realized

@@ -114,7 +114,7 @@ def open_order(order: PaperOrder, *, commission: bool = False) -> OpenOrder:
     state = OrderState(status=order.status.value)
     if commission:
         state.commissionAndFees = float(order.commission)
-        state.commissionAndFeesCurrency = "USD"
+        state.commissionAndFeesCurrency = order.commission_currency
     if order.status is Status.FILLED:
         _complete(order, state)
     message = OpenOrder(orderId=order.order_id, contract=order.contract, orderState=state)

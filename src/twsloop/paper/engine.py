@@ -30,7 +30,7 @@ import attrs
 from twsloop.ids import LAST_ID
 
 from . import echo, validation
-from .accounts import Account, unit_of
+from .accounts import Account
 from .commissions import OrderCharges, Rates
 from .floor import Floor
 from .instruments import Catalogue, Instrument
@@ -267,11 +267,11 @@ class Engine:
         message = echo.open_order(order)
         signed = order.total if order.is_buy else -order.total
         price = draft.limit_price or draft.stop_price or self.valuation.price(instrument.con_id)
-        value = order.total * (price or ZERO) * unit_of(instrument)
-        value *= self.valuation.rate(instrument.currency)
-        charge = order.charges.preview(order.total, value)
         account = self.accounts[order.account]
-        self.valuation.preview(account, instrument, signed, charge.total, message.orderState)
+        fee = self.valuation.preview_charge(
+            account, instrument, order.charges, order.total, price or ZERO
+        )
+        self.valuation.preview_of(account, ((instrument, signed),), fee, message.orderState)
         self.outbox.post(client_id, "openOrder", message)
 
     def _modify(self, order: PaperOrder, draft: Draft, now: datetime) -> None:

@@ -19,7 +19,7 @@ from datetime import datetime
 import attrs
 
 from . import echo, validation
-from .accounts import Account, Booking, unit_of
+from .accounts import Account, Booking
 from .instruments import VENUES, Catalogue
 from .market import TopOfBook
 from .matching import Liquidity, Match, is_triggered, match
@@ -242,16 +242,16 @@ class Floor:
     def _book(self, order: PaperOrder, found: Match, now: datetime) -> Execution:
         """Move money and position, and make the execution."""
         instrument = order.instrument
-        rate = self.valuation.rate(instrument.currency)
-        value = found.quantity * found.price * unit_of(instrument)
-        charge = order.charges.add(found.quantity, value * rate)
+        account = self.accounts[order.account]
+        fee = self.valuation.charge(account, instrument, order.charges, found.quantity, found.price)
         order.fill(found.quantity, found.price)
         exec_id = f"{EXEC_ID_FAMILY}.{FIRST_EXEC_ID + len(self.executions):08x}.01.01"
         signed = found.quantity if order.is_buy else -found.quantity
-        account = self.accounts[order.account]
-        booking = Booking(exec_id, instrument, signed, found.price, charge.total, rate)
-        realized = account.book(booking)
-        order.commission += charge.total
+        booking = Booking(
+            exec_id, instrument, signed, found.price, fee.total, fee.rate, fee.currency
+        )
+        realized = self.valuation.book(account, booking, now)
+        order.commission += fee.total
         done = Execution(
             exec_id=exec_id,
             order=order,
@@ -261,8 +261,8 @@ class Floor:
             cumulative=order.filled,
             average=order.average,
             exchange=self._venue(order),
-            commission=charge.total,
-            commission_currency=account.currency,
+            commission=fee.total,
+            commission_currency=fee.currency,
             realized=realized,
         )
         self.executions.append(done)

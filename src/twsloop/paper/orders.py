@@ -191,6 +191,11 @@ class PaperOrder:
         return self.turnover / self.filled if self.filled else ZERO
 
     @property
+    def commission_currency(self) -> str:
+        """What its commissions are charged in; the dollar before the first."""
+        return self.executions[-1].commission_currency if self.executions else "USD"
+
+    @property
     def is_live(self) -> bool:
         """Whether it is known to the market (transmitted) and not at its end."""
         return self.status not in TERMINAL and self.status is not Status.UNTRANSMITTED
