@@ -16,7 +16,6 @@ from ibapi.protobuf.CurrentTimeInMillis_pb2 import CurrentTimeInMillis
 from ibapi.protobuf.DisplayGroupList_pb2 import DisplayGroupList
 from ibapi.protobuf.FamilyCode_pb2 import FamilyCode
 from ibapi.protobuf.FamilyCodes_pb2 import FamilyCodes
-from ibapi.protobuf.NewsProviders_pb2 import NewsProviders
 from ibapi.protobuf.SecDefOptParameterEnd_pb2 import SecDefOptParameterEnd
 from ibapi.protobuf.SoftDollarTiers_pb2 import SoftDollarTiers
 from ibapi.protobuf.UserInfo_pb2 import UserInfo
@@ -62,15 +61,6 @@ def req_family_codes(hub: Hub, client: Client, _request: Any) -> None:
 def req_soft_dollar_tiers(_hub: Hub, client: Client, request: Any) -> None:
     """There are none."""
     client.send("softDollarTiers", SoftDollarTiers(reqId=request.reqId))
-
-
-def req_news_providers(_hub: Hub, client: Client, _request: Any) -> None:
-    """There are none."""
-    client.send("newsProviders", NewsProviders())
-
-
-def req_news_bulletins(_hub: Hub, _client: Client, _request: Any) -> None:
-    """Subscribed; no bulletin ever comes, and none is due."""
 
 
 def req_user_info(_hub: Hub, client: Client, request: Any) -> None:
@@ -169,8 +159,6 @@ REFUSALS: Mapping[int, Refused] = MappingProxyType(
         69: _NO_GROUPS,
         72: _NO_VERIFY,
         73: _NO_VERIFY,
-        84: _NO_NEWS,
-        86: _NO_NEWS,
         88: Refused(162, "Historical Market Data Service error message:No histogram is available"),
         96: Refused(10187, "Failed to request historical ticks:No market data permissions"),
         100: _NO_NEWS,
@@ -182,8 +170,6 @@ REFUSALS: Mapping[int, Refused] = MappingProxyType(
 
 HANDLERS: Mapping[int, Handler] = MappingProxyType(
     {
-        12: req_news_bulletins,
-        13: cancel_quietly,
         14: set_server_log_level,
         20: req_historical_data,
         25: cancel_historical_data,
@@ -198,7 +184,6 @@ HANDLERS: Mapping[int, Handler] = MappingProxyType(
         78: req_sec_def_opt_params,
         79: req_soft_dollar_tiers,
         80: req_family_codes,
-        85: req_news_providers,
         87: req_head_timestamp,
         89: cancel_quietly,
         90: cancel_quietly,
