@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test lint docs conformance conformance-short format clean
+.PHONY: help setup system-packages demo test lint docs conformance conformance-short fuzz format clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -47,6 +47,9 @@ conformance: $(STAMP)  ## IB's own clients, ib_async and ib_insync against the p
 
 conformance-short: $(STAMP)  ## the same with IB's client of today and ib_async only
 	$(BIN)/python -m pytest -m conformance_short tests/conformance
+
+fuzz: $(STAMP)  ## a million malformed frames at each protocol (minutes)
+	$(BIN)/python -m tests.fuzz.storm
 
 format: $(STAMP)  ## let ruff format and fix
 	$(BIN)/ruff check --fix .
