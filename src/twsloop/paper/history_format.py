@@ -1,0 +1,127 @@
+"""How bars, times and sessions of the history are written (pure).
+
+Bars shorter than a day carry the time at which they begin, by formatDate: 1
+``yyyymmdd hh:mm:ss zone`` in the instrument's zone, 2 seconds since 1970, 3 like 1 without the
+year. Bars of a day or more carry ``yyyymmdd``, a week's or month's that of its last trading day.
+Bars that show no trades carry -1 for volume, average price and count.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from ibapi.protobuf.HistoricalData_pb2 import HistoricalData
+from ibapi.protobuf.HistoricalDataBar_pb2 import HistoricalDataBar
+
+from .bars import Bar, Show, average_price
+from .history_calendar import Calendar
+from .instruments import Instrument
+from .ticks import size_text
+
+__all__ = ["BarWriter", "utc_text", "zoned_text"]
+
+DAY_S = 86_400
+#: The server version from which times in UTC end with a Z.
+Z_SUFFIX_SINCE = 214
+#: Digits that an average has more than a price.
+MORE_DIGITS = 4
+
+
+def zoned_text(second: int, calendar: Calendar) -> str:
+    """A time in the instrument's zone: ``20231019 16:11:48 US/Eastern``."""
+    return f"{calendar.local(second):%Y%m%d %H:%M:%S} {calendar.hours.time_zone}"
+
+
+def utc_text(second: int, server_version: int) -> str:
+    """A time in UTC: ``20231019-20:11:48``, with a Z from server version 214 on."""
+    suffix = "Z" if server_version >= Z_SUFFIX_SINCE else ""
+    return f"{datetime.fromtimestamp(second, UTC):%Y%m%d-%H:%M:%S}{suffix}"
+
+
+@functools.lru_cache(maxsize=4096)
+def _day_text(number: int) -> str:
+    return f"{date.fromordinal(number + 719_163):%Y%m%d}"
+
+
+@functools.lru_cache(maxsize=8192)
+def _clock_text(second: int) -> str:
+    minute, second = divmod(second, 60)
+    hour, minute = divmod(minute, 60)
+    return f"{hour:02}:{minute:02}:{second:02}"
+
+
+class BarWriter:
+    """Writes the bars of one request.
+
+    Args:
+        instrument: Whose.
+        calendar: Its sessions.
+        show: What they show.
+        format_date: IB's formatDate.
+    """
+
+    def __init__(
+        self, instrument: Instrument, calendar: Calendar, show: Show, format_date: int
+    ) -> None:
+        self._calendar = calendar
+        self._show = show
+        self._format = format_date
+        self._digits = instrument.price_digits + MORE_DIGITS
+        self._zone = instrument.time_zone
+        self._offset = 0
+        self._offset_until = 0
+
+    def date(self, bar: Bar) -> str:
+        """A bar's time."""
+        if bar.day is not None:
+            return f"{bar.day:%Y%m%d}"
+        if self._format == 2:
+            return str(bar.start)
+        if not self._offset_until - DAY_S // 24 <= bar.start < self._offset_until:
+            # Zones change their offset on the hour.
+            self._offset = self._calendar.offset(bar.start)
+            self._offset_until = bar.start - bar.start % 3600 + 3600
+        day, second = divmod(bar.start + self._offset, DAY_S)
+        text = _day_text(day)
+        return f"{text if self._format == 1 else text[4:]} {_clock_text(second)} {self._zone}"
+
+    def message(self, bar: Bar) -> HistoricalDataBar:
+        """A bar."""
+        return self._fill(HistoricalDataBar(), bar)
+
+    def whole(self, req_id: int, bars: Iterable[Bar]) -> HistoricalData:
+        """All bars of an answer."""
+        answer = HistoricalData(reqId=req_id)
+        add, fill = answer.historicalDataBars.add, self._fill
+        for bar in bars:
+            fill(add(), bar)
+        return answer
+
+    def _fill(self, message: HistoricalDataBar, bar: Bar) -> HistoricalDataBar:
+        message.date = self.date(bar)
+        if self._show is Show.BID_ASK:
+            message.open = round(bar.open, self._digits)
+            message.close = round(bar.close, self._digits)
+        else:
+            message.open = bar.open
+            message.close = bar.close
+        message.high = bar.high
+        message.low = bar.low
+        if self._show.has_volume:
+            volume = bar.volume
+            message.volume = size_text(volume) if isinstance(volume, Decimal) else str(volume)
+            message.WAP = _plain(round(average_price(bar), self._digits))
+            message.barCount = bar.count
+        else:
+            message.volume = message.WAP = "-1"
+            message.barCount = -1
+        return message
+
+
+def _plain(value: float) -> str:
+    """A number without an exponent."""
+    text = repr(value)
+    return text if "e" not in text else f"{Decimal(text):f}"

@@ -1,0 +1,222 @@
+"""What has happened since the gateway began, kept so that any bar can be made of it.
+
+Theory of operation. Hearing an event must cost next to nothing, because every event of every
+instrument is heard: it is put into a list, and that is all. The last events stay there as they
+are, for historical ticks and bars of seconds; when the list is full its older half is **folded**
+into rows of five seconds, and those into minutes later, each up to a bound, so that memory does
+not grow with time.
+
+A row is one second (or five, or sixty) of an instrument: the trades' prices, volume, turnover and
+count, and the prices of bid, offer and midpoint. What did not happen is None there, and whoever
+makes bars carries the last price on.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from operator import attrgetter, itemgetter
+from typing import Any
+
+from .market import Event, QuoteChange, Trade
+
+__all__ = ["Prices", "Row", "Tape"]
+
+SECOND_NS = 1_000_000_000
+#: Raw events kept of an instrument: at least so many, at most twice as many.
+RAW = 8_000
+#: Rows kept of five seconds (six hours, and at most twice that), and of minutes (two weeks).
+FIVES, MINUTES = 4_320, 20_160
+
+#: Open, high, low, close; None without any.
+Prices = tuple[float, float, float, float] | None
+#: Second, trades, volume, turnover, count, bid, offer, midpoint, sums of bids and offers, quotes.
+Row = tuple[
+    int, Prices, Decimal, float, int, Prices, Prices, Prices, tuple[float, int], tuple[float, int]
+]
+ZERO = Decimal(0)
+_start = itemgetter(0)
+_time_ns = attrgetter("time_ns")
+
+
+def _over(a: Prices, b: Prices) -> Prices:
+    """The prices of two stretches, one after the other."""
+    if a is None:
+        return b
+    if b is None:
+        return a
+    return a[0], max(a[1], b[1]), min(a[2], b[2]), b[3]
+
+
+def join(a: Row, b: Row) -> Row:
+    """Two rows, one after the other, as one."""
+    return (
+        a[0],
+        _over(a[1], b[1]),
+        a[2] + b[2],
+        a[3] + b[3],
+        a[4] + b[4],
+        _over(a[5], b[5]),
+        _over(a[6], b[6]),
+        _over(a[7], b[7]),
+        (a[8][0] + b[8][0], a[8][1] + b[8][1]),
+        (a[9][0] + b[9][0], a[9][1] + b[9][1]),
+    )
+
+
+class Tape:
+    """One instrument's events since the gateway began.
+
+    Attributes:
+        events: The last ones, oldest first. Whoever appends calls `fold` when it is `full`.
+        first_ns: When the first of all was; 0 before it.
+    """
+
+    __slots__ = ("_fives", "_minutes", "events", "first_ns")
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.first_ns = 0
+        self._fives: list[Row] = []
+        self._minutes: list[Row] = []
+
+    def hear(self, event: Event) -> None:
+        """Take an event."""
+        self.events.append(event)
+        if len(self.events) >= 2 * RAW:
+            self.fold()
+
+    def fold(self) -> None:
+        """Turn the older half of the events into rows."""
+        events = self.events
+        if not self.first_ns and events:
+            self.first_ns = events[0].time_ns
+        old = events[:-RAW]
+        del events[:-RAW]
+        _append(self._fives, _rows(old, 5), 5)
+        if len(self._fives) > 2 * FIVES:
+            rows = self._fives[:-FIVES]
+            del self._fives[:-FIVES]
+            _append(self._minutes, rows, 60)
+            del self._minutes[:-MINUTES]
+
+    @property
+    def began_ns(self) -> int:
+        """When the first event was; 0 without any."""
+        if not self.first_ns and self.events:
+            self.first_ns = self.events[0].time_ns
+        return self.first_ns
+
+    def rows(self, start: int, end: int) -> Iterator[Row]:
+        """The rows that begin in [start, end) (seconds), in order."""
+        for part in (self._minutes, self._fives):
+            if part and part[-1][0] >= start and part[0][0] < end:
+                low = bisect.bisect_left(part, start, key=_start)
+                high = bisect.bisect_left(part, end, key=_start)
+                yield from part[low:high]
+        yield from _rows(self.ticks(start * SECOND_NS, end * SECOND_NS), 1)
+
+    def last_before(self, start: int, column: int) -> float | None:
+        """The last price of a column (1 trades, 5 bid, 6 offer, 7 midpoint) before a second."""
+        events = self.events
+        place = bisect.bisect_left(events, start * SECOND_NS, key=_time_ns)
+        while place > 0:
+            # A few at a time: the last trade is not far.
+            rows = _rows(events[max(0, place - 64) : place], 1)
+            for row in reversed(rows):
+                prices: Any = row[column]
+                if prices is not None:
+                    return float(prices[3])
+            place -= 64
+        for part in (self._fives, self._minutes):
+            for at in range(bisect.bisect_left(part, start, key=_start) - 1, -1, -1):
+                prices = part[at][column]
+                if prices is not None:
+                    return float(prices[3])
+        return None
+
+    def ticks(self, start_ns: int, end_ns: int) -> Sequence[Event]:
+        """The raw events kept of [start_ns, end_ns), oldest first."""
+        events = self.events
+        low = bisect.bisect_left(events, start_ns, key=_time_ns)
+        high = bisect.bisect_left(events, end_ns, key=_time_ns)
+        return events[low:high]
+
+    def __len__(self) -> int:
+        return len(self.events) + len(self._fives) + len(self._minutes)
+
+
+def _rows(events: Sequence[Event], size: int) -> list[Row]:
+    """Events as rows of some seconds."""
+    found: list[Row] = []
+    span = size * SECOND_NS
+    ends = -1
+    batch: list[Event] = []
+    for event in events:
+        if event.time_ns >= ends:
+            if batch:
+                found.append(_row(ends // SECOND_NS - size, batch))
+            ends = event.time_ns - event.time_ns % span + span
+            batch = []
+        batch.append(event)
+    if batch:
+        found.append(_row(ends // SECOND_NS - size, batch))
+    return found
+
+
+def _append(rows: list[Row], finer: list[Row], size: int) -> None:
+    """Put finer rows into coarser ones."""
+    for row in finer:
+        start = row[0] - row[0] % size
+        if rows and rows[-1][0] == start:
+            rows[-1] = join(rows[-1], row)
+        else:
+            rows.append((start, *row[1:]))
+
+
+def _row(second: int, events: list[Event]) -> Row:
+    """The row of a second."""
+    prices: Prices = None
+    volume, turnover, count = ZERO, 0.0, 0
+    bids: list[float] = []
+    asks: list[float] = []
+    mids: list[float] = []
+    for event in events:
+        if type(event) is QuoteChange:
+            bid, ask = event.bid, event.ask
+            if bid is not None:
+                bids.append(bid)
+            if ask is not None:
+                asks.append(ask)
+                if bid is not None:
+                    mids.append((bid + ask) / 2)
+        elif type(event) is Trade:
+            price = event.price
+            own = (
+                price if event.first is None else event.first,
+                price if event.high is None else event.high,
+                price if event.low is None else event.low,
+                price,
+            )
+            prices = own if prices is None else _over(prices, own)
+            traded = event.size if event.volume is None else event.volume
+            volume += traded
+            turnover += price * float(traded)
+            count += 1
+    return (
+        second,
+        prices,
+        volume,
+        turnover,
+        count,
+        _prices(bids),
+        _prices(asks),
+        _prices(mids),
+        (sum(bids), len(bids)),
+        (sum(asks), len(asks)),
+    )
+
+
+def _prices(values: list[float]) -> Prices:
+    return (values[0], max(values), min(values), values[-1]) if values else None

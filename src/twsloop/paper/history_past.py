@@ -1,0 +1,363 @@
+"""The past of an instrument before the gateway began, from a seed (pure).
+
+Theory of operation
+-------------------
+The price of a day is a function of (seed, contract id, date) alone: a trend, slow waves that fade
+towards `ANCHOR`, and noise that forgets within weeks, around the catalogue's reference price. So
+a question about a day has the same answer whenever it is asked, and nothing has to be stored.
+
+A session opens somewhere between the close before and its own close; its spans (before, in and
+after regular hours) are one bar each; `history_split` makes minutes and trades of them when they
+are asked for.
+
+Two days are bent so that they fit the market that the gateway began with: the last session before
+closes at the live book's close; and the session that was under way has the book's open, high, low
+and volume up to that moment, and ends at the price that the live market began with.
+
+Bid and offer stand around the price at a distance that never changes (`Past.below`, `Past.above`),
+so their bars are as exact as those of the trades.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import date
+from random import Random
+
+import attrs
+
+from .history_calendar import Calendar, Session, Span
+from .history_split import MINUTE_TRADES, Piece, TradePiece, minutes, trades
+from .instruments import Instrument
+
+__all__ = ["Opening", "Past"]
+
+#: Around this day prices are near the catalogue's reference prices.
+ANCHOR = date(2026, 1, 2)
+#: Listings lie in these years, so that twenty years of history exist.
+FIRST_LISTING, LAST_LISTING = 1999, 2004
+#: How long before its expiry a future's history begins, days.
+FUTURE_LIFE_DAYS = 460
+#: Yearly trend before the anchor, volatility, by kind; and how far slow waves lift or lower it.
+TREND = {"STK": 0.07, "ETF": 0.07, "FUT": 0.06, "IND": 0.07, "CASH": 0.0}
+VOLATILITY = {"STK": 0.25, "ETF": 0.15, "FUT": 0.15, "IND": 0.15, "CASH": 0.08}
+WAVE = {"STK": 0.22, "ETF": 0.12, "FUT": 0.12, "IND": 0.12, "CASH": 0.06}
+WAVE_YEARS = (7.3, 3.1, 1.4)
+#: The daily noise forgets this share a day.
+FORGET = 0.8
+MEMORY_DAYS = 24
+#: Trades a minute, in regular hours and outside.
+BUSY, QUIET = 30.0, 8.0
+#: Which part of a day's volume is traded outside regular hours, for each span there.
+OUTSIDE_SHARE = 0.04
+#: What a currency or an index has instead of volume, a day: it only weighs prices.
+UNSEEN_VOLUME = 2_000_000
+MINUTE_S = 60
+CACHED_SESSIONS, CACHED_SPANS, CACHED_MINUTES = 600, 24, 64
+
+
+@attrs.frozen
+class Opening:
+    """What the live market began with; prices are None where it had none.
+
+    Attributes:
+        second: When, seconds since 1970 UTC: the past ends here.
+        open: Open of the session under way.
+        high: Its high.
+        low: Its low.
+        close: Close of the session before.
+        volume: Volume of the session under way.
+        price: First price of the live market.
+    """
+
+    second: int
+    open: float | None = None
+    high: float | None = None
+    low: float | None = None
+    close: float | None = None
+    volume: int = 0
+    price: float | None = None
+
+
+class Past:
+    """One instrument's history before the gateway began.
+
+    Args:
+        instrument: What it is the history of.
+        calendar: Its sessions.
+        seed: The seed of the market.
+        opening: Where the past ends, and what it has to fit.
+
+    Attributes:
+        below: How many ticks the bid is below a price.
+        above: How many ticks the offer is above it.
+        listed: The first day with data.
+    """
+
+    def __init__(
+        self, instrument: Instrument, calendar: Calendar, seed: int, opening: Opening
+    ) -> None:
+        self.instrument = instrument
+        self.calendar = calendar
+        self.opening = opening
+        self.tick = float(instrument.min_tick)
+        self.digits = instrument.price_digits
+        self._key = f"{seed} {instrument.con_id}"
+        kind = "ETF" if instrument.stock_type == "ETF" else instrument.sec_type
+        self._trend = TREND.get(kind, 0.0)
+        self._day_noise = VOLATILITY.get(kind, 0.2) / math.sqrt(252)
+        chance = Random(self._key)  # noqa: S311  (a market, not a secret)
+        wave = WAVE.get(kind, 0.1)
+        self._waves = [
+            (math.tau / (years * 365.25), chance.uniform(0, math.tau), wave * chance.uniform(0.3, 1))
+            for years in WAVE_YEARS
+        ]
+        spread = 1
+        if instrument.stock_type == "COMMON" and instrument.reference_price > 100:
+            spread += int(instrument.reference_price // 100)
+        self.below = spread // 2
+        self.above = spread - self.below
+        self.listed = self._listing(chance)
+        self._base = chance.getrandbits(62)
+        self._noise: dict[int, float] = {}
+        self._sessions: OrderedDict[date, tuple[Session, list[Piece]]] = OrderedDict()
+        self._spans: OrderedDict[tuple[date, int], list[Piece]] = OrderedDict()
+        self._minutes: OrderedDict[int, list[TradePiece]] = OrderedDict()
+        self._under_way = calendar.day_of(opening.second)
+        self._last_full = self._last_full_day()
+
+    def _listing(self, chance: Random) -> date:
+        day = date(chance.randint(FIRST_LISTING, LAST_LISTING), chance.randint(1, 12), 2)
+        expiry = self.instrument.last_trade_date
+        if len(expiry) >= 8:
+            last = date(int(expiry[:4]), int(expiry[4:6]), int(expiry[6:8]))
+            day = date.fromordinal(last.toordinal() - FUTURE_LIFE_DAYS)
+        while self.calendar.session(day) is None:
+            day = date.fromordinal(day.toordinal() + 1)
+        return day
+
+    def _last_full_day(self) -> date | None:
+        """The last session that was over before the session under way."""
+        for session in self.calendar.before(self.opening.second):
+            if session.day < self._under_way:
+                return session.day
+        return None
+
+    # -- days --------------------------------------------------------------------------------
+
+    def price(self, ticks: float) -> float:
+        """A price from ticks, which may be halves."""
+        return round(ticks * self.tick, self.digits)
+
+    def ticks(self, price: float) -> int:
+        """The nearest whole number of ticks."""
+        return max(round(price / self.tick), 1)
+
+    def close_ticks(self, day: date) -> int:
+        """The price at the end of a day's regular hours."""
+        if day == self._last_full and self.opening.close is not None:
+            return self.ticks(self.opening.close)
+        return self._level(day.toordinal())
+
+    def _level(self, ordinal: int) -> int:
+        noise, weight, total = self._daily_noise, 1.0, 0.0
+        for back in range(MEMORY_DAYS):
+            total += weight * noise(ordinal - back)
+            weight *= FORGET
+        away = ANCHOR.toordinal() - ordinal
+        if away > 0:
+            fade = min(1.0, away / 1000.0)
+            total -= self._trend * away / 365.25
+            for speed, phase, size in self._waves:
+                total += fade * size * (math.sin(speed * away + phase) - math.sin(phase))
+        return self.ticks(self.instrument.reference_price * math.exp(total))
+
+    def _daily_noise(self, ordinal: int) -> float:
+        found = self._noise.get(ordinal)
+        if found is None:
+            if len(self._noise) > 20_000:
+                self._noise.clear()
+            found = self._chance(ordinal, 0).gauss(0.0, self._day_noise)
+            self._noise[ordinal] = found
+        return found
+
+    def _chance(self, number: int, use: int) -> Random:
+        """A generator that is the same whenever it is asked for."""
+        return Random(self._base ^ (number * 0x9E3779B97F4A7C15) ^ (use << 58))  # noqa: S311
+
+    # -- sessions ----------------------------------------------------------------------------
+
+    def session(self, session: Session) -> list[Piece]:
+        """The bars of a session's spans, each cut off where the live market begins.
+
+        Spans after that moment, and sessions before the listing, have none.
+        """
+        known = self._sessions.get(session.day)
+        if known is not None and known[0] == session:
+            self._sessions.move_to_end(session.day)
+            return known[1]
+        pieces = [] if session.day < self.listed else self._make_session(session)
+        self._sessions[session.day] = session, pieces
+        if len(self._sessions) > CACHED_SESSIONS:
+            self._sessions.popitem(last=False)
+        return pieces
+
+    def _make_session(self, session: Session) -> list[Piece]:
+        end = self.opening.second
+        spans = [
+            Span(span.start, min(span.end, end), span.regular)
+            for span in session.spans
+            if span.start < end
+        ]
+        if not spans:
+            return []
+        chance = self._chance(session.day.toordinal(), 1)
+        if session.day == self._under_way and self.opening.open is not None:
+            return self._fitted(spans, chance)
+        return self._natural(session, spans, chance)
+
+    def _natural(self, session: Session, spans: list[Span], chance: Random) -> list[Piece]:
+        """A session as the seed has it."""
+        before = self._close_before(session.day)
+        close = self.close_ticks(session.day)
+        noise = self._day_noise * close
+        share = chance.uniform(0.0, 0.6)
+        opening = max(1, round(before + (close - before) * share + chance.gauss(0, 0.15) * noise))
+        at, found = before, []
+        volume = self._day_volume() * math.exp(chance.gauss(0.0, 0.3))
+        regular = [span for span in spans if span.regular]
+        seen = not regular
+        for span in spans:
+            if span.regular:
+                first, last, seen = opening, close, True
+                part = 1.0 - OUTSIDE_SHARE * (len(spans) - len(regular))
+            else:
+                first = max(1, round(at + chance.gauss(0, 0.05) * noise))
+                target = close if seen else opening
+                last = max(1, round(target + chance.gauss(0, 0.05) * noise))
+                part = OUTSIDE_SHARE if regular else 1.0
+            reach = noise * (0.5 if span.regular or not regular else 0.12)
+            high = max(first, last) + int(abs(chance.gauss(0, reach)))
+            low = max(1, min(first, last) - int(abs(chance.gauss(0, reach))))
+            found.append(self._piece(span, (first, high, low, last), int(volume * part), chance))
+            at = last
+        return found
+
+    def _close_before(self, day: date) -> int:
+        ordinal = day.toordinal() - 1
+        for _ in range(10):
+            earlier = date.fromordinal(ordinal)
+            if self.calendar.session(earlier) is not None:
+                return self.close_ticks(earlier)
+            ordinal -= 1
+        return self._level(ordinal)
+
+    def _fitted(self, spans: list[Span], chance: Random) -> list[Piece]:
+        """The session under way: it has the book's open, high, low and volume."""
+        opening = self.opening
+        assert opening.open is not None
+        first = self.ticks(opening.open)
+        price = self.ticks(opening.price if opening.price is not None else opening.open)
+        high = max(first, self.ticks(opening.high if opening.high is not None else opening.open))
+        low = min(first, self.ticks(opening.low if opening.low is not None else opening.open))
+        last = min(max(price, low), high)
+        unseen = self.instrument.quote_driven or not self.instrument.daily_volume
+        total = opening.volume or (UNSEEN_VOLUME // 3 if unseen else 0)
+        # The span with the extremes: regular hours where they have begun.
+        main = next((place for place, span in enumerate(spans) if span.regular), len(spans) - 1)
+        weights = [
+            (span.end - span.start) * (1.0 if span.regular or len(spans) == 1 else 0.02)
+            for span in spans
+        ]
+        left, found = total, []
+        for place, span in enumerate(spans):
+            part = int(total * weights[place] / sum(weights))
+            part = left if place == len(spans) - 1 else part
+            left -= part
+            if place == main:
+                end = last
+                shape = (first, high, low, end)
+            else:
+                end = first if place < main else last
+                begin = first if place <= main else last
+                inner = [begin, end, (begin + high) // 2, (begin + low + 1) // 2]
+                shape = (begin, max(inner[:3]), min(inner[0], inner[1], inner[3]), end)
+            found.append(self._piece(span, shape, part, chance))
+        return [piece for piece in found if piece.count]
+
+    def _day_volume(self) -> float:
+        return float(self.instrument.daily_volume or UNSEEN_VOLUME)
+
+    def _piece(
+        self, span: Span, shape: tuple[int, int, int, int], volume: int, chance: Random
+    ) -> Piece:
+        first, high, low, last = shape
+        if volume < MINUTE_TRADES + 1:
+            return Piece(span.start, first, first, first, first, 0, 0, 0)
+        wide = (span.end - span.start) / MINUTE_S
+        count = int((BUSY if span.regular else QUIET) * wide * chance.uniform(0.8, 1.2))
+        count = max(MINUTE_TRADES, min(count, volume // 2))
+        centre = (first + high + low + last) / 4 + chance.gauss(0, 0.06) * (high - low)
+        room = 0.2 * (high - low)
+        centre = min(max(centre, low + room), high - room)
+        fixed, units = first + high + low + last, volume - 4
+        turnover = min(max(int(centre * volume), fixed + low * units), fixed + high * units)
+        return Piece(span.start, first, high, low, last, volume, turnover, count)
+
+    # -- minutes and trades ------------------------------------------------------------------
+
+    def minutes(self, session: Session, place: int) -> list[Piece]:
+        """The minutes of one of a session's bars (see `session`)."""
+        key = session.day, place
+        known = self._spans.get(key)
+        if known is not None:
+            self._spans.move_to_end(key)
+            return known
+        whole = self.session(session)[place]
+        span = next(span for span in session.spans if span.start == whole.start)
+        end = min(span.end, self.opening.second)
+        pieces = -(-(end - span.start) // MINUTE_S)
+        chance = self._chance(whole.start, 2)
+        shape = _profile(-(-(span.end - span.start) // MINUTE_S)) if span.regular else None
+        random = chance.random
+        if shape is None:
+            weights = [0.5 + random() for _ in range(pieces)]
+        else:
+            weights = [(0.6 + 0.8 * random()) * share for share in shape[:pieces]]
+        found = minutes(whole, weights, chance)
+        self._spans[key] = found
+        if len(self._spans) > CACHED_SPANS:
+            self._spans.popitem(last=False)
+        return found
+
+    def trades(self, minute: Piece) -> list[TradePiece]:
+        """The trades of a minute."""
+        known = self._minutes.get(minute.start)
+        if known is not None:
+            self._minutes.move_to_end(minute.start)
+            return known
+        span = min(MINUTE_S, self.opening.second - minute.start)
+        found = trades(minute, span, self._chance(minute.start, 3))
+        self._minutes[minute.start] = found
+        if len(self._minutes) > CACHED_MINUTES:
+            self._minutes.popitem(last=False)
+        return found
+
+
+_PROFILES: dict[int, Sequence[float]] = {}
+
+
+def _profile(pieces: int) -> Sequence[float]:
+    """How volume spreads over regular hours: much at both ends."""
+    known = _PROFILES.get(pieces)
+    if known is None:
+        known = [
+            1.0
+            + 2.2 * math.exp(-14.0 * (place + 0.5) / pieces)
+            + 1.6 * math.exp(-14.0 * (pieces - place - 0.5) / pieces)
+            for place in range(pieces)
+        ]
+        _PROFILES[pieces] = known
+    return known
