@@ -10,7 +10,7 @@ from .hub import Hub
 from .instruments import Instrument
 from .validation import AMBIGUOUS, NO_DEFINITION, VALIDATING
 
-__all__ = ["Handler", "desk", "find_one", "merge", "processing", "validating"]
+__all__ = ["Handler", "desk", "find_one", "ident_of", "merge", "processing", "validating"]
 
 Desk = TypeVar("Desk")
 
@@ -28,6 +28,14 @@ def validating(hub: Hub, client: Client, ident: int, mark: str, cause: str) -> N
 def processing(hub: Hub, client: Client, ident: int, mark: str, cause: str) -> None:
     """Tell 322: the request is right but cannot be done."""
     hub.error(client, ident, 322, PROCESSING.format(mark=mark, cause=cause))
+
+
+def ident_of(message: Any) -> int:
+    """The id that a request wants its answer under; -1 where it has none, or none was read."""
+    for name in ("reqId", "orderId"):
+        if message is not None and hasattr(message, name) and message.HasField(name):
+            return int(getattr(message, name))
+    return -1
 
 
 def find_one(hub: Hub, client: Client, ident: int, contract: Any) -> Instrument | None:

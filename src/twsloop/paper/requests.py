@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 from twsloop.errors import ParseError
 
 from . import (
     requests_account,
+    requests_config,
     requests_depth,
+    requests_groups,
     requests_market,
     requests_news,
     requests_orders,
@@ -24,7 +25,7 @@ from . import (
     requests_tick_by_tick,
 )
 from .client import Client
-from .handling import Handler, merge
+from .handling import Handler, ident_of, merge
 from .hub import Hub
 from .session import Request, Unreadable
 
@@ -36,7 +37,9 @@ HANDLERS: Mapping[int, Handler] = MappingProxyType(
     merge(
         (
             requests_account.HANDLERS,
+            requests_config.HANDLERS,
             requests_depth.HANDLERS,
+            requests_groups.HANDLERS,
             requests_market.HANDLERS,
             requests_news.HANDLERS,
             requests_orders.HANDLERS,
@@ -56,16 +59,8 @@ def answer(hub: Hub, client: Client, request: Request) -> None:
         HANDLERS[request.type.number](hub, client, request.message)
     except Exception as error:
         logger.exception("%s: %s failed", client, request.type.name)
-        ident = _ident(request.message)
+        ident = ident_of(request.message)
         hub.error(client, ident, 320, f"Error reading request. {request.type.name}: {error}")
-
-
-def _ident(message: Any) -> int:
-    """The id that a request wants its answer under; -1 where it has none, or none was read."""
-    for name in ("reqId", "orderId"):
-        if message is not None and hasattr(message, name) and message.HasField(name):
-            return int(getattr(message, name))
-    return -1
 
 
 def answer_unreadable(hub: Hub, client: Client, unreadable: Unreadable) -> None:
@@ -77,4 +72,4 @@ def answer_unreadable(hub: Hub, client: Client, unreadable: Unreadable) -> None:
         text = f"Unable to parse field: '{error.field}' for input string: '{error.value}'"
     else:
         text = str(error)
-    hub.error(client, _ident(error.partial), 320, f"Error reading request. {text}")
+    hub.error(client, ident_of(error.partial), 320, f"Error reading request. {text}")

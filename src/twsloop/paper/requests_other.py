@@ -13,7 +13,6 @@ from typing import Any
 import attrs
 from ibapi.protobuf.CurrentTime_pb2 import CurrentTime
 from ibapi.protobuf.CurrentTimeInMillis_pb2 import CurrentTimeInMillis
-from ibapi.protobuf.DisplayGroupList_pb2 import DisplayGroupList
 from ibapi.protobuf.FamilyCode_pb2 import FamilyCode
 from ibapi.protobuf.FamilyCodes_pb2 import FamilyCodes
 from ibapi.protobuf.SecDefOptParameterEnd_pb2 import SecDefOptParameterEnd
@@ -21,7 +20,7 @@ from ibapi.protobuf.SoftDollarTiers_pb2 import SoftDollarTiers
 from ibapi.protobuf.UserInfo_pb2 import UserInfo
 
 from .client import Client
-from .handling import Handler, processing, validating
+from .handling import Handler, ident_of, processing, validating
 from .hub import Hub
 from .validation import NO_DEFINITION, VALIDATING
 
@@ -68,11 +67,6 @@ def req_user_info(_hub: Hub, client: Client, request: Any) -> None:
     client.send("userInfo", UserInfo(reqId=request.reqId, whiteBrandingId=""))
 
 
-def query_display_groups(_hub: Hub, client: Client, request: Any) -> None:
-    """No display groups: there is no screen."""
-    client.send("displayGroupList", DisplayGroupList(reqId=request.reqId, groups=""))
-
-
 def req_sec_def_opt_params(_hub: Hub, client: Client, request: Any) -> None:
     """No options are listed: the end alone."""
     client.send("secDefOptParamsEnd", SecDefOptParameterEnd(reqId=request.reqId))
@@ -108,6 +102,12 @@ def cancel_historical_data(hub: Hub, client: Client, request: Any) -> None:
     processing(hub, client, request.reqId, "bM", cause)
 
 
+def cancel_fundamental_data(hub: Hub, client: Client, request: Any) -> None:
+    """No query of fundamentals is ever live."""
+    cause = f"No fundamental data query found for ticker id:{request.reqId}"
+    processing(hub, client, request.reqId, "bM", cause)
+
+
 @attrs.frozen
 class Refused:
     """A handler that answers with one error.
@@ -122,8 +122,7 @@ class Refused:
 
     def __call__(self, hub: Hub, client: Client, request: Any) -> None:
         """Tell the error under the request's id, -1 where it has none."""
-        ident = getattr(request, "reqId", getattr(request, "orderId", -1))
-        hub.error(client, ident, self.code, self.text)
+        hub.error(client, ident_of(request), self.code, self.text)
 
 
 def _invalid(cause: str) -> Refused:
@@ -139,9 +138,7 @@ _NO_CALC = Refused(200, NO_DEFINITION)
 _NO_FUNDAMENTALS = Refused(
     430, "We are sorry, but fundamentals data for the security specified is not available."
 )
-_NO_NEWS = Refused(10276, "News feed is not allowed")
-_NO_GROUPS = _invalid("Invalid display group id")
-_NO_CONFIG = _invalid("The configuration is not available")
+_NO_WSH = Refused(10276, "News feed is not allowed")
 
 #: What this gateway does not have yet, and the error it gives.
 REFUSALS: Mapping[int, Refused] = MappingProxyType(
@@ -155,16 +152,14 @@ REFUSALS: Mapping[int, Refused] = MappingProxyType(
         55: _NO_CALC,
         65: _NO_VERIFY,
         66: _NO_VERIFY,
-        68: _NO_GROUPS,
-        69: _NO_GROUPS,
         72: _NO_VERIFY,
         73: _NO_VERIFY,
         88: Refused(162, "Historical Market Data Service error message:No histogram is available"),
         96: Refused(10187, "Failed to request historical ticks:No market data permissions"),
-        100: _NO_NEWS,
-        102: _NO_NEWS,
-        108: _NO_CONFIG,
-        109: _NO_CONFIG,
+        100: _NO_WSH,
+        101: Refused(10280, "Failed cancel WSH metadata"),
+        102: _NO_WSH,
+        103: Refused(10284, "Fail cancel WSH event data"),
     }
 )
 
@@ -175,11 +170,9 @@ HANDLERS: Mapping[int, Handler] = MappingProxyType(
         25: cancel_historical_data,
         49: req_current_time,
         51: cancel_quietly,
-        53: cancel_quietly,
+        53: cancel_fundamental_data,
         56: cancel_quietly,
         57: cancel_quietly,
-        67: query_display_groups,
-        70: cancel_quietly,
         71: start_api_again,
         78: req_sec_def_opt_params,
         79: req_soft_dollar_tiers,
@@ -187,8 +180,6 @@ HANDLERS: Mapping[int, Handler] = MappingProxyType(
         87: req_head_timestamp,
         89: cancel_quietly,
         90: cancel_quietly,
-        101: cancel_quietly,
-        103: cancel_quietly,
         104: req_user_info,
         105: req_current_time_in_millis,
         106: cancel_quietly,
