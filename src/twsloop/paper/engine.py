@@ -185,7 +185,7 @@ class Engine:
         refusal = validation.check_fields(draft, request.contract, tuple(self.accounts))
         if refusal is not None:
             return refusal
-        if order_id <= 0:
+        if order_id <= 0 and known is None:  # those of bound orders are below 0
             return Refusal(10149, f"Invalid order id: {order_id}")
         if known is None and order_id <= self.book.highest_id(client_id):
             return Refusal(103, "Duplicate order id")

@@ -17,14 +17,13 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from google.protobuf.message import Message
 from ibapi.protobuf.ManagedAccounts_pb2 import ManagedAccounts
 from ibapi.protobuf.NextValidId_pb2 import NextValidId
 from ibapi.protobuf.TickSnapshotEnd_pb2 import TickSnapshotEnd
 
 from twsloop.clock import Clock, Timer
 
-from . import account_feed, echo, fanout, ticks
+from . import account_feed, echo, fanout, ticks, visibility
 from .accounts import Account
 from .client import Client, Line
 from .engine import Engine
@@ -64,6 +63,7 @@ class Hub:
         feed: The market.
         clock: Time.
         wait_for_readers: Whether the feed waits while a client's transport is full.
+        access: Who may see what.
         clients: The READY clients by client id.
         lines: The lines that watch each instrument.
         listeners: Who else hears the events of each instrument (bars, depth, tick-by-tick).
@@ -76,6 +76,7 @@ class Hub:
     feed: Feed
     clock: Clock
     wait_for_readers: bool = False
+    access: visibility.Access = attrs.Factory(visibility.Access)
     clients: dict[int, Client] = attrs.Factory(dict)
     lines: dict[int, list[Line]] = attrs.Factory(dict)
     listeners: dict[int, list[Listener]] = attrs.Factory(dict)
@@ -131,11 +132,12 @@ class Hub:
 
     def join(self, client: Client) -> bool:
         """A client finished its handshake; False if its id is taken, and then it is closed."""
-        if client.client_id in self.clients:
+        if client.client_id in self.clients or client.client_id == visibility.BY_HAND:
             self.error(client, -1, 326, CLIENT_ID_IN_USE)
             client.close(f"client id {client.client_id} is in use")
             return False
         self.clients[client.client_id] = client
+        visibility.welcome(self, client)
         client.send("managedAccounts", ManagedAccounts(accountsList=",".join(self.accounts)))
         self.send_next_id(client)
         for code, text in FARM_NOTICES:
@@ -172,14 +174,9 @@ class Hub:
         """Hand the engine's messages to their clients; those of absent clients are not kept."""
         while self.engine.has_news:
             for client_id, name, message in self.engine.take():
-                self._post(client_id, name, message)
+                visibility.post(self, client_id, name, message)
             for account, con_id in self.engine.take_touched():
                 account_feed.tell_position(self, account, con_id)
-
-    def _post(self, client_id: int, name: str, message: Message) -> None:
-        client = self.clients.get(client_id)
-        if client is not None:
-            client.send(name, message)
 
     # ---- slow clients ----------------------------------------------------------------------
 

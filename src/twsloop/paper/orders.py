@@ -126,6 +126,16 @@ class Execution:
     commission_currency: str
     realized: Decimal | None
 
+    @property
+    def instrument(self) -> Any:
+        """What was traded."""
+        return self.order.instrument
+
+    @property
+    def is_buy(self) -> bool:
+        """Whether it bought."""
+        return self.order.is_buy
+
 
 @attrs.define(eq=False)
 class PaperOrder:
@@ -274,6 +284,12 @@ class PaperBook:
     def highest_id(self, client_id: int) -> int:
         """The highest order id this client id has used; 0 for none."""
         return self._highest.get(client_id, 0)
+
+    def rebind(self, order: PaperOrder, client_id: int, order_id: int) -> None:
+        """Give an order to another client id, under another order id."""
+        del self._by_id[order.client_id, order.order_id]
+        order.client_id, order.order_id = client_id, order_id
+        self._by_id[client_id, order_id] = order
 
     def find(self, client_id: int, order_id: int) -> PaperOrder | None:
         """The order of this client id with this id."""

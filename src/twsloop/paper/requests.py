@@ -21,6 +21,7 @@ from . import (
     requests_news,
     requests_orders,
     requests_other,
+    requests_queries,
     requests_scanner,
     requests_tick_by_tick,
 )
@@ -43,6 +44,7 @@ HANDLERS: Mapping[int, Handler] = MappingProxyType(
             requests_market.HANDLERS,
             requests_news.HANDLERS,
             requests_orders.HANDLERS,
+            requests_queries.HANDLERS,
             requests_other.HANDLERS,
             requests_other.REFUSALS,
             requests_scanner.HANDLERS,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
@@ -30,6 +30,7 @@ from .instruments import Catalogue
 from .market import Feed
 from .replay import ReplayFeed
 from .synthetic import SyntheticFeed
+from .visibility import Access, place_by_hand
 
 __all__ = ["MAX_CLIENTS", "PaperGateway"]
 
@@ -67,7 +68,7 @@ class PaperGateway:
             a synthetic market of `seed` unless given.
         seed: Of the synthetic market.
         accounts: Account numbers; the first is the default of a client that names none.
-        cash: What each account starts with, in USD.
+        cash: What each account starts with, in its base currency.
         clock: Where time comes from.
         loop_factory: Makes the loop of `start`; uvloop where it exists unless told otherwise.
         max_version: The newest server version to speak.
@@ -78,6 +79,8 @@ class PaperGateway:
             nothing; None: a replay waits, other feeds do not.
         limits: Patience with slow clients.
         user: Shown as the submitter of orders.
+        currency: The accounts' base currency; or each account's own, by its number.
+        access: Who may see which order: the master client, what is told at a reconnect.
 
     It serves from `start` (on a thread of its own) or `open` (on the running loop) on. Orders,
     positions and order ids live as long as the object, also over a restart.
@@ -101,6 +104,8 @@ class PaperGateway:
         wait_for_readers: bool | None = None,
         limits: Limits | None = None,
         user: str = "paper",
+        currency: str | Mapping[str, str] = "USD",
+        access: Access | None = None,
     ) -> None:
         if not accounts:
             msg = "a paper gateway needs an account"
@@ -123,6 +128,11 @@ class PaperGateway:
             "user": user,
         }
         self._cash = cash
+        self._currencies = {
+            name: currency if isinstance(currency, str) else currency.get(name, "USD")
+            for name in self.accounts
+        }
+        self.access = access or Access()
         self._engine: Engine | None = None
         self._hub: Hub | None = None
         self._feed: Feed | None = None
@@ -250,6 +260,21 @@ class PaperGateway:
             raise PaperError(msg)
         return self._thread.call(work, *args)
 
+    def place_by_hand(self, contract: Any, order: Any) -> int:
+        """Place an order as a person at the gateway's own window would.
+
+        Args:
+            contract: A protobuf ``Contract``.
+            order: A protobuf ``Order``.
+
+        Returns:
+            Its permId; it belongs to no API client until client 0 binds it.
+
+        Raises:
+            PaperError: It is refused, or the gateway does not run on a thread of its own.
+        """
+        return int(self.call(place_by_hand, self.hub, contract, order))
+
     def drop_clients(self) -> None:
         """Cut all connections, as a gateway that dies; it goes on listening."""
         if self._thread is not None and not self._thread.in_loop():
@@ -277,6 +302,7 @@ class PaperGateway:
         self._hub = hub = Hub(
             engine=self._make_engine(feed),
             feed=feed,
+            access=self.access,
             clock=self.clock,
             wait_for_readers=(
                 isinstance(feed, ReplayFeed)
@@ -373,7 +399,10 @@ class PaperGateway:
         if self._engine is None:
             self._engine = Engine(
                 feed.instruments,
-                {name: Account(name, start=self._cash) for name in self.accounts},
+                {
+                    name: Account(name, currency, start=self._cash)
+                    for name, currency in self._currencies.items()
+                },
                 feed.book,
                 **self._settings,
             )
