@@ -73,6 +73,7 @@ A = TypeVar("A")
 log = logging.getLogger("api_client")
 
 _EPOCH_FROM = 1e9  # a reset of more than 30 years is a moment, not a duration
+_EPOCH_MS_FROM = 1e11  # and one of 3000 years is a moment in milliseconds
 _BODY_KEPT = 65536
 _SERVICE_ERRORS: Mapping[int, type[ApiServiceError]] = {
     400: BadRequestError,
@@ -266,6 +267,8 @@ class Core:
                 seconds = float(headers.get(name, ""))
             except ValueError:
                 continue
+            if seconds >= _EPOCH_MS_FROM:
+                seconds /= 1000
             if seconds >= _EPOCH_FROM:
                 seconds -= self.timing.now().timestamp()
             if math.isfinite(seconds):
@@ -389,7 +392,8 @@ class Core:
             # Never before the reset; the jitter comes on top, so that not all come back at once.
             until = self.timing.monotonic() + error.reset
             self.limiter.pause(query.spec.rate, until)
-            return error.reset + self.timing.chance() * policy.base
+            # A reset that has passed tells nothing, and asking at once would not help.
+            return max(error.reset + self.timing.chance() * policy.base, backoff)
         if isinstance(error, ServerError) and not isinstance(error, UnsupportedError):
             return backoff
         return None

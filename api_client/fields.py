@@ -18,7 +18,7 @@ import functools
 import json
 import math
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -57,6 +57,8 @@ EASTERN = ZoneInfo("America/New_York")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MOST_DIGITS = 30  # an integer with more is not a count, a size or a time
 _SHOWN = 60
+_GREATEST_EXPONENT = 1000  # a float ends at 308
+_LONGEST_NUMBER = 4000  # characters; Python's own limit for whole numbers is 4300 digits
 
 R = TypeVar("R", bound="Record")
 Reader = Callable[[Any, str], Any]
@@ -141,12 +143,27 @@ def load(body: bytes) -> Any:
     for "no value": they become None, rather than costing the other rows of the answer.
 
     Raises:
-        ValueError: Not JSON, or nested beyond reading.
+        ValueError: Not JSON, nested beyond reading, or with a number beyond any sense.
     """
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=lambda _: None)
+        return json.loads(body, parse_float=_decimal, parse_constant=lambda _: None)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _decimal(text: str) -> Decimal:
+    """A number with a point or an exponent, digit for digit.
+
+    1e999999999 is a Decimal of twelve bytes, until somebody prints it.
+    """
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent that not even Decimal has
+        number = Decimal("Infinity")
+    sensible = number.is_finite() and abs(number.adjusted()) < _GREATEST_EXPONENT
+    if not sensible or len(text) > _LONGEST_NUMBER:
+        raise ValueError(f"a number beyond reading: {text[:_SHOWN]}")
+    return number
 
 
 # ------------------------------------------------------------------------------------ readers

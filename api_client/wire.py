@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from .body import ACCEPTED, BadEncoding, Body, TooLarge
 from .core import Fault, FaultKind, Outcome, Reply, Send
 from .redaction import Redactor
 from .settings import Secret, Settings
@@ -26,7 +27,12 @@ _HEADER = "X-API-Key"
 _PARAM = "api_key"
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=8)
-_AGENT = "twsloop-api-client"
+_HEADERS = {
+    "User-Agent": "twsloop-api-client",
+    "Accept": "application/json",
+    "Accept-Encoding": ACCEPTED,
+}
+_LOCATION = "twsloop.location"
 
 # The most particular first: each line is a subclass of one below it, or stands alone.
 _KINDS: tuple[tuple[type[Exception], FaultKind], ...] = (
@@ -43,17 +49,14 @@ _KINDS: tuple[tuple[type[Exception], FaultKind], ...] = (
 )
 
 
-class _TooLarge(Exception):
-    pass
-
-
 class _TooSlow(Exception):
     pass
 
 
 _ENDINGS: tuple[type[Exception], ...] = (
     *(kind for kind, _ in _KINDS),
-    _TooLarge,
+    TooLarge,
+    BadEncoding,
     _TooSlow,
     TimeoutError,
 )
@@ -90,13 +93,25 @@ def _key_adder(settings: Settings) -> Callable[[httpx.Request], httpx.Request]:
     return add
 
 
+def _no_redirect(response: httpx.Response) -> httpx.Response:
+    """Keep a redirect's target out of httpx's hands.
+
+    It would build the next request even though it is not to be sent, and call a target that is no
+    URL a broken connection.
+    """
+    location = response.headers.pop("location", None)
+    if location is not None:
+        response.extensions = {**response.extensions, _LOCATION: location}
+    return response
+
+
 class _KeyTransport(httpx.BaseTransport):
     def __init__(self, settings: Settings, verify: ssl.SSLContext | bool) -> None:
         self._add_key = _key_adder(settings)
         self._inner = httpx.HTTPTransport(verify=verify, limits=_LIMITS, proxy=_proxy(settings))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return self._inner.handle_request(self._add_key(request))
+        return _no_redirect(self._inner.handle_request(self._add_key(request)))
 
     def close(self) -> None:
         self._inner.close()
@@ -110,28 +125,10 @@ class _AsyncKeyTransport(httpx.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._inner.handle_async_request(self._add_key(request))
+        return _no_redirect(await self._inner.handle_async_request(self._add_key(request)))
 
     async def aclose(self) -> None:
         await self._inner.aclose()
-
-
-class _Body:
-    """Collects a body up to its limit."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    def add(self, piece: bytes) -> None:
-        self._size += len(piece)
-        if self._size > self._limit:
-            raise _TooLarge
-        self._pieces.append(piece)
-
-    def whole(self) -> bytes:
-        return b"".join(self._pieces)
 
 
 def _timeout(send: Send) -> httpx.Timeout:
@@ -140,15 +137,20 @@ def _timeout(send: Send) -> httpx.Timeout:
     return httpx.Timeout(connect=connect, read=read, write=read, pool=None)
 
 
-def _reply(response: httpx.Response, body: _Body, since: float) -> Reply:
+def _reply(response: httpx.Response, body: Body, since: float) -> Reply:
     headers = {name.lower(): value for name, value in response.headers.items()}
+    location = response.extensions.get(_LOCATION)
+    if location is not None:
+        headers["location"] = location
     return Reply(response.status_code, headers, body.whole(), time.monotonic() - since)
 
 
 def _fault(error: Exception, send: Send, since: float, redactor: Redactor) -> Fault:
     elapsed = time.monotonic() - since
-    if isinstance(error, _TooLarge):
+    if isinstance(error, TooLarge):
         return Fault(FaultKind.TOO_LARGE, f"more than {send.max_body:,} bytes", elapsed)
+    if isinstance(error, BadEncoding):
+        return Fault(FaultKind.ENCODING, redactor.text(str(error)), elapsed)
     if isinstance(error, _TooSlow | TimeoutError):
         return Fault(FaultKind.TIMEOUT, f"more than {send.timeouts.total:g} s", elapsed)
     kind = next(kind for known, kind in _KINDS if isinstance(error, known))
@@ -168,7 +170,7 @@ class Wire:
         self._http = httpx.Client(
             base_url=settings.base_url,
             transport=_KeyTransport(settings, verify),
-            headers={"User-Agent": _AGENT, "Accept": "application/json"},
+            headers=_HEADERS,
             follow_redirects=False,
         )
 
@@ -176,12 +178,12 @@ class Wire:
         """Carry out one request."""
         since = time.monotonic()
         deadline = since + send.timeouts.total
-        body = _Body(send.max_body)
         try:
             with self._http.stream(
                 "GET", send.path, params=send.params, timeout=_timeout(send)
             ) as response:
-                for piece in response.iter_bytes():
+                body = Body(send.max_body, response.headers.get("content-encoding"))
+                for piece in response.iter_raw():
                     body.add(piece)
                     if time.monotonic() > deadline:
                         raise _TooSlow
@@ -204,14 +206,13 @@ class AsyncWire:
         self._http = httpx.AsyncClient(
             base_url=settings.base_url,
             transport=_AsyncKeyTransport(settings, verify),
-            headers={"User-Agent": _AGENT, "Accept": "application/json"},
+            headers=_HEADERS,
             follow_redirects=False,
         )
 
     async def send(self, send: Send) -> Outcome:
         """Carry out one request."""
         since = time.monotonic()
-        body = _Body(send.max_body)
         try:
             async with (
                 asyncio.timeout(send.timeouts.total),
@@ -219,7 +220,8 @@ class AsyncWire:
                     "GET", send.path, params=send.params, timeout=_timeout(send)
                 ) as response,
             ):
-                async for piece in response.aiter_bytes():
+                body = Body(send.max_body, response.headers.get("content-encoding"))
+                async for piece in response.aiter_raw():
                     body.add(piece)
                 return _reply(response, body, since)
         except _ENDINGS as error:

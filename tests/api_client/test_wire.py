@@ -92,6 +92,20 @@ async def test_what_passes_is_not_noticed(
         (faults.altered(lambda data: data.update(count="2")), ApiShapeError, 1),
         (faults.redirect("https://example.com/"), ApiRedirectError, 1),
         (faults.redirect("/api/v1/tickers", 308), ApiRedirectError, 1),
+        (faults.redirect("http://[no:url"), ApiRedirectError, 1),
+        (faults.body(b"", status=301), ApiRedirectError, 1),
+        (faults.body(b"{}", headers={"Content-Encoding": "br"}), ApiAnswerError, 1),
+        (faults.body(b"\xff\xfe\xfd"), ApiJsonError, 1),
+        (
+            faults.body(b'{"status": "success", "data": {"tickers": [], "count": 1e400}}'),
+            ApiShapeError,
+            1,
+        ),
+        (
+            faults.body(b'{"status": "success", "data": {"tickers": [], "x": 1e9999999999}}'),
+            ApiJsonError,
+            1,
+        ),
     ],
 )
 async def test_what_stays_is_a_clear_error(
