@@ -429,7 +429,10 @@ async def test_orders_outlive_their_client(gateway: PaperGateway, feed: ManualFe
     await settled(gateway, clients=0)
     async with connect(gateway, client_id=4) as client, connect(gateway, client_id=5) as other:
         calls = await client.ready()
-        assert calls[1].args == (D(11),)
+        names = [call.name for call in calls[:5]]
+        assert names[:3] == ["openOrder", "orderStatus", "openOrderEnd"]
+        assert names[3:] == ["managedAccounts", "nextValidId"]
+        assert calls[4].args == (D(11),)
         assert (await other.ready())[1].args == (D(1),)
         other.send("reqOpenOrders")
         assert [brief(call) for call in await other.until("openOrderEnd")] == ["openOrderEnd"]
