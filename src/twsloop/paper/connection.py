@@ -102,7 +102,7 @@ class Connection(asyncio.Protocol):
         self._session = PaperSession(
             f"{now:%Y%m%d %H:%M:%S} UTC", max_version=self._gateway.max_version
         )
-        self._timer = self._hub.clock.call_later(
+        self._timer = self._hub.wall.call_later(
             HANDSHAKE_PATIENCE, self.abort, "no startApi within its deadline"
         )
 
@@ -189,7 +189,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
             self._stop_timer()
-            self._timer = self._hub.clock.call_later(CLOSE_PATIENCE, self._transport.abort)
+            self._timer = self._hub.wall.call_later(CLOSE_PATIENCE, self._transport.abort)
 
     def abort(self, reason: str) -> None:
         """End the connection at once."""
@@ -210,13 +210,10 @@ class Connection(asyncio.Protocol):
             self._session.close()
 
     def _take(self, item: Incoming) -> None:
-        if isinstance(item, Request):
-            if self._client is not None:
-                requests.answer(self._hub, self._client, item)
-                self._hub.deliver()
-        elif isinstance(item, Unreadable):
-            if self._client is not None:
-                requests.answer_unreadable(self._hub, self._client, item)
+        if isinstance(item, Request | Unreadable):
+            client = self._client
+            if client is not None and not self._later(client, item):
+                self._process(client, item)
         elif isinstance(item, Greeting):
             self.write(item.data)
         elif isinstance(item, Start):
@@ -225,10 +222,25 @@ class Connection(asyncio.Protocol):
             self.write(item.hello)
             self._refused = item
             self._stop_timer()
-            self._timer = self._hub.clock.call_later(OLD_CLIENT_PATIENCE, self._refuse, item)
+            self._timer = self._hub.wall.call_later(OLD_CLIENT_PATIENCE, self._refuse, item)
         else:
             assert isinstance(item, Fault)
             self._fail(item)
+
+    def _later(self, client: Client, item: Request | Unreadable) -> bool:
+        """Whether the client's timetable takes the frame, to process it when its time has come."""
+        tables = self._hub.timetables
+        if tables is None:
+            return False
+        name = item.type.name if isinstance(item, Request) else ""
+        return tables.take(client.client_id, name, lambda: self._process(client, item))
+
+    def _process(self, client: Client, item: Request | Unreadable) -> None:
+        if isinstance(item, Request):
+            requests.answer(self._hub, client, item)
+            self._hub.deliver()
+        else:
+            requests.answer_unreadable(self._hub, client, item)
 
     def _start(self, start: Start) -> None:
         assert self._session is not None
@@ -260,7 +272,7 @@ class Connection(asyncio.Protocol):
         """Look again, while it is stalled, whether the client has read anything."""
         self._stop_timer()
         patience = self._gateway.limits.patience
-        self._timer = self._hub.clock.call_later(patience, self._judge_silence, patience)
+        self._timer = self._hub.wall.call_later(patience, self._judge_silence, patience)
 
     def _judge_silence(self, waited: float) -> None:
         client = self._client

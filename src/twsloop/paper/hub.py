@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,11 @@ from . import account_feed, echo, fanout, ticks, visibility
 from .accounts import Account
 from .client import Client, Line
 from .engine import Engine
+from .history import History
 from .market import Change, Event, Feed
+from .market_clock import MarketClock
+from .sessions import Sessions
+from .timetable import Timetables
 
 __all__ = ["FARM_NOTICES", "Hub", "Listener"]
 
@@ -61,14 +65,18 @@ class Hub:
     Attributes:
         engine: Orders and accounts.
         feed: The market.
-        clock: Time.
-        wait_for_readers: Whether the feed waits while a client's transport is full.
+        clock: The market's time, for all that belongs to the market.
+        wait_for_readers: Whether the market waits while a client's transport is full.
+        wall: Real time, for sockets and the patience with clients.
+        lines_wanted: Until so many market data lines are open a `MarketClock` stands.
+        timetables: The clients that the clock waits for.
         access: Who may see what.
         clients: The READY clients by client id.
         lines: The lines that watch each instrument.
         listeners: Who else hears the events of each instrument (bars, depth, tick-by-tick).
         witnesses: Who hears the events of all instruments (the history).
         desks: What the request modules keep as long as the gateway runs (see `handling.desk`).
+        sessions: The exchange's day: the phases of the markets, and who hears of their changes.
         events: How many events the feed has made.
     """
 
@@ -76,6 +84,9 @@ class Hub:
     feed: Feed
     clock: Clock
     wait_for_readers: bool = False
+    wall: Clock = attrs.field(default=attrs.Factory(lambda self: self.clock, takes_self=True))
+    lines_wanted: int = 0
+    timetables: Timetables | None = None
     access: visibility.Access = attrs.Factory(visibility.Access)
     clients: dict[int, Client] = attrs.Factory(dict)
     lines: dict[int, list[Line]] = attrs.Factory(dict)
@@ -83,8 +94,14 @@ class Hub:
     witnesses: list[Listener] = attrs.Factory(list)
     desks: dict[type[Any], Any] = attrs.Factory(dict)
     events: int = 0
+    sessions: Sessions = attrs.field(init=False)
+    _market: MarketClock | None = attrs.field(init=False)
     _timers: list[Timer] = attrs.Factory(list)
     _stalled: set[Client] = attrs.Factory(set)
+
+    def __attrs_post_init__(self) -> None:
+        self.sessions = Sessions(self.clock, self.settle)
+        self._market = self.clock if isinstance(self.clock, MarketClock) else None
 
     # ---- life ------------------------------------------------------------------------------
 
@@ -94,11 +111,20 @@ class Hub:
         return self.engine.accounts
 
     def now(self) -> datetime:
-        """The calendar time."""
+        """The market's calendar time."""
         return self.clock.now()
 
     def start(self) -> None:
         """Begin: the feed runs, profit and account values are told in their cadence."""
+        if self._market is not None:
+            if self.lines_wanted:
+                self._market.hold("lines")
+            if self.timetables is not None:
+                self.timetables.start(self.settle)
+            self._market.begin()
+        self.sessions.start(one.hours for one in self.feed.instruments.all())
+        history = self.desks[History] = History(self.feed, self.now)
+        self.witnesses.append(history.hear)
         self.feed.finished.add_done_callback(self._feed_ended)
         self.feed.start(self.on_events, self.clock)
         self._every(PNL_EVERY, self._tell_pnl)
@@ -106,10 +132,15 @@ class Hub:
 
     def stop(self) -> None:
         """End the feed and the timers."""
+        if self.timetables is not None:
+            self.timetables.stop()
+        self.sessions.stop()
         self.feed.stop()
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+        if self._market is not None:
+            self._market.halt()
 
     @staticmethod
     def _feed_ended(finished: concurrent.futures.Future[None]) -> None:
@@ -143,6 +174,8 @@ class Hub:
         for code, text in FARM_NOTICES:
             self.error(client, -1, code, text)
         client.flush()
+        if self.timetables is not None:
+            self.timetables.joined(client.client_id)
         return True
 
     def leave(self, client: Client) -> None:
@@ -154,6 +187,8 @@ class Hub:
             self.unwatch(line)
         client.end_subscriptions()
         self.resume(client)
+        if self.timetables is not None:
+            self.timetables.left(client.client_id)
 
     def send_next_id(self, client: Client) -> None:
         """Tell the next valid order id."""
@@ -185,7 +220,10 @@ class Hub:
         client.pause(conflate=not self.wait_for_readers)
         self._stalled.add(client)
         if self.wait_for_readers:
-            self.feed.pause()
+            if self._market is not None:
+                self._market.hold("readers")
+            else:
+                self.feed.pause()
 
     def give_up(self, client: Client) -> None:
         """A stalled client reads nothing: the others do not wait for it any longer."""
@@ -202,7 +240,10 @@ class Hub:
 
     def _resume_feed(self) -> None:
         if self.wait_for_readers and all(client.conflating for client in self._stalled):
-            self.feed.resume()
+            if self._market is not None:
+                self._market.release("readers")
+            else:
+                self.feed.resume()
 
     # ---- the market ------------------------------------------------------------------------
 
@@ -229,6 +270,12 @@ class Hub:
             line.cancel_timer = timer.cancel
             if line.follows:
                 self._end_snapshot_if_complete(line)
+        if self.lines_wanted and self._market is not None:
+            self._begin_if_wanted(self._market)
+
+    def _begin_if_wanted(self, clock: MarketClock) -> None:
+        if sum(len(client.lines) for client in self.clients.values()) >= self.lines_wanted:
+            clock.release("lines")
 
     def unwatch(self, line: Line) -> None:
         """Close a line."""
@@ -259,12 +306,17 @@ class Hub:
             del self.listeners[con_id]
         self.feed.unsubscribe(con_id)
 
-    def on_events(self, events: Sequence[Event]) -> None:
-        """Take a batch of the feed: the sink that the feed was started with."""
-        now = self.now()
+    def on_events(self, events: Iterable[Event]) -> None:
+        """Take a batch of the feed: the sink that the feed was started with.
+
+        On a market clock the batch is made while it is taken, and moves the clock.
+        """
+        now, moves = self.now(), self._market is not None
         book, orders = self.feed.book, self.engine.book
-        self.events += len(events)
         for event in events:
+            self.events += 1
+            if moves:
+                now = self.clock.now()
             con_id = event.con_id
             changed = book(con_id).apply(event)
             if not changed:

@@ -16,7 +16,7 @@ the same on a fast machine and on a slow one.
 **Holds.** While somebody holds the clock (`hold`, until `release` with the same token) it stands
 still: no timer fires, no time passes. Clients that are slow to read hold it, so that at full speed
 nobody misses anything, and clients that are named in a script hold it until they have acted (see
-`twsloop.paper.scripts`). `hold_at` makes it stop at a time to come, after everything else that is
+`twsloop.paper.timetable`). `hold_at` makes it stop at a time to come, after everything else that is
 due at that time.
 
 A feed that makes many events need not set a timer for each: inside its timer it may move the clock

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
@@ -28,8 +29,10 @@ from .engine import Engine
 from .hub import Hub
 from .instruments import Catalogue
 from .market import Feed
-from .replay import ReplayFeed
-from .synthetic import SyntheticFeed
+from .market_clock import MarketClock
+from .replay import ReplayFeed, replay_speed
+from .synthetic import DEFAULT_RATE, SyntheticFeed
+from .timetable import Timetable, Timetables, timetable
 from .visibility import Access, place_by_hand
 
 __all__ = ["MAX_CLIENTS", "PaperGateway"]
@@ -69,14 +72,23 @@ class PaperGateway:
         seed: Of the synthetic market.
         accounts: Account numbers; the first is the default of a client that names none.
         cash: What each account starts with, in its base currency.
-        clock: Where time comes from.
+        clock: Where real time comes from.
+        start: The market's date and time when it begins (with its time zone); now unless given.
+        until: Then the market ends: the feed is finished, and time stands still.
+        speed: How many market seconds pass in a real one, or ``max``: as fast as possible. (A
+            `ReplayFeed` has a speed of its own.)
+        wait_for_lines: The market begins when so many market data lines are open.
+        timetables: The market times at which named clients act, by client id: the clock waits for
+            them (see `twsloop.paper.timetable`).
+        rate: Actions a second of each instrument of the synthetic market.
         loop_factory: Makes the loop of `start`; uvloop where it exists unless told otherwise.
         max_version: The newest server version to speak.
         max_clients: More connections than this are refused.
         rates: Commissions and fees.
-        keeps_hours: Orders outside trading hours wait, with 399.
-        wait_for_readers: The feed waits while a client's buffer is full, so that readers miss
-            nothing; None: a replay waits, other feeds do not.
+        keeps_hours: The exchange's hours count: orders outside of them wait, with 399, and the
+            synthetic market is closed then.
+        wait_for_readers: The market waits while a client's buffer is full, so that readers miss
+            nothing; None: a replay waits, and a market of ``max`` speed; others do not.
         limits: Patience with slow clients.
         user: Shown as the submitter of orders.
         currency: The accounts' base currency; or each account's own, by its number.
@@ -96,6 +108,12 @@ class PaperGateway:
         accounts: Sequence[str] = ("DU1234567",),
         cash: Decimal = START_CASH,
         clock: Clock | None = None,
+        start: datetime | None = None,
+        until: datetime | None = None,
+        speed: float | str = 1.0,
+        wait_for_lines: int = 0,
+        timetables: Mapping[int, Timetable | Iterable[datetime]] | None = None,
+        rate: float = DEFAULT_RATE,
         loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
         max_version: int = 225,
         max_clients: int = MAX_CLIENTS,
@@ -122,6 +140,13 @@ class PaperGateway:
         self._used_feed = False
         self._loop_factory = loop_factory
         self._wait_for_readers = wait_for_readers
+        self._rate = rate
+        self._wait_for_lines = wait_for_lines
+        self._until = until
+        self._market: MarketClock | None = None
+        self._timetables: Timetables | None = None
+        if start is not None or until is not None or speed != 1 or wait_for_lines or timetables:
+            self._make_clock(start, speed, timetables or {})
         self._settings: dict[str, Any] = {
             "rates": rates or Rates(),
             "keeps_hours": keeps_hours,
@@ -169,6 +194,11 @@ class PaperGateway:
             msg = "the paper gateway is not running"
             raise PaperError(msg)
         return self._hub
+
+    @property
+    def market_time(self) -> datetime:
+        """The market's date and time; may be read from any thread."""
+        return (self._market or self.clock).now()
 
     @property
     def engine(self) -> Engine:
@@ -303,12 +333,15 @@ class PaperGateway:
             engine=self._make_engine(feed),
             feed=feed,
             access=self.access,
-            clock=self.clock,
+            clock=self._market or self.clock,
+            wall=self.clock,
             wait_for_readers=(
-                isinstance(feed, ReplayFeed)
+                isinstance(feed, ReplayFeed) or (self._market is not None and self._market.jumps)
                 if self._wait_for_readers is None
                 else self._wait_for_readers
             ),
+            lines_wanted=self._wait_for_lines,
+            timetables=self._timetables,
         )
         loop = asyncio.get_running_loop()
         try:
@@ -327,6 +360,9 @@ class PaperGateway:
         self.port = self._server.sockets[0].getsockname()[1]
         self._closed = asyncio.Event()
         hub.start()
+        if self._market is not None and self._until is not None:
+            ends = self._market.elapsed_at(self._until)
+            self._market.hold_at(ends, "the end", feed.stop)
         await self._server.start_serving()
         logger.info("paper gateway listens on %s:%d", self.host, self.port)
 
@@ -382,11 +418,31 @@ class PaperGateway:
 
     # ---- parts -----------------------------------------------------------------------------
 
+    def _make_clock(
+        self,
+        start: datetime | None,
+        speed: float | str,
+        tables: Mapping[int, Timetable | Iterable[datetime]],
+    ) -> None:
+        try:
+            self._market = MarketClock(self.clock, start=start, speed=replay_speed(speed))
+            if self._until is not None and self._until <= self._market.start:
+                msg = f"the market ends ({self._until}) before it begins ({self._market.start})"
+                raise ValueError(msg)
+            if tables:
+                made = {client_id: timetable(given) for client_id, given in tables.items()}
+                self._timetables = Timetables(made, self._market)
+        except (ValueError, TypeError) as error:
+            raise PaperError(str(error)) from error
+
     def _make_feed(self) -> Feed:
         source = self._source
         if source is None:
-            catalogue = Catalogue.standard(self.clock.now().date())
-            return SyntheticFeed(catalogue, seed=self.seed)
+            catalogue = Catalogue.standard((self._market or self.clock).now().date())
+            keeps_hours = self._settings["keeps_hours"]
+            return SyntheticFeed(
+                catalogue, seed=self.seed, rate=self._rate, keeps_hours=keeps_hours
+            )
         if callable(source):
             return source()
         if self._used_feed:

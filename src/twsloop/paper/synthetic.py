@@ -16,14 +16,18 @@ Currency pairs have no trades. Sizes are round lots, a tenth of the trades odd l
 
 **Deterministic**: an instrument's path is a function of (seed, contract id, rate, start time). It
 has its own random generator, and its actions carry the time they were planned for, not the time
-at which a busy machine got round to them. Neither subscribers nor other instruments change it: all
-instruments of the market always act, watched or not, because orders need prices also where nobody
-watches. Only a pause (a client that does not keep up, a machine that slept longer than
-`LONGEST_LAG_S`) stops the market; afterwards it goes on where it was, later.
+at which a busy machine got round to them. On a `MarketClock` the clock itself goes from one
+planned time to the next, as far as nothing else is due, so many actions take one timer. Neither
+subscribers nor other instruments change it: all instruments of the market always act, watched or
+not, because orders need prices also where nobody watches. Only a pause (a client that does not
+keep up, a machine that slept longer than `LONGEST_LAG_S`) stops the market; afterwards it goes on
+where it was, later.
 
 The market opens with the feed: every instrument begins with a session already under way (open,
 high, low, volume, the close before), then quotes and trades once, before anything else. It never
-closes; its sessions change at the instrument's roll-over time.
+closes; its sessions change at the instrument's roll-over time. With ``keeps_hours`` it keeps the
+hours of `twsloop.paper.hours`: nothing happens while an instrument's market is closed, and little
+before and after the regular session.
 """
 
 from __future__ import annotations
@@ -31,14 +35,18 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import attrs
 
 from .feed_base import FeedBase
+from .hours import Hours
 from .instruments import Catalogue, Instrument
 from .market import Event, QuoteChange, TopOfBook, Trade
+from .market_clock import MarketClock
 
 __all__ = ["DEFAULT_RATE", "SyntheticFeed"]
 
@@ -56,6 +64,8 @@ QUOTE_SHARE, SIZE_SHARE = 0.5, 0.2
 LONGEST_LAG_S = 5.0
 #: At most so many actions in a turn of the loop.
 ACTIONS_A_TURN = 500
+#: Outside the regular session so many times less happens, where hours are kept.
+QUIET = 6.0
 #: Timers are not set for less, so that a fast market acts in batches, seconds.
 SHORTEST_WAIT_S = 0.001
 VENUES = {"STK": "QPNZKJYUV", "CASH": "", "FUT": ""}
@@ -71,12 +81,11 @@ class SyntheticFeed(FeedBase):
         rate: Actions a second of each instrument.
         rates: The rate of single instruments, by symbol as people type it (``AAPL``, ``EUR.USD``);
             0 for one that stands still after its opening.
+        keeps_hours: Whether the markets close, and are quiet before and after regular hours.
 
     Raises:
         ValueError: A rate is negative, or is of a symbol that the catalogue lacks.
     """
-
-    always_open = True
 
     def __init__(
         self,
@@ -85,9 +94,11 @@ class SyntheticFeed(FeedBase):
         seed: int = 1,
         rate: float = DEFAULT_RATE,
         rates: Mapping[str, float] | None = None,
+        keeps_hours: bool = False,
     ) -> None:
         super().__init__(instruments)
         self.seed = seed
+        self.always_open = not keeps_hours
         own_rates = {instrument.con_id: rate for instrument in instruments}
         for symbol, own in (rates or {}).items():
             instrument = instruments.by_symbol(symbol)
@@ -105,6 +116,8 @@ class SyntheticFeed(FeedBase):
         self._plan: list[tuple[float, int]] = []
         self._origin = 0.0
         self._origin_ns = 0
+        self._market: MarketClock | None = None
+        self._days: dict[int, _Day] = {}
 
     def book(self, con_id: int) -> TopOfBook:
         """The one live book of an instrument; it is born with a session under way.
@@ -121,10 +134,11 @@ class SyntheticFeed(FeedBase):
     def _begin(self) -> None:
         self._origin = self._clock.monotonic()
         self._origin_ns = int(self._clock.now().timestamp() * 1e6) * 1000
+        self._market = self._clock if isinstance(self._clock, MarketClock) else None
         for con_id, path in self._paths.items():
-            gap = path.gap()
-            if gap is not None:
-                self._plan.append((gap, con_id))
+            due = self._next_due(path, 0.0)
+            if due < math.inf:
+                self._plan.append((due, con_id))
         heapq.heapify(self._plan)
         opening: list[Event] = []
         for path in self._paths.values():
@@ -143,6 +157,30 @@ class SyntheticFeed(FeedBase):
         self._timer = None
         if not self._running() or self.paused:
             return
+        if self._market is not None:
+            self._sink(self._reached(self._market))
+        else:
+            self._sink_due()
+        if self._running() and not self.paused:
+            self._next_timer()
+
+    def _reached(self, clock: MarketClock) -> Iterator[Event]:
+        """Move the clock from action to action, as far as it goes."""
+        plan, paths, origin, origin_ns = self._plan, self._paths, self._origin, self._origin_ns
+        reach, replace = clock.reach, heapq.heapreplace
+        for _ in range(ACTIONS_A_TURN):
+            if not plan:
+                return
+            due, con_id = plan[0]
+            if not reach(origin + due):
+                return
+            path = paths[con_id]
+            events = path.act(origin_ns + int(due * SECOND_NS))
+            replace(plan, (self._next_due(path, due), con_id))
+            yield from events
+
+    def _sink_due(self) -> None:
+        """Hand over what is due on a clock that runs by itself."""
         now = self._clock.monotonic() - self._origin
         if self._plan and now - self._plan[0][0] > LONGEST_LAG_S:
             self._skip_to_now()
@@ -155,16 +193,33 @@ class SyntheticFeed(FeedBase):
             due, con_id = self._plan[0]
             path = self._paths[con_id]
             events += path.act(self._origin_ns + int(due * SECOND_NS))
-            heapq.heapreplace(self._plan, (due + (path.gap() or 0.0), con_id))
+            heapq.heapreplace(self._plan, (self._next_due(path, due), con_id))
         if events:
             self._sink(events)
-        if self._running() and not self.paused:
-            self._next_timer()
+
+    def _next_due(self, path: _Path, due: float) -> float:
+        """When an instrument acts after an action at ``due``; infinite if it never does."""
+        gap = path.gap()
+        if gap is None:
+            return math.inf
+        if self.always_open:
+            return due + gap
+        instrument = path.instrument
+        day = self._days.get(instrument.con_id)
+        if day is None:
+            day = self._days[instrument.con_id] = _Day.after(instrument.hours, due, self._origin_ns)
+        following = day.following(due, gap)
+        if following >= day.closes:
+            day = _Day.after(instrument.hours, following, self._origin_ns)
+            self._days[instrument.con_id] = day
+            following = day.following(due, gap)
+        return following
 
     def _next_timer(self) -> None:
         if self._plan and not self.paused:
             wait = self._origin + self._plan[0][0] - self._clock.monotonic()
-            self._pump_later(max(wait, SHORTEST_WAIT_S))
+            shortest = SHORTEST_WAIT_S if self._market is None else 0.0
+            self._pump_later(max(wait, shortest))
 
     def _skip_to_now(self) -> None:
         """The market stood still: its plan begins where it was, but now."""
@@ -173,6 +228,37 @@ class SyntheticFeed(FeedBase):
             if late > 0:
                 self._origin += late
                 self._origin_ns += int(late * SECOND_NS)
+
+
+@attrs.frozen
+class _Day:
+    """One trading day of one kind of hours, in seconds since the feed began."""
+
+    opens: float
+    first: float
+    last: float
+    closes: float
+
+    @classmethod
+    def after(cls, hours: Hours, since: float, origin_ns: int) -> _Day:
+        """The first trading day that is not over."""
+        origin = datetime.fromtimestamp(origin_ns / 1e9, UTC)
+        day = (origin + timedelta(seconds=since)).astimezone(ZoneInfo(hours.time_zone)).date()
+        while True:
+            trading, liquid = hours.session(day), hours.session(day, liquid=True)
+            if trading is not None and liquid is not None:
+                edges = (trading[0], *liquid, trading[1])
+                opens, first, last, closes = ((edge - origin).total_seconds() for edge in edges)
+                if closes > since:
+                    return cls(opens, first, last, closes)
+            day += timedelta(days=1)
+
+    def following(self, due: float, gap: float) -> float:
+        """When something happens after an action at ``due``, which may be before this day."""
+        due = max(due, self.opens)
+        if due < self.first:
+            return min(due + gap * QUIET, self.first + gap)
+        return due + gap * (1.0 if due < self.last else QUIET)
 
 
 def _chance(seed: str) -> random.Random:
