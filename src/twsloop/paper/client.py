@@ -181,10 +181,17 @@ class Client:
     def __str__(self) -> str:
         return f"client {self.client_id} (server version {self.server_version})"
 
-    def send(self, name: str, message: Message) -> None:
-        """Put a message into the batch; one that this version does not have is left out."""
+    def send(self, name: str, message: Message, *, dates: tuple[str, str] | None = None) -> None:
+        """Put a message into the batch; one that this version does not have is left out.
+
+        Args:
+            name: Its name in `twsloop.wire.messages`.
+            message: Its protobuf form.
+            dates: First and last date, for the historicalData of versions below 196.
+        """
+        kind = INBOUND_BY_NAME[name]
         try:
-            body = codec.encode(INBOUND_BY_NAME[name], message, self.server_version)
+            body = codec.encode(kind, message, self.server_version, dates=dates)
         except EncodeError as error:
             logger.warning("%s cannot be told: %s", self, error)
             return

@@ -17,7 +17,7 @@ time of the last event: a replay lives in the time of its data.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -117,6 +117,15 @@ class Chronicle:
             if not self.always_open or session.day < self._first_day
         )
 
+    def day_end(self, day: date) -> int:
+        """The second at which a day rolls over into the next."""
+        return self._bounds(day)[1]
+
+    def in_regular_hours(self, second: int) -> bool:
+        """Whether the exchange's regular session is under way."""
+        at = datetime.fromtimestamp(second, UTC)
+        return self.calendar.hours.is_open(at, liquid=True)
+
     def _bounds(self, day: date) -> tuple[int, int]:
         """From which to which roll-over a day lasts."""
         ends = self.calendar.hours.session_end
@@ -158,9 +167,7 @@ class Chronicle:
 
     # -- bars --------------------------------------------------------------------------------
 
-    def bars(
-        self, show: Show, size: BarSize, span: tuple[int, int], *, regular: bool
-    ) -> list[Bar]:
+    def bars(self, show: Show, size: BarSize, span: tuple[int, int], *, regular: bool) -> list[Bar]:
         """The bars of a span of time.
 
         Args:
@@ -179,9 +186,7 @@ class Chronicle:
                     found += self._run(show, size.seconds, session, (first, last), span)
         return found
 
-    def _days(
-        self, show: Show, unit: str, span: tuple[int, int], *, regular: bool
-    ) -> list[Bar]:
+    def _days(self, show: Show, unit: str, span: tuple[int, int], *, regular: bool) -> list[Bar]:
         found: list[Bar] = []
         period: tuple[int, ...] | None = None
         for session in self.between(*span):
@@ -209,9 +214,8 @@ class Chronicle:
     def _whole(self, show: Show, session: Session, run: tuple[int, int], end: int) -> list[Bar]:
         """All of a run as bars, one of the past and one of what is live."""
         found = [self._bar(show, piece, piece.start) for piece in self._pieces(session, run)]
-        live = [row for row in self.tape.rows(max(run[0], self.began), min(run[1], end))]
         bar: Bar | None = None
-        for row in live:
+        for row in self.tape.rows(max(run[0], self.began), min(run[1], end)):
             one = _live_bar(show, row, row[0])
             if one is None:
                 continue
@@ -285,9 +289,7 @@ class Chronicle:
             found.append(self._group(show, group, max(key, run_start)))
         return found
 
-    def _seconds(
-        self, minute: Piece, size: int, cut: tuple[int, int], offset: int
-    ) -> list[Piece]:
+    def _seconds(self, minute: Piece, size: int, cut: tuple[int, int], offset: int) -> list[Piece]:
         """A minute's trades as bars of seconds, quiet ones too."""
         assert self.past is not None
         size = min(size, 60)
@@ -503,9 +505,7 @@ class History:
                 self.seed,
                 self._opening(instrument, tape),
             )
-        return Chronicle(
-            instrument, tape, past, began=began, always_open=self._feed.always_open
-        )
+        return Chronicle(instrument, tape, past, began=began, always_open=self._feed.always_open)
 
     def _opening(self, instrument: Instrument, tape: Tape) -> Opening:
         book = self._openings[instrument.con_id]

@@ -80,7 +80,7 @@ class BarWriter:
             return f"{bar.day:%Y%m%d}"
         if self._format == 2:
             return str(bar.start)
-        if not self._offset_until - DAY_S // 24 <= bar.start < self._offset_until:
+        if not self._offset_until - 3600 <= bar.start < self._offset_until:
             # Zones change their offset on the hour.
             self._offset = self._calendar.offset(bar.start)
             self._offset_until = bar.start - bar.start % 3600 + 3600

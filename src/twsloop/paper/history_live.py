@@ -36,6 +36,8 @@ Row = tuple[
     int, Prices, Decimal, float, int, Prices, Prices, Prices, tuple[float, int], tuple[float, int]
 ]
 ZERO = Decimal(0)
+#: The middle of two prices is rounded, or it shows what floats cannot.
+MIDPOINT_DIGITS = 10
 _start = itemgetter(0)
 _time_ns = attrgetter("time_ns")
 
@@ -190,7 +192,7 @@ def _row(second: int, events: list[Event]) -> Row:
             if ask is not None:
                 asks.append(ask)
                 if bid is not None:
-                    mids.append((bid + ask) / 2)
+                    mids.append(round((bid + ask) / 2, MIDPOINT_DIGITS))
         elif type(event) is Trade:
             price = event.price
             own = (

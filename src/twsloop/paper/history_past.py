@@ -94,6 +94,7 @@ class Past:
         below: How many ticks the bid is below a price.
         above: How many ticks the offer is above it.
         listed: The first day with data.
+        usual_volatility: Of its price, a year.
     """
 
     def __init__(
@@ -107,11 +108,16 @@ class Past:
         self._key = f"{seed} {instrument.con_id}"
         kind = "ETF" if instrument.stock_type == "ETF" else instrument.sec_type
         self._trend = TREND.get(kind, 0.0)
-        self._day_noise = VOLATILITY.get(kind, 0.2) / math.sqrt(252)
+        self.usual_volatility = VOLATILITY.get(kind, 0.2)
+        self._day_noise = self.usual_volatility / math.sqrt(252)
         chance = Random(self._key)  # noqa: S311  (a market, not a secret)
         wave = WAVE.get(kind, 0.1)
         self._waves = [
-            (math.tau / (years * 365.25), chance.uniform(0, math.tau), wave * chance.uniform(0.3, 1))
+            (
+                math.tau / (years * 365.25),
+                chance.uniform(0, math.tau),
+                wave * chance.uniform(0.3, 1),
+            )
             for years in WAVE_YEARS
         ]
         spread = 1

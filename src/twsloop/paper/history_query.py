@@ -188,12 +188,12 @@ def _second(day_text: str, clock: str, zone_name: str, now: datetime, invalid: R
     name = ZONES.get(zone_name.upper(), "UTC" if zone_name.upper() == "GMT" else zone_name)
     try:
         zone = ZoneInfo(name)
-        at = time(*map(int, figures.groups()))
+        at = time(int(figures[1]), int(figures[2]), int(figures[3]))
         if day_text:
             parts = _DAY.fullmatch(day_text)
             if parts is None:
                 raise invalid
-            day = date(*map(int, parts.groups()))
+            day = date(int(parts[1]), int(parts[2]), int(parts[3]))
         else:
             day = now.astimezone(zone).date()
     except (ValueError, ZoneInfoNotFoundError, OSError):

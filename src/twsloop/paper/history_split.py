@@ -169,16 +169,13 @@ def _path(whole: Piece, volumes: list[int], chance: Random) -> list[int]:
     top = bump[count // 2] or 1
     for _ in range(2):
         weighed = sum(
-            volume * (a + b)
-            for volume, a, b in zip(volumes, points, points[1:], strict=False)
+            volume * (a + b) for volume, a, b in zip(volumes, points, points[1:], strict=False)
         )
         mean = weighed / (2 * whole.volume)
         lift = (wanted - mean) * 1.5 / top
         points = [
-            low if point < low else high if point > high else point
-            for point in (
-                value + lift * share for value, share in zip(points, bump, strict=True)
-            )
+            low if point < low else min(point, high)
+            for point in (value + lift * share for value, share in zip(points, bump, strict=True))
         ]
     path = [int(point + 0.5) for point in points]
     path[0], path[-1] = whole.open, whole.close
@@ -202,10 +199,8 @@ def _candles(
         up += int(reach * draw * draw * 4.0 + 0.5)
         draw = random()
         down -= int(reach * draw * draw * 4.0 + 0.5)
-        if up > high:
-            up = high
-        if down < low:
-            down = low
+        up = min(up, high)
+        down = max(down, low)
         if up > highest:
             highest, at_high = up, place
         if down < lowest:

@@ -76,30 +76,10 @@ def cancel_quietly(_hub: Hub, _client: Client, _request: Any) -> None:
     """Nothing runs that it could end, and a real gateway says nothing either."""
 
 
-def _describe(contract: Any) -> str:
-    return f"{contract.symbol or contract.conId}@{contract.exchange or 'SMART'}"
-
-
-def req_historical_data(hub: Hub, client: Client, request: Any) -> None:
-    """No history is kept: the error of an instrument without any."""
-    what = request.whatToShow.title() or "Trades"
-    text = (
-        "Historical Market Data Service error message:HMDS query returned no data: "
-        f"{_describe(request.contract)} {what}"
-    )
-    hub.error(client, request.reqId, 162, text)
-
-
 def req_head_timestamp(hub: Hub, client: Client, request: Any) -> None:
     """No history is kept."""
     text = f"Historical Market Data Service error message:No head time stamp: {request.reqId}"
     hub.error(client, request.reqId, 162, text)
-
-
-def cancel_historical_data(hub: Hub, client: Client, request: Any) -> None:
-    """No query is live."""
-    cause = f"No historical data query found for ticker id:{request.reqId}"
-    processing(hub, client, request.reqId, "bM", cause)
 
 
 def cancel_fundamental_data(hub: Hub, client: Client, request: Any) -> None:
@@ -166,8 +146,6 @@ REFUSALS: Mapping[int, Refused] = MappingProxyType(
 HANDLERS: Mapping[int, Handler] = MappingProxyType(
     {
         14: set_server_log_level,
-        20: req_historical_data,
-        25: cancel_historical_data,
         49: req_current_time,
         51: cancel_quietly,
         53: cancel_fundamental_data,

@@ -1,0 +1,99 @@
+"""How far back a request for history reaches, and whether that is too much (pure).
+
+Seconds count back from the end of trading, where the end lies outside it. Days are trading days,
+the one under way included. Weeks, months and years go by the calendar; bars of a week or more begin
+with the whole week (or month) that the first day is in.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from .bars import period_of
+from .history import Chronicle
+from .history_calendar import Session
+from .history_query import BarQuery, Duration
+
+__all__ = ["MAX_BARS", "reach", "sessions_back", "too_many"]
+
+#: More bars than this do not fit into a message.
+MAX_BARS = 180_000
+
+
+def sessions_back(
+    chronicle: Chronicle, end: int, duration: Duration, *, regular: bool
+) -> list[Session]:
+    """The exchange's sessions of a duration up to a time, in order."""
+    calendar = chronicle.calendar
+    found: list[Session] = []
+    first = duration.start_day(calendar.day_of(end - 1)) if duration.unit != "S" else None
+    for session in calendar.before(end):
+        if not any(run[0] < end for run in session.runs(regular=regular)):
+            continue
+        if duration.unit == "D":
+            if len(found) == duration.count:
+                break
+        elif first is not None:
+            if session.day <= first:
+                break
+        elif session.end <= end - duration.count:
+            break
+        found.append(session)
+        if session.day.year < 1980:
+            break
+    return found[::-1]
+
+
+def reach(chronicle: Chronicle, end: int, query: BarQuery) -> int:
+    """The first second of a request that ends before ``end``."""
+    duration, regular = query.duration, query.regular
+    if duration.unit == "S":
+        start = _last_trading(chronicle, end, regular=regular) - duration.count
+    elif duration.unit == "D":
+        start = _days_back(chronicle, end, duration.count, regular=regular)
+    else:
+        start = chronicle.day_end(duration.start_day(chronicle.calendar.day_of(end - 1)))
+    if query.size.intraday or query.size.unit == "D":
+        return start
+    day = chronicle.calendar.day_of(start)
+    return chronicle.day_end(_first_of_period(day, query.size.unit) - timedelta(days=1))
+
+
+def _first_of_period(day: date, unit: str) -> date:
+    before = day - timedelta(days=1)
+    while period_of(before, unit) == period_of(day, unit):
+        day, before = before, before - timedelta(days=1)
+    return day
+
+
+def _last_trading(chronicle: Chronicle, end: int, *, regular: bool) -> int:
+    for session in chronicle.before(end):
+        for run in reversed(session.runs(regular=regular)):
+            if run[0] < end:
+                return min(end, run[1])
+    return end
+
+
+def _days_back(chronicle: Chronicle, end: int, count: int, *, regular: bool) -> int:
+    start = end
+    for session in chronicle.before(end):
+        runs = session.runs(regular=regular)
+        if runs and runs[0][0] < end:
+            start = runs[0][0]
+            count -= 1
+            if not count:
+                break
+    return start
+
+
+def too_many(chronicle: Chronicle, query: BarQuery, span: tuple[int, int]) -> bool:
+    """Whether a request asks for more bars than a message holds."""
+    if not query.size.intraday or (span[1] - span[0]) // query.size.seconds <= MAX_BARS:
+        return False
+    total = sum(
+        min(last, span[1]) - max(first, span[0])
+        for session in chronicle.between(*span)
+        for first, last in session.runs(regular=query.regular)
+        if first < span[1] and last > span[0]
+    )
+    return total // query.size.seconds > MAX_BARS
