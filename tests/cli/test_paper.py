@@ -107,6 +107,9 @@ def test_a_replay_that_breaks_ends_the_command(tmp_path: Path, ticks: Path) -> N
         (["--speed", "0"], 3, "command line [paper] speed = 0.0: the value is too low"),
         (["--from", "yesterday"], 2, "'yesterday'"),
         (["--start", "later"], 3, "[paper] start = later: the value does not have the form"),
+        (["--start", "2026-13-01"], 2, "is no date and time like"),
+        (["--start", "2026-09-28", "--to", "2026-09-28"], 15, "before it begins"),
+        (["--feed", "replay", "--data", "x", "--start", "2026-09-28"], 3, "the date of its data"),
         (["--port", "99999"], 3, "[paper] port = 99999: the value is too high"),
         (["--account", ""], 3, "[paper] accounts"),
     ],
@@ -116,3 +119,18 @@ def test_what_cannot_be_served(tmp_path: Path, arguments: list[str], code: int, 
     assert (ended, out) == (code, "")
     assert words in errors
     assert "Traceback" not in errors
+
+
+def test_a_market_of_another_day_at_full_speed(tmp_path: Path) -> None:
+    with program(
+        *("--json", "paper", "--port", "0", "--start", "2026-09-28 09:30", "--speed", "max"),
+        *("--to", "2026-09-28T13:31", "--rate", "0.5", "--hours", "exchange"),
+        home=tmp_path,
+    ) as server:
+        assert server.event()["event"] == "listening"
+        ended = server.event()
+        assert ended["event"] == "feed_ended"
+        assert ended["stats"]["market_time"] == "2026-09-28T13:31:00+00:00"
+        assert ended["stats"]["events"] > 500
+        server.send(signal.SIGTERM)
+        assert server.end()[0] == 0

@@ -46,17 +46,20 @@ def paper_gateway(
     Args:
         config: The settings.
         since: Where a replay begins.
-        until: Where a replay ends.
+        until: Where a replay, or a made-up market, ends.
 
     Raises:
-        ConfigError: A replay without data, or a window without a replay.
+        ConfigError: A replay without data, or a setting that only the other feed has.
         FeedError: The data cannot be read.
+        PaperError: The market ends before it begins.
     """
     # Here, because a program that never serves needs none of it.
+    from twsloop.paper.market_clock import market_time  # noqa: PLC0415
+    from twsloop.paper.replay import replay_start  # noqa: PLC0415
     from twsloop.paper.server import PaperGateway  # noqa: PLC0415
 
     params = config.paper
-    if params.feed != "replay" and (since or until or params.data is not None):
+    if params.feed != "replay" and (since or params.data is not None):
         raise ConfigError(
             "only a replay has data and a window in it",
             section="paper",
@@ -64,14 +67,34 @@ def paper_gateway(
             value=params.feed,
             allowed="replay",
         )
+    if params.feed == "replay" and params.date is not None:
+        raise ConfigError(
+            "a replay has the date of its data",
+            section="paper",
+            key="date",
+            value=params.date,
+            allowed="empty; --from begins a replay later",
+        )
+    market: dict[str, Any] = {}
+    if params.feed == "replay":
+        market["feed"] = _replay(config, since, until)
+    else:
+        market |= {
+            "start": market_time(params.date) if params.date else None,
+            "until": until,
+            "speed": params.speed,
+            "rate": params.rate,
+            "wait_for_lines": replay_start(params.start),
+            "keeps_hours": params.hours == "exchange",
+        }
     return PaperGateway(
         host=params.host,
         port=params.port,
-        feed=_replay(config, since, until) if params.feed == "replay" else None,
         seed=params.seed,
         accounts=params.accounts,
         max_version=params.max_version,
         max_clients=params.max_clients,
+        **market,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,24 @@ class _Speed(click.ParamType[float | str]):
             self.fail(f"{value!r} is neither a number nor max", param, ctx)
 
 
+class _Start(click.ParamType[str]):
+    """What the market waits for, or the date that it begins at."""
+
+    name = "when"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check it, and leave it as it is: the settings read it."""
+        from twsloop.paper.market_clock import market_time  # noqa: PLC0415
+
+        text = str(value).strip()
+        if not text[:1].isdigit():
+            return text
+        try:
+            return f"{market_time(text):%Y-%m-%d %H:%M:%S}"
+        except ValueError:
+            self.fail(f"{text!r} is no date and time like '2026-09-28 09:30'", param, ctx)
+
+
 class _Window(click.ParamType[datetime]):
     """An edge of a window in the data."""
 
@@ -59,6 +77,8 @@ class _Window(click.ParamType[datetime]):
 Examples:
   twsloop paper                              port 4002, as IB Gateway's paper account
   twsloop --json paper --port 0              a free port; the first line says which
+  twsloop paper --start '2026-09-28 09:30' --hours exchange --speed 10
+  twsloop paper --start 2026-09-28 --start on-subscribe=25 --speed max --to 2026-09-29T13:30
   twsloop paper --feed replay --data ticks --speed 60 --start on-subscribe=2
   twsloop paper --feed replay --data ticks --from 2013-10-07T13:30 --to 2013-10-07T14:00
 """
@@ -70,9 +90,17 @@ Examples:
 @click.option("--speed", type=_Speed(), help="Times the clock, or max.")
 @click.option("--seed", type=int, help="The same seed gives the same synthetic market.")
 @click.option("--account", "accounts", multiple=True, help="An account of the login; repeatable.")
-@click.option("--start", help="When a replay begins: immediate, or on-subscribe=N.")
+@click.option(
+    "--start",
+    "starts",
+    multiple=True,
+    type=_Start(),
+    help="When the market begins: immediate, on-subscribe=N; and its date: '2026-09-28 09:30'.",
+)
 @click.option("--from", "since", type=_Window(), help="Begin the replay here (UTC).")
-@click.option("--to", "until", type=_Window(), help="End the replay here (UTC).")
+@click.option("--to", "until", type=_Window(), help="End the market or the replay here (UTC).")
+@click.option("--hours", type=click.Choice(["always", "exchange"]), help="When it trades.")
+@click.option("--rate", type=float, help="Actions a second of each made-up instrument.")
 @click.option("--sample", type=click.Choice(["none", "ib"]), help="ib: one tick a kind in 250 ms.")
 @click.option("--max-version", type=int, help="The newest protocol version to speak.")
 @click.pass_obj
@@ -85,9 +113,11 @@ def paper(
     speed: float | str | None,
     seed: int | None,
     accounts: tuple[str, ...],
-    start: str | None,
+    starts: tuple[str, ...],
     since: datetime | None,
     until: datetime | None,
+    hours: str | None,
+    rate: float | None,
     sample: str | None,
     max_version: int | None,
 ) -> None:
@@ -107,7 +137,10 @@ def paper(
             "paper.speed": speed,
             "paper.seed": seed,
             "paper.accounts": list(accounts) or None,
-            "paper.start": start,
+            "paper.start": next((one for one in starts if not one[0].isdigit()), None),
+            "paper.date": next((one for one in starts if one[0].isdigit()), None),
+            "paper.hours": hours,
+            "paper.rate": rate,
             "paper.sample": sample,
             "paper.max_version": max_version,
         }
@@ -130,9 +163,12 @@ def paper(
                     continue
                 if failure is not None:
                     raise failure
-                stats = vars_of(getattr(gateway.feed, "stats", None))
+                stats = vars_of(getattr(gateway.feed, "stats", None)) or {
+                    "events": gateway.stats["events"],
+                    "market_time": gateway.market_time.astimezone(UTC).isoformat(),
+                }
                 words = ", ".join(f"{n} {count}" for n, count in stats.items())
-                out.event("feed_ended", f"the data has ended: {words}", stats=stats)
+                out.event("feed_ended", f"the market has ended: {words}", stats=stats)
         except KeyboardInterrupt:
             events = gateway.stats["events"]
             out.event("stopped", f"stopped after {events} market events", events=events)

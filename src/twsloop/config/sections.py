@@ -400,8 +400,29 @@ class PaperParams(Section):
     start: str = option(
         "immediate",
         "str",
-        "When the replay begins: immediate, or on-subscribe=N once N lines are subscribed.",
+        "When the market begins: immediate, or on-subscribe=N once N lines are subscribed.",
         pattern="immediate|on-subscribe=[1-9][0-9]*",
+    )
+    date: str | None = option(
+        None,
+        "str",
+        "The date and time, in New York, that the made-up market begins at: 2026-09-28 09:30.",
+        pattern="[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}(:[0-9]{2})?)?",
+        unset="now",
+    )
+    hours: str = option(
+        "always",
+        "str",
+        "Whether the made-up market is always open, or keeps the exchange's hours and holidays.",
+        choices=("always", "exchange"),
+    )
+    rate: float = option(
+        3.0,
+        "float",
+        "How often each instrument of the made-up market does something.",
+        unit="times a second",
+        low=0,
+        high=10_000,
     )
     sample: str = option(
         "none",

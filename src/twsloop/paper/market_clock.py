@@ -34,10 +34,14 @@ import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from twsloop.clock import Clock, Timer
 
-__all__ = ["MarketClock"]
+__all__ = ["MarketClock", "market_time"]
+
+#: What a market's date and time mean that name no zone.
+NEW_YORK = "US/Eastern"
 
 #: So long, in real seconds, timers are fired before the sockets have their turn.
 TURN_S = 0.004
@@ -45,6 +49,20 @@ TURN_S = 0.004
 TIMERS_A_TURN = 256
 #: Timers that are due at the same time: holds come last.
 _PLAIN, _HOLD = 0, 1
+
+
+def market_time(text: str) -> datetime:
+    """A date and time of the market as users write it: New York's, unless it names its offset.
+
+    A date alone is its opening, 09:30.
+
+    Raises:
+        ValueError: It is no date and time.
+    """
+    told = datetime.fromisoformat(text)
+    if len(text.strip()) == len("2026-09-28"):
+        told = told.replace(hour=9, minute=30)
+    return told if told.tzinfo is not None else told.replace(tzinfo=ZoneInfo(NEW_YORK))
 
 
 class _Timer:
