@@ -13,6 +13,7 @@ from twsloop.paper.account_values import (
     currencies,
     ledger_rows,
     portfolio_value,
+    summary_ledger,
     summary_rows,
     take_snapshot,
 )
@@ -123,10 +124,34 @@ def test_summary(feed: ManualFeed, account: Account) -> None:
 )
 def test_ledger(feed: ManualFeed, account: Account, tag: str, shown: set[str]) -> None:
     snapshot = take_snapshot(account, Valuation(feed.instruments, feed.book))
-    rows = summary_rows(snapshot, [tag])
-    assert {name for name, _ in rows} == {"All"}
-    assert {row.currency for _, row in rows} == shown
+    rows = summary_ledger([snapshot], [D(1)], [tag])
+    assert {row.currency for row in rows} == shown
     assert len(rows) == len(shown) * len({row.key for row in ledger_rows(snapshot, summary=True)})
+    assert summary_rows(snapshot, [tag]) == []
+    assert summary_ledger([snapshot], [D(1)], ["NetLiquidation"]) == []
+    keys = [row.key for row in rows if row.currency == min(shown)]
+    assert keys == sorted(keys)
+
+
+def test_one_ledger_of_all_accounts(feed: ManualFeed, account: Account) -> None:
+    """Sums by currency; the base is the first account's."""
+    valuation = Valuation(feed.instruments, feed.book)
+    second = Account("DU2", "EUR", start=D(1000))
+    second.book(Booking("e9", feed.instrument("AAPL"), D(1), D(270), D(1), currency="USD"))
+    figures = [take_snapshot(one, valuation) for one in (account, second)]
+    rows = {
+        (row.key, row.currency): row.value
+        for row in summary_ledger(figures, [D(1), D("1.1001")], ["$LEDGER:ALL"])
+    }
+    assert rows["CashBalance", "USD"] == "961726.00"  # 961997 - 271
+    assert rows["CashBalance", "EUR"] == "11000.00"
+    assert rows["StockMarketValue", "USD"] == "27280.10"
+    assert rows["AccountOrGroup", "BASE"] == "All"
+    assert rows["ExchangeRate", "EUR"] == "1.1001000"
+    total = float(rows["NetLiquidationByCurrency", "BASE"])
+    parts = (float(rows["NetLiquidationByCurrency", name]) for name in ("USD", "EUR"))
+    usd, eur = parts
+    assert total == pytest.approx(usd + eur * 1.1001, abs=0.01)
 
 
 def test_portfolio_row(feed: ManualFeed, account: Account) -> None:
@@ -151,3 +176,39 @@ def test_marks(feed: ManualFeed) -> None:
     feed.book(ibm).close = 299.0
     assert valuation.price(ibm) == D("299.0")
     assert valuation.rate("XYZ") == 1
+
+
+def test_an_account_in_euro(feed: ManualFeed) -> None:
+    account = Account("DU1", "EUR", start=D(100_000))
+    valuation = Valuation(feed.instruments, feed.book)
+    account.book(Booking("e1", feed.instrument("AAPL"), D(100), D(270), D(1), currency="USD"))
+    rows = rows_of(feed, account)
+    assert rows["CashBalance", "EUR"] == "100000.00"
+    assert rows["CashBalance", "USD"] == "-27001.00"
+    rate = D(1) / D("1.1001")
+    assert rows["ExchangeRate", "USD"] == f"{rate:.7f}"
+    assert rows["ExchangeRate", "EUR"] == rows["ExchangeRate", "BASE"] == "1.00"
+    assert rows["NetLiquidation", "EUR"] == f"{100_000 + 9 * rate:.2f}"
+    assert rows["UnrealizedPnL", "USD"] == "9.00"
+    assert rows["UnrealizedPnL", "BASE"] == f"{9 * rate:.2f}"
+    # Yen have no pair with the euro: over the dollar.
+    assert valuation.rate("JPY", "GBP") == pytest.approx(
+        valuation.rate("JPY", "USD") * valuation.rate("USD", "GBP"), abs=D("1e-6")
+    )
+
+
+def test_rows_of_a_future(feed: ManualFeed) -> None:
+    es = next(one for one in feed.instruments.all() if one.symbol == "ES")
+    book = feed.book(es.con_id)
+    book.bid, book.ask, book.last = 6000.0, 6000.25, 6000.25
+    account = Account("DU1")
+    account.book(Booking("e1", es, D(2), D(5999), D("1.7")))
+    rows = rows_of(feed, account)
+    assert rows["CashBalance", "USD"] == "999998.30"
+    assert rows["FuturesPNL", "USD"] == rows["FuturesPNL", "BASE"] == "125.00"
+    assert rows["TotalCashBalance", "USD"] == rows["TotalCashValue", "USD"] == "1000123.30"
+    assert rows["NetLiquidationByCurrency", "USD"] == "1000123.3000"
+    assert rows["StockMarketValue", "USD"] == rows["GrossPositionValue", "USD"] == "0.00"
+    assert rows["InitMarginReq", "USD"] == "52802.20"  # 8.8 % of 2 * 50 * 6000.25
+    assert rows["MaintMarginReq", "USD"] == "48002.00"
+    assert rows["ExcessLiquidity", "USD"] == "952121.30"

@@ -363,7 +363,8 @@ async def test_account_summary(gateway: PaperGateway) -> None:
         ]
         client.send("reqAccountSummary", reqId=2, group="All", tags="$LEDGER")
         calls = await client.until("accountSummaryEnd")
-        assert calls[0].args[1:] == ("All", "AccountOrGroup", "DU1234567", "BASE")
+        assert calls[0].args[1:] == ("All", "AccountOrGroup", "All", "BASE")
+        assert await client.until("accountSummaryEnd") == calls  # 10.40 tells the ledger twice
         client.send("reqAccountSummary", reqId=3, group="All", tags="NetLiquidation")
         assert error_of((await client.next())[0])[:2] == (3, 322)
         client.send("cancelAccountSummary", reqId=1)

@@ -2,7 +2,11 @@
 
 Images come at once; afterwards only what changed: positions and portfolio rows when a fill changed
 them, account values with a fill and every three minutes, profit and loss every second (reference
-``domain.md`` e). Deviation: a summary's rows are sent once, where Gateway 10.40 repeats them.
+``domain.md`` e).
+
+A summary that asks for the ledger has the form of Gateway 10.40: the account's rows twice, the
+ledger, the end, the ledger again, and the end again. One that does not has its rows and its end
+once, as recorded from a server of version 173.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ from .account_values import (
     ledger_rows,
     portfolio_value,
     position_contract,
+    summary_ledger,
     summary_rows,
     take_snapshot,
 )
@@ -44,8 +49,10 @@ if TYPE_CHECKING:
     from .hub import Hub
 
 __all__ = [
+    "UPDATES",
     "account_image",
     "account_multi_image",
+    "is_known",
     "position_image",
     "position_multi_image",
     "summary_image",
@@ -220,28 +227,54 @@ def _tell_account_multi(hub: Hub, client: Client, req_id: int) -> None:
 
 
 def summary_image(hub: Hub, client: Client, req_id: int) -> None:
-    """The rows of an account summary, and the end."""
+    """The rows of an account summary, and the end, in the form of the module's docstring."""
     client.told.pop(("summary", req_id), None)
-    _tell_summary(hub, client, req_id)
-    client.send("accountSummaryEnd", AccountSummaryEnd(reqId=req_id))
+    rows, ledger = _summary(hub, client, req_id)
+    for account, row in rows + ledger:
+        _new(client, ("summary", req_id), account, [row])
+    end = AccountSummaryEnd(reqId=req_id)
+    for batch in (rows, rows, ledger) if ledger else (rows,):
+        _tell_summary_rows(client, req_id, batch)
+    client.send("accountSummaryEnd", end)
+    if ledger:
+        _tell_summary_rows(client, req_id, ledger)
+        client.send("accountSummaryEnd", end)
+
+
+def _summary(
+    hub: Hub, client: Client, req_id: int
+) -> tuple[list[tuple[str, Row]], list[tuple[str, Row]]]:
+    """An account summary now: the accounts' rows, and the rows of the one ledger of all."""
+    names, tags = client.summaries[req_id]
+    figures = [snapshot(hub, name) for name in names]
+    rows = [item for one in figures for item in summary_rows(one, tags)]
+    base = figures[0].account.currency
+    rates = [hub.engine.valuation.rate(one.account.currency, base) for one in figures]
+    return rows, [("All", row) for row in summary_ledger(figures, rates, tags)]
+
+
+def _tell_summary_rows(client: Client, req_id: int, rows: list[tuple[str, Row]]) -> None:
+    for account, row in rows:
+        client.send(
+            "accountSummary",
+            AccountSummary(
+                reqId=req_id,
+                account=account,
+                tag=row.key,
+                value=row.value,
+                currency=row.currency,
+            ),
+        )
 
 
 def _tell_summary(hub: Hub, client: Client, req_id: int) -> None:
-    names, tags = client.summaries[req_id]
-    for name in names:
-        for account, row in summary_rows(snapshot(hub, name), tags):
-            # Two accounts have a ledger under the one name "All": each is remembered by its own.
-            if _new(client, ("summary", req_id), f"{name} {account}", [row]):
-                client.send(
-                    "accountSummary",
-                    AccountSummary(
-                        reqId=req_id,
-                        account=account,
-                        tag=row.key,
-                        value=row.value,
-                        currency=row.currency,
-                    ),
-                )
+    rows, ledger = _summary(hub, client, req_id)
+    changed = [
+        (account, row)
+        for account, row in rows + ledger
+        if _new(client, ("summary", req_id), account, [row])
+    ]
+    _tell_summary_rows(client, req_id, changed)
 
 
 # ---- profit and loss ---------------------------------------------------------------------------
@@ -269,9 +302,19 @@ def tell_pnl_of_account(hub: Hub, client: Client, req_id: int) -> None:
     )
 
 
+def is_known(hub: Hub, account: str, con_id: int) -> bool:
+    """Whether there is anything to say of a contract id: it is listed, or was held."""
+    return con_id in hub.engine.catalogue or con_id in hub.accounts[account].positions
+
+
 def tell_pnl_single(hub: Hub, client: Client, req_id: int) -> None:
-    """One position's profit and loss; a flat one has no unrealized profit and no value."""
+    """One position's profit and loss; a flat one has no unrealized profit and no value.
+
+    Of an unknown contract id nothing is told.
+    """
     name, con_id = client.pnl_single[req_id]
+    if not is_known(hub, name, con_id):
+        return
     account = hub.accounts[name]
     hub.engine.valuation.roll(account, hub.now())
     position = account.positions.get(con_id)

@@ -9,7 +9,7 @@ funds, crypto) are there with 0.00, because clients look for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -32,12 +32,14 @@ __all__ = [
     "ledger_rows",
     "portfolio_value",
     "position_contract",
+    "summary_ledger",
     "summary_rows",
     "take_snapshot",
 ]
 
 ZERO = Decimal(0)
 BASE = "BASE"
+LEDGER = "$LEDGER"
 LEVERAGE = 4
 CENTS = Decimal("0.01")
 TEN_THOUSANDTHS = Decimal("0.0001")
@@ -312,6 +314,8 @@ _LEDGER: dict[str, Callable[[Snapshot, str], str]] = {
     "UnrealizedPnL": _ledger_unrealized,
     "WarrantValue": _ledger_zero,
 }
+#: Ledger keys that are the same for all accounts, or words.
+_UNSUMMED = frozenset({"AccountOrGroup", "Currency", "ExchangeRate", "RealCurrency"})
 #: Ledger keys that $LEDGER tells but account updates do not.
 _SUMMARY_ONLY = frozenset({"Cryptocurrency"})
 
@@ -367,31 +371,62 @@ def account_rows(snapshot: Snapshot) -> list[Row]:
 
 
 def summary_rows(snapshot: Snapshot, tags: Iterable[str]) -> list[tuple[str, Row]]:
-    """The rows of an account summary: ``(account, row)``, the ledger's under ``All``.
+    """The rows of an account summary without its ledger: ``(account, row)``, alphabetically.
 
     Args:
         snapshot: The account's figures.
-        tags: The tags asked for; ``$LEDGER``, ``$LEDGER:CUR`` and ``$LEDGER:ALL`` among them.
-            Unknown ones give no row.
+        tags: The tags asked for. Unknown ones give no row.
     """
     name, base = snapshot.account.name, snapshot.account.currency
-    wanted = [tag.strip() for tag in tags if tag.strip()]
     rows: list[tuple[str, Row]] = []
-    for tag in sorted({tag for tag in wanted if not tag.startswith("$LEDGER")}):
+    for tag in sorted({tag.strip() for tag in tags}):
         if tag in _SUMMARY_PLAIN:
             rows.append((name, Row(tag, _SUMMARY_PLAIN[tag](snapshot), "")))
         elif tag in _SUMMARY or tag in _MONEY:
             value = (_SUMMARY.get(tag) or _MONEY[tag])(snapshot)
             rows.append((name, Row(tag, value, base)))
-    for tag in wanted:
-        if tag.startswith("$LEDGER"):
-            only = tag.partition(":")[2] or BASE
-            rows += [
-                ("All", row)
-                for row in ledger_rows(snapshot, summary=True)
-                if only in {"ALL", row.currency}
-            ]
     return rows
+
+
+def summary_ledger(
+    snapshots: Sequence[Snapshot], rates: Sequence[Decimal], tags: Iterable[str]
+) -> list[Row]:
+    """The ledger of an account summary: one for all its accounts, currency by currency.
+
+    Args:
+        snapshots: The accounts' figures; the first one's base currency is the ledger's.
+        rates: That currency for one unit of each account's base currency.
+        tags: The tags asked for: ``$LEDGER`` (the base), ``$LEDGER:CUR`` (one currency) and
+            ``$LEDGER:ALL`` count.
+    """
+    wanted = {
+        tag.strip().partition(":")[2] or BASE for tag in tags if tag.strip().startswith(LEDGER)
+    }
+    if not wanted:
+        return []
+    sums: dict[tuple[str, str], str] = {}
+    for snapshot, rate in zip(snapshots, rates, strict=True):
+        for key, value, currency in ledger_rows(snapshot, summary=True):
+            place = (key, currency)
+            mine = _in_base(value, rate) if currency == BASE and key not in _UNSUMMED else value
+            if place not in sums:
+                sums[place] = mine
+            elif key not in _UNSUMMED:
+                sums[place] = f"{Decimal(sums[place]) + Decimal(mine):f}"
+    order = {currency: n for n, currency in enumerate(sorted({place[1] for place in sums}))}
+    keys = {key: n for n, key in enumerate(_LEDGER)}
+    return [
+        Row(key, "All" if key == "AccountOrGroup" else value, currency)
+        for (key, currency), value in sorted(
+            sums.items(), key=lambda item: (order[item[0][1]], keys[item[0][0]])
+        )
+        if "ALL" in wanted or currency in wanted
+    ]
+
+
+def _in_base(value: str, rate: Decimal) -> str:
+    amount = Decimal(value)
+    return value if rate == 1 else f"{(amount * rate).quantize(amount):f}"
 
 
 def position_contract(position: Position) -> Any:

@@ -21,6 +21,12 @@ TOO_MANY_SUMMARIES = (
     "Maximum number of account summary requests exceeded; desubscribe to previous request first"
 )
 DERIVED_VALUE = "Invalid position trade derived value"
+TAKEN_OVER = (
+    "New account data requested from TWS. API client has been unsubscribed from account data."
+)
+OTHER_ACCOUNT = (
+    "Unable to subscribe to account as the following clients are subscribed to a different account."
+)
 
 
 def _account(hub: Hub, client: Client, ident: int, name: str) -> str | None:
@@ -39,14 +45,32 @@ def req_managed_accts(hub: Hub, client: Client, _request: Any) -> None:
 
 
 def req_account_updates(hub: Hub, client: Client, request: Any) -> None:
-    """Subscribe to one account's values, or end it."""
+    """Subscribe to one account's values, or end it.
+
+    The gateway tells one account at a time: a client that wants another one gets it, and those
+    that had the other are told so (2100); or, by setting, it is refused (2101). A client's own
+    subscription moves without a word.
+    """
     if not request.subscribe:
         client.account_updates = None
+        client.told.pop(account_feed.UPDATES, None)
         return
     name = _account(hub, client, -1, request.acctCode)
-    if name is not None:
-        client.account_updates = name
-        account_feed.account_image(hub, client)
+    if name is None:
+        return
+    others = [
+        other
+        for other in hub.clients.values()
+        if other is not client and other.account_updates not in {None, name}
+    ]
+    if others and not hub.access.take_over_account:
+        hub.error(client, -1, 2101, OTHER_ACCOUNT)
+        return
+    for other in others:
+        other.account_updates = None
+        hub.error(other, -1, 2100, TAKEN_OVER)
+    client.account_updates = name
+    account_feed.account_image(hub, client)
 
 
 def req_account_summary(hub: Hub, client: Client, request: Any) -> None:
@@ -59,7 +83,10 @@ def req_account_summary(hub: Hub, client: Client, request: Any) -> None:
         processing(hub, client, req_id, "b1", TOO_MANY_SUMMARIES)
         return
     group = request.group
-    if group in {"", "All"}:
+    if not group:
+        validating(hub, client, req_id, "b1", "Group name cannot be null")
+        return
+    if group == "All":
         names = tuple(hub.accounts)
     elif group in hub.accounts:
         names = (group,)
@@ -73,6 +100,7 @@ def req_account_summary(hub: Hub, client: Client, request: Any) -> None:
 def cancel_account_summary(_hub: Hub, client: Client, request: Any) -> None:
     """End a summary; an unknown one is ended already."""
     client.summaries.pop(request.reqId, None)
+    client.told.pop(("summary", request.reqId), None)
 
 
 def req_positions(hub: Hub, client: Client, _request: Any) -> None:
@@ -110,6 +138,7 @@ def req_account_updates_multi(hub: Hub, client: Client, request: Any) -> None:
 def cancel_account_updates_multi(_hub: Hub, client: Client, request: Any) -> None:
     """End one account's values."""
     client.account_multi.pop(request.reqId, None)
+    client.told.pop(("multi", request.reqId), None)
 
 
 def req_pnl(hub: Hub, client: Client, request: Any) -> None:
@@ -131,10 +160,9 @@ def req_pnl_single(hub: Hub, client: Client, request: Any) -> None:
     name = _account(hub, client, request.reqId, request.account)
     if name is None:
         return
-    if request.conId not in hub.engine.catalogue:
-        validating(hub, client, request.reqId, "b2", f"Invalid contract id: {request.conId}")
-        return
     client.pnl_single[request.reqId] = (name, request.conId)
+    if not account_feed.is_known(hub, name, request.conId):
+        return
     if not hub.accounts[name].quantity(request.conId):
         hub.error(client, request.reqId, 2150, DERIVED_VALUE)
     account_feed.tell_pnl_single(hub, client, request.reqId)
