@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypedDict, TypeVar, Unpack
 
-from .core import Core, Counters, Outcome, Send, Timing
+from .core import Core, Counters, Fault, Outcome, Send, Timing
 from .endpoints import (
     AsyncDataRangeEndpoint,
     AsyncDivergenceEndpoint,
@@ -114,6 +114,11 @@ class _Base:
         if self._closed:
             raise ApiClosedError("the client is closed")
 
+    def _check_not_cut(self, outcome: Outcome) -> None:
+        """A connection that ended because we closed it is no fault of the service's."""
+        if self._closed and isinstance(outcome, Fault):
+            raise ApiClosedError("the client was closed during the call")
+
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
         return f"<{type(self).__name__} {self.settings.base_url} {state}>"
@@ -148,6 +153,7 @@ class ApiClient(_Base):
                 if isinstance(effect, Send):
                     self._check_open()  # it may have been closed during a wait
                     outcome = self._wire.send(effect)
+                    self._check_not_cut(outcome)
                 else:
                     outcome = None
                     self._timing.sleep(effect.seconds)
@@ -158,7 +164,11 @@ class ApiClient(_Base):
             flow.close()
 
     def close(self) -> None:
-        """Close all connections. Harmless twice."""
+        """Close all connections. Harmless twice.
+
+        A call that another thread is waiting in ends with the service's next byte, or with its own
+        deadline, and raises `ApiClosedError`.
+        """
         self._closed = True
         self._wire.close()
         self._guard.remove()
@@ -204,6 +214,7 @@ class AsyncApiClient(_Base):
                 if isinstance(effect, Send):
                     self._check_open()  # it may have been closed during a wait
                     outcome = await self._wire.send(effect)
+                    self._check_not_cut(outcome)
                 else:
                     outcome = None
                     await self._timing.sleep_async(effect.seconds)

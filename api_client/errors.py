@@ -30,6 +30,7 @@ an exception of httpx, whose request object would hold it::
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
@@ -97,6 +98,10 @@ class ApiError(Exception):
         self.attempts = 0
         """How many requests were sent before this was raised."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The default would call the class with the message alone; another process gets it whole.
+        return _remade, (type(self), self.args, self.__dict__)
+
     def __str__(self) -> str:
         where = f"GET {self.response.path}: " if self.response is not None else ""
         facts = []
@@ -107,6 +112,14 @@ class ApiError(Exception):
         if self.attempts > 1:
             facts.append(f"{self.attempts} attempts")
         return f"{where}{self.message}" + (f" ({', '.join(facts)})" if facts else "")
+
+
+def _remade(kind: type[ApiError], args: tuple[Any, ...], state: dict[str, Any]) -> ApiError:
+    """Undo `ApiError.__reduce__`."""
+    error = kind.__new__(kind, *args)
+    error.args = args  # an OSError, which a timeout is, leaves that to __init__
+    error.__dict__.update(state)
+    return error
 
 
 class ApiConfigError(ApiError):

@@ -1,4 +1,4 @@
-"""Each request of the contract, as a function that checks its arguments and builds a `Query`.
+"""Each request of the contract, as a function that builds a `Query` from checked arguments.
 
 A query is data: which endpoint, which parameters, which answer class. Both clients send the same
 queries, and `ENDPOINTS` is the one table of paths, rate classes and patience.
@@ -10,7 +10,6 @@ a 429.
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -18,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from . import checks
 from .answers import (
     DataRangeAnswer,
     DivergenceAnswer,
@@ -28,6 +28,7 @@ from .answers import (
     TickersAnswer,
     TradesAnswer,
 )
+from .checks import Day, Moment, Number, TimeOfDay
 from .errors import ApiParameterError
 from .fields import Record, WrongShape, read
 from .limiter import RateClass
@@ -53,14 +54,7 @@ __all__ = [
 ]
 
 A = TypeVar("A")
-Day = dt.date | str
-TimeOfDay = dt.time | str
-Moment = dt.datetime | dt.date | str
-Number = int | float | Decimal
 Param = str | int | float | Decimal | bool | None
-
-_TICKER = re.compile(r"[A-Z0-9^][A-Z0-9.^/_-]{0,15}", re.ASCII)
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 
 @attrs.frozen(kw_only=True)
@@ -129,106 +123,6 @@ def _encoded(params: Mapping[str, Param]) -> tuple[tuple[str, str], ...]:
     return tuple(texts)
 
 
-# ------------------------------------------------------------------------------------- checks
-
-
-def _ticker(value: str) -> str:
-    ticker = value.strip().upper()
-    if not _TICKER.fullmatch(ticker):
-        raise ApiParameterError(f"not a ticker: {value[:40]!r}")
-    return ticker
-
-
-def _day(name: str, value: Day | None) -> dt.date | None:
-    if isinstance(value, str):
-        try:
-            return dt.datetime.strptime(value, "%Y-%m-%d").date()  # noqa: DTZ007 - a date has no zone
-        except ValueError:
-            raise ApiParameterError(f"{name} must be YYYY-MM-DD: {value[:40]!r}") from None
-    if isinstance(value, dt.datetime):
-        raise ApiParameterError(f"{name} is a date (US Eastern), not a time: {value}")
-    return value
-
-
-def _clock(name: str, value: TimeOfDay | None) -> str | None:
-    if isinstance(value, dt.time):
-        if value.second or value.microsecond or value.tzinfo is not None:
-            raise ApiParameterError(f"{name} is hours and minutes in US Eastern: {value}")
-        return f"{value:%H:%M}"
-    if value is not None and not _CLOCK.fullmatch(value):
-        raise ApiParameterError(f"{name} must be HH:MM: {value[:40]!r}")
-    return value
-
-
-def _moment(name: str, value: Moment | None) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        try:
-            dt.datetime.fromisoformat(value)
-        except ValueError:
-            raise ApiParameterError(f"{name} must be ISO-8601: {value[:40]!r}") from None
-        return value
-    return value.isoformat()
-
-
-def _count(name: str, value: int | None) -> int | None:
-    if value is not None and (type(value) is not int or value < 1):
-        raise ApiParameterError(f"{name} must be a whole number above 0: {value!r}")
-    return value
-
-
-def _number(name: str, value: Number | None) -> Decimal | None:
-    if value is None:
-        return None
-    # Through the text: Decimal(0.45) would send 55 digits.
-    number = Decimal(str(value)) if not isinstance(value, bool) else Decimal("nan")
-    if not number.is_finite():
-        raise ApiParameterError(f"{name} must be a finite number: {value!r}")
-    return number
-
-
-def _plain(name: str, value: Number | None) -> str | None:
-    number = _number(name, value)
-    return None if number is None else f"{number:f}"
-
-
-def _above_zero(name: str, value: Number | None) -> str | None:
-    number = _number(name, value)
-    if number is not None and number <= 0:
-        raise ApiParameterError(f"{name} must be above 0: {value!r}")
-    return _plain(name, value)
-
-
-def _span(name: str, low: Number | None, high: Number | None) -> dict[str, str | None]:
-    least, most = _number(f"min_{name}", low), _number(f"max_{name}", high)
-    if least is not None and most is not None and least > most:
-        raise ApiParameterError(f"min_{name} {low} is above max_{name} {high}")
-    return {f"min_{name}": _plain(name, low), f"max_{name}": _plain(name, high)}
-
-
-def _dates(
-    start_date: Day | None,
-    end_date: Day | None,
-    start_time: TimeOfDay | None,
-    end_time: TimeOfDay | None,
-) -> dict[str, str | None]:
-    first, last = _day("start_date", start_date), _day("end_date", end_date)
-    if first is not None and last is not None and first > last:
-        raise ApiParameterError(f"start_date {first} is after end_date {last}")
-    begin, end = _clock("start_time", start_time), _clock("end_time", end_time)
-    if (begin is not None and first is None) or (end is not None and last is None):
-        raise ApiParameterError("start_time needs start_date, and end_time needs end_date")
-    if first is not None and first == last and begin and end and begin > end:
-        raise ApiParameterError(f"start_time {begin} is after end_time {end} of the same day")
-    return {
-        "start_date": first.isoformat() if first else None,
-        "end_date": last.isoformat() if last else None,
-        "start_time": begin,
-        "end_time": end,
-    }
-
-
 # ------------------------------------------------------------------------------------ queries
 
 
@@ -269,10 +163,10 @@ def trades(
     return _query(
         ENDPOINTS["trades"],
         TradesAnswer,
-        ticker=_ticker(ticker),
-        **_dates(start_date, end_date, start_time, end_time),
-        limit=_count("limit", limit),
-        recent=recent,
+        ticker=checks.ticker_name(ticker),
+        **checks.dates(start_date, end_date, start_time, end_time),
+        limit=checks.count("limit", limit),
+        recent=checks.flag("recent", recent),
     )
 
 
@@ -290,10 +184,10 @@ def minute_data(
     return _query(
         ENDPOINTS["minute_data"],
         MinuteDataAnswer,
-        ticker=_ticker(ticker),
-        **_dates(start_date, end_date, start_time, end_time),
-        limit=_count("limit", limit),
-        recent=recent,
+        ticker=checks.ticker_name(ticker),
+        **checks.dates(start_date, end_date, start_time, end_time),
+        limit=checks.count("limit", limit),
+        recent=checks.flag("recent", recent),
     )
 
 
@@ -324,10 +218,10 @@ def divergence(
     return _query(
         ENDPOINTS["divergence"],
         DivergenceAnswer,
-        ticker=_ticker(ticker),
-        **_dates(start_date, end_date, start_time, end_time),
-        days=_count("days", days),
-        limit=_count("limit", limit),
+        ticker=checks.ticker_name(ticker),
+        **checks.dates(start_date, end_date, start_time, end_time),
+        days=checks.count("days", days),
+        limit=checks.count("limit", limit),
     )
 
 
@@ -346,8 +240,8 @@ def prediction_latest(
     return _query(
         ENDPOINTS["prediction_latest"],
         PredictionAnswer,
-        ticker=_ticker(ticker),
-        use_default_only=use_default_only,
+        ticker=checks.ticker_name(ticker),
+        use_default_only=checks.flag("use_default_only", use_default_only),
     )
 
 
@@ -374,11 +268,11 @@ def predictions(
     return _query(
         ENDPOINTS["predictions"],
         PredictionsAnswer,
-        ticker=_ticker(ticker),
-        limit=_count("limit", limit),
-        start_date=_moment("start_date", start_date),
-        end_date=_moment("end_date", end_date),
-        use_default_only=use_default_only,
+        ticker=checks.ticker_name(ticker),
+        limit=checks.count("limit", limit),
+        start_date=checks.moment("start_date", start_date),
+        end_date=checks.moment("end_date", end_date),
+        use_default_only=checks.flag("use_default_only", use_default_only),
     )
 
 
@@ -423,14 +317,14 @@ def data_range(  # noqa: PLR0913 - the contract's own list
     return _query(
         ENDPOINTS["data_range"],
         DataRangeAnswer,
-        ticker=_ticker(ticker),
-        **_dates(start_date, end_date, start_time, end_time),
-        lookback_hours=_above_zero("lookback_hours", lookback_hours),
-        lambda_short=_plain("lambda_short", lambda_short),
-        lambda_long=_plain("lambda_long", lambda_long),
-        **_span("value", min_value, max_value),
-        **_span("size", min_size, max_size),
-        **_span("delta", min_delta, max_delta),
+        ticker=checks.ticker_name(ticker),
+        **checks.dates(start_date, end_date, start_time, end_time),
+        lookback_hours=checks.above_zero("lookback_hours", lookback_hours),
+        lambda_short=checks.plain("lambda_short", lambda_short),
+        lambda_long=checks.plain("lambda_long", lambda_long),
+        **checks.span("value", min_value, max_value),
+        **checks.span("size", min_size, max_size),
+        **checks.span("delta", min_delta, max_delta),
     )
 
 

@@ -18,10 +18,12 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from . import checks
 from .answers import DivergencePoint, MinuteBar, Prediction, Trade
+from .checks import Number
 from .errors import ApiParameterError, ApiRangeError
 from .fields import EASTERN, Record
-from .queries import Number, Query, data_range, divergence, minute_data, predictions, trades
+from .queries import Query, data_range, divergence, minute_data, predictions, trades
 
 __all__ = [
     "Scan",
@@ -67,13 +69,9 @@ def days_of(start: dt.date | str, end: dt.date | str) -> tuple[dt.date, dt.date]
     Raises:
         ApiParameterError: Not dates, or the wrong way round.
     """
-    try:
-        first = dt.date.fromisoformat(start) if isinstance(start, str) else start
-        last = dt.date.fromisoformat(end) if isinstance(end, str) else end
-    except ValueError as error:
-        raise ApiParameterError(f"a range needs dates as YYYY-MM-DD: {error}") from None
-    if isinstance(first, dt.datetime) or isinstance(last, dt.datetime):
-        raise ApiParameterError("a range needs dates (US Eastern), not times")
+    first, last = checks.day("start_date", start), checks.day("end_date", end)
+    if first is None or last is None:
+        raise ApiParameterError("a range needs its first and its last day")
     if first > last:
         raise ApiParameterError(f"start_date {first} is after end_date {last}")
     return first, last

@@ -8,6 +8,7 @@ else from a ``.env`` file in the current directory. The key lives in a `Secret`,
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -151,7 +152,7 @@ def read_env_file(path: Path) -> dict[str, str]:
         raise ApiConfigError(f"cannot read {path}: {type(error).__name__}") from None
     found: dict[str, str] = {}
     for line in lines:
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        name, equals, value = re.sub(r"^\s*export\s", "", line).partition("=")
         name, value = name.strip(), value.strip()
         if not equals or not name or name.startswith("#"):
             continue
@@ -168,8 +169,11 @@ def _clean_base_url(value: str) -> str:
     try:
         parts = urlsplit(value.strip())
         host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")  # a name that no lookup takes: an empty or endless label
     except ValueError:
         raise ApiConfigError("the base URL is not a URL") from None
+    if host is not None and any(letter.isspace() or not letter.isprintable() for letter in host):
+        raise ApiConfigError("the base URL is not a URL")
     if parts.scheme not in {"http", "https"} or not host:
         raise ApiConfigError("the base URL must be http(s)://HOST[:PORT]/api/v1")
     if parts.username is not None or parts.query or parts.fragment:

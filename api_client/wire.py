@@ -11,13 +11,15 @@ import asyncio
 import ssl
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import httpx
 
 from .body import ACCEPTED, BadEncoding, Body, TooLarge
 from .core import Fault, FaultKind, Outcome, Reply, Send
+from .errors import ApiConfigError
 from .redaction import Redactor
 from .settings import Secret, Settings
 
@@ -46,6 +48,7 @@ _KINDS: tuple[tuple[type[Exception], FaultKind], ...] = (
     (httpx.DecodingError, FaultKind.ENCODING),
     (httpx.RequestError, FaultKind.REQUEST),
     (httpx.InvalidURL, FaultKind.REQUEST),
+    (UnicodeError, FaultKind.REQUEST),
 )
 
 
@@ -70,7 +73,20 @@ def _proxy(settings: Settings) -> str | None:
     host = parts.hostname or ""
     if host in _LOCAL or urllib.request.proxy_bypass(host):
         return None
-    return urllib.request.getproxies().get(parts.scheme)
+    found = urllib.request.getproxies().get(parts.scheme)
+    return f"http://{found}" if found and "://" not in found else found
+
+
+@contextmanager
+def _configured(settings: Settings) -> Iterator[None]:
+    """Whatever httpx cannot begin with is a setting that cannot be used; none of it is echoed."""
+    try:
+        yield
+    except (httpx.InvalidURL, ValueError):  # UnicodeError is one, too
+        through = "" if _proxy(settings) is None else " or the proxy"
+        raise ApiConfigError(f"the base URL{through} is not a URL that can be used") from None
+    except ImportError:
+        raise ApiConfigError("a SOCKS proxy needs the package socksio") from None
 
 
 def _key_adder(settings: Settings) -> Callable[[httpx.Request], httpx.Request]:
@@ -167,12 +183,13 @@ class Wire:
         self, settings: Settings, redactor: Redactor, verify: ssl.SSLContext | bool
     ) -> None:
         self._redactor = redactor
-        self._http = httpx.Client(
-            base_url=settings.base_url,
-            transport=_KeyTransport(settings, verify),
-            headers=_HEADERS,
-            follow_redirects=False,
-        )
+        with _configured(settings):
+            self._http = httpx.Client(
+                base_url=settings.base_url,
+                transport=_KeyTransport(settings, verify),
+                headers=_HEADERS,
+                follow_redirects=False,
+            )
 
     def send(self, send: Send) -> Outcome:
         """Carry out one request."""
@@ -203,12 +220,13 @@ class AsyncWire:
         self, settings: Settings, redactor: Redactor, verify: ssl.SSLContext | bool
     ) -> None:
         self._redactor = redactor
-        self._http = httpx.AsyncClient(
-            base_url=settings.base_url,
-            transport=_AsyncKeyTransport(settings, verify),
-            headers=_HEADERS,
-            follow_redirects=False,
-        )
+        with _configured(settings):
+            self._http = httpx.AsyncClient(
+                base_url=settings.base_url,
+                transport=_AsyncKeyTransport(settings, verify),
+                headers=_HEADERS,
+                follow_redirects=False,
+            )
 
     async def send(self, send: Send) -> Outcome:
         """Carry out one request."""

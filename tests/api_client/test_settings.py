@@ -155,3 +155,25 @@ def test_the_back_off(failures: int, chance: float) -> None:
     policy = RetryPolicy()
     whole = min(policy.cap, policy.base * 2.0 ** min(failures - 1, 60))
     assert whole / 2 <= policy.delay(failures, chance) <= whole
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://a b/api", "http://.../", "http://a..b/api", f"http://{'a' * 64}.com", "http://a\0b/"],
+)
+def test_hosts_that_no_lookup_takes(url: str) -> None:
+    with pytest.raises(ApiConfigError, match="not a URL"):
+        load(url, "key")
+
+
+def test_what_is_missing_is_named() -> None:
+    for arguments, setting in (((URL,), "api_key"), ((), "base_url")):
+        with pytest.raises(ApiConfigError) as raised:
+            load(*arguments)
+        assert raised.value.setting == setting
+
+
+def test_exports_with_tabs_and_windows_line_ends(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(b"export\tA=1\r\n  export  B = '2'\r\nexported=3\r\n")
+    assert read_env_file(file) == {"A": "1", "B": "2", "exported": "3"}

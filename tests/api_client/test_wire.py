@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import socket
 import threading
@@ -15,6 +16,8 @@ from api_client import (
     ApiAnswerError,
     ApiAnswerTooLargeError,
     ApiClient,
+    ApiClosedError,
+    ApiConfigError,
     ApiConnectionError,
     ApiError,
     ApiJsonError,
@@ -292,6 +295,86 @@ async def test_a_kept_connection_that_died_is_replaced(
         server.stop()
         with ReferenceServer(port=port, options=server.options):
             assert client.tickers.get().count == 2
+
+
+@pytest.mark.parametrize(
+    ("proxy", "problem"),
+    [
+        ("socks5://127.0.0.1:1", "socksio"),
+        ("nonsense://user:hush@host", "not a URL that can be used"),
+        ("http://[::", "not a URL that can be used"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used(
+    proxy: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(ApiConfigError, match=problem) as raised:
+        ApiClient("http://flow.invalid/api/v1", KEY)
+    assert "hush" not in str(raised.value)
+    with pytest.raises(ApiConfigError, match=problem):
+        AsyncApiClient("http://flow.invalid/api/v1", KEY)
+    # Nothing of it matters for this machine itself.
+    ApiClient("http://127.0.0.1:1/api/v1", KEY).close()
+
+
+def test_a_proxy_without_its_scheme(monkeypatch: pytest.MonkeyPatch, time: FlowTime) -> None:
+    with ReferenceServer() as proxy:
+        monkeypatch.setenv("http_proxy", f"127.0.0.1:{proxy.port}")
+        with (
+            ApiClient("http://flow.invalid/api/v1", KEY, timing=time.timing) as client,
+            pytest.raises(ApiError),
+        ):
+            client.tickers.get()
+        assert len(proxy.seen) == 1
+
+
+def waiting(asked: threading.Event) -> faults.Fault:
+    """A service that takes its time."""
+    slow = faults.silent(0.5)
+
+    async def fault(request: Any, right: Any) -> Any:
+        asked.set()
+        return await slow(request, right)
+
+    return fault
+
+
+def test_a_client_closed_during_a_call(server: ReferenceServer, time: FlowTime) -> None:
+    asked, ended = threading.Event(), threading.Event()
+    outcome: list[BaseException] = []
+    server.faults.add("/tickers", waiting(asked), 9)
+    client = ApiClient(server.base_url, KEY, timing=time.timing)
+
+    def ask_it() -> None:
+        try:
+            client.tickers.get()
+        except ApiError as error:
+            outcome.append(error)
+        ended.set()
+
+    thread = threading.Thread(target=ask_it)
+    thread.start()
+    assert asked.wait(5)
+    client.close()
+    assert ended.wait(5)
+    thread.join()
+    assert [type(one) for one in outcome] == [ApiClosedError]
+    assert len(server.seen) == 1
+
+
+async def test_an_async_client_closed_during_a_call(
+    server: ReferenceServer, time: FlowTime
+) -> None:
+    asked = threading.Event()
+    server.faults.add("/tickers", waiting(asked), 9)
+    client = AsyncApiClient(server.base_url, KEY, timing=time.timing)
+    task = asyncio.ensure_future(client.tickers.get())
+    assert await asyncio.to_thread(asked.wait, 5)
+    await client.close()
+    with pytest.raises(ApiClosedError, match="during the call"):
+        await task
+    assert len(server.seen) == 1
 
 
 def test_the_environments_proxy_is_used_but_not_for_this_machine(

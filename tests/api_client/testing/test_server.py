@@ -157,10 +157,10 @@ async def test_cancelling_gives_the_place_back(server: ReferenceServer, time: Fl
     async with AsyncApiClient(
         server.base_url, KEY, timing=time.timing, limits=RateLimits(standard=1)
     ) as client:
-        server.faults.add("/tickers", _waiting_fault())
+        asked = asyncio.Event()
+        server.faults.add("/tickers", _waiting_fault(asyncio.get_running_loop(), asked))
         task = asyncio.ensure_future(client.tickers.get())
-        while not server.seen:
-            await asyncio.sleep(0)
+        await asked.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -168,10 +168,16 @@ async def test_cancelling_gives_the_place_back(server: ReferenceServer, time: Fl
         assert sum(time.slept) == pytest.approx(60.25)
 
 
-def _waiting_fault() -> Any:
+def _waiting_fault(loop: asyncio.AbstractEventLoop, asked: asyncio.Event) -> Any:
     from api_client.testing.faults import silent  # noqa: PLC0415 - one use
 
-    return silent(30.0)
+    never = silent(30.0)
+
+    async def fault(request: Any, right: Any) -> Any:
+        loop.call_soon_threadsafe(asked.set)
+        return await never(request, right)
+
+    return fault
 
 
 def test_a_wrong_key_is_told_and_not_asked_again(server: ReferenceServer) -> None:
