@@ -1,9 +1,9 @@
 """The paper market's vocabulary: what happens, and what a top-of-book remembers of it (pure).
 
-A feed tells what happened as **events**: `QuoteChange`, `Trade`, `Halt`. A `TopOfBook` keeps the
-state of one instrument; `TopOfBook.apply` takes an event and returns the **changes** it made, in
-the order in which IB tells them. An event that changes nothing returns nothing. `ticks.py` turns
-changes into IB's tick messages.
+A feed tells what happened as **events**: `QuoteChange`, `Trade`, `Halt`, and of options `Valued`.
+A `TopOfBook` keeps the state of one instrument; `TopOfBook.apply` takes an event and returns the
+**changes** it made, in the order in which IB tells them. An event that changes nothing returns
+nothing. `ticks.py` turns changes into IB's tick messages.
 
 Who applies: a feed only makes events. The one consumer that the feed was started with (the paper
 gateway) applies each event exactly once, in order, to ``feed.book(event.con_id)``::
@@ -16,6 +16,7 @@ gateway) applies each event exactly once, in order, to ``feed.book(event.con_id)
 Rules of the book:
 
 - A quote's side is its price and its size; a missing side has neither (both None).
+- What an option is worth is remembered by IB's tick type (bid, ask, last, model).
 - A trade sets last, its size and time, adds to the volume, and moves open, high and low. A trade
   equal to the one before is still a trade: its volume changes.
 - An instrument without trades (``quote_driven``: a currency pair) has open, high and low of its
@@ -31,13 +32,15 @@ from __future__ import annotations
 
 import concurrent.futures
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
 from twsloop.clock import Clock
+
+from .options import Greeks
 
 if TYPE_CHECKING:
     from .instruments import Catalogue
@@ -52,6 +55,7 @@ __all__ = [
     "Sink",
     "TopOfBook",
     "Trade",
+    "Valued",
 ]
 
 ZERO = Decimal(0)
@@ -124,9 +128,25 @@ class Halt:
     halted: int
 
 
-Event = QuoteChange | Trade | Halt
+@attrs.frozen
+class Valued:
+    """What an option is worth now, by the model.
+
+    Attributes:
+        con_id: The option.
+        time_ns: When, in nanoseconds since 1970 UTC.
+        values: IB's tick type (10 of the bid, 11 of the offer, 12 of the last trade, 13 of the
+            model) and the option's values at that price; None: there is no such price now.
+    """
+
+    con_id: int
+    time_ns: int
+    values: tuple[tuple[int, Greeks | None], ...]
+
+
+Event = QuoteChange | Trade | Halt | Valued
 #: Takes the events of a feed, in order, on the loop that the feed was started on.
-Sink = Callable[[Sequence[Event]], None]
+Sink = Callable[[Iterable[Event]], None]
 
 
 class Field(enum.Enum):
@@ -147,6 +167,7 @@ class Field(enum.Enum):
     LOW = "low"
     CLOSE = "close"
     HALTED = "halted"
+    VALUED = "valued"  # of an option
 
 
 @attrs.frozen
@@ -158,7 +179,8 @@ class Change:
         price: The new price, of the fields that are prices; None: there is none now.
         size: The new size (of BID, ASK, LAST too), or the new volume; None: there is none now.
         text: The new venue letters.
-        number: The new time or halt value.
+        number: The new time or halt value; of VALUED the tick type.
+        greeks: What an option is worth, of VALUED; None: it has no such price now.
         before: The volume before, of VOLUME.
     """
 
@@ -168,6 +190,7 @@ class Change:
     text: str = ""
     number: int = 0
     before: Decimal = ZERO
+    greeks: Greeks | None = None
 
 
 def _never(_time_ns: int) -> int | None:
@@ -198,6 +221,7 @@ class TopOfBook:
         low: Lowest price of the session, None before it.
         close: Last price of the session before, None where unknown.
         halted: 0, or IB's halt value.
+        values: What an option is worth, by IB's tick type.
         time_ns: Time of the last event, 0 before any.
     """
 
@@ -220,6 +244,7 @@ class TopOfBook:
     low: float | None = None
     close: float | None = None
     halted: int = 0
+    values: dict[int, Greeks | None] = attrs.Factory(dict)
     time_ns: int = 0
     _session_ends: int | None = attrs.field(default=None, init=False, repr=False, eq=False)
     _session_known: bool = attrs.field(default=False, init=False, repr=False, eq=False)
@@ -240,6 +265,11 @@ class TopOfBook:
             self._quote(event, changes)
         elif isinstance(event, Trade):
             self._trade(event, changes)
+        elif isinstance(event, Valued):
+            for tick_type, greeks in event.values:
+                if self.values.get(tick_type) != greeks:
+                    self.values[tick_type] = greeks
+                    changes.append(Change(Field.VALUED, number=tick_type, greeks=greeks))
         elif event.halted != self.halted:
             self.halted = event.halted
             changes.append(Change(Field.HALTED, number=event.halted))

@@ -25,6 +25,7 @@ from .accounts import START_CASH, Account
 from .client import Limits
 from .commissions import Rates
 from .connection import STOPPING, Connection
+from .derived import DerivedFeed
 from .engine import Engine
 from .hub import Hub
 from .instruments import Catalogue
@@ -329,9 +330,10 @@ class PaperGateway:
             return
         feed = self._make_feed()
         self._feed = feed
+        market = DerivedFeed(feed, held=self._has_live_orders)
         self._hub = hub = Hub(
-            engine=self._make_engine(feed),
-            feed=feed,
+            engine=self._make_engine(market),
+            feed=market,
             access=self.access,
             clock=self._market or self.clock,
             wall=self.clock,
@@ -450,6 +452,9 @@ class PaperGateway:
             raise PaperError(msg)
         self._used_feed = True
         return source
+
+    def _has_live_orders(self, con_id: int) -> bool:
+        return self._engine is not None and self._engine.book.has_live(con_id)
 
     def _make_engine(self, feed: Feed) -> Engine:
         if self._engine is None:

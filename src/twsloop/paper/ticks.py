@@ -19,6 +19,7 @@ volume                tickSize 8, in ``volume_unit``; nothing if it is the same 
 high, low, open       tickPrice 6, 7, 14 with size 0, without a tickSize
 close                 tickPrice 9 with size 0, without a tickSize
 halted                tickGeneric 49
+an option's worth     tickOptionComputation 10 (bid), 11 (offer), 12 (last), 13 (model)
 ====================  ==============================================================================
 
 A side without a quote is price -1 with size 0. The attribute canAutoExecute (mask 1) is set on bid
@@ -39,6 +40,7 @@ from typing import Any, NamedTuple
 
 from ibapi.protobuf.MarketDataType_pb2 import MarketDataType
 from ibapi.protobuf.TickGeneric_pb2 import TickGeneric
+from ibapi.protobuf.TickOptionComputation_pb2 import TickOptionComputation
 from ibapi.protobuf.TickPrice_pb2 import TickPrice
 from ibapi.protobuf.TickReqParams_pb2 import TickReqParams
 from ibapi.protobuf.TickSize_pb2 import TickSize
@@ -46,11 +48,13 @@ from ibapi.protobuf.TickString_pb2 import TickString
 
 from .instruments import Instrument
 from .market import Change, Event, Field, TopOfBook
+from .options import Greeks
 
 __all__ = [
     "SHARES_SINCE",
     "Tick",
     "changes",
+    "computation",
     "image",
     "project",
     "request_parameters",
@@ -65,6 +69,8 @@ CAN_AUTO_EXECUTE = 1
 #: What tickPrice shows for a side without a quote.
 NO_PRICE = -1.0
 LIVE = 1
+#: tickAttrib of tickOptionComputation: volatility of returns, not of prices.
+RETURN_BASED = 0
 # tickReqParams: seen on real-time US stocks; currencies show no venue code and no permission.
 SNAPSHOT_PERMISSIONS = 3
 
@@ -122,6 +128,8 @@ def changes(changed: Iterable[Change], *, volume_unit: int = 1) -> list[Tick]:
         elif field is Field.HALTED:
             value = float(change.number)
             told.append(Tick("tickGeneric", TickGeneric(tickType=HALTED, value=value)))
+        elif field is Field.VALUED:
+            told.append(computation(change.number, change.greeks))
         else:
             told.append(_string(_STRINGS[field], change.text))
     return told
@@ -178,6 +186,7 @@ def image(
     if book.halted:
         value = float(book.halted)
         told.append(Tick("tickGeneric", TickGeneric(tickType=HALTED, value=value)))
+    told += [computation(kind, greeks) for kind, greeks in sorted(book.values.items()) if greeks]
     return told
 
 
@@ -211,6 +220,25 @@ def request_parameters(instrument: Instrument) -> Any:
         bboExchange=venues,
         snapshotPermissions=SNAPSHOT_PERMISSIONS if venues else 0,
     )
+
+
+def computation(tick_type: int, greeks: Greeks | None) -> Tick:
+    """A tickOptionComputation; a value that does not exist is left out (text: -1 or -2)."""
+    message = TickOptionComputation(tickType=tick_type, tickAttrib=RETURN_BASED)
+    if greeks is not None:
+        for name, value in (
+            ("impliedVol", greeks.volatility),
+            ("delta", greeks.delta),
+            ("optPrice", greeks.price),
+            ("pvDividend", greeks.dividends),
+            ("gamma", greeks.gamma),
+            ("vega", greeks.vega),
+            ("theta", greeks.theta),
+            ("undPrice", greeks.underlying),
+        ):
+            if value is not None:
+                setattr(message, name, value)
+    return Tick("tickOptionComputation", message)
 
 
 def _price(tick_type: int, price: float | None, size: Decimal | None) -> Tick:
