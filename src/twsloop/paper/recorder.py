@@ -371,22 +371,22 @@ class Recorder:
 
     # ---- sessions --------------------------------------------------------------------------
 
-    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._record(reader, writer))
         self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _record(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.counts.sessions += 1
         self.counts.open += 1
         session = _Session(self, self.counts.sessions)
         self.write(lambda t: Open(t, session.number))
         try:
-            with contextlib.suppress(asyncio.CancelledError):  # the recorder stops
-                await self._serve(session, reader, writer)
+            await self._serve(session, reader, writer)
         finally:
-            session.end("recorder")
+            session.end("recorder")  # unless one of the two did
             self.flush()
             self.counts.open -= 1
-            self._tasks.discard(task)
             self.tell("session_end", session=session.number, messages=self.counts.messages)
             self._look_whether_ended()
             await _close(writer)

@@ -1,0 +1,487 @@
+"""A gateway that plays a script: a tape that was recorded, or a transcript that was written.
+
+To every client that connects it answers as the script says, in the order of the script, at its pace
+(`playback` has the rules). It decides nothing else: there is no market and no account behind it.
+
+The scene of a client is the next one of the script, the first again after the last. Of several
+recorded sessions, a client that starts with the id of one gets that one, if it is of the server
+version that was announced already. The version of a tape is that of its recording; a client that
+does not speak it is refused, with a log line that says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+from twsloop.clock import Clock, SystemClock, Timer
+from twsloop.errors import FramingError, HandshakeError, ListenError, ParseError, TapeError
+from twsloop.event_loop import IBKREventLoop
+from twsloop.wire import codec, handshake
+from twsloop.wire.framing import FrameReader
+from twsloop.wire.messages import Direction
+from twsloop.wire.tape import looks_like_tape, read_tape
+
+from .playback import FLAT_OUT, Playback, Turn
+from .script import Scene, Script, scenes_of_tape
+from .tape_file import read_lines
+from .transcript import read_transcript
+
+__all__ = ["FLAT_OUT", "ScriptedGateway", "load_script"]
+
+logger = logging.getLogger(__name__)
+
+#: The pause between the two pieces of a message that is cut, so that they arrive as two; seconds.
+CUT_PAUSE = 0.02
+#: How long a connection that is being closed may take to send what waits, seconds.
+CLOSE_PATIENCE = 2.0
+#: A connection that has not finished its hello by then is closed, seconds.
+HELLO_PATIENCE = 30.0
+#: How long the client may take to do its part, unless told otherwise, seconds.
+PATIENCE = 10.0
+
+
+def load_script(source: Script | Path | str) -> Script:
+    """A script from what a person has: a tape or a transcript, which the first line tells.
+
+    Args:
+        source: A file, or (with a line break in it) a transcript itself.
+
+    Raises:
+        TapeError: It cannot be read; the error names the line.
+    """
+    if isinstance(source, Script):
+        return source
+    if isinstance(source, str) and "\n" in source:
+        return read_transcript(source)
+    path = Path(source)
+    lines = list(read_lines(path))
+    if lines and looks_like_tape(lines[0]):
+        tape = read_tape(lines, str(path))
+        if tape.truncated:
+            logger.warning("%s: the last line is broken, and left out", path)
+        return scenes_of_tape(tape)
+    return read_transcript("".join(lines), str(path))
+
+
+class _Connection(asyncio.Protocol):
+    """One client and its scene."""
+
+    def __init__(self, gateway: ScriptedGateway) -> None:
+        self._gateway = gateway
+        self._transport: asyncio.Transport | None = None
+        self._hello = handshake.ServerHandshake()
+        self._greeted = False
+        self._frames = FrameReader()
+        self._scene: Scene | None = None
+        self._playback: Playback | None = None
+        self._began = False
+        self._timer: Timer | None = None
+        self._pieces: list[bytes] = []
+        self._between_pieces: asyncio.TimerHandle | None = None
+        self._full = False
+        self._peer = "?"
+
+    # ---- asyncio.Protocol ------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client connected."""
+        # uvloop's transport does what asyncio.Transport says, but is not a subclass of it.
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._peer = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else str(peer)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._gateway.connections.add(self)
+        clock = self._gateway.clock
+        self._timer = clock.call_later(HELLO_PATIENCE, self.close, "no hello within its deadline")
+
+    def data_received(self, data: bytes) -> None:
+        """The client said something."""
+        if not self._greeted:
+            try:
+                self._hello.feed(data)
+                if self._hello.hello is None:
+                    return
+                self._greet(self._hello.hello)
+            except HandshakeError as error:
+                self.close(str(error))
+                return
+            data = self._hello.rest()
+        self._frames.feed(data)
+        try:
+            for body in self._frames.frames():
+                if body:  # a frame without content says nothing
+                    self._hear(body)
+        except FramingError as error:
+            self.close(str(error))
+            return
+        self._turn()
+
+    def pause_writing(self) -> None:
+        """The transport is full."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """It has room again."""
+        self._full = False
+        self._turn()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection ended."""
+        self._stop_timers()
+        self._gateway.connections.discard(self)
+        playback, self._playback = self._playback, None
+        if playback is not None:
+            playback.leave()
+            self._gateway.scene_over(playback)
+
+    # ---- inside ----------------------------------------------------------------------------
+
+    def _greet(self, hello: handshake.ClientHello) -> None:
+        """Answer the hello with the version of the scene.
+
+        Raises:
+            HandshakeError: The client does not speak it.
+        """
+        gateway = self._gateway
+        scene = gateway.next_scene()
+        version = scene.version
+        if version is None:
+            version = handshake.negotiate(hello, gateway.max_version)
+        elif not hello.min_version <= version <= hello.max_version:
+            raise HandshakeError(
+                f"{gateway.script.name} is of server version {version}, and this client speaks "
+                f"{hello.min_version} to {hello.max_version}: record it with this client, or "
+                "turn it into a transcript without a version"
+            )
+        self._greeted = True
+        self._scene = scene
+        self._playback = gateway.play(scene, version)
+        time = scene.time or f"{gateway.clock.now():%Y%m%d %H:%M:%S} UTC"
+        assert self._transport is not None
+        self._transport.write(handshake.server_hello(version, time))
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _hear(self, body: bytes) -> None:
+        assert self._playback is not None
+        if not self._began:
+            self._began = True
+            self._choose_by_client_id(body)
+        self._playback.hear(body)
+
+    def _choose_by_client_id(self, body: bytes) -> None:
+        """The first message names the client id: another scene may be this one's."""
+        assert self._playback is not None
+        assert self._scene is not None
+        try:
+            start = codec.decode(Direction.OUTBOUND, body, self._playback.version)
+        except ParseError:
+            return
+        if start.type.name != "startApi" or start.message.clientId == self._scene.client_id:
+            return
+        better = self._gateway.scene_of(start.message.clientId, self._scene)
+        if better is not None:
+            self._scene = better
+            self._playback = self._gateway.play(better, self._playback.version)
+
+    def _turn(self) -> None:
+        """Send what is to be sent now."""
+        playback, transport = self._playback, self._transport
+        if playback is None or transport is None or transport.is_closing() or self._full:
+            return
+        if self._between_pieces is not None:
+            return  # it goes on when the second piece has left
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        turn = playback.turn(self._gateway.clock.monotonic())
+        self._pieces = _joined(turn.writes)
+        self._write(turn)
+
+    def _write(self, turn: Turn) -> None:
+        """Send the pieces, each by itself, with a pause between them."""
+        self._between_pieces = None
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._pieces:
+            transport.write(self._pieces.pop(0))
+        if self._pieces:
+            # Real time: two writes at once would arrive as one.
+            loop = asyncio.get_running_loop()
+            self._between_pieces = loop.call_later(CUT_PAUSE, self._write, turn)
+        elif turn.hang_up is not None:
+            self.close(turn.hang_up)
+        elif turn.wake is not None:
+            wait = max(turn.wake - self._gateway.clock.monotonic(), 0.0)
+            self._timer = self._gateway.clock.call_later(wait, self._turn)
+
+    def close(self, reason: str) -> None:
+        """Send what waits, and end the connection."""
+        level = logging.WARNING if self._is_trouble(reason) else logging.INFO
+        logger.log(level, "connection from %s closed: %s", self._peer, reason)
+        if not self._greeted:
+            self._gateway.refused(f"connection from {self._peer} closed: {reason}")
+        self._stop_timers()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.close()
+            asyncio.get_running_loop().call_later(CLOSE_PATIENCE, self._transport.abort)
+
+    def _is_trouble(self, reason: str) -> bool:
+        return not self._greeted or (
+            self._playback is not None and reason in self._playback.problems
+        )
+
+    def buffered(self) -> int:
+        """How many bytes wait to be sent."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._stop_timers()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _stop_timers(self) -> None:
+        for timer in (self._timer, self._between_pieces):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._between_pieces = None
+
+
+def _joined(writes: list[bytes]) -> list[bytes]:
+    """Few writes of many; an empty one is where a pause has to be."""
+    pieces: list[list[bytes]] = [[]]
+    for data in writes:
+        if data:
+            pieces[-1].append(data)
+        else:
+            pieces.append([])
+    return [b"".join(parts) for parts in pieces if parts]
+
+
+class ScriptedGateway:
+    """A gateway that plays a script to every client that connects.
+
+    Args:
+        script: A tape or transcript: its file, or a transcript itself.
+        host: The address to listen on.
+        port: The port; 0 picks a free one.
+        strict: The client has to send exactly the recorded messages, in their order; otherwise its
+            ids and its order may differ.
+        speed: How much faster than recorded; `FLAT_OUT` for no waits at all.
+        patience: How long the client may take to do its part, seconds.
+        session: Play only this scene, counted from 1.
+        max_version: The newest version to speak, where the script names none.
+        clock: Where time comes from.
+        loop_factory: Makes the loop of `start`.
+
+    Attributes:
+        problems: How clients deviated from the script, in sentences.
+
+    Raises:
+        TapeError: The script cannot be read, or has no such session.
+    """
+
+    def __init__(  # noqa: PLR0913 - one keyword for each thing that can differ
+        self,
+        script: Script | Path | str,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        strict: bool = False,
+        speed: float = 1.0,
+        patience: float = PATIENCE,
+        session: int | None = None,
+        max_version: int = handshake.MAX_CLIENT_VERSION,
+        clock: Clock | None = None,
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    ) -> None:
+        self.script = load_script(script)
+        self.host = host
+        self.port = port
+        self.max_version = max_version
+        self.clock: Clock = clock or SystemClock()
+        self.problems: list[str] = []
+        self.connections: set[_Connection] = set()
+        self._strict = strict
+        self._speed = speed
+        self._patience = patience
+        self._scenes = self.script.scenes
+        if session is not None:
+            if not 1 <= session <= len(self._scenes):
+                raise TapeError(
+                    f"there is no session {session}: it has {len(self._scenes)}",
+                    file=self.script.name,
+                )
+            self._scenes = (self._scenes[session - 1],)
+        self._next = 0
+        self._over = 0
+        self._changed = threading.Condition()
+        self._loop_factory = loop_factory
+        self._server: asyncio.Server | None = None
+        self._thread: IBKREventLoop | None = None
+        #: Done when it was stopped; what a command waits for.
+        self.finished: concurrent.futures.Future[None] = concurrent.futures.Future()
+
+    @property
+    def running(self) -> bool:
+        """Whether it listens."""
+        return self._server is not None
+
+    @property
+    def played(self) -> int:
+        """How many scenes are over: their client left, or was sent away."""
+        return self._over
+
+    def wait_played(self, count: int = 1, timeout: float = 10.0) -> None:
+        """Wait until so many scenes are over (from any thread but the gateway's).
+
+        Raises:
+            TimeoutError: They were not in time.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._over >= count, timeout):
+                msg = f"{self._over} of {count} sessions were over within {timeout:g} s"
+                raise TimeoutError(msg)
+
+    # ---- scenes (on the gateway's loop) ----------------------------------------------------
+
+    def next_scene(self) -> Scene:
+        """The scene of the client that comes now."""
+        scene = self._scenes[self._next % len(self._scenes)]
+        self._next += 1
+        return scene
+
+    def scene_of(self, client_id: int, instead_of: Scene) -> Scene | None:
+        """A scene of the same version that was recorded with this client id."""
+        for scene in self._scenes:
+            if scene.client_id == client_id and scene.version == instead_of.version:
+                return scene
+        return None
+
+    def play(self, scene: Scene, version: int) -> Playback:
+        """Begin a scene."""
+        return Playback(
+            scene,
+            version,
+            where=self.script.where,
+            strict=self._strict,
+            speed=self._speed,
+            patience=self._patience,
+            seconds=lambda: int(self.clock.now().timestamp()),
+        )
+
+    def scene_over(self, playback: Playback) -> None:
+        """A client left, or was sent away."""
+        for problem in playback.problems:
+            logger.warning("%s", problem)
+        if playback.unanswered:
+            names = ", ".join(dict.fromkeys(playback.unanswered))
+            logger.info("%s has no answer to %s", self.script.name, names)
+        with self._changed:
+            self.problems += playback.problems
+            self._over += 1
+            self._changed.notify_all()
+
+    def refused(self, problem: str) -> None:
+        """A client could not be served at all."""
+        with self._changed:
+            self.problems.append(problem)
+
+    # ---- on a thread of its own ------------------------------------------------------------
+
+    def start(self) -> None:
+        """Serve on an own thread; returns when the port is open.
+
+        Raises:
+            ListenError: The port cannot be opened.
+        """
+        if self._thread is not None:
+            return
+        thread = IBKREventLoop(
+            name="twsloop-script", clock=self.clock, loop_factory=self._loop_factory
+        )
+        thread.start()
+        try:
+            thread.call(self.open)
+        except BaseException:
+            thread.stop()
+            raise
+        thread.at_stop(self.close)
+        self._thread = thread
+
+    def stop(self) -> None:
+        """End all connections and the thread. Idempotent."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # ---- on the running loop ---------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Begin to listen, on the running loop.
+
+        Raises:
+            ListenError: The port cannot be opened.
+        """
+        if self._server is not None:
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(lambda: _Connection(self), self.host, self.port)
+        except OSError as error:
+            msg = f"cannot listen on {self.host}:{self.port}: {error.strerror or error}"
+            raise ListenError(msg) from error
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """End all connections. Idempotent."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.close()
+        for connection in tuple(self.connections):
+            connection.close("the gateway stops")
+        while self.connections:
+            await asyncio.sleep(0)
+            for connection in tuple(self.connections):
+                if connection.buffered():
+                    connection.abort()
+        with contextlib.suppress(concurrent.futures.InvalidStateError):
+            self.finished.set_result(None)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,0 +1,334 @@
+"""Scripts: what a scripted gateway says, and what it waits for. Tapes and transcripts become these.
+
+A `Script` is made of scenes, one a session; a `Scene` of steps, in order:
+
+============ ====================================================================================
+`Expect`     wait until the client has sent this message
+`Say`        send a message, some time after the step before
+`Raw`        send bytes that are no frame
+`Cut`        send the next thing in two pieces
+`Hangup`     end the connection, or: the client ended it here
+============ ====================================================================================
+
+A step of a tape holds the very bytes that were recorded, and belongs to the server version of the
+recording. A step of a transcript holds a message, which is encoded for whatever version the client
+speaks: one transcript serves text and protobuf clients alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+from google.protobuf.descriptor import FieldDescriptor
+
+from twsloop.errors import ParseError, TapeError
+from twsloop.wire import codec
+from twsloop.wire.masking import is_sensitive
+from twsloop.wire.messages import INBOUND_BY_NAME, OUTBOUND_BY_NAME, Direction, MessageType
+from twsloop.wire.messages import message_class as class_of
+from twsloop.wire.tape import (
+    ClientHello,
+    End,
+    Frame,
+    Header,
+    Open,
+    ServerHello,
+    Tape,
+    of_session,
+)
+
+from .idmap import id_paths
+
+__all__ = [
+    "Cut",
+    "Expect",
+    "Hangup",
+    "Heard",
+    "Raw",
+    "Say",
+    "Scene",
+    "Script",
+    "Step",
+    "agrees",
+    "read_request",
+    "scenes_of_tape",
+]
+
+
+@attrs.frozen
+class Expect:
+    """A message of the client.
+
+    Attributes:
+        kind: Its row in the message table; None for bytes that cannot be read.
+        message: Its protobuf form: of a transcript, with the fields that have to be right.
+        body: Its bytes, where the script has them.
+        line: Where it stands in its file.
+        whole: Whether the message is all that was said (a tape), or just what matters.
+    """
+
+    kind: MessageType | None
+    message: Any = None
+    body: bytes | None = None
+    line: int = 0
+    whole: bool = False
+
+
+@attrs.frozen
+class Say:
+    """A message of the gateway.
+
+    Attributes:
+        kind: Its row in the message table; None of bytes that cannot be read.
+        message: Its protobuf form; None where only the bytes are known.
+        body: Its bytes for the version of the recording; None of a transcript.
+        delay: Seconds after the step before.
+        line: Where it stands in its file.
+    """
+
+    kind: MessageType | None
+    message: Any = None
+    body: bytes | None = None
+    delay: float = 0.0
+    line: int = 0
+
+
+@attrs.frozen
+class Raw:
+    """Bytes of the gateway, sent as they are."""
+
+    data: bytes
+    delay: float = 0.0
+    line: int = 0
+
+
+@attrs.frozen
+class Cut:
+    """What is sent next leaves in two pieces, the first so many bytes long (frame included)."""
+
+    at: int
+    line: int = 0
+
+
+@attrs.frozen
+class Hangup:
+    """The end of the connection.
+
+    Attributes:
+        by: ``server``: the gateway ends it. ``client``: the client ended it here.
+        delay: Seconds after the step before.
+        line: Where it stands in its file.
+    """
+
+    by: str = "server"
+    delay: float = 0.0
+    line: int = 0
+
+
+Step = Expect | Say | Raw | Cut | Hangup
+
+
+@attrs.frozen
+class Scene:
+    """One session.
+
+    Attributes:
+        steps: What happens, in order.
+        version: The server version that is announced; None: the newest that the client speaks.
+        time: The time in the gateway's hello; "" for the time now.
+        client_id: The client id that the session was recorded with, None where any will do.
+        line: Where it begins in its file.
+    """
+
+    steps: tuple[Step, ...]
+    version: int | None = None
+    time: str = ""
+    client_id: int | None = None
+    line: int = 1
+
+
+@attrs.frozen
+class Script:
+    """A whole script.
+
+    Attributes:
+        scenes: One a session, in order; at least one.
+        name: The file it comes from, for messages.
+        header: The header of the tape it comes from.
+    """
+
+    scenes: tuple[Scene, ...]
+    name: str = "transcript"
+    header: Header | None = None
+
+    def where(self, line: int) -> str:
+        """A line of it, for messages."""
+        return f"{Path(self.name).name}:{line}"
+
+
+# ---- from a tape ---------------------------------------------------------------------------
+
+
+def scenes_of_tape(tape: Tape) -> Script:
+    """A tape as a script.
+
+    Raises:
+        TapeError: It holds no session with a hello.
+    """
+    numbers = sorted({entry.session for entry in tape.entries if isinstance(entry, Open)})
+    scenes = [scene for number in numbers if (scene := _scene(tape, number)) is not None]
+    if not scenes:
+        raise TapeError("no session on this tape got as far as its hello", file=tape.name or None)
+    return Script(tuple(scenes), tape.name or "tape", tape.header)
+
+
+def _scene(tape: Tape, number: int) -> Scene | None:
+    lines = dict(zip(map(id, tape.entries), tape.lines, strict=True)) if tape.lines else {}
+    hello: ServerHello | None = None
+    steps: list[Step] = []
+    client_id: int | None = None
+    first = before = 0
+    for entry in of_session(tape.entries, number):
+        line = lines.get(id(entry), 0)
+        first = first or line
+        delay = max(entry.t - before, 0) / 1e9
+        if isinstance(entry, Open | ClientHello):
+            continue
+        if isinstance(entry, ServerHello):
+            hello = entry
+        elif isinstance(entry, Frame) and hello is not None:
+            step = _step(entry, hello.version, delay, line)
+            if isinstance(step, Expect) and step.kind is not None and step.kind.name == "startApi":
+                client_id = step.message.clientId
+            if step is not None:
+                steps.append(step)
+        elif isinstance(entry, End) and hello is not None:
+            by = "server" if entry.by == "server" else "client"
+            steps.append(Hangup(by, delay, line))
+        before = entry.t
+    if hello is None:
+        return None
+    return Scene(tuple(steps), hello.version, hello.time, client_id, first)
+
+
+def _step(entry: Frame, version: int, delay: float, line: int) -> Step | None:
+    if entry.sender == "client":
+        if not entry.body:
+            return None  # a frame without content says nothing, and need not be said again
+        heard = read_request(entry.body, version)
+        return Expect(heard.kind, heard.message, entry.body, line, whole=True)
+    kind = INBOUND_BY_NAME.get(entry.name)
+    return Say(kind, None, entry.body, delay, line)
+
+
+# ---- what a client says --------------------------------------------------------------------
+
+
+@attrs.frozen
+class Heard:
+    """One message of a live client.
+
+    Attributes:
+        body: Its bytes.
+        kind: Its row in the message table, None if it cannot be read.
+        message: Its protobuf form, None if it cannot be read.
+    """
+
+    body: bytes
+    kind: MessageType | None = None
+    message: Any = None
+
+    @property
+    def name(self) -> str:
+        """IB's name of it."""
+        return self.kind.name if self.kind is not None else "a message that cannot be read"
+
+
+def read_request(body: bytes, version: int) -> Heard:
+    """Read a client's message, as far as it can be read."""
+    try:
+        decoded = codec.decode(Direction.OUTBOUND, body, version)
+    except ParseError as error:
+        # Hand-written clients leave the last fields out: what has been read is enough to match.
+        kind = OUTBOUND_BY_NAME.get(error.message or "")
+        return Heard(body, kind if error.partial is not None else None, error.partial)
+    return Heard(body, decoded.type, decoded.message)
+
+
+#: What of a contract has to be right before a tape's answer is the answer to a live request.
+_IDENTITY = frozenset(
+    {
+        *("conId", "symbol", "secType", "lastTradeDateOrContractMonth", "strike", "right"),
+        *("exchange", "currency", "localSymbol"),
+    }
+)
+
+
+def agrees(wanted: Expect, heard: Heard, *, exactly: bool) -> bool:
+    """Whether a live message is the one that a script waits for; its ids are not looked at.
+
+    Args:
+        wanted: The script's.
+        heard: The client's.
+        exactly: Every field has to be right. Otherwise, of a tape, the kind of message and the
+            contract. Of a transcript always what the transcript says.
+    """
+    if wanted.kind is None or heard.kind is None:
+        return wanted.body is not None and wanted.body == heard.body
+    if wanted.kind is not heard.kind:
+        return False
+    if wanted.message is None:
+        return wanted.body is None or wanted.body == heard.body
+    ids = frozenset(path for path, _ in id_paths(wanted.message.DESCRIPTOR))
+    if not wanted.whole:
+        return _holds(wanted.message, heard.message, ids)
+    if exactly:
+        return _holds(wanted.message, heard.message, ids) and _holds(
+            heard.message, wanted.message, ids
+        )
+    fields = wanted.message.DESCRIPTOR.fields_by_name
+    if "contract" not in fields:
+        return True
+    return all(
+        getattr(wanted.message.contract, name) == getattr(heard.message.contract, name)
+        for name in _IDENTITY
+    )
+
+
+def _holds(
+    wanted: Any, given: Any, ids: Sequence[tuple[str, ...]] | frozenset[tuple[str, ...]]
+) -> bool:
+    """Whether ``given`` has every field of ``wanted`` with the same value, but ids and names."""
+    for field, value in wanted.ListFields():
+        if (field.name,) in ids or is_sensitive(field.name):
+            continue
+        other = getattr(given, field.name)
+        if field.type != FieldDescriptor.TYPE_MESSAGE:
+            if value != other:
+                return False
+        elif field.message_type.GetOptions().map_entry:
+            if dict(value) != dict(other):
+                return False
+        elif field.is_repeated:
+            inner = [path[1:] for path in ids if path[0] == field.name]
+            if len(value) != len(other) or not all(
+                _holds(one, two, inner) for one, two in zip(value, other, strict=True)
+            ):
+                return False
+        elif not _holds(value, other, [path[1:] for path in ids if path[0] == field.name]):
+            return False
+    return True
+
+
+def new_message(kind: MessageType) -> Any:
+    """An empty message of a kind.
+
+    Raises:
+        ParseError: The message has no protobuf form.
+    """
+    if kind.proto is None:
+        raise ParseError("this message has no protobuf form", message=kind.name)
+    return class_of(kind.proto)()
