@@ -95,9 +95,9 @@ async def test_unsupported_requests_give_errors_under_their_id(gateway: PaperGat
             ),
         )
         for name, code in (
-            ("reqRealTimeBars", 420),
+            ("reqRealTimeBars", 321),
             ("reqFundamentalData", 430),
-            ("reqHistoricalTicks", 10187),
+            ("reqHistoricalTicks", 321),
             ("cancelMktDepth", 310),
             ("cancelPnL", 10185),
             ("cancelPnLSingle", 10186),

@@ -121,6 +121,19 @@ class Chronicle:
         """The second at which a day rolls over into the next."""
         return self._bounds(day)[1]
 
+    def oldest(self) -> int:
+        """The first second that has data."""
+        if self.past is None:
+            return self.began
+        session = self.calendar.session(self.past.listed)
+        assert session is not None
+        return (session.runs(regular=True) or session.runs(regular=False))[0][0]
+
+    def until(self) -> int:
+        """The second after the last one that has data."""
+        events = self.tape.events
+        return max(self.began, events[-1].time_ns // SECOND_NS + 1 if events else 0)
+
     def in_regular_hours(self, second: int) -> bool:
         """Whether the exchange's regular session is under way."""
         at = datetime.fromtimestamp(second, UTC)

@@ -21,7 +21,7 @@ from .history_calendar import Calendar
 from .instruments import Instrument
 from .ticks import size_text
 
-__all__ = ["BarWriter", "utc_text", "zoned_text"]
+__all__ = ["BarWriter", "utc_text", "volume_and_average", "zoned_text"]
 
 DAY_S = 86_400
 #: The server version from which times in UTC end with a Z.
@@ -66,6 +66,7 @@ class BarWriter:
     def __init__(
         self, instrument: Instrument, calendar: Calendar, show: Show, format_date: int
     ) -> None:
+        self._instrument = instrument
         self._calendar = calendar
         self._show = show
         self._format = format_date
@@ -110,15 +111,20 @@ class BarWriter:
             message.close = bar.close
         message.high = bar.high
         message.low = bar.low
-        if self._show.has_volume:
-            volume = bar.volume
-            message.volume = size_text(volume) if isinstance(volume, Decimal) else str(volume)
-            message.WAP = _plain(round(average_price(bar), self._digits))
-            message.barCount = bar.count
-        else:
-            message.volume = message.WAP = "-1"
-            message.barCount = -1
+        message.volume, message.WAP, message.barCount = volume_and_average(
+            bar, self._show, self._instrument
+        )
         return message
+
+
+def volume_and_average(bar: Bar, show: Show, instrument: Instrument) -> tuple[str, str, int]:
+    """Volume, average price and count as messages have them; -1 where there are no trades."""
+    if not show.has_volume:
+        return "-1", "-1", -1
+    volume = bar.volume
+    average = _plain(round(average_price(bar), instrument.price_digits + MORE_DIGITS))
+    text = size_text(volume) if isinstance(volume, Decimal) else str(volume)
+    return text, average, bar.count
 
 
 def _plain(value: float) -> str:

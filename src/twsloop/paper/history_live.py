@@ -112,12 +112,15 @@ class Tape:
 
     def rows(self, start: int, end: int) -> Iterator[Row]:
         """The rows that begin in [start, end) (seconds), in order."""
+        yield from self._folded(start, end)
+        yield from _rows(self.ticks(start * SECOND_NS, end * SECOND_NS), 1)
+
+    def _folded(self, start: int, end: int) -> Iterator[Row]:
         for part in (self._minutes, self._fives):
             if part and part[-1][0] >= start and part[0][0] < end:
                 low = bisect.bisect_left(part, start, key=_start)
                 high = bisect.bisect_left(part, end, key=_start)
                 yield from part[low:high]
-        yield from _rows(self.ticks(start * SECOND_NS, end * SECOND_NS), 1)
 
     def last_before(self, start: int, column: int) -> float | None:
         """The last price of a column (1 trades, 5 bid, 6 offer, 7 midpoint) before a second."""
@@ -144,6 +147,16 @@ class Tape:
         low = bisect.bisect_left(events, start_ns, key=_time_ns)
         high = bisect.bisect_left(events, end_ns, key=_time_ns)
         return events[low:high]
+
+    def traded(self, start: int, end: int, tick: float) -> Iterator[tuple[float, Decimal]]:
+        """Price and size of what was traded in [start, end); older trades by their average."""
+        for row in self._folded(start, end):
+            if row[2]:
+                average = round(row[3] / float(row[2]) / tick) * tick
+                yield round(average, MIDPOINT_DIGITS), row[2]
+        for event in self.ticks(start * SECOND_NS, end * SECOND_NS):
+            if isinstance(event, Trade):
+                yield event.price, event.size if event.volume is None else event.volume
 
     def __len__(self) -> int:
         return len(self.events) + len(self._fives) + len(self._minutes)

@@ -14,7 +14,7 @@ from .history import Chronicle
 from .history_calendar import Session
 from .history_query import BarQuery, Duration
 
-__all__ = ["MAX_BARS", "reach", "sessions_back", "too_many"]
+__all__ = ["MAX_BARS", "reach", "reach_back", "sessions_back", "too_many"]
 
 #: More bars than this do not fit into a message.
 MAX_BARS = 180_000
@@ -44,15 +44,18 @@ def sessions_back(
     return found[::-1]
 
 
-def reach(chronicle: Chronicle, end: int, query: BarQuery) -> int:
-    """The first second of a request that ends before ``end``."""
-    duration, regular = query.duration, query.regular
+def reach_back(chronicle: Chronicle, end: int, duration: Duration, *, regular: bool) -> int:
+    """The first second of a duration that ends before ``end``."""
     if duration.unit == "S":
-        start = _last_trading(chronicle, end, regular=regular) - duration.count
-    elif duration.unit == "D":
-        start = _days_back(chronicle, end, duration.count, regular=regular)
-    else:
-        start = chronicle.day_end(duration.start_day(chronicle.calendar.day_of(end - 1)))
+        return _last_trading(chronicle, end, regular=regular) - duration.count
+    if duration.unit == "D":
+        return _days_back(chronicle, end, duration.count, regular=regular)
+    return chronicle.day_end(duration.start_day(chronicle.calendar.day_of(end - 1)))
+
+
+def reach(chronicle: Chronicle, end: int, query: BarQuery) -> int:
+    """The first second of a request for bars that ends before ``end``."""
+    start = reach_back(chronicle, end, query.duration, regular=query.regular)
     if query.size.intraday or query.size.unit == "D":
         return start
     day = chronicle.calendar.day_of(start)

@@ -76,12 +76,6 @@ def cancel_quietly(_hub: Hub, _client: Client, _request: Any) -> None:
     """Nothing runs that it could end, and a real gateway says nothing either."""
 
 
-def req_head_timestamp(hub: Hub, client: Client, request: Any) -> None:
-    """No history is kept."""
-    text = f"Historical Market Data Service error message:No head time stamp: {request.reqId}"
-    hub.error(client, request.reqId, 162, text)
-
-
 def cancel_fundamental_data(hub: Hub, client: Client, request: Any) -> None:
     """No query of fundamentals is ever live."""
     cause = f"No fundamental data query found for ticker id:{request.reqId}"
@@ -126,7 +120,6 @@ REFUSALS: Mapping[int, Refused] = MappingProxyType(
         18: _NO_FA,
         19: _NO_FA,
         21: _invalid("No option to exercise: no options are listed"),
-        50: Refused(420, "Invalid Real-time Query:No market data permissions"),
         52: _NO_FUNDAMENTALS,
         54: _NO_CALC,
         55: _NO_CALC,
@@ -134,8 +127,6 @@ REFUSALS: Mapping[int, Refused] = MappingProxyType(
         66: _NO_VERIFY,
         72: _NO_VERIFY,
         73: _NO_VERIFY,
-        88: Refused(162, "Historical Market Data Service error message:No histogram is available"),
-        96: Refused(10187, "Failed to request historical ticks:No market data permissions"),
         100: _NO_WSH,
         101: Refused(10280, "Failed cancel WSH metadata"),
         102: _NO_WSH,
@@ -147,7 +138,6 @@ HANDLERS: Mapping[int, Handler] = MappingProxyType(
     {
         14: set_server_log_level,
         49: req_current_time,
-        51: cancel_quietly,
         53: cancel_fundamental_data,
         56: cancel_quietly,
         57: cancel_quietly,
@@ -155,12 +145,8 @@ HANDLERS: Mapping[int, Handler] = MappingProxyType(
         78: req_sec_def_opt_params,
         79: req_soft_dollar_tiers,
         80: req_family_codes,
-        87: req_head_timestamp,
-        89: cancel_quietly,
-        90: cancel_quietly,
         104: req_user_info,
         105: req_current_time_in_millis,
         106: cancel_quietly,
-        107: cancel_quietly,
     }
 )
