@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import inspect
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -124,10 +125,13 @@ class _Base:
         return f"<{type(self).__name__} {self.settings.base_url} {state}>"
 
 
+_ARGUMENTS = inspect.cleandoc(_Base.__doc__ or "").partition("\n\n")[2]
+
+
 class ApiClient(_Base):
     """The blocking client, also for several threads; use it in ``with``, or `close` it."""
 
-    __doc__ = f"{__doc__}\n{_Base.__doc__}"
+    __doc__ = f"{__doc__}\n\n{_ARGUMENTS}"
 
     def _open(self) -> None:
         self._wire = Wire(self.settings, self._redactor, self._verify)
@@ -188,7 +192,7 @@ class ApiClient(_Base):
 class AsyncApiClient(_Base):
     """The awaited client, for one asyncio loop; use it in ``async with``, or await `close`."""
 
-    __doc__ = f"{__doc__}\n{_Base.__doc__}"
+    __doc__ = f"{__doc__}\n\n{_ARGUMENTS}"
 
     def _open(self) -> None:
         self._wire = AsyncWire(self.settings, self._redactor, self._verify)

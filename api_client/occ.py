@@ -26,6 +26,7 @@ _MOST = Decimal("99999.999")
 class OptionSymbol:
     """One listed option.
 
+    >>> from api_client import OptionSymbol
     >>> option = OptionSymbol.parse("SLV230519C00023000")
     >>> option.root, option.expiry.isoformat(), option.right, str(option.strike)
     ('SLV', '2023-05-19', 'C', '23')

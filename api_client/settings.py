@@ -133,6 +133,7 @@ class RetryPolicy:
     def delay(self, failures: int, chance: float) -> float:
         """Seconds to wait after this many failures: half of it fixed, half by chance (0..1).
 
+        >>> from api_client import RetryPolicy
         >>> RetryPolicy(base=1.0).delay(3, chance=0.5)
         3.0
         """

@@ -33,7 +33,7 @@ DAY = "2026-11-18"
 @pytest.mark.parametrize(
     "call",
     [
-        lambda value: queries.trades(value),
+        queries.trades,
         lambda value: queries.trades("SLV", limit=value, recent=None),
         lambda value: queries.trades("SLV", recent=value),
         lambda value: queries.trades("SLV", start_date=value, end_date=value),

@@ -239,9 +239,10 @@ class Rejection:
 def worth(amount: Number) -> Callable[[Prediction], Decimal]:
     """A quantity rule: as many whole units as ``amount`` buys at the prediction's price.
 
-    >>> class P:
-    ...     stock_price = Decimal("30.25")
-    >>> worth(1000)(P())
+    >>> from decimal import Decimal
+    >>> from api_client import Prediction
+    >>> from twsloop.app.signals import worth
+    >>> worth(1000)(Prediction(stock_price=Decimal("30.25")))
     Decimal('33')
     """
     most = _decimal(amount)
