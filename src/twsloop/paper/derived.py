@@ -294,6 +294,8 @@ class DerivedFeed:
         self.instruments: Catalogue = source.instruments
         self.always_open: bool = source.always_open
         self.finished: concurrent.futures.Future[None] = source.finished
+        #: Of a synthetic source: its past follows from it, too.
+        self.seed: int | None = getattr(source, "seed", None)
         self.rate = rate
         self.subscribers: Counter[int] = Counter()
         self._held = held
