@@ -13,6 +13,7 @@ from twsloop.app import logged, paper_gateway
 from twsloop.errors import FeedError
 
 from .root import Run
+from .tapes import play, tape_options
 
 __all__ = ["paper"]
 
@@ -81,6 +82,7 @@ Examples:
   twsloop paper --start 2026-09-28 --start on-subscribe=25 --speed max --to 2026-09-29T13:30
   twsloop paper --feed replay --data ticks --speed 60 --start on-subscribe=2
   twsloop paper --feed replay --data ticks --from 2013-10-07T13:30 --to 2013-10-07T14:00
+  twsloop paper --tape session.tape --speed max
 """
 )
 @click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
@@ -103,6 +105,7 @@ Examples:
 @click.option("--rate", type=float, help="Actions a second of each made-up instrument.")
 @click.option("--sample", type=click.Choice(["none", "ib"]), help="ib: one tick a kind in 250 ms.")
 @click.option("--max-version", type=int, help="The newest protocol version to speak.")
+@tape_options
 @click.pass_obj
 def paper(
     run: Run,
@@ -120,12 +123,33 @@ def paper(
     rate: float | None,
     sample: str | None,
     max_version: int | None,
+    tape: Path | None,
+    strict: bool,
+    session: int | None,
+    patience: float,
 ) -> None:
     """Serve a paper gateway: the real TWS protocol, made-up money.
 
     Any TWS client in any language can connect to it, stream, and trade. Ctrl-C ends it. With
     --json the first line is {"event": "listening", "host": ..., "port": ...}.
     """
+    if tape is not None:
+        market = (feed, data, seed, accounts, starts, since, until, hours, rate, sample)
+        if any(one is not None and one != () for one in market):
+            raise click.UsageError("--tape plays what was recorded: it has no market to set up.")
+        where = {"paper.host": host, "paper.port": port, "paper.max_version": max_version}
+        play(
+            run,
+            run.config(**where),
+            tape,
+            speed=speed,
+            strict=strict,
+            session=session,
+            patience=patience,
+        )
+        return
+    if strict or session is not None:
+        raise click.UsageError("--strict and --session belong to --tape.")
     if data is not None and feed is None:
         feed = "replay"
     config = run.config(

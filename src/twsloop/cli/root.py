@@ -25,6 +25,7 @@ DEFAULT_CONFIG = Path("config.ini")
 COMMANDS: dict[str, str] = {
     "paper": "paper",
     "record": "record",
+    "transcript": "tapes",
     "demo": "demo",
     "check": "check",
     "subscribe": "market",

@@ -193,7 +193,7 @@ class _Connection(asyncio.Protocol):
         better = self._gateway.scene_of(start.message.clientId, self._scene)
         if better is not None:
             self._scene = better
-            self._playback = self._gateway.play(better, self._playback.version)
+            self._playback = self._gateway.play(better, self._playback.version, again=True)
 
     def _turn(self) -> None:
         """Send what is to be sent now."""
@@ -286,6 +286,8 @@ class ScriptedGateway:
         max_version: The newest version to speak, where the script names none.
         clock: Where time comes from.
         loop_factory: Makes the loop of `start`.
+        observer: Told ``(event, sentence)`` of sessions, on the gateway's loop: ``joined``,
+            ``problem``, ``refused``, ``session_end``.
 
     Attributes:
         problems: How clients deviated from the script, in sentences.
@@ -307,7 +309,9 @@ class ScriptedGateway:
         max_version: int = handshake.MAX_CLIENT_VERSION,
         clock: Clock | None = None,
         loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+        observer: Callable[[str, str], object] | None = None,
     ) -> None:
+        self._observer = observer
         self.script = load_script(script)
         self.host = host
         self.port = port
@@ -371,8 +375,10 @@ class ScriptedGateway:
                 return scene
         return None
 
-    def play(self, scene: Scene, version: int) -> Playback:
-        """Begin a scene."""
+    def play(self, scene: Scene, version: int, *, again: bool = False) -> Playback:
+        """Begin a scene; ``again`` for a client that is known already."""
+        if not again:
+            self._tell("joined", f"a client joined: server version {version}")
         return Playback(
             scene,
             version,
@@ -387,6 +393,7 @@ class ScriptedGateway:
         """A client left, or was sent away."""
         for problem in playback.problems:
             logger.warning("%s", problem)
+            self._tell("problem", problem)
         if playback.unanswered:
             names = ", ".join(dict.fromkeys(playback.unanswered))
             logger.info("%s has no answer to %s", self.script.name, names)
@@ -394,11 +401,17 @@ class ScriptedGateway:
             self.problems += playback.problems
             self._over += 1
             self._changed.notify_all()
+        self._tell("session_end", f"a client left: {self._over} sessions played")
+
+    def _tell(self, event: str, text: str) -> None:
+        if self._observer is not None:
+            self._observer(event, text)
 
     def refused(self, problem: str) -> None:
         """A client could not be served at all."""
         with self._changed:
             self.problems.append(problem)
+        self._tell("refused", problem)
 
     # ---- on a thread of its own ------------------------------------------------------------
 

@@ -1,0 +1,190 @@
+"""What the command line does with tapes and transcripts: playing them, and turning them around."""
+
+from __future__ import annotations
+
+import queue
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from twsloop.app import logged
+from twsloop.errors import PaperError
+
+from .root import Run
+
+if TYPE_CHECKING:
+    from twsloop.config import Config
+
+__all__ = ["play", "tape_options", "transcript"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: How often the waiting main thread looks up, seconds; a signal wakes it at once on POSIX.
+LOOK_UP = 0.5
+
+
+def tape_options(function: F) -> F:
+    """``--tape`` and what belongs to it."""
+    for option in reversed(
+        (
+            click.option(
+                "--tape",
+                "--transcript",
+                "tape",
+                type=click.Path(path_type=Path, dir_okay=False),
+                help="Play back a tape of twsloop record, or a transcript, instead of a market.",
+            ),
+            click.option(
+                "--strict",
+                is_flag=True,
+                help="With --tape: the client sends exactly what was recorded, ids included.",
+            ),
+            click.option(
+                "--session",
+                type=click.IntRange(1),
+                help="With --tape: play this session only; otherwise one after the other.",
+            ),
+            click.option(
+                "--patience",
+                type=click.FloatRange(0.0, min_open=True),
+                default=10.0,
+                help="With --tape: seconds a client may take to do its part.  [default: 10]",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def play(
+    run: Run,
+    config: Config,
+    tape: Path,
+    *,
+    speed: float | str | None,
+    strict: bool,
+    session: int | None,
+    patience: float,
+) -> None:
+    """Serve a tape or transcript until Ctrl-C.
+
+    Args:
+        run: The global options.
+        config: The settings: where to listen.
+        tape: What is played.
+        speed: How much faster than recorded, or ``max``.
+        strict: Whether the client has to send exactly what was recorded.
+        session: The one session to play, or None.
+        patience: How long a client may take to do its part, seconds.
+    """
+    from twsloop.paper.player import FLAT_OUT, ScriptedGateway  # noqa: PLC0415
+
+    out = run.output()
+    told: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+    gateway = ScriptedGateway(
+        tape,
+        host=config.paper.host,
+        port=config.paper.port,
+        strict=strict,
+        speed=FLAT_OUT if speed == "max" else float(speed or 1.0),
+        patience=patience,
+        session=session,
+        max_version=config.paper.max_version,
+        observer=lambda event, text: told.put((event, text)),
+    )
+    with logged(config), gateway:
+        out.event(
+            "listening",
+            f"playing {tape} on {gateway.host}:{gateway.port} (Ctrl-C ends it)",
+            host=gateway.host,
+            port=gateway.port,
+            tape=str(tape),
+            sessions=len(gateway.script.scenes),
+        )
+        try:
+            while True:
+                try:
+                    event, text = told.get(timeout=LOOK_UP)
+                except queue.Empty:
+                    continue
+                out.event(event, text, text=text)
+        except KeyboardInterrupt:
+            played = gateway.played
+            out.event(
+                "stopped",
+                f"stopped after {played} sessions, {len(gateway.problems)} of them not as scripted",
+                played=played,
+                problems=gateway.problems,
+            )
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  twsloop transcript session.tape                      read what was said
+  twsloop transcript --no-sleeps session.tape a.txt    write it to a file, without its times
+  twsloop transcript a.txt session.tape                back into a tape
+  twsloop paper --tape a.txt                           play either
+"""
+)
+@click.argument("source", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.option("--exact", is_flag=True, help="Write by its bytes what we would spell otherwise.")
+@click.option("--sleeps/--no-sleeps", default=True, help="Whether to write the times, too.")
+@click.option("--session", type=click.IntRange(1), help="Only this session.")
+@click.option("--force", is_flag=True, help="Write over a file that is there already.")
+@click.pass_obj
+def transcript(
+    _run: Run,
+    source: Path,
+    target: Path | None,
+    exact: bool,
+    sleeps: bool,
+    session: int | None,
+    force: bool,
+) -> None:
+    """Turn a tape into a transcript that people can read and change, and back.
+
+    SOURCE is either; its first line tells which. Without TARGET the transcript is printed. A TARGET
+    named .tape or .tape.gz becomes a tape.
+    """
+    from twsloop.paper.player import load_script  # noqa: PLC0415
+    from twsloop.paper.script import Script  # noqa: PLC0415
+    from twsloop.paper.transcript import write_transcript  # noqa: PLC0415
+
+    script = load_script(source)
+    if session is not None:
+        if session > len(script.scenes):
+            msg = f"{source}: there is no session {session}: it has {len(script.scenes)}"
+            raise PaperError(msg)
+        script = Script((script.scenes[session - 1],), script.name, script.header)
+    if target is not None and not force and target.exists():
+        msg = f"{target}: the file is there already\n--force writes over it."
+        raise PaperError(msg)
+    if target is not None and ".tape" in target.suffixes[-2:]:
+        _write_tape(script, target)
+        return
+    lines = write_transcript(script, exact=exact, sleeps=sleeps)
+    if target is None:
+        for line in lines:
+            sys.stdout.write(line)
+        return
+    try:
+        target.write_text("".join(lines), encoding="utf-8")
+    except OSError as error:
+        msg = f"{target}: cannot be written: {error.strerror or error}"
+        raise PaperError(msg) from error
+
+
+def _write_tape(script: Any, target: Path) -> None:
+    from twsloop.clock import SystemClock  # noqa: PLC0415
+    from twsloop.paper.tape_file import write_tape  # noqa: PLC0415
+    from twsloop.paper.transcript import entries_of  # noqa: PLC0415
+    from twsloop.wire.tape import Header  # noqa: PLC0415
+
+    entries = list(entries_of(script))  # all of it, before a file is made
+    header = script.header or Header(SystemClock().now(), masked=False)
+    write_tape(target, header, entries, replace=True)
