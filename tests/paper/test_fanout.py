@@ -20,7 +20,7 @@ from twsloop.wire import codec
 from twsloop.wire.framing import frame
 from twsloop.wire.messages import INBOUND_BY_NAME
 
-VERSIONS = [100, 157, 176, 200, 213, 219, 225]
+VERSIONS = [100, 157, 163, 164, 165, 176, 200, 213, 219, 225]
 
 
 class Sink:
@@ -49,6 +49,7 @@ def line(version: int, req_id: int = 7, unit: int = 1) -> Line:
     client = Client(1, version, Sink(), Limits())
     it = Line(client, req_id, feed.instrument("AAPL"), unit, False)
     it.mark = fanout.line_mark(req_id, version)
+    it.kind = fanout.line_kind(it, version)
     return it
 
 
@@ -74,21 +75,38 @@ def test_same_as_the_codec(version: int, req_id: int, unit: int) -> None:
         wanted.append(frame(codec.encode(INBOUND_BY_NAME[tick.name], tick.message, version)))
     assert got == wanted
     assert len(got) > 8
+    assert fanout.Encoder(events).data(target) == (b"".join(wanted), len(wanted))
 
 
 def test_encoded_once_per_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = fanout.Encoder(changed())
     calls: list[Any] = []
-    encode = fanout.encode
+    pack = fanout.pack
 
     def counted(*args: Any) -> Any:
         calls.append(args)
-        return encode(*args)
+        return pack(*args)
 
-    monkeypatch.setattr(fanout, "encode", counted)
+    monkeypatch.setattr(fanout, "pack", counted)
     for version in (225, 219, 225, 213, 200, 200, 157):
         list(encoder.frames(line(version)))
     assert len(calls) == 3
+
+
+PRICES = st.floats(-1e300, 1e300) | st.sampled_from([-1.0, 0.0, 270.05, 1e-7, 1e22])
+SIZES = st.decimals(0, 10**12, places=4).map(ticks.size_text)
+PLAIN = st.one_of(
+    st.tuples(st.just("tickPrice"), st.integers(0, 90), PRICES, SIZES, st.integers(0, 7)),
+    st.tuples(st.just("tickSize"), st.integers(0, 90), SIZES),
+    st.tuples(st.just("tickString"), st.integers(0, 90), st.sampled_from(["", "NP", "1767623400"])),
+    st.tuples(st.just("tickGeneric"), st.integers(0, 90), PRICES),
+)
+
+
+@given(st.lists(PLAIN, max_size=4), st.sampled_from(VERSIONS))
+def test_what_is_packed_by_hand_is_what_the_codec_makes(told: list[Any], version: int) -> None:
+    wanted = fanout.encode([ticks.message_of(one) for one in told], version)
+    assert fanout.pack(told, version) == wanted
 
 
 @given(st.integers(0, 2**63 - 1))

@@ -107,6 +107,7 @@ class Line:
             with ``mdoff`` are told by others.
         told: Of a snapshot, the kinds of tick that were sent: each is sent once.
         at_end: What else ends with it.
+        kind: What decides how it is told (see `fanout.line_kind`).
     """
 
     client: Client
@@ -120,6 +121,7 @@ class Line:
     follows: bool = True
     told: set[object] = attrs.Factory(set)
     at_end: list[Callable[[], None]] = attrs.Factory(list)
+    kind: tuple[int, int, int] = (0, 1, 0)
 
     def once(self, frames: Iterable[TickFrame]) -> list[TickFrame]:
         """Of a snapshot's ticks those of kinds that were not sent before."""
@@ -210,6 +212,11 @@ class Client:
             if self._conflated.pop(place, None) is not None:
                 self.stats.conflated += 1
             self._conflated[place] = frame
+
+    def add_ticks(self, data: bytes, count: int) -> None:
+        """Put ticks into the batch that are in one piece already; not while it conflates."""
+        self._batch.append(data)
+        self.stats.ticks += count
 
     def end_subscription(self, kind: str, req_id: int) -> bool:
         """End one of its subscriptions; False if there is none of that kind and id."""

@@ -251,6 +251,7 @@ class Hub:
         """Open a market data line: its image now, then what changes."""
         client, con_id = line.client, line.instrument.con_id
         line.mark = fanout.line_mark(line.req_id, client.server_version)
+        line.kind = fanout.line_kind(line, client.server_version)
         client.lines[line.req_id] = line
         if line.follows:
             told = ticks.image(
@@ -328,8 +329,10 @@ class Hub:
                     if line.snapshot:
                         line.client.send_ticks(line, line.once(encoder.frames(line)))
                         self._end_snapshot_if_complete(line)
-                    else:
+                    elif line.client.conflating:
                         line.client.send_ticks(line, encoder.frames(line))
+                    else:
+                        line.client.add_ticks(*encoder.data(line))
             for witness in self.witnesses:
                 witness(event, changed, now)
             listening = self.listeners.get(con_id)

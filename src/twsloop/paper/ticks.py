@@ -52,10 +52,13 @@ from .options import Greeks
 
 __all__ = [
     "SHARES_SINCE",
+    "Plain",
     "Tick",
     "changes",
     "computation",
     "image",
+    "message_of",
+    "plain",
     "project",
     "request_parameters",
     "size_text",
@@ -68,6 +71,7 @@ SHARES_SINCE = 220
 CAN_AUTO_EXECUTE = 1
 #: What tickPrice shows for a side without a quote.
 NO_PRICE = -1.0
+_NO_SIZE = "0"
 LIVE = 1
 #: tickAttrib of tickOptionComputation: volatility of returns, not of prices.
 RETURN_BASED = 0
@@ -87,6 +91,11 @@ class Tick(NamedTuple):
 
     name: str
     message: Any
+
+
+#: A tick without its message: its name, its type and its values in their order (of tickPrice:
+#: price, size, mask); or a `Tick`, of the kinds that are rare.
+Plain = tuple[Any, ...]
 
 
 @functools.lru_cache(maxsize=65536)
@@ -110,29 +119,61 @@ def changes(changed: Iterable[Change], *, volume_unit: int = 1) -> list[Tick]:
         changed: What `TopOfBook.apply` returned.
         volume_unit: See `volume_unit`.
     """
-    told: list[Tick] = []
+    return [message_of(one) for one in plain(changed, volume_unit=volume_unit)]
+
+
+def plain(changed: Iterable[Change], *, volume_unit: int = 1) -> list[Plain]:
+    """The same, not yet as protobuf messages: what `twsloop.paper.fanout` packs by hand."""
+    told: list[Plain] = []
     for change in changed:
         field = change.field
         if field in _PRICE_AND_SIZE:
             price_type, size_type = _PRICE_AND_SIZE[field]
-            told.append(_price(price_type, change.price, change.size))
-            told.append(_size(size_type, change.size))
+            size = _NO_SIZE if change.size is None else size_text(change.size)
+            told.append(_plain_price(price_type, change.price, size))
+            told.append(("tickSize", size_type, size))
         elif field in _SIZES:
-            told.append(_size(_SIZES[field], change.size))
+            size = _NO_SIZE if change.size is None else size_text(change.size)
+            told.append(("tickSize", _SIZES[field], size))
         elif field in _PRICES:
-            told.append(_price(_PRICES[field], change.price, None))
+            told.append(_plain_price(_PRICES[field], change.price, _NO_SIZE))
         elif field is Field.VOLUME:
-            told.extend(_volume(change, volume_unit))
+            volume = _told_volume(change, volume_unit)
+            if volume is not None:
+                told.append(("tickSize", VOLUME, size_text(volume)))
         elif field is Field.LAST_TIME:
-            told.append(_string(LAST_TIMESTAMP, str(change.number)))
+            told.append(("tickString", LAST_TIMESTAMP, str(change.number)))
         elif field is Field.HALTED:
-            value = float(change.number)
-            told.append(Tick("tickGeneric", TickGeneric(tickType=HALTED, value=value)))
+            told.append(("tickGeneric", HALTED, float(change.number)))
         elif field is Field.VALUED:
             told.append(computation(change.number, change.greeks))
         else:
-            told.append(_string(_STRINGS[field], change.text))
+            told.append(("tickString", _STRINGS[field], change.text))
     return told
+
+
+def message_of(one: Plain) -> Tick:
+    """The message of a plain tick."""
+    name = one[0]
+    if name == "tickPrice":
+        _, tick_type, price, size, mask = one
+        # All fields are always set: IB's decoder reads an absent size or mask as "unset".
+        message = TickPrice(tickType=tick_type, price=price, size=size, attrMask=mask)
+        return Tick(name, message)
+    if name == "tickSize":
+        return Tick(name, TickSize(tickType=one[1], size=one[2]))
+    if name == "tickString":
+        return Tick(name, TickString(tickType=one[1], value=one[2]))
+    if name == "tickGeneric":
+        return Tick(name, TickGeneric(tickType=one[1], value=one[2]))
+    return Tick(*one)
+
+
+def _plain_price(tick_type: int, price: float | None, size: str) -> Plain:
+    if price is None:
+        return "tickPrice", tick_type, NO_PRICE, size, 0
+    mask = CAN_AUTO_EXECUTE if tick_type in _QUOTE_PRICES else 0
+    return "tickPrice", tick_type, price, size, mask
 
 
 def image(
@@ -242,19 +283,12 @@ def computation(tick_type: int, greeks: Greeks | None) -> Tick:
 
 
 def _price(tick_type: int, price: float | None, size: Decimal | None) -> Tick:
-    # All fields are always set: IB's decoder reads an absent size or mask as "unset".
-    message = TickPrice(
-        tickType=tick_type,
-        price=NO_PRICE if price is None else price,
-        size="0" if size is None else size_text(size),
-        attrMask=CAN_AUTO_EXECUTE if tick_type in _QUOTE_PRICES and price is not None else 0,
-    )
-    return Tick("tickPrice", message)
+    text = _NO_SIZE if size is None else size_text(size)
+    return message_of(_plain_price(tick_type, price, text))
 
 
 def _size(tick_type: int, size: Decimal | None) -> Tick:
-    text = "0" if size is None else size_text(size)
-    return Tick("tickSize", TickSize(tickType=tick_type, size=text))
+    return message_of(("tickSize", tick_type, _NO_SIZE if size is None else size_text(size)))
 
 
 def _string(tick_type: int, value: str) -> Tick:
@@ -265,9 +299,10 @@ def _in_units(volume: Decimal, unit: int) -> Decimal:
     return volume if unit == 1 else Decimal(volume // unit)
 
 
-def _volume(change: Change, unit: int) -> list[Tick]:
+def _told_volume(change: Change, unit: int) -> Decimal | None:
+    """The volume to tell; None where it is the same in that unit."""
     assert change.size is not None
     now = _in_units(change.size, unit)
     if unit != 1 and change.size and now == _in_units(change.before, unit):
-        return []
-    return [_size(VOLUME, now)]
+        return None
+    return now
