@@ -452,7 +452,8 @@ class History:
     def __init__(self, feed: Feed, now: Callable[[], datetime]) -> None:
         self._feed = feed
         self._now = now
-        self.seed: int | None = getattr(feed, "seed", None)
+        #: A feed may stand in front of the one that has the seed.
+        self.seed: int | None = getattr(getattr(feed, "source", feed), "seed", None)
         self._began = int(now().timestamp())
         self._tapes: dict[int, Tape] = {}
         self._chronicles: dict[int, Chronicle] = {}
