@@ -14,6 +14,8 @@ from twsloop.config.example import render_reference
 from twsloop.error_handler import load_codes
 from twsloop.session.state import TRANSITIONS, Event, State
 
+from requests_page import requests_table  # isort: skip  (beside this file)
+
 #: Where the states stand in the drawing: column, row. A new state fails the build until it is here.
 PLACES = {
     State.DISCONNECTED: (0, 1),
@@ -38,6 +40,7 @@ def everything(folder: Path) -> None:
         "error_codes.md": error_codes(),
         "commands.md": commands(),
         "exits.md": exits(),
+        "requests.md": requests_table(),
     }
     for name, text in pages.items():
         path = folder / name
