@@ -8,6 +8,8 @@ import json
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -21,7 +23,7 @@ from api_client import OptionSymbol
 from api_client.testing import ReferenceServer, ServerOptions, faults
 from api_client.testing.contract import operations
 from tests.support.flow import KEY, NOW
-from tests.support.program import program
+from tests.support.program import ROOT, environment, program
 from tests.support.program import run as run_process
 from tests.support.terminal import on_a_terminal
 from twsloop.cli import run
@@ -258,6 +260,29 @@ def test_the_services_texts_cannot_drive_the_terminal(flow: Flow, server: Refere
     assert "\x1b" not in complaints
 
 
+def nested(depth: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _ in range(depth):
+        found = {"a": found}
+    return found
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_what_hardly_anybody_sends(form: str, flow: Flow, server: ReferenceServer) -> None:
+    change = {"venue": "\ud800", "huge": Decimal(1), "more": [{"x": None}]}
+    body = json.dumps(
+        {"status": "success", "data": {"ticker": "SLV", "trades": [change]}}, default=str
+    )
+    server.faults.add("/trades", faults.body(body.encode()))
+    code, out, complaints = flow("flow", "trades", "SLV", "--output", form)
+    assert (code, complaints) == (0, "")
+    out.encode("utf-8")
+    server.faults.add("/status", faults.altered(lambda data: data.update(deep=nested(400))))
+    code, _, complaints = flow("flow", "status", "--output", form)
+    assert code in {0, 18}
+    assert "Traceback" not in complaints
+
+
 # ------------------------------------------------------------------------------------- failing
 @pytest.mark.parametrize(
     ("fault", "code", "words"),
@@ -384,6 +409,8 @@ def test_a_base_url_without_its_path(flow: Flow, server: ReferenceServer) -> Non
         (("trades", "no such thing!"), "not a ticker"),
         (("prediction", "SLV", "--limit", "3"), "--limit needs --history"),
         (("trades", "SLV", "--key", "x"), "No such option"),
+        (("--base-url", "x", "trades", "SLV"), "--base-url stands behind the command"),
+        (("--key", "x"), "No such option"),
         (("range", "SLV", "--start-date", DAY, "--end-date", "2026-11-01"), "is after end_date"),
         (("range", "SLV", *RANGE, "--min-size", "9", "--max-size", "8"), "is above max_size"),
         (("range", "SLV", *RANGE, "--lambda-short", "nan"), "finite"),
@@ -455,6 +482,23 @@ def test_ctrl_c_while_the_service_thinks(server: ReferenceServer, tmp_path: Path
         assert asked.wait(20)
         running.send(signal.SIGINT)
         assert running.end() == (0, "", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk to be full")
+@pytest.mark.parametrize("form", ["table", "csv"])
+def test_a_full_disk(form: str, server: ReferenceServer, tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "gateway_cli.py"), "flow", "tickers", "--output", form],
+            env=environment(tmp_path, environ(server)),
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "twsloop: the output cannot be written: No space left on device\n"
 
 
 def test_a_narrow_terminal(

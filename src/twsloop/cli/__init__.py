@@ -7,6 +7,7 @@ exit code of `twsloop.cli.exits`.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -14,8 +15,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
 
 __all__ = ["main", "run"]
+
+#: What a full disk, a broken one, or an exhausted quota says.
+_CANNOT_WRITE = {errno.ENOSPC, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def main() -> None:
@@ -36,9 +44,20 @@ def run(arguments: Sequence[str]) -> int:
             return 0
         except BrokenPipeError:
             # Who read us has heard enough (`| head`). Nothing may be written at exit either.
-            with suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _write_no_more()
             return 0
+        except OSError as error:
+            if error.errno not in _CANNOT_WRITE:
+                raise
+            _write_no_more()
+            words = f"twsloop: the output cannot be written: {error.strerror}"
+            print(words, file=sys.stderr, flush=True)  # noqa: T201  (this is where the CLI speaks)
+            return 1
+
+
+def _write_no_more() -> None:
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -67,6 +86,9 @@ def _invoke(arguments: list[str]) -> int:
         }:
             words = f"{error.option_name} stands before the command"
             error = click.UsageError(words, error.ctx)
+        elif isinstance(error, click.NoSuchOption) and _belongs_to_a_command(error):
+            words = f"{error.option_name} stands behind the command"
+            error = click.UsageError(words, error.ctx)
         elif isinstance(error, click.NoSuchOption) and error.option_name[1:2].isdigit():
             words = f"{error.option_name} is no quantity: `buy` and `sell` say the side"
             error = click.UsageError(words, error.ctx)
@@ -77,6 +99,18 @@ def _invoke(arguments: list[str]) -> int:
         _complain(code, error, name_of(error), sentence_of(error), as_json="--json" in arguments)
         return int(code)
     return 0
+
+
+def _belongs_to_a_command(error: click.NoSuchOption) -> bool:
+    """Whether an option that a group does not have is one of its commands'."""
+    context = error.ctx
+    if context is None or context.parent is None or not hasattr(context.command, "commands"):
+        return False
+    return any(
+        error.option_name in parameter.opts
+        for command in context.command.commands.values()
+        for parameter in command.params
+    )
 
 
 def _complain(code: int, error: BaseException, name: str, sentence: str, *, as_json: bool) -> None:

@@ -140,6 +140,9 @@ def _asking(
             yield client, out
     except ApiError as error:
         raise _foreign(error, where) from None
+    except RecursionError as error:
+        text = f"{where}: the answer is nested too deeply to be printed"
+        raise ForeignError(error, Exit.SERVICE, text) from None
     finally:
         log.removeHandler(told)
 

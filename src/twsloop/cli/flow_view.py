@@ -129,6 +129,8 @@ def _printable(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _csv_cell(value: Any) -> Any:
+    if isinstance(value, str):  # half of a surrogate pair is a text to JSON, and none to a file
+        return value.encode("utf-8", "backslashreplace").decode()
     return json.dumps(plain(value)) if isinstance(value, dict | list) else value
 
 
@@ -152,7 +154,7 @@ def print_tree(out: Output, name: str, tree: Mapping[str, Any]) -> None:
 def _words(value: Any, form: str) -> Any:
     """A value among values of other kinds: in a table all are texts, and times have their day."""
     if form != "table":
-        return value
+        return _csv_cell(value)
     return (
         f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, dt.datetime) else printable(cell(value))
     )
