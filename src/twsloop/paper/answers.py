@@ -118,7 +118,7 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "reqRealTimeBars": _stream("realtimeBar", 162, 200, 322, 420, 10225, silent=_UNTIL),
         "cancelRealTimeBars": _cancel(300, 322, 366),
         "reqSmartComponents": _answer("smartComponents"),
-        "reqMarketRule": _answer("marketRule"),
+        "reqMarketRule": _answer("marketRule", 322),
         "calculateImpliedVolatility": _answer("tickOptionComputation", 200, 322),
         "cancelCalculateImpliedVolatility": _cancel(300, 322),
         "calculateOptionPrice": _answer("tickOptionComputation", 200, 322),

@@ -10,7 +10,16 @@ from .hub import Hub
 from .instruments import Instrument
 from .validation import AMBIGUOUS, NO_DEFINITION, VALIDATING
 
-__all__ = ["Handler", "desk", "find_one", "ident_of", "merge", "processing", "validating"]
+__all__ = [
+    "Handler",
+    "desk",
+    "find_one",
+    "ident_of",
+    "merge",
+    "processing",
+    "seed_of",
+    "validating",
+]
 
 Desk = TypeVar("Desk")
 
@@ -46,6 +55,11 @@ def find_one(hub: Hub, client: Client, ident: int, contract: Any) -> Instrument 
     text = AMBIGUOUS.format(symbol=contract.symbol) if found else NO_DEFINITION
     hub.error(client, ident, 200, text)
     return None
+
+
+def seed_of(hub: Hub) -> int:
+    """The market's seed; 0 of a market that has none, as a replay."""
+    return getattr(hub.feed, "seed", None) or 0
 
 
 def desk(hub: Hub, kind: type[Desk]) -> Desk:

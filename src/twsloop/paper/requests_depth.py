@@ -39,7 +39,7 @@ from twsloop.clock import Timer
 from . import depth
 from .client import Client
 from .depth import DeepBook, Level, Row, Sides
-from .handling import Handler, desk, find_one, processing, validating
+from .handling import Handler, desk, find_one, processing, seed_of, validating
 from .hub import Hub
 from .instruments import VENUES, Instrument
 from .market import Change, Event, Halt, TopOfBook
@@ -234,7 +234,7 @@ class DepthDesk:
         """Begin a stream with all its rows."""
         watched = self.watched.get(instrument.con_id)
         if watched is None:
-            seed = getattr(hub.feed, "seed", 0)
+            seed = seed_of(hub)
             deep, _ = venues_of(instrument)
             watched = Watched(hub, DeepBook(instrument, seed), deep or [instrument.exchange])
             self.watched[instrument.con_id] = watched

@@ -25,7 +25,7 @@ from ibapi.protobuf.TickNews_pb2 import TickNews
 from twsloop.clock import Timer
 
 from .client import Client
-from .handling import Handler, desk, validating
+from .handling import Handler, desk, seed_of, validating
 from .hub import Hub
 from .instruments import Instrument
 from .news import PROVIDERS, Headline, NewsRoom, provider_codes, read_time
@@ -106,7 +106,7 @@ class NewsDesk:
 def _room(hub: Hub) -> NewsRoom:
     news = desk(hub, NewsDesk)
     if news.room is None:
-        news.room = NewsRoom(getattr(hub.feed, "seed", 0))
+        news.room = NewsRoom(seed_of(hub))
     return news.room
 
 
