@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -41,7 +40,8 @@ UNDER_WAY_S = 3600
 NEAR_NS = 120 * SECOND_NS
 #: The row's column of a source (see `history_live.Row`).
 COLUMNS = {Show.TRADES: 1, Show.ADJUSTED_LAST: 1, Show.BID: 5, Show.ASK: 6, Show.MIDPOINT: 7}
-ZERO = Decimal(0)
+#: What stands until something else comes: a bar begins with it.
+QUOTES = frozenset({Show.BID, Show.ASK, Show.MIDPOINT})
 
 
 class Chronicle:
@@ -256,17 +256,59 @@ class Chronicle:
         first = max(run[0], first - (first + offset) % size)
         last = min(run[1], span[1])
         found = self._past_bars(show, size, session, (run[0], first, last, offset))
-        begin = max(first, self.began)
-        if begin >= last:
-            return found
+        if last > self.began:
+            self._add_live(show, size, found, (run[0], max(first, self.began), last, offset))
+        if show in QUOTES:
+            self._from_standing(show, session, run, found, first)
+        return found
+
+    def _add_live(
+        self, show: Show, size: int, found: list[Bar], cut: tuple[int, int, int, int]
+    ) -> None:
+        """Add what is live to the bars of the past."""
         carried = found[-1].close if found and show is not Show.BID_ASK else None
-        for bar in self._live_bars(show, size, (run[0], begin, last, offset), carried):
+        for bar in self._live_bars(show, size, cut, carried):
             if found and found[-1].start == bar.start:
                 if bar.count or not show.has_volume:
                     found[-1].extend(bar, show)
             else:
                 found.append(bar)
-        return found
+
+    def _from_standing(
+        self, show: Show, session: Session, run: tuple[int, int], bars: list[Bar], first: int
+    ) -> None:
+        """Let bars of quotes begin with the quote that stood when they began."""
+        price = self._price_before(show, session, run, first) if first > run[0] else None
+        for bar in bars:
+            if price is not None and price != bar.open:
+                bar.open = price
+                bar.high = max(bar.high, price)
+                bar.low = min(bar.low, price)
+            price = bar.close
+
+    def _price_before(
+        self, show: Show, session: Session, run: tuple[int, int], second: int
+    ) -> float | None:
+        """The price that stood in a run before a second."""
+        past = self.past
+        if second > self.began:
+            price = self.tape.last_before(second, COLUMNS[show])
+            if price is not None:
+                return price
+        if past is None:
+            return None
+        for place, whole in reversed(list(enumerate(past.session(session)))):
+            if not run[0] <= whole.start < second:
+                continue
+            minutes = past.minutes(session, place)
+            minute = minutes[min((second - 1 - whole.start) // 60, len(minutes) - 1)]
+            close = minute.open
+            for trade in past.trades(minute):
+                if trade.millis >= second * 1000:
+                    break
+                close = trade.price
+            return self._bar(show, minute._replace(open=close, close=close), second).close
+        return None
 
     def _past_bars(
         self, show: Show, size: int, session: Session, cut: tuple[int, int, int, int]
