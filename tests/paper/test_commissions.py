@@ -66,3 +66,15 @@ def test_parts_cost_what_the_whole_costs(is_sale: bool, fills: list[tuple[int, D
     value = sum((n * price for n, price in fills), D(0))
     assert paid == stock(is_sale).add(shares, value).commission
     assert parts.charged == paid
+
+
+def test_futures_pay_by_the_contract_and_the_exchange() -> None:
+    big = OrderCharges(Rates(), "FUT", False, "ES").add(D(2), D(660_000))
+    assert (big.commission, big.fees) == (D("1.70"), D("2.80"))
+    # Observed on a paper account: 0.62 for a contract and side.
+    assert OrderCharges(Rates(), "FUT", True, "MES").add(D(1), D(33_000)).total == D("0.62")
+
+
+def test_options_pay_by_the_contract_with_a_minimum() -> None:
+    charges = OrderCharges(Rates(), "OPT", False, "AAPL")
+    assert [charges.add(D(1), D(500)).total for _ in range(3)] == [D("1.00"), D("0.30"), D("0.65")]

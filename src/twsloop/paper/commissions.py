@@ -24,6 +24,10 @@ __all__ = ["CENT_OF_CENT", "Charge", "OrderCharges", "Rates"]
 CENT_OF_CENT = Decimal("0.000001")
 
 ZERO = Decimal(0)
+#: Futures and the options on them are charged alike.
+FUTURES = ("FUT", "FOP")
+#: Micro futures of the tariff; others pay like the big ones.
+MICROS = frozenset({"MES", "MNQ", "M2K", "MYM", "MCL", "MGC"})
 
 
 @attrs.frozen
@@ -40,6 +44,11 @@ class Rates:
         forex_of_value: Commission as a part of the value traded (0.2 basis points).
         forex_minimum: The least commission of a currency order.
         future_per_contract: Commission of one future, exchange fees aside.
+        micro_per_contract: The same of a micro future.
+        future_exchange_fee: Exchange, clearing and regulatory fees of one future.
+        micro_exchange_fee: The same of a micro future: 0.62 in all, as seen on paper accounts.
+        option_per_contract: Commission of one option.
+        option_minimum: The least commission of an option order.
     """
 
     stock_per_share: Decimal = Decimal("0.005")
@@ -51,6 +60,11 @@ class Rates:
     forex_of_value: Decimal = Decimal("0.00002")
     forex_minimum: Decimal = Decimal("2.00")
     future_per_contract: Decimal = Decimal("0.85")
+    micro_per_contract: Decimal = Decimal("0.25")
+    future_exchange_fee: Decimal = Decimal("1.40")
+    micro_exchange_fee: Decimal = Decimal("0.37")
+    option_per_contract: Decimal = Decimal("0.65")
+    option_minimum: Decimal = Decimal("1.00")
 
 
 @attrs.frozen
@@ -77,8 +91,9 @@ class OrderCharges:
 
     Attributes:
         rates: The tariff.
-        sec_type: ``STK``, ``CASH``, ``FUT``; others are free.
+        sec_type: ``STK``, ``CASH``, ``FUT``, ``OPT``, ``FOP``; others are free.
         is_sale: Whether the order sells.
+        symbol: What it trades: micro futures pay less.
         shares: How much of it has filled so far.
         value: The money those fills turned over, in USD.
         charged: The commission charged so far, without fees.
@@ -87,9 +102,15 @@ class OrderCharges:
     rates: Rates
     sec_type: str
     is_sale: bool
+    symbol: str = ""
     shares: Decimal = ZERO
     value: Decimal = ZERO
     charged: Decimal = ZERO
+
+    @property
+    def is_micro(self) -> bool:
+        """Whether it trades a micro future."""
+        return self.symbol in MICROS
 
     def add(self, shares: Decimal, value: Decimal) -> Charge:
         """Charge one more execution.
@@ -117,16 +138,22 @@ class OrderCharges:
             amount = min(amount, rates.stock_cap * value)
         elif self.sec_type == "CASH":
             amount = max(rates.forex_minimum, rates.forex_of_value * value)
-        elif self.sec_type == "FUT":
-            amount = rates.future_per_contract * shares
+        elif self.sec_type in FUTURES:
+            each = rates.micro_per_contract if self.is_micro else rates.future_per_contract
+            amount = each * shares
+        elif self.sec_type == "OPT":
+            amount = max(rates.option_minimum, rates.option_per_contract * shares)
         else:
             amount = ZERO
         return amount.quantize(CENT_OF_CENT, ROUND_HALF_UP)
 
     def _fees(self, shares: Decimal, value: Decimal) -> Decimal:
+        rates = self.rates
+        if self.sec_type in FUTURES:
+            each = rates.micro_exchange_fee if self.is_micro else rates.future_exchange_fee
+            return (each * shares).quantize(CENT_OF_CENT, ROUND_HALF_UP)
         if self.sec_type != "STK":
             return ZERO
-        rates = self.rates
         amount = rates.cat_per_share * shares
         if self.is_sale:
             amount += rates.sec_per_dollar * value + rates.taf_per_share * shares
