@@ -193,7 +193,7 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "cancelPnLSingle": _cancel(10186),
         "reqFamilyCodes": _answer("familyCodes"),
         "reqSoftDollarTiers": _answer("softDollarTiers"),
-        "requestFA": Answer(Kind.REFUSED, ("receiveFA",), (585, 10230)),
-        "replaceFA": Answer(Kind.REFUSED, ("replaceFAEnd",), (585, 10230, 10231)),
+        "requestFA": _answer("receiveFA", 585),
+        "replaceFA": _answer("replaceFAEnd", 585, 10231, silent="before server version 157"),
     }
 )

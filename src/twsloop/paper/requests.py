@@ -14,6 +14,7 @@ from twsloop.errors import ParseError
 
 from . import (
     requests_account,
+    requests_advisor,
     requests_config,
     requests_depth,
     requests_groups,
@@ -41,6 +42,7 @@ HANDLERS: Mapping[int, Handler] = MappingProxyType(
     merge(
         (
             requests_account.HANDLERS,
+            requests_advisor.HANDLERS,
             requests_config.HANDLERS,
             requests_depth.HANDLERS,
             requests_groups.HANDLERS,

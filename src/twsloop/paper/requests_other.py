@@ -103,7 +103,6 @@ def _invalid(cause: str) -> Refused:
     return Refused(321, VALIDATING.format(mark="bN", cause=cause))
 
 
-_NO_FA = _invalid("FA data operations ignored for non FA customers")
 _NO_VERIFY = _invalid(
     "Intent to authenticate needs to be expressed during initial connect request."
 )
@@ -117,8 +116,6 @@ _NO_WSH = Refused(10276, "News feed is not allowed")
 #: What this gateway does not have yet, and the error it gives.
 REFUSALS: Mapping[int, Refused] = MappingProxyType(
     {
-        18: _NO_FA,
-        19: _NO_FA,
         21: _invalid("No option to exercise: no options are listed"),
         52: _NO_FUNDAMENTALS,
         54: _NO_CALC,
