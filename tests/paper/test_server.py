@@ -466,7 +466,7 @@ async def test_contracts(gateway: PaperGateway) -> None:
         client.send("reqMarketRule", marketRuleId=26)
         assert (await client.next())[0].name == "marketRule"
         client.send("reqMarketRule", marketRuleId=4711)
-        assert error_of((await client.next())[0])[:2] == (-1, 321)
+        assert error_of((await client.next())[0])[:2] == (-1, 322)
 
 
 async def test_too_many_connections(feed: ManualFeed) -> None:

@@ -147,6 +147,7 @@ class Client:
         limits: How slow it may be.
 
     Attributes:
+        market_data_type: What it wants (reqMarketDataType): 1 live, 2 frozen, 3 delayed, 4 both.
         lines: Its market data subscriptions by request id.
         subscriptions: Its other subscriptions (bars, depth, tick-by-tick, scanners): the kind and
             the request id, and what ends it.
@@ -165,6 +166,7 @@ class Client:
         self.stalled = False
         self.conflating = False
         self.closed = False
+        self.market_data_type = 1
         self.lines: dict[int, Line] = {}
         self.subscriptions: dict[tuple[str, int], Callable[[], None]] = {}
         self.watches_positions = False

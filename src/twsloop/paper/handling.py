@@ -26,6 +26,9 @@ Desk = TypeVar("Desk")
 #: Handles one request (a protobuf message) of a READY client.
 Handler = Callable[[Hub, Client, Any], None]
 
+CONFLICT = (
+    "Parameters in request conflicts with contract parameters received by contract id: "
+)
 PROCESSING = "Error processing request.-'{mark}' : cause - {cause}"
 
 
@@ -48,10 +51,17 @@ def ident_of(message: Any) -> int:
 
 
 def find_one(hub: Hub, client: Client, ident: int, contract: Any) -> Instrument | None:
-    """The one instrument that a description fits; otherwise 200 is told, and None returned."""
+    """The one instrument that a description fits; otherwise 200 is told, and None returned.
+
+    A description that contradicts its own contract id gets 478.
+    """
     found = hub.engine.catalogue.find(contract)
     if len(found) == 1:
-        return found[0]
+        conflict = found[0].conflict(contract) if contract.conId else None
+        if conflict is None:
+            return found[0]
+        hub.error(client, ident, 478, CONFLICT + conflict)
+        return None
     text = AMBIGUOUS.format(symbol=contract.symbol) if found else NO_DEFINITION
     hub.error(client, ident, 200, text)
     return None

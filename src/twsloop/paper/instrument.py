@@ -350,7 +350,7 @@ class Instrument:
                 return f"requested {name} {said}, in contract {own};"
         if not _same(wanted.secType, self.sec_type):
             return f"requested sectype {wanted.secType}, in contract {self.sec_type};"
-        if expiry is None or (expiry and expiry not in {self.last_trade_date, self.contract_month}):
+        if expiry is None or (expiry and expiry != self.last_trade_date):
             said = wanted.lastTradeDateOrContractMonth
             return f"requested expiry {said}, in contract {self.last_trade_date};"
         right = right_of(wanted.right)

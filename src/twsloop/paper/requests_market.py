@@ -1,4 +1,4 @@
-"""Requests about instruments and their market: contract details, symbols, rules, market data."""
+"""Requests of market data: lines, snapshots, and which kind of data a client wants."""
 
 from __future__ import annotations
 
@@ -6,53 +6,109 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ibapi.protobuf.ContractData_pb2 import ContractData
-from ibapi.protobuf.ContractDataEnd_pb2 import ContractDataEnd
-from ibapi.protobuf.ContractDescription_pb2 import ContractDescription
-from ibapi.protobuf.MarketRule_pb2 import MarketRule
-from ibapi.protobuf.PriceIncrement_pb2 import PriceIncrement
-from ibapi.protobuf.SmartComponent_pb2 import SmartComponent
-from ibapi.protobuf.SmartComponents_pb2 import SmartComponents
-from ibapi.protobuf.SymbolSamples_pb2 import SymbolSamples
-
+from . import generic_ticks
 from .client import Client, Line
-from .handling import Handler, processing, validating
+from .delayed import DelayedMarket
+from .generic_feed import GenericFeed
+from .generic_ticks import GenericTicks
+from .handling import Handler, find_one, processing, validating
 from .hub import Hub
-from .instruments import MARKET_RULES, VENUES, Instrument
+from .instruments import Instrument
+from .permissions import FROZEN_TYPES, Level, Permissions, denial
+from .requests_contracts import SECURITY_TYPES
 from .ticks import volume_unit
-from .validation import AMBIGUOUS, NO_DEFINITION
 
 __all__ = ["HANDLERS"]
 
-#: How many answers reqMatchingSymbols gives, as the real one.
-MATCHES = 16
+LIVE, FROZEN = 1, 2
 MARKET_DATA_TYPES = range(1, 5)
-
-
-def _find_one(hub: Hub, client: Client, req_id: int, contract: Any) -> Instrument | None:
-    found = hub.engine.catalogue.find(contract)
-    if len(found) == 1:
-        return found[0]
-    text = AMBIGUOUS.format(symbol=contract.symbol) if found else NO_DEFINITION
-    hub.error(client, req_id, 200, text)
-    return None
+NO_GENERIC_WHEN_DELAYED = (
+    2187,
+    "Generic tick data is not available when using delayed market data fallback.",
+)
+INCOMPLETE_OPTION = (
+    "When the local symbol field is empty, please fill the following fields (right, strike, expiry)"
+)
 
 
 def req_mkt_data(hub: Hub, client: Client, request: Any) -> None:
     """Open a market data line, or take a snapshot."""
     req_id = request.reqId
-    snapshot = request.snapshot or request.regulatorySnapshot
     if req_id in client.lines:
         processing(hub, client, req_id, "bQ", "Duplicate ticker id")
         return
-    if snapshot and request.genericTickList:
-        cause = "Snapshot market data subscription is not applicable to generic ticks"
-        validating(hub, client, req_id, "bQ", cause)
+    instrument = _find(hub, client, req_id, request.contract)
+    if instrument is None:
         return
-    instrument = _find_one(hub, client, req_id, request.contract)
-    if instrument is not None:
-        unit = volume_unit(instrument, client.server_version)
-        hub.watch(Line(client, req_id, instrument, unit, snapshot))
+    snapshot = request.snapshot or request.regulatorySnapshot
+    asked: GenericTicks | None = None
+    text = request.genericTickList
+    if text:
+        asked = generic_ticks.read(text, instrument.sec_type, client.server_version)
+        if snapshot and asked is not None:
+            cause = "Snapshot market data subscription is not applicable to generic ticks"
+            validating(hub, client, req_id, "bQ", cause)
+            return
+        if asked is None and not snapshot:
+            cause = generic_ticks.refusal(text, instrument.sec_type)
+            validating(hub, client, req_id, "bQ", cause)
+            return
+    level = _permissions(hub).level(instrument)
+    denied = denial(instrument, level, client.market_data_type)
+    if denied is not None:
+        hub.error(client, req_id, *denied)
+        return
+    unit = volume_unit(instrument, client.server_version)
+    line = Line(client, req_id, instrument, unit, snapshot)
+    if level is Level.DELAYED:
+        line.data_type = client.market_data_type
+        _delayed(hub).watch(line)
+        if asked is not None:
+            hub.error(client, req_id, *NO_GENERIC_WHEN_DELAYED)
+        return
+    if client.market_data_type in FROZEN_TYPES and _is_closed(hub, instrument):
+        line.data_type = FROZEN
+    line.follows = asked is None or asked.defaults
+    hub.watch(line)
+    if asked is not None:
+        generic = hub.desks.setdefault(GenericFeed, GenericFeed(hub))
+        generic.watch(line, asked)
+
+
+def _find(hub: Hub, client: Client, req_id: int, contract: Any) -> Instrument | None:
+    """The one instrument of a request; what is wrong is told, and None returned."""
+    kind = contract.secType.upper()
+    if kind not in SECURITY_TYPES | {""}:
+        validating(hub, client, req_id, "bO", "Please enter a valid security type")
+        return None
+    if kind in {"OPT", "FOP"} and not (contract.conId or contract.localSymbol):
+        said = (contract.lastTradeDateOrContractMonth, contract.strike, contract.right)
+        if not all(said):
+            validating(hub, client, req_id, "bO", INCOMPLETE_OPTION)
+            return None
+    hub.engine.catalogue.move_to(hub.now().date())
+    instrument = find_one(hub, client, req_id, contract)
+    if instrument is not None and instrument.sec_type == "CONTFUT":
+        validating(hub, client, req_id, "bO", "Please enter a valid security type")
+        return None
+    return instrument
+
+
+def _permissions(hub: Hub) -> Permissions:
+    found: Permissions = hub.desks.setdefault(Permissions, Permissions())
+    return found
+
+
+def _delayed(hub: Hub) -> DelayedMarket:
+    found: DelayedMarket | None = hub.desks.get(DelayedMarket)
+    if found is None:
+        found = hub.desks[DelayedMarket] = DelayedMarket(hub, _permissions(hub))
+        hub.witnesses.append(found.hear)
+    return found
+
+
+def _is_closed(hub: Hub, instrument: Instrument) -> bool:
+    return hub.engine.keeps_hours and not instrument.is_open(hub.now(), liquid=False)
 
 
 def cancel_mkt_data(hub: Hub, client: Client, request: Any) -> None:
@@ -65,77 +121,17 @@ def cancel_mkt_data(hub: Hub, client: Client, request: Any) -> None:
 
 
 def req_market_data_type(hub: Hub, client: Client, request: Any) -> None:
-    """Choose live, frozen or delayed: live is used whenever there is any, and here is always."""
+    """Choose live, frozen or delayed data for what is asked from now on."""
     if request.marketDataType not in MARKET_DATA_TYPES:
         validating(hub, client, -1, "bQ", f"Invalid market data type: {request.marketDataType}")
-
-
-def req_contract_details(hub: Hub, client: Client, request: Any) -> None:
-    """All contracts that fit a description."""
-    found = hub.engine.catalogue.find(request.contract)
-    if not found:
-        hub.error(client, request.reqId, 200, NO_DEFINITION)
-        return
-    now = hub.now()
-    for instrument in found:
-        contract = instrument.contract(exchange=request.contract.exchange or None)
-        message = ContractData(
-            reqId=request.reqId, contract=contract, contractDetails=instrument.details(now)
-        )
-        client.send("contractData", message)
-    client.send("contractDetailsEnd", ContractDataEnd(reqId=request.reqId))
-
-
-def req_matching_symbols(hub: Hub, client: Client, request: Any) -> None:
-    """Instruments whose symbol begins with a pattern, or whose name has it."""
-    pattern = request.pattern.strip().upper()
-    known = [one for one in hub.engine.catalogue.all() if one.sec_type == "STK"]
-    by_symbol = [one for one in known if pattern and one.symbol.startswith(pattern)]
-    by_name = [
-        one
-        for one in known
-        if len(pattern) > 1 and one not in by_symbol and pattern in one.long_name.upper()
-    ]
-    answer = SymbolSamples(reqId=request.reqId)
-    for one in (by_symbol + by_name)[:MATCHES]:
-        contract = one.contract()
-        contract.description = one.long_name
-        answer.contractDescriptions.append(ContractDescription(contract=contract))
-    client.send("symbolSamples", answer)
-
-
-def req_market_rule(hub: Hub, client: Client, request: Any) -> None:
-    """The price increments of a market rule."""
-    rule = MARKET_RULES.get(request.marketRuleId)
-    if rule is None:
-        validating(hub, client, -1, "bN", f"Invalid market rule id: {request.marketRuleId}")
-        return
-    answer = MarketRule(
-        marketRuleId=request.marketRuleId,
-        priceIncrements=[
-            PriceIncrement(lowEdge=float(edge), increment=float(step)) for edge, step in rule
-        ],
-    )
-    client.send("marketRule", answer)
-
-
-def req_smart_components(_hub: Hub, client: Client, request: Any) -> None:
-    """The venues behind the letters of ticks 32 and 33."""
-    answer = SmartComponents(reqId=request.reqId)
-    for bit, (letter, exchange) in enumerate(VENUES.items()):
-        component = SmartComponent(bitNumber=bit, exchange=exchange, exchangeLetter=letter)
-        answer.smartComponents.append(component)
-    client.send("smartComponents", answer)
+    else:
+        client.market_data_type = request.marketDataType
 
 
 HANDLERS: Mapping[int, Handler] = MappingProxyType(
     {
         1: req_mkt_data,
         2: cancel_mkt_data,
-        9: req_contract_details,
         59: req_market_data_type,
-        81: req_matching_symbols,
-        83: req_smart_components,
-        91: req_market_rule,
     }
 )

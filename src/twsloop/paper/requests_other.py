@@ -15,7 +15,6 @@ from ibapi.protobuf.CurrentTime_pb2 import CurrentTime
 from ibapi.protobuf.CurrentTimeInMillis_pb2 import CurrentTimeInMillis
 from ibapi.protobuf.FamilyCode_pb2 import FamilyCode
 from ibapi.protobuf.FamilyCodes_pb2 import FamilyCodes
-from ibapi.protobuf.SecDefOptParameterEnd_pb2 import SecDefOptParameterEnd
 from ibapi.protobuf.SoftDollarTiers_pb2 import SoftDollarTiers
 from ibapi.protobuf.UserInfo_pb2 import UserInfo
 
@@ -65,11 +64,6 @@ def req_soft_dollar_tiers(_hub: Hub, client: Client, request: Any) -> None:
 def req_user_info(_hub: Hub, client: Client, request: Any) -> None:
     """No white branding."""
     client.send("userInfo", UserInfo(reqId=request.reqId, whiteBrandingId=""))
-
-
-def req_sec_def_opt_params(_hub: Hub, client: Client, request: Any) -> None:
-    """No options are listed: the end alone."""
-    client.send("secDefOptParamsEnd", SecDefOptParameterEnd(reqId=request.reqId))
 
 
 def cancel_quietly(_hub: Hub, _client: Client, _request: Any) -> None:
@@ -139,11 +133,9 @@ HANDLERS: Mapping[int, Handler] = MappingProxyType(
         56: cancel_quietly,
         57: cancel_quietly,
         71: start_api_again,
-        78: req_sec_def_opt_params,
         79: req_soft_dollar_tiers,
         80: req_family_codes,
         104: req_user_info,
         105: req_current_time_in_millis,
-        106: cancel_quietly,
     }
 )
