@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test lint docs conformance conformance-short fuzz format clean
+.PHONY: help setup system-packages demo test lint docs conformance conformance-short fuzz format clean bench soak
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -50,6 +50,12 @@ conformance-short: $(STAMP)  ## the same with IB's client of today and ib_async 
 
 fuzz: $(STAMP)  ## a million malformed frames at each protocol (minutes)
 	$(BIN)/python -m tests.fuzz.storm
+
+bench: $(STAMP)  ## how fast the paper gateway tells many clients (about 2 minutes)
+	$(BIN)/python bench/fanout.py
+
+soak: $(STAMP)  ## 24 hours of market time at full speed with two trading clients (about 10 minutes)
+	$(BIN)/python bench/day.py
 
 format: $(STAMP)  ## let ruff format and fix
 	$(BIN)/ruff check --fix .
