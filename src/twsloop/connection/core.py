@@ -12,6 +12,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -35,7 +36,7 @@ from twsloop.wire.framing import FrameReader, frame
 from .asks import Asks, Channel
 from .dispatch import PROTOBUF_OFFSET, Dispatcher, split_id
 
-__all__ = ["Core", "Sending", "Shown"]
+__all__ = ["STAND_INS", "Core", "Sending", "Shown", "StandIns"]
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,24 @@ CLIENT_ID_IN_USE = 326
 
 SessionObserver = Callable[[State, str], object]
 Hook = Callable[[], Any]
+
+
+@attrs.frozen
+class StandIns:
+    """What takes the place of a connection's clock and loop thread in a test.
+
+    Attributes:
+        clock: Used where the program names no other.
+        event_loop: Makes the loop; called as `IBKREventLoop` is.
+    """
+
+    clock: Clock
+    event_loop: Callable[..., IBKREventLoop]
+
+
+#: Of the connections that are made in this context; set by `twsloop.testing.GatewayDouble`, because
+#: a program's own class may pass on no argument of ours.
+STAND_INS: ContextVar[StandIns | None] = ContextVar("twsloop_stand_ins", default=None)
 
 
 class Shown(Generic[T]):
@@ -115,7 +134,8 @@ class Core:
     ) -> None:
         self.owner = owner
         self.config = config
-        self.clock = clock or SystemClock()
+        stand_ins = STAND_INS.get()
+        self.clock = clock or (stand_ins.clock if stand_ins is not None else SystemClock())
         self.metrics = Metrics()
         self.errors = ErrorHandler(self.clock)
         self.request_ids = RequestIds()
@@ -123,7 +143,8 @@ class Core:
         self.registry = Registry(
             self.errors.report_exception, request_ids=self.request_ids, slow=self._slow
         )
-        self.event_loop = IBKREventLoop(
+        make_loop = stand_ins.event_loop if stand_ins is not None else IBKREventLoop
+        self.event_loop = make_loop(
             name=f"twsloop-{config.connection.client_id}",
             clock=self.clock,
             loop_factory=loop_factory,

@@ -27,6 +27,10 @@ class Loop(Protocol):
         """Run ``work(*args)`` on the loop thread soon."""
         ...
 
+    def let_time_pass(self, done: Callable[[], bool], timeout: float | None) -> None:
+        """A thread is about to wait for so long, or until ``done``."""
+        ...
+
 
 class _Outcome(Generic[T]):
     """What all views of one Future share."""
@@ -92,11 +96,13 @@ class Future(Generic[T]):
             concurrent.futures.CancelledError: This view was cancelled.
         """
         self._refuse_on_loop()
+        self._let_time_pass(timeout)
         return self._inner.result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for the outcome in this thread; the exception it ended with, or None."""
         self._refuse_on_loop()
+        self._let_time_pass(timeout)
         return self._inner.exception(timeout)
 
     def __await__(self) -> Generator[Any, None, T]:
@@ -123,6 +129,11 @@ class Future(Generic[T]):
                 "use await, or add_done_callback"
             )
             raise WrongThread(msg)
+
+    def _let_time_pass(self, timeout: float | None) -> None:
+        loop = self._core.loop
+        if loop is not None and not self._inner.done():
+            loop.let_time_pass(self._inner.done, timeout)
 
     def done(self) -> bool:
         """Whether there is an outcome (a result, an exception, or cancelled)."""

@@ -328,6 +328,12 @@ class IBKREventLoop:
             raise WrongThread(msg)
         return self.submit(work, *args).result(timeout)
 
+    def let_time_pass(self, done: Callable[[], bool], timeout: float | None) -> None:
+        """A thread is about to wait for a result: time passes without our help.
+
+        A loop that is driven by hand (`twsloop.testing`) does its work here.
+        """
+
     def schedule_task(
         self,
         work: Callable[[], Any],

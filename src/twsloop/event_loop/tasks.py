@@ -30,6 +30,10 @@ class Loop(Protocol):
         """Run ``work(*args)`` on the loop thread soon."""
         ...
 
+    def let_time_pass(self, done: Callable[[], bool], timeout: float | None) -> None:
+        """A thread is about to wait for so long, or until ``done``."""
+        ...
+
     def report(self, where: str, error: BaseException) -> None:
         """Report an exception that nobody waits for."""
         ...
