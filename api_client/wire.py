@@ -8,6 +8,7 @@ values.
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 import time
 import urllib.request
@@ -121,10 +122,22 @@ def _no_redirect(response: httpx.Response) -> httpx.Response:
     return response
 
 
+@functools.cache
+def _authorities() -> ssl.SSLContext:
+    """Httpx's own context, read once: it takes longer to read than a request takes to answer."""
+    return httpx.create_ssl_context()
+
+
+def _trusted(verify: ssl.SSLContext | bool) -> ssl.SSLContext | bool:
+    return _authorities() if verify is True else verify
+
+
 class _KeyTransport(httpx.BaseTransport):
     def __init__(self, settings: Settings, verify: ssl.SSLContext | bool) -> None:
         self._add_key = _key_adder(settings)
-        self._inner = httpx.HTTPTransport(verify=verify, limits=_LIMITS, proxy=_proxy(settings))
+        self._inner = httpx.HTTPTransport(
+            verify=_trusted(verify), limits=_LIMITS, proxy=_proxy(settings)
+        )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         return _no_redirect(self._inner.handle_request(self._add_key(request)))
@@ -137,7 +150,7 @@ class _AsyncKeyTransport(httpx.AsyncBaseTransport):
     def __init__(self, settings: Settings, verify: ssl.SSLContext | bool) -> None:
         self._add_key = _key_adder(settings)
         self._inner = httpx.AsyncHTTPTransport(
-            verify=verify, limits=_LIMITS, proxy=_proxy(settings)
+            verify=_trusted(verify), limits=_LIMITS, proxy=_proxy(settings)
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -18,9 +18,11 @@ from api_client import (
     RateLimitError,
     RateLimits,
     RetryPolicy,
+    TradesAnswer,
     queries,
 )
 from api_client.testing import ReferenceServer, ServerOptions
+from api_client.testing.faults import rate_limited, silent
 from tests.support.flow import KEY, NOW, FlowTime
 
 ONCE = RetryPolicy(attempts=1)
@@ -169,8 +171,6 @@ async def test_cancelling_gives_the_place_back(server: ReferenceServer, time: Fl
 
 
 def _waiting_fault(loop: asyncio.AbstractEventLoop, asked: asyncio.Event) -> Any:
-    from api_client.testing.faults import silent  # noqa: PLC0415 - one use
-
     never = silent(30.0)
 
     async def fault(request: Any, right: Any) -> Any:
@@ -226,3 +226,17 @@ def test_no_limit_at_all(time: FlowTime) -> None:
         for _ in range(40):
             client.tickers.get()
         assert server.busiest("standard") == 40
+
+
+async def test_a_long_storm_is_met_at_the_limits_pace(
+    server: ReferenceServer, time: FlowTime
+) -> None:
+    """429 to everything, without a word on when it ends: retries count like requests."""
+    server.faults.add("*", rate_limited(None), 60)
+    async with AsyncApiClient(server.base_url, KEY, timing=time.timing) as client:
+        outcomes = await asyncio.gather(
+            *[client.trades.get("SLV", limit=1) for _ in range(20)], return_exceptions=True
+        )
+    assert {type(one) for one in outcomes} <= {RateLimitError, TradesAnswer}
+    assert len(server.seen) > 60
+    assert server.busiest("heavy") <= 15
