@@ -99,6 +99,12 @@ async def test_a_step_may_be_as_long_as_the_client_likes() -> None:
     assert not stage.clock.held
 
 
+async def test_a_heartbeat_does_not_wait() -> None:
+    stage = Stage(c7=Timetable(tuple(after(1)), done="reqCurrentTimeInMillis"))
+    stage.send(7, "reqCurrentTime")
+    assert stage.processed == [("free reqCurrentTime", 0)]
+
+
 async def test_clients_of_the_same_time_act_in_the_order_of_their_ids() -> None:
     stage = Stage(c9=after(1, 2), c3=Timetable(tuple(after(1)), done="reqIds"), c4=after(2))
     for client_id in (9, 4, 3):

@@ -1,4 +1,4 @@
-"""Clients named in a script: the market's clock waits for them, and so every run is the same run.
+"""Clients with a timetable: the market's clock waits for them, and so every run is the same run.
 
 Theory of operation
 -------------------
@@ -24,11 +24,12 @@ client library::
     reqCurrentTime             and so on; after the last step the client is free
 
 (What begins at the start is a step too, then. A client that sends reqCurrentTime on its own, as
-twsloop's heartbeat does after silence, takes ``reqCurrentTimeInMillis`` for this.)
+twsloop's heartbeat does after silence, takes ``reqCurrentTimeInMillis`` for this; its questions for
+the time are answered at once.)
 
-A client that leaves before its last time ends its script, with a line in the log; one that keeps
-the clock waiting for long is named there. A restart of the gateway ends no script: the clients come
-back, and their scripts go on.
+A client that leaves before its last time ends its timetable, with a line in the log; one that keeps
+the clock waiting for long is named there. A restart of the gateway ends none: the clients come
+back, and their timetables go on.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ logger = logging.getLogger(__name__)
 #: How long a client may keep the clock waiting before the log names it, real seconds.
 PATIENCE = 10.0
 
+#: What a client may ask at any time, to see whether the gateway is still there.
+HEARTBEAT = "reqCurrentTime"
+
 Handle = Callable[[], object]
 
 
@@ -68,15 +72,15 @@ class Timetable:
 
     def __attrs_post_init__(self) -> None:
         if any(time.tzinfo is None for time in self.times):
-            msg = "the times of a script need a time zone"
+            msg = "the times of a timetable need a time zone"
             raise ValueError(msg)
         if list(self.times) != sorted(self.times):
-            msg = "the times of a script stand in their order"
+            msg = "the times of a timetable stand in their order"
             raise ValueError(msg)
 
 
 def timetable(given: Timetable | Iterable[datetime]) -> Timetable:
-    """A script from what users may give: a script, or times alone.
+    """A timetable from what users may give: a timetable, or times alone.
 
     Raises:
         ValueError: A time without a zone, or times out of order.
@@ -85,7 +89,7 @@ def timetable(given: Timetable | Iterable[datetime]) -> Timetable:
 
 
 class Timetables:
-    """The scripts of one gateway.
+    """The timetables of one gateway.
 
     Args:
         tables: By client id.
@@ -104,7 +108,7 @@ class Timetables:
             for place, time in enumerate(one.times)
         ]
         if any(when < 0 for when, _, _ in steps):
-            msg = f"a script has a time before the market's start, {clock.start}"
+            msg = f"a timetable has a time before the market's start, {clock.start}"
             raise ValueError(msg)
         steps += [(0.0, client_id, -1) for client_id, one in self._tables.items() if one.done]
         self._steps = deque(sorted(steps))
@@ -131,7 +135,7 @@ class Timetables:
             self._watch(f"clients {sorted(self._absent)} to connect")
 
     def stop(self) -> None:
-        """The gateway stops; what is left of the scripts goes on with the next `start`."""
+        """The gateway stops; what is left of them goes on with the next `start`."""
         self._running = False
         self._turn = None
         self._unwatch()
@@ -149,7 +153,7 @@ class Timetables:
                 self._to_next_step()
 
     def left(self, client_id: int) -> None:
-        """A client is gone: what is left of its script will not happen."""
+        """A client is gone: what is left of its timetable will not happen."""
         if not self._running or client_id not in self._parked:
             return
         logger.warning("client %d left before its timetable was over", client_id)
@@ -170,10 +174,13 @@ class Timetables:
             handle: Processes it.
 
         Returns:
-            False: The client is not in the script, or its script is over; nothing was done.
+            False: The client has no timetable, or it is over, or this need not wait; nothing was
+                done.
         """
         parked = self._parked.get(client_id)
         if parked is None:
+            return False
+        if name == HEARTBEAT and self._tables[client_id].done not in {None, HEARTBEAT}:
             return False
         parked.append((name, handle))
         self._drain()
