@@ -26,6 +26,7 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import attrs
@@ -263,10 +264,11 @@ class Core:
 
     def _reset(self, headers: Mapping[str, str]) -> float | None:
         for name in ("x-ratelimit-reset", "retry-after"):
+            text = headers.get(name, "")
             try:
-                seconds = float(headers.get(name, ""))
+                seconds = float(text)
             except ValueError:
-                continue
+                seconds = _http_date(text)
             if seconds >= _EPOCH_MS_FROM:
                 seconds /= 1000
             if seconds >= _EPOCH_FROM:
@@ -408,6 +410,14 @@ def _described(outcome: Outcome) -> str:
 def _count(headers: Mapping[str, str], name: str) -> int | None:
     value = headers.get(name, "").strip()
     return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
+
+
+def _http_date(text: str) -> float:
+    """A date as HTTP writes it, in epoch seconds; NaN if it is none."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def _phrase(status: int) -> str:

@@ -106,19 +106,22 @@ class Walk(Generic[R]):
         self._stamp = stamp
         self._identity = identity
         self._seen: set[object] = set()
+        self._limit = limit or 0
+        self._step = step_days
+        self._day: dt.date | None = first  # where the next whole stretch begins
+        self._last = last
         self._todo: list[Stretch] = []  # the next one last
-        day = first
-        while day <= last:
-            until = min(day + dt.timedelta(days=step_days - 1), last)
-            self._todo.append(
-                Stretch(
-                    dt.datetime.combine(day, dt.time()),
-                    dt.datetime.combine(until, _DAY_END),
-                    limit or 0,
-                )
-            )
-            day = until + dt.timedelta(days=1)
-        self._todo.reverse()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Have a next stretch, if there is one; a range of centuries takes no room."""
+        day = self._day
+        if self._todo or day is None:
+            return
+        until = day + dt.timedelta(days=min(self._step - 1, (self._last - day).days))
+        self._day = until + dt.timedelta(days=1) if until < self._last else None
+        start = dt.datetime.combine(day, dt.time())
+        self._todo.append(Stretch(start, dt.datetime.combine(until, _DAY_END), self._limit))
 
     @property
     def stretch(self) -> Stretch | None:
@@ -140,6 +143,7 @@ class Walk(Generic[R]):
         if self._limited and len(came) >= asked.limit:
             self._todo.extend(self._halves(asked))
             return []
+        self._go_on()
         fresh = [row for row in came if self._identity(row) not in self._seen]
         # Only the boundary minute can come again: forgetting the rest keeps a long walk small.
         self._seen = {self._identity(row) for row in came}

@@ -231,6 +231,9 @@ def test_timeouts_are_retried_when_told(time: FlowTime) -> None:
         ({"x_ratelimit_reset": "inf"}, None),
         ({"x_ratelimit_reset": "nan"}, None),
         ({"retry_after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({"retry_after": "Wed, 18 Nov 2026 20:00:09 GMT"}, 9.0),
+        ({"retry_after": "Wed, 18 Nov 99999999999999999999 20:00:09 GMT"}, None),
+        ({"retry_after": "Wednesday"}, None),
         ({}, None),
     ],
 )

@@ -234,3 +234,18 @@ def test_nothing_is_asked_before_the_first_row(server: ReferenceServer, client: 
     assert server.seen == ()
     next(rows)
     assert len(list(server.seen)) == 1
+
+
+def test_a_range_of_all_days_begins_at_once() -> None:
+    walk: Walk[Any] = Walk(
+        dt.date.min,
+        dt.date.max,
+        step_days=10**9,
+        limit=None,
+        stamp=lambda row: row,
+        identity=lambda row: row,
+    )
+    assert walk.stretch is not None
+    assert (walk.stretch.start.date(), walk.stretch.end.date()) == (dt.date.min, dt.date.max)
+    walk.feed([])
+    assert walk.stretch is None
