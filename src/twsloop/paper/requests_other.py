@@ -21,7 +21,7 @@ from ibapi.protobuf.UserInfo_pb2 import UserInfo
 from .client import Client
 from .handling import Handler, ident_of, processing, validating
 from .hub import Hub
-from .validation import NO_DEFINITION, VALIDATING
+from .validation import VALIDATING
 
 __all__ = ["HANDLERS", "REFUSALS", "Refused"]
 
@@ -66,10 +66,6 @@ def req_user_info(_hub: Hub, client: Client, request: Any) -> None:
     client.send("userInfo", UserInfo(reqId=request.reqId, whiteBrandingId=""))
 
 
-def cancel_quietly(_hub: Hub, _client: Client, _request: Any) -> None:
-    """Nothing runs that it could end, and a real gateway says nothing either."""
-
-
 def cancel_fundamental_data(hub: Hub, client: Client, request: Any) -> None:
     """No query of fundamentals is ever live."""
     cause = f"No fundamental data query found for ticker id:{request.reqId}"
@@ -100,8 +96,6 @@ def _invalid(cause: str) -> Refused:
 _NO_VERIFY = _invalid(
     "Intent to authenticate needs to be expressed during initial connect request."
 )
-# 200 and not 321, which ib_async takes for a warning: its caller would wait for its time-out.
-_NO_CALC = Refused(200, NO_DEFINITION)
 _NO_FUNDAMENTALS = Refused(
     430, "We are sorry, but fundamentals data for the security specified is not available."
 )
@@ -112,8 +106,6 @@ REFUSALS: Mapping[int, Refused] = MappingProxyType(
     {
         21: _invalid("No option to exercise: no options are listed"),
         52: _NO_FUNDAMENTALS,
-        54: _NO_CALC,
-        55: _NO_CALC,
         65: _NO_VERIFY,
         66: _NO_VERIFY,
         72: _NO_VERIFY,
@@ -130,8 +122,6 @@ HANDLERS: Mapping[int, Handler] = MappingProxyType(
         14: set_server_log_level,
         49: req_current_time,
         53: cancel_fundamental_data,
-        56: cancel_quietly,
-        57: cancel_quietly,
         71: start_api_again,
         79: req_soft_dollar_tiers,
         80: req_family_codes,
