@@ -1,9 +1,8 @@
-"""Every request has an answer, and one only."""
+"""The table of handlers, and answers that need no module of their own (`test_answers` has all)."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -12,33 +11,7 @@ from tests.support.wireclient import WireClient, error_of
 from twsloop.clock import ManualClock
 from twsloop.paper import PaperGateway, requests
 from twsloop.paper.handling import merge
-from twsloop.wire.messages import OUTBOUND, OUTBOUND_BY_NAME, message_class
-from twsloop.wire.text import has_layout
-
-#: Requests to which a real gateway says nothing when all is well.
-SILENT = {
-    "cancelAccountSummary",
-    "cancelAccountUpdatesMulti",
-    "cancelCalculateImpliedVolatility",
-    "cancelCalculateOptionPrice",
-    "cancelContractData",
-    "cancelHeadTimeStamp",
-    "cancelHistogramData",
-    "cancelHistoricalTicks",
-    "cancelNewsBulletins",
-    "cancelPnL",  # of the subscription that the test has made just before
-    "cancelPositions",
-    "cancelPositionsMulti",
-    "cancelRealTimeBars",
-    "reqAutoOpenOrders",
-    "reqGlobalCancel",
-    "reqNewsBulletins",
-}
-#: What a request needs to be more than empty.
-FIELDS: dict[str, dict[str, Any]] = {
-    "reqAccountUpdates": {"subscribe": True},
-    "reqMarketDataType": {"marketDataType": 9},
-}
+from twsloop.wire.messages import OUTBOUND
 
 
 @pytest.fixture
@@ -57,26 +30,6 @@ def test_a_number_with_two_handlers_is_refused() -> None:
 
     with pytest.raises(ValueError, match="request 1 has two handlers"):
         merge([{1: handler}, {1: handler}])
-
-
-@pytest.mark.parametrize("version", [200, 225])
-async def test_no_request_stays_without_an_answer(gateway: PaperGateway, version: int) -> None:
-    async with WireClient(gateway.host, gateway.port, version=version) as client:
-        await client.ready()
-        for name, kind in OUTBOUND_BY_NAME.items():
-            if kind.proto is None or version < kind.since or name == "reqCurrentTime":
-                continue
-            if version <= 200 and not has_layout(kind):
-                continue
-            fields = dict(FIELDS.get(name, {}))
-            if "reqId" in message_class(kind.proto).DESCRIPTOR.fields_by_name:
-                fields["reqId"] = 77
-            client.send(name, **fields)
-            client.send("reqCurrentTime")
-            before = len(client.bodies)
-            await client.until("currentTime")
-            answers = client.bodies[before:-1]
-            assert bool(answers) != (name in SILENT), (name, answers)
 
 
 async def test_unsupported_requests_give_errors_under_their_id(gateway: PaperGateway) -> None:
