@@ -43,7 +43,7 @@ docs: $(STAMP)  ## build the docs (warnings are errors) and run their doctests
 	$(BIN)/python -m sphinx -n -W --keep-going -q -b doctest docs docs/_build/doctest
 
 conformance: $(STAMP)  ## IB's own clients, ib_async and ib_insync against the paper gateway
-	$(BIN)/python -m pytest -m conformance tests/conformance
+	CONFORMANCE_TABLE=docs/tables/conformance.md $(BIN)/python -m pytest -m conformance tests/conformance
 
 conformance-short: $(STAMP)  ## the same with IB's client of today and ib_async only
 	$(BIN)/python -m pytest -m conformance_short tests/conformance

@@ -22,7 +22,7 @@ extensions = [
 ]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-exclude_patterns = ["_build", "_ext", "generated", "decisions/README.md"]
+exclude_patterns = ["_build", "_ext", "generated", "tables", "decisions/README.md"]
 html_theme = "furo"
 html_title = "twsloop"
 html_static_path: list[str] = []

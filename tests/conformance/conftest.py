@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from tests.conformance.cases import ACCOUNT, CASES, QUANTITY, RATE, SYMBOLS, TICKS, Case
+from tests.conformance.table import render
 from tests.conformance.transcript import Transcript, drive
 from tests.conformance.venvs import runtime_of
 from twsloop.paper.instruments import Catalogue
 from twsloop.paper.server import PaperGateway
 from twsloop.paper.synthetic import SyntheticFeed
+
+
+#: Where `make conformance` wants the table of clients and capabilities, if it wants one.
+TABLE = os.environ.get("CONFORMANCE_TABLE")
+#: (test, client) -> whether it passed.
+OUTCOMES: dict[tuple[str, str], bool] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note how each test of each client ended."""
+    found = re.search(r"::(\w+)\[(?:stop-|drop-)?([\w.-]+-at-\d+)", report.nodeid)
+    if found is None:
+        return
+    key = (found[1], found[2])
+    if report.when == "call" or report.failed:
+        OUTCOMES[key] = OUTCOMES.get(key, True) and report.passed
+
+
+def pytest_sessionfinish() -> None:
+    """Write the table."""
+    if TABLE and OUTCOMES:
+        results = [(name, client, passed) for (name, client), passed in OUTCOMES.items()]
+        Path(TABLE).write_text(render(results, datetime.now(UTC).date()), encoding="utf-8")
 
 
 @pytest.fixture(scope="session", params=CASES, ids=str)

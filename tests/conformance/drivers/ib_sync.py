@@ -17,6 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from ib_data import DataPlan  # type: ignore[import-not-found]
 from recorder import (  # type: ignore[import-not-found]
     PATIENCE_S,
     PRICES,
@@ -423,6 +424,10 @@ class Plan:
             self.start()
             if self.plan.trace:
                 self.trace()
+                return
+            if self.plan.data:
+                DataPlan(self).run()
+                self.end()
                 return
             if self.plan.again:
                 self.again()

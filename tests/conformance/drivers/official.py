@@ -23,6 +23,7 @@ from official_app import (  # type: ignore[import-not-found]
     order,
     stock,
 )
+from official_data import DataApp, run_data  # type: ignore[import-not-found]
 from recorder import (  # type: ignore[import-not-found]
     PATIENCE_S,
     Stream,
@@ -252,7 +253,7 @@ def run_again(app: App, plan: argparse.Namespace) -> None:
 
 def run_plan(plan: argparse.Namespace) -> None:
     """Everything, in order."""
-    app = App()
+    app = DataApp() if plan.data else App()
     began = time.monotonic()
     line("step", name="start")
     app.connect(plan.host, plan.port, plan.client_id)
@@ -266,6 +267,9 @@ def run_plan(plan: argparse.Namespace) -> None:
         line("started", seconds=round(time.monotonic() - began, 3), version=app.serverVersion())
         if plan.trace:
             trace(app, plan)
+        elif plan.data:
+            run_data(app, plan)
+            settle(app)
         elif plan.again:
             run_again(app, plan)
         else:

@@ -29,6 +29,11 @@ class App(EWrapper, EClient):
         self.next_id = 0
         self.accounts: list[str] = []
 
+    @staticmethod
+    def silent() -> Stream:
+        """A stream for a line whose ticks are not looked at."""
+        return Stream("")
+
     # ---- how the plan waits ----------------------------------------------------------------
 
     @contextmanager

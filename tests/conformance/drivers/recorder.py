@@ -109,6 +109,37 @@ class Stream:
         line("trace", symbol=self.symbol, ticks=self.trace)
 
 
+class Book:
+    """A deep book, built from what is told of it as a client builds it."""
+
+    def __init__(self) -> None:
+        self.sides: tuple[list[list[float]], list[list[float]]] = ([], [])
+        self.problems: list[str] = []
+        self.updates = 0
+
+    def update(self, position: int, operation: int, side: int, price: float, size: float) -> None:
+        """Insert (0), update (1) or delete (2) a row of the asks (0) or the bids (1)."""
+        rows = self.sides[side]
+        self.updates += 1
+        if operation == 0 and position <= len(rows):
+            rows.insert(position, [price, size])
+        elif operation == 1 and position < len(rows):
+            rows[position] = [price, size]
+        elif operation == 2 and position < len(rows):
+            del rows[position]
+        else:
+            self.problems.append(f"operation {operation} at {position} of {len(rows)} rows")
+
+    def full(self, rows: int) -> bool:
+        """Whether both sides have so many rows."""
+        return all(len(side) >= rows for side in self.sides)
+
+    def tell(self) -> None:
+        """Print the book."""
+        asks, bids = self.sides
+        line("book", asks=asks, bids=bids, problems=self.problems[:5], updates=self.updates)
+
+
 def arguments() -> argparse.Namespace:
     """The plan: where to connect, what to watch, what to trade."""
     parser = argparse.ArgumentParser()
@@ -122,6 +153,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--big", type=int, default=3000, help="more than a quote displays")
     parser.add_argument("--again", action="store_true", help="the second session of a client id")
     parser.add_argument("--trace", action="store_true", help="only stream, and print every tick")
+    parser.add_argument("--data", action="store_true", help="history, depth, options, news")
     parser.add_argument("--module", default="", help="the package, where two share a driver")
     return parser.parse_args()
 

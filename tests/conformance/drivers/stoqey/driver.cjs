@@ -5,15 +5,10 @@
 "use strict";
 
 const { IBApi, EventName } = require("@stoqey/ib");
+const { Stream, cents, line, order, pair, stock } = require("./shared.cjs");
+const { listenToData, runData } = require("./data.cjs");
 
 const PATIENCE_MS = 15000;
-const TICKS = {
-  0: "bidSize", 1: "bid", 2: "ask", 3: "askSize", 4: "last", 5: "lastSize", 6: "high", 7: "low",
-  8: "volume", 9: "close", 14: "open", 32: "bidExchange", 33: "askExchange", 45: "lastTimestamp",
-  49: "halted", 84: "lastExchange",
-};
-const SIZES = new Set(["bidSize", "askSize", "lastSize", "volume"]);
-const PRICES = new Set(["bid", "ask", "last", "high", "low", "close", "open"]);
 const BASICS = ["bid", "ask", "bidSize", "askSize", "last", "lastSize", "volume", "close"];
 const DETAILS = 9001, SNAPSHOT = 9002, SUMMARY = 9003, EXECUTIONS = 9004, PAIR = 9005;
 const FIRST_LINE = 1000;
@@ -21,16 +16,10 @@ const TAGS = "NetLiquidation,TotalCashValue,BuyingPower,GrossPositionValue";
 
 class Trouble extends Error {}
 
-/** Print one JSON line; what is undefined is printed as null. */
-function line(event, fields = {}) {
-  const replace = (_key, value) => (value === undefined ? null : value);
-  process.stdout.write(JSON.stringify({ event, ...fields }, replace) + "\n");
-}
-
 function arguments_() {
   const plan = {
     host: "127.0.0.1", port: 0, "client-id": 7, symbols: "AAPL,MSFT,SPY,NVDA", trade: "AAPL",
-    quantity: 10, ticks: 400, big: 3000, again: false, trace: false, module: "",
+    quantity: 10, ticks: 400, big: 3000, again: false, trace: false, data: false, module: "",
   };
   const given = process.argv.slice(2);
   while (given.length) {
@@ -41,40 +30,6 @@ function arguments_() {
   }
   return plan;
 }
-
-/** What came on one market data line, counted; only sums are printed. */
-class Stream {
-  constructor(symbol) {
-    Object.assign(this, { symbol, count: 0, kinds: {}, latest: {}, order: [], problems: [] });
-    this.trace = [];
-  }
-
-  tick(number, value) {
-    const name = TICKS[number] ?? String(number);
-    this.count += 1;
-    if (!(name in this.kinds)) this.order.push(name);
-    else if (name === "volume" && value < this.latest[name]) {
-      this.problems.push(`volume fell from ${this.latest[name]} to ${value}`);
-    }
-    const bad = value === undefined || (PRICES.has(name) && value <= 0);
-    if (bad || (SIZES.has(name) && value < 0)) this.problems.push(`${name} ${value}`);
-    this.kinds[name] = (this.kinds[name] ?? 0) + 1;
-    this.latest[name] = value;
-    this.trace.push([name, value]);
-  }
-
-  tell() {
-    const { symbol, count, kinds, latest, order, problems } = this;
-    line("stream", { symbol, count, kinds, latest, order, problems: problems.slice(0, 10) });
-  }
-}
-
-const stock = (symbol) => ({ symbol, secType: "STK", exchange: "SMART", currency: "USD" });
-const pair = () => ({ symbol: "EUR", secType: "CASH", exchange: "IDEALPRO", currency: "USD" });
-const order = (action, orderType, totalQuantity, more = {}) => ({
-  action, orderType, totalQuantity, orderRef: "conformance", transmit: true, ...more,
-});
-const cents = (price) => Math.round(price * 100) / 100;
 
 class App {
   constructor(plan) {
@@ -146,6 +101,7 @@ class App {
     this.listenToMarket();
     this.listenToOrders();
     this.listenToAccount();
+    listenToData(this);
   }
 
   listenToMarket() {
@@ -416,6 +372,7 @@ class App {
     line("started", { seconds: (Date.now() - began) / 1000, version: this.version });
     if (this.plan.trace) await this.trace();
     else if (this.plan.again) await this.again();
+    else if (this.plan.data) await runData(this);
     else await this.steps();
     line("step", { name: "end" });
   }
