@@ -18,7 +18,6 @@ from twsloop.paper.instruments import Catalogue
 from twsloop.paper.server import PaperGateway
 from twsloop.paper.synthetic import SyntheticFeed
 
-
 #: Where `make conformance` wants the table of clients and capabilities, if it wants one.
 TABLE = os.environ.get("CONFORMANCE_TABLE")
 #: (test, client) -> whether it passed.
