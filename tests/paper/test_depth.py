@@ -184,3 +184,37 @@ def test_every_replay_is_whole_at_every_step_and_right_at_the_end(steps: list[Si
             assert count == 0
         before = after
     assert list(depth.operations(before, before)) == []
+
+
+QUOTES = st.tuples(
+    st.integers(1, 40) | st.none(),
+    st.integers(1, 4) | st.none(),
+    st.integers(0, 30),
+    st.sampled_from(["100", "300", "7"]),
+)
+
+
+@given(st.sampled_from(["AAPL", "F", "EUR.USD"]), st.integers(1, 10), st.lists(QUOTES, max_size=8))
+def test_real_books_are_replayed_whole_and_begin_with_the_quote(
+    symbol: str, rows: int, quotes: list[Any]
+) -> None:
+    one = instrument(symbol)
+    tick, digits = float(one.min_tick), one.price_digits
+    book, clients = DeepBook(one, 3), (Shifting(), Indexing())
+    before, seconds = depth.NOTHING, 0
+    for bid, spread, later, size in quotes:
+        seconds += later
+        low = None if bid is None else round(bid * tick, digits)
+        high = None if spread is None else round(((bid or 40) + spread) * tick, digits)
+        quoted = TopOfBook(one.con_id, bid=low, ask=high, time_ns=seconds * 10**9)
+        quoted.bid_size = None if low is None else Decimal(size)
+        quoted.ask_size = None if high is None else Decimal(size)
+        asks, bids = book.sides(quoted)
+        after = (asks[:rows], bids[:rows])
+        replay(clients, depth.operations(before, after))
+        before = after
+        assert [level.price for level in asks[:1]] == ([] if high is None else [high])
+        assert [level.price for level in bids[:1]] == ([] if low is None else [low])
+        assert {level.size for level in (*asks[:1], *bids[:1])} <= {Decimal(size)}
+        for client in clients:
+            assert client.book() == after
