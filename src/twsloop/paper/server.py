@@ -32,6 +32,7 @@ from .instruments import Catalogue
 from .market import Feed
 from .market_clock import MarketClock
 from .replay import ReplayFeed, replay_speed
+from .shelf import Shelf
 from .synthetic import DEFAULT_RATE, SyntheticFeed
 from .timetable import Timetable, Timetables, timetable
 from .visibility import Access, place_by_hand
@@ -464,11 +465,11 @@ class PaperGateway:
                     name: Account(name, currency, start=self._cash)
                     for name, currency in self._currencies.items()
                 },
-                feed.book,
+                Shelf(feed.book),
                 **self._settings,
             )
         else:
-            self._engine.use_market(feed.instruments, feed.book)
+            self._engine.use_market(feed.instruments, Shelf(feed.book))
         return self._engine
 
     def admit(self, connection: Connection) -> str | None:
