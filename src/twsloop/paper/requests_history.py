@@ -12,7 +12,7 @@ from ibapi.protobuf.HistoricalDataEnd_pb2 import HistoricalDataEnd
 from ibapi.protobuf.HistoricalDataUpdate_pb2 import HistoricalDataUpdate
 from ibapi.protobuf.HistoricalSchedule_pb2 import HistoricalSchedule
 
-from .bars import Bar, Show
+from .bars import BAR_SIZES, Bar, Show, period_of
 from .client import Client
 from .handling import Handler, find_one, processing, validating
 from .history import Chronicle, History
@@ -58,6 +58,10 @@ SOURCES = {
 #: Bars of 30 seconds and less are kept for six months, seconds.
 SMALL_KEPT_S = 183 * 86_400
 HISTORY = "history"
+FIVE_SECONDS = BAR_SIZES["5 secs"]
+TOO_OLD = "Your client version is too low for:Historical Schedule requests {symbol}"
+#: The server version from which schedules can be told.
+SCHEDULE_SINCE = 165
 #: The server version from which the end of the bars is a message of its own.
 END_SINCE = 196
 
@@ -118,7 +122,9 @@ def req_historical_data(hub: Hub, client: Client, request: Any) -> None:
         return
     end = end_second(history, query.end)
     asked = _Asked(hub, client, request, query, history.of(instrument), end)
-    if query.show is Show.SCHEDULE:
+    if query.show is Show.SCHEDULE and client.server_version < SCHEDULE_SINCE:
+        validating(hub, client, req_id, "bM", TOO_OLD.format(symbol=instrument.symbol))
+    elif query.show is Show.SCHEDULE:
         _tell_schedule(asked)
     else:
         _tell_bars(asked)
@@ -234,6 +240,8 @@ class _Follower:
         self._query = asked.query
         self._writer = writer
         self._since = asked.end - 1
+        self._until = 0
+        self._bar: Bar | None = None
 
     def begin(self, bars: list[Bar]) -> None:
         """Follow the market from here on."""
@@ -255,13 +263,50 @@ class _Follower:
         if regular and chronicle.always_open and query.size.intraday:
             # A market that never closes is followed at any hour.
             regular = chronicle.in_regular_hours(second - 1)
-        since = self._since if query.size.intraday else second - 1
-        for bar in chronicle.bars(query.show, query.size, (since, second), regular=regular):
+        for bar in self._later(second, regular=regular):
             message = HistoricalDataUpdate(
                 reqId=self._req_id, historicalDataBar=self._writer.message(bar)
             )
             self._client.send("historicalDataUpdate", message)
-            self._since = bar.start
+
+    def _later(self, second: int, *, regular: bool) -> list[Bar]:
+        """The bar under way as it is at a second; before it one that ended since."""
+        query, chronicle = self._query, self._chronicle
+        if self._bar is not None and query.size.seconds != 1:
+            span = self._until, second
+            pieces = chronicle.bars(query.show, FIVE_SECONDS, span, regular=regular)
+            if all(self._same_bar(piece) for piece in pieces):
+                for piece in pieces:
+                    if piece.count or not query.show.has_volume:
+                        piece.day = self._bar.day
+                        self._bar.extend(piece, query.show)
+                self._until = second
+                return [self._bar] if pieces else []
+        span = self._since if query.size.intraday else second - 1, second
+        bars = chronicle.bars(query.show, query.size, span, regular=regular)
+        before = self._bar
+        if bars:
+            self._bar, self._since, self._until = bars[-1], bars[-1].start, second
+        if len(bars) > 1 and before is not None and _shape(bars[0]) == _shape(before):
+            return bars[1:]  # it was told already as it ended
+        return bars
+
+    def _same_bar(self, piece: Bar) -> bool:
+        """Whether a later piece belongs to the bar under way."""
+        size, calendar, bar = self._query.size, self._chronicle.calendar, self._bar
+        assert bar is not None
+        if not size.intraday:
+            assert bar.day is not None
+            later = calendar.day_of(piece.start)
+            return later == bar.day or (
+                size.unit != "D" and period_of(later, size.unit) == period_of(bar.day, size.unit)
+            )
+        offset = calendar.offset(piece.start)
+        return (piece.start + offset) // size.seconds == (bar.start + offset) // size.seconds
+
+
+def _shape(bar: Bar) -> tuple[object, ...]:
+    return bar.start, bar.high, bar.low, bar.close, bar.volume, bar.count
 
 
 def cancel_historical_data(hub: Hub, client: Client, request: Any) -> None:
