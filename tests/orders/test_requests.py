@@ -262,7 +262,7 @@ def test_from_sixteen_threads_every_order_gets_its_own_id(desk: Desk) -> None:
     def place() -> None:
         start.wait(PATIENCE)
         trades.extend(
-            desk.gateway.place_order("MSFT", limit_order("BUY", 1, "500")) for _ in range(5)
+            desk.gateway.place_order("MSFT", limit_order("BUY", 1, "430")) for _ in range(5)
         )
 
     threads = [threading.Thread(target=place) for _ in range(16)]

@@ -13,7 +13,7 @@ from ibapi.protobuf.Order_pb2 import Order
 
 from twsloop.paper.commissions import OrderCharges, Rates
 from twsloop.paper.market import TopOfBook
-from twsloop.paper.matching import Liquidity, Match, decimal_price, is_triggered, match
+from twsloop.paper.matching import Liquidity, Match, decimal_price, match
 from twsloop.paper.orders import OrderEvent, PaperBook, PaperOrder
 
 D = Decimal
@@ -102,33 +102,6 @@ def test_a_changed_side_is_whole_again_and_the_other_is_not() -> None:
 )
 def test_held_orders_do_not_fill(held: dict[str, Any]) -> None:
     assert match(order(**held), liquidity(book())) is None
-
-
-@pytest.mark.parametrize(
-    ("action", "stop", "last", "triggered"),
-    [
-        ("BUY", "10.1", 10.09, False),
-        ("BUY", "10.1", 10.1, True),
-        ("SELL", "9.9", 9.91, False),
-        ("SELL", "9.9", 9.9, True),
-        ("SELL", "9.9", None, False),
-    ],
-)
-def test_stock_stop_looks_at_the_last_price(
-    action: str, stop: str, last: float | None, triggered: bool
-) -> None:
-    top = book()
-    top.last = last
-    assert is_triggered(order(action, stop_price=D(stop)), top) is triggered
-
-
-def test_currency_stop_looks_at_the_quote() -> None:
-    buy = order("BUY", stop_price=D("10"), sec_type="CASH")
-    assert is_triggered(buy, book(bid=10.0))
-    assert not is_triggered(buy, book(bid=9.99))
-    sale = order("SELL", stop_price=D("10.05"), sec_type="CASH")
-    assert is_triggered(sale, book(ask=10.05))
-    assert not is_triggered(sale, book(ask=10.06))
 
 
 def test_prices_keep_the_digits_they_were_written_with() -> None:

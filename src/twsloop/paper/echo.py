@@ -25,6 +25,8 @@ from ibapi.protobuf.OpenOrder_pb2 import OpenOrder
 from ibapi.protobuf.OrderState_pb2 import OrderState
 from ibapi.protobuf.OrderStatus_pb2 import OrderStatus
 
+from . import schedule
+from .order_types import Peg
 from .orders import Execution, PaperOrder, Status
 
 __all__ = [
@@ -45,7 +47,10 @@ __all__ = [
 LIVE_REQUEST = -1
 #: What an order says of its owner.
 SHAREHOLDER = "Not an insider or substantial shareholder"
-QUARTER = 3
+#: What the first report of a stop has, and later ones have not.
+FIRST_REPORT_TYPES = frozenset({"STP", "TRAIL"})
+MIN_COMPETE_SIZE = 100
+COMPETE_OFFSET = 0.02
 
 
 def plain(value: Decimal) -> str:
@@ -61,10 +66,7 @@ def stamp(moment: datetime, zone: str) -> str:
 
 def auto_cancel_date(today: date) -> str:
     """When a GTC order ends by itself: the last day of the next quarter, at the close."""
-    first_month = (today.month - 1) // QUARTER * QUARTER + 1
-    months = first_month - 1 + 2 * QUARTER
-    after = date(today.year + months // 12, months % 12 + 1, 1)
-    return f"{date.fromordinal(after.toordinal() - 1):%Y%m%d} 16:00:00 US/Eastern"
+    return f"{schedule.auto_cancel_day(today):%Y%m%d} 16:00:00 US/Eastern"
 
 
 def echo_order(order: PaperOrder, user: str, now: datetime) -> None:
@@ -77,12 +79,7 @@ def echo_order(order: PaperOrder, user: str, now: datetime) -> None:
     echo.totalQuantity = plain(order.total)
     echo.orderType = order.order_type
     echo.tif = order.tif
-    echo.lmtPrice = float(order.limit_price or 0)
-    echo.auxPrice = float(order.stop_price or 0)
-    if order.stop_price is not None:
-        echo.trailStopPrice = float(order.stop_price)
-    elif order.limit_price is not None:
-        echo.trailStopPrice = float(order.limit_price + 1)
+    _prices(order, echo)
     echo.ocaType = order.oca_type
     echo.ocaGroup = order.oca_group
     echo.volatilityType = 0
@@ -104,6 +101,24 @@ def echo_order(order: PaperOrder, user: str, now: datetime) -> None:
     echo.ClearField("transmit")
 
 
+def _prices(order: PaperOrder, echo: Any) -> None:
+    """The price fields as they are now: triggers trail, a remainder gets a limit."""
+    kind = order.kind
+    echo.lmtPrice = float(order.limit_price or 0)
+    if kind.trails or kind.peg is not Peg.NONE:
+        echo.auxPrice = float(order.amount or 0)
+    else:
+        echo.auxPrice = float(order.stop_price or 0)
+    if kind.trails and order.percent is not None:
+        echo.trailingPercent = float(order.percent)
+    if kind.trails and order.limit_offset is not None:
+        echo.lmtPriceOffset = float(order.limit_offset)
+    if order.stop_price is not None:
+        echo.trailStopPrice = float(order.stop_price)
+    elif order.order_type == "LMT" and order.limit_price is not None:
+        echo.trailStopPrice = float(order.limit_price + 1)
+
+
 def open_order(order: PaperOrder, *, commission: bool = False) -> OpenOrder:
     """An openOrder message of the order as it stands.
 
@@ -119,7 +134,13 @@ def open_order(order: PaperOrder, *, commission: bool = False) -> OpenOrder:
         _complete(order, state)
     message = OpenOrder(orderId=order.order_id, contract=order.contract, orderState=state)
     message.order.CopyFrom(order.request)
+    _prices(order, message.order)
     message.order.filledQuantity = plain(order.filled)
+    if order.reports <= 1 and order.order_type in FIRST_REPORT_TYPES:
+        # As captured: the first report of these has the desk's defaults, and no end date yet.
+        message.order.minCompeteSize = MIN_COMPETE_SIZE
+        message.order.competeAgainstBestOffset = COMPETE_OFFSET
+        message.order.ClearField("autoCancelDate")
     return message
 
 
@@ -162,14 +183,16 @@ def execution_details(fill: Execution, req_id: int = LIVE_REQUEST) -> ExecutionD
     return ExecutionDetails(
         reqId=req_id,
         # All recordings show the venue here as well, not the exchange that the order named.
-        contract=order.instrument.contract(exchange=fill.exchange),
+        contract=(
+            order.contract if fill.is_summary else fill.instrument.contract(exchange=fill.exchange)
+        ),
         execution=ExecutionMessage(
             orderId=order.order_id,
             execId=fill.exec_id,
-            time=stamp(fill.time, order.instrument.time_zone),
+            time=stamp(fill.time, fill.instrument.time_zone),
             acctNumber=order.account,
             exchange=fill.exchange,
-            side="BOT" if order.is_buy else "SLD",
+            side="BOT" if fill.is_buy else "SLD",
             shares=plain(fill.quantity),
             price=float(fill.price),
             permId=order.perm_id,

@@ -29,21 +29,32 @@ import attrs
 
 from twsloop.ids import LAST_ID
 
-from . import echo, validation
+from . import echo
+from .acceptance import TIF_WAS_SET
 from .accounts import Account
-from .commissions import OrderCharges, Rates
+from .changes import check_change
+from .commissions import Rates
+from .contract_rules import check_contract
+from .drafting import Drafting, Found
 from .floor import Floor
-from .instruments import Catalogue, Instrument
+from .instruments import Catalogue
 from .market import TopOfBook
-from .orders import Execution, OrderEvent, PaperBook, PaperOrder, Status
+from .orders import TERMINAL, Execution, OrderEvent, PaperBook, PaperOrder, Status
 from .outbox import Outbox, Outgoing
-from .validation import Draft, Refusal
+from .reading import Draft, read
+from .refusals import Refusal
+from .rules import OrderRules
+from .validation import Asked, check_fields
 from .valuation import Valuation
 
 __all__ = ["Engine"]
 
 ZERO = Decimal(0)
-TIF_WAS_SET = "Order TIF was set to DAY based on order preset."
+#: Ids above this are taken with a warning: the numbers run out.
+HIGH_ID = 2_000_000_000
+ID_WARNING = "The order id is close to the largest one: reset the order id sequence."
+#: States in which a cancel is no longer taken (10148).
+PAST_CANCELLING = TERMINAL | {Status.PENDING_CANCEL}
 
 
 @attrs.define(eq=False)
@@ -56,7 +67,8 @@ class Engine:
         books: Gives the top of book of an instrument.
         rates: The tariff.
         user: The name shown as the submitter of orders.
-        keeps_hours: Whether orders outside trading hours wait (399).
+        keeps_hours: Whether orders outside trading hours wait (399), and end with their session.
+        rules: The settings about orders.
         outbox: What is to be told, in order.
         floor: The orders that were sent.
     """
@@ -67,6 +79,7 @@ class Engine:
     rates: Rates = attrs.Factory(Rates)
     user: str = "paper"
     keeps_hours: bool = False
+    rules: OrderRules = attrs.Factory(OrderRules)
     outbox: Outbox = attrs.Factory(Outbox)
     floor: Floor = attrs.field(init=False)
 
@@ -78,6 +91,7 @@ class Engine:
             outbox=self.outbox,
             user=self.user,
             keeps_hours=self.keeps_hours,
+            rules=self.rules,
         )
 
     def use_market(self, catalogue: Catalogue, books: Callable[[int], TopOfBook]) -> None:
@@ -108,7 +122,7 @@ class Engine:
 
         One that has used the largest id of all is told that one again: there is none above it.
         """
-        return min(self.book.highest_id(client_id) + 1, LAST_ID)
+        return min(self.book.highest_seen(client_id) + 1, LAST_ID)
 
     def take(self) -> Sequence[Outgoing]:
         """Take what is to be told since the last call."""
@@ -116,32 +130,39 @@ class Engine:
 
     def take_touched(self) -> Sequence[tuple[str, int]]:
         """Take the positions that changed since the last call, each once."""
-        taken, self.floor.touched = list(dict.fromkeys(self.floor.touched)), []
+        ledger = self.floor.ledger
+        taken, ledger.touched = list(dict.fromkeys(ledger.touched)), []
         return taken
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When `on_time` has something to do; None for nothing."""
+        return self.floor.agenda.next
 
     @property
     def has_news(self) -> bool:
         """Whether `take` or `take_touched` would give anything."""
-        return bool(self.outbox) or bool(self.floor.touched)
+        return bool(self.outbox) or bool(self.floor.ledger.touched)
 
     # ---- requests --------------------------------------------------------------------------
 
     def place(self, client_id: int, request: Any, now: datetime) -> None:
         """Handle a placeOrder request: a new order, a change of one, or a what-if."""
-        draft = validation.read(request.order)
-        if isinstance(draft, Refusal):
-            self.outbox.error(client_id, request.orderId, draft, now)
-            return
-        known = self.book.find(client_id, request.orderId)
-        found = self._judge(client_id, request, draft, known)
+        order_id = request.orderId
+        draft = read(request.order)
+        known = self.book.find(client_id, order_id)
+        found = draft if isinstance(draft, Refusal) else self._judge(client_id, request, draft)
         if isinstance(found, Refusal):
-            self.outbox.error(client_id, request.orderId, found, now)
-        elif request.order.whatIf:
-            self._what_if(client_id, request, draft, found, now)
+            if known is None and order_id > 0 and not request.order.whatIf:
+                self.book.see_id(client_id, order_id)
+            self.outbox.error(client_id, order_id, found, now)
+            return
+        if request.order.whatIf:
+            self._drafting().preview(client_id, request, found, now)
         elif known is not None:
-            self._modify(known, draft, now)
+            self._modify(known, found.draft, now)
         else:
-            self._accept(self._draw(client_id, request, draft, found), draft, now)
+            self._take(client_id, request, found, now)
 
     def cancel(self, client_id: int, order_id: int, now: datetime) -> None:
         """Handle a cancelOrder request; only the order's own client id can cancel it."""
@@ -149,7 +170,7 @@ class Engine:
         if order is None:
             text = f"OrderId {order_id} that needs to be cancelled is not found."
             self.outbox.error(client_id, order_id, Refusal(10147, text), now)
-        elif order.is_terminal:
+        elif order.status in PAST_CANCELLING:
             text = (
                 f"OrderId {order_id} that needs to be cancelled cannot be cancelled, "
                 f"state: {order.status.value}."
@@ -162,7 +183,7 @@ class Engine:
         """Handle reqGlobalCancel: every client's live orders; 161 for own terminal ones."""
         ended = {order.perm_id for order in self.book if order.is_terminal}
         for order in self.book:
-            if not order.is_terminal:  # the one before may have ended it
+            if order.status not in PAST_CANCELLING:  # the one before may have ended it
                 self.floor.cancel(order, now)
             elif order.client_id == client_id and order.perm_id in ended:
                 text = (
@@ -175,114 +196,104 @@ class Engine:
         """Look again at the live orders of an instrument whose book has changed."""
         self.floor.on_market(con_id, now)
 
+    def on_time(self, now: datetime) -> None:
+        """Do what is due by now (see `next_due`)."""
+        self.floor.on_time(now)
+
     # ---- what a placeOrder asks ------------------------------------------------------------
 
-    def _judge(
-        self, client_id: int, request: Any, draft: Draft, known: PaperOrder | None
-    ) -> Instrument | Refusal:
-        """The instrument of a request that can be done, or why it is refused here."""
-        order_id = request.orderId
-        refusal = validation.check_fields(draft, request.contract, tuple(self.accounts))
+    def _drafting(self) -> Drafting:
+        return Drafting(
+            catalogue=self.catalogue,
+            accounts=self.accounts,
+            books=self.books,
+            valuation=self.valuation,
+            rates=self.rates,
+            rules=self.rules,
+            user=self.user,
+            outbox=self.outbox,
+        )
+
+    def _judge(self, client_id: int, request: Any, draft: Draft) -> Found | Refusal:
+        """What a request asks for, if it can be done; or why it is refused here.
+
+        The order of these checks is Gateway 10.40's (see `validation`).
+        """
+        known = self.book.find(client_id, request.orderId)
+        parent = self._parent(client_id, draft)
+        asked = Asked(draft, request.contract, tuple(self.accounts), known is None, parent)
+        refusal = check_fields(asked) or self._flow(client_id, request, draft, known)
         if refusal is not None:
             return refusal
+        if known is not None and not request.order.whatIf:
+            refusal = check_change(known, draft, request.contract)
+            if refusal is not None:
+                return refusal
+            parent = known.parent
+        elif not request.order.whatIf:
+            self.book.use_id(client_id, request.orderId)
+        drafting = self._drafting()
+        found = drafting.find(request, draft, known)
+        if isinstance(found, Refusal):
+            return found
+        refusal = check_contract(drafting.setting(request, found, parent, is_new=known is None))
+        return refusal or found
+
+    def _flow(
+        self, client_id: int, request: Any, draft: Draft, known: PaperOrder | None
+    ) -> Refusal | None:
+        """The checks of ids."""
+        order_id = request.orderId
         if order_id <= 0 and known is None:  # those of bound orders are below 0
             return Refusal(10149, f"Invalid order id: {order_id}")
         if known is None and order_id <= self.book.highest_id(client_id):
             return Refusal(103, "Duplicate order id")
-        if known is not None and not request.order.whatIf:
-            refusal = validation.check_modification(known, draft, request.contract)
-            if refusal is not None:
-                return refusal
-            instrument: Instrument = known.instrument
-        else:
-            found = self.catalogue.find(request.contract)
-            if not found:
-                return Refusal(200, validation.NO_DEFINITION)
-            if len(found) > 1:
-                text = validation.AMBIGUOUS.format(symbol=request.contract.symbol)
-                return Refusal(200, text)
-            instrument = found[0]
-        refusal = validation.check_contract_rules(draft, instrument)
-        if refusal is None and known is None:
-            refusal = self._parent_missing(client_id, request.order.parentId)
-        return refusal or instrument
+        if known is not None and known.status is Status.PENDING_SUBMIT and not draft.request.whatIf:
+            text = "Unable to modify this order as it is still being processed."
+            return Refusal(2102, text)
+        return None
 
-    def _parent_missing(self, client_id: int, parent_id: int) -> Refusal | None:
-        if not parent_id:
-            return None
-        parent = self.book.find(client_id, parent_id)
-        if parent is not None and not parent.is_terminal:
-            return None
-        cause = f"Can't find order with id ={parent_id}"
-        return Refusal(321, validation.VALIDATING.format(mark="bH", cause=cause))
+    def _parent(self, client_id: int, draft: Draft) -> PaperOrder | None:
+        """The parent that a request names, if it is one that lives."""
+        parent_id = draft.request.parentId
+        parent = self.book.find(client_id, parent_id) if parent_id else None
+        return parent if parent is not None and not parent.is_terminal else None
 
-    def _draw(
-        self, client_id: int, request: Any, draft: Draft, instrument: Instrument
-    ) -> PaperOrder:
-        """Make the order of a request, not yet in the book."""
-        asked = type(request.order)()
-        asked.CopyFrom(request.order)
-        asked.action = draft.action
-        exchange = request.contract.exchange or instrument.exchange
-        return PaperOrder(
-            client_id=client_id,
-            order_id=request.orderId,
-            perm_id=0,
-            account=asked.account or next(iter(self.accounts)),
-            instrument=instrument,
-            contract=instrument.contract(exchange=exchange),
-            request=asked,
-            charges=OrderCharges(self.rates, instrument.sec_type, draft.action == "SELL"),
-            total=draft.total,
-            order_type=draft.worked_type or draft.order_type,
-            limit_price=draft.limit_price,
-            stop_price=draft.stop_price,
-            tif=draft.tif,
-            oca_group=asked.ocaGroup,
-            oca_type=asked.ocaType or validation.DEFAULT_OCA_TYPE,
-            elected=draft.stop_price is None,
-        )
-
-    def _accept(self, order: PaperOrder, draft: Draft, now: datetime) -> None:
-        parent_id = order.request.parentId
-        if parent_id:
-            parent = self.book.find(order.client_id, parent_id)
-            assert parent is not None
+    def _take(self, client_id: int, request: Any, found: Found, now: datetime) -> None:
+        """A new order: it is in the book from now on, and sent if it says so."""
+        draft = found.draft
+        order = self._drafting().draw(client_id, request, found, now)
+        if request.orderId > HIGH_ID:
+            self.outbox.order_error(order, Refusal(2146, ID_WARNING), now)
+        exchange = order.contract.exchange
+        direct = order.instrument.sec_type == "STK" and exchange not in {"SMART", "OVERNIGHT"}
+        if self.rules.direct_routing == "discard" and direct:
+            self._discard(order, now)
+            return
+        parent = self._parent(client_id, draft)
+        if parent is not None:
             order.parent = parent
             order.waits_for_parent = True
             parent.children.append(order)
         self.book.add(order)
-        if draft.tif_was_empty:
-            self.outbox.order_error(order, Refusal(10349, TIF_WAS_SET), now)
+        if not draft.tif and self.rules.empty_tif == "notice":
+            self.outbox.order_error(order, TIF_WAS_SET, now)
         if draft.request.transmit:
             self.floor.transmit_group(order, now)
 
-    def _what_if(
-        self, client_id: int, request: Any, draft: Draft, instrument: Instrument, now: datetime
-    ) -> None:
-        """Answer a what-if: one openOrder with margins and commission, and nothing is placed."""
-        order = self._draw(client_id, request, draft, instrument)
-        echo.echo_order(order, self.user, now)
-        order.happen(OrderEvent.HOLD)
-        message = echo.open_order(order)
-        signed = order.total if order.is_buy else -order.total
-        price = draft.limit_price or draft.stop_price or self.valuation.price(instrument.con_id)
-        account = self.accounts[order.account]
-        fee = self.valuation.preview_charge(
-            account, instrument, order.charges, order.total, price or ZERO
-        )
-        self.valuation.preview_of(account, ((instrument, signed),), fee, message.orderState)
-        self.outbox.post(client_id, "openOrder", message)
+    def _discard(self, order: PaperOrder, now: datetime) -> None:
+        """The precaution about direct routing: it is as if the order had never been."""
+        text = f"This order will be directly routed to {order.contract.exchange}."
+        self.outbox.order_error(order, Refusal(10329, text), now)
+        order.happen(OrderEvent.CANCEL)
+        self.outbox.tell(order, "orderStatus", echo.order_status(order))
+        self.outbox.order_error(order, Refusal(201, "Order was discarded."), now)
 
     def _modify(self, order: PaperOrder, draft: Draft, now: datetime) -> None:
         """Change a working order; there is no acknowledgement but its new values."""
-        order.request.CopyFrom(draft.request)
-        order.request.action = draft.action
-        order.total = draft.total
-        order.limit_price = draft.limit_price
-        order.stop_price = draft.stop_price
+        self.book.unlist(order)
+        keeps_place = self._drafting().revise(order, draft)
         if order.status is not Status.UNTRANSMITTED:
-            echo.echo_order(order, self.user, now)
-            self.floor.report_and_work(order, now)
+            self.floor.revised(order, now, keeps_place=keeps_place)
         elif draft.request.transmit:
             self.floor.transmit_group(order, now)

@@ -1,7 +1,8 @@
 """The trading floor: orders that were sent to the market, until they end.
 
-Pure. `Floor.transmit` sends an order, `Floor.work` looks whether the book gives it anything,
-`Floor.cancel` ends it; each tells the owner by the scripts of the reference (see `engine`).
+Pure. `Floor.transmit_group` sends an order (and its bracket), `Floor.work` looks whether the market
+gives it anything, `Floor.on_time` does what is due by the clock alone, `Floor.cancel` ends it; each
+tells the owner by the scripts of the reference (see `engine`).
 
 What an order's fate means for others:
 
@@ -13,33 +14,40 @@ What an order's fate means for others:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from . import echo, validation
-from .accounts import Account, Booking
-from .instruments import VENUES, Catalogue
+from . import acceptance, echo, schedule
+from .accounts import Account
+from .agenda import Agenda
+from .combos import ComboLiquidity
+from .fills import Fill, Ledger
+from .groups import CANCEL_ALL, Groups
+from .instruments import Catalogue
 from .market import TopOfBook
-from .matching import Liquidity, Match, is_triggered, match
+from .matching import (
+    Liquidity,
+    Quoted,
+    decimal_price,
+    match,
+    pegged_price,
+    precedence,
+    takes,
+)
+from .order_types import Peg
 from .orders import Execution, OrderEvent, PaperBook, PaperOrder, Status
 from .outbox import Outbox
-from .validation import Refusal
+from .refusals import Refusal
+from .rules import OrderRules
+from .triggers import follow, is_triggered
 from .valuation import Valuation
+from .watching import Watch
 
 __all__ = ["Floor"]
 
-OUTSIDE_RTH_IGNORED = (
-    "Order Event Warning:Attribute 'Outside Regular Trading Hours' is ignored based on the order "
-    "type and destination. PlaceOrder is now being processed."
-)
-CANCELLED_BY_USER = "Order Canceled - reason:"
-CANCEL_ALL_MEMBERS = 1
-#: First part of an execution id, as real gateways have it; the second counts up from a number of
-#: the size they have.
-EXEC_ID_FAMILY = "0000e0d5"
-FIRST_EXEC_ID = 0x6AB9EA00
+CANCELLED = "Order Canceled - reason:"
 
 
 @attrs.define(eq=False)
@@ -52,10 +60,12 @@ class Floor:
         valuation: Prices, rates and margins.
         outbox: What is to be told.
         user: Shown as the submitter of orders.
-        keeps_hours: Whether orders outside trading hours wait (399).
+        keeps_hours: Whether orders outside trading hours wait (399), and end with their session.
+        rules: The settings.
         orders: All orders of the server's life.
-        executions: All fills, in order.
-        touched: ``(account, conId)`` of the positions that changed, in order.
+        agenda: What is due when.
+        groups: The OCA groups.
+        ledger: The fills.
     """
 
     accounts: dict[str, Account]
@@ -64,17 +74,26 @@ class Floor:
     outbox: Outbox
     user: str = "paper"
     keeps_hours: bool = False
+    rules: OrderRules = attrs.Factory(OrderRules)
     orders: PaperBook = attrs.Factory(PaperBook)
-    executions: list[Execution] = attrs.Factory(list)
-    touched: list[tuple[str, int]] = attrs.Factory(list)
+    agenda: Agenda = attrs.Factory(Agenda)
+    groups: Groups = attrs.Factory(Groups)
+    ledger: Ledger = attrs.field(init=False)
     _liquidity: dict[int, Liquidity] = attrs.Factory(dict)
-    _groups: dict[tuple[str, str], list[PaperOrder]] = attrs.Factory(dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.ledger = Ledger(self.accounts, self.books, self.valuation)
 
     def use_market(self, catalogue: Catalogue, books: Callable[[int], TopOfBook]) -> None:
         """Go on with a new market."""
-        self.books = books
-        self.valuation = Valuation(catalogue, books)
+        self.books = self.ledger.books = books
+        self.valuation = self.ledger.valuation = Valuation(catalogue, books)
         self._liquidity.clear()
+
+    @property
+    def executions(self) -> Sequence[Execution]:
+        """All fills, in order."""
+        return self.ledger.executions
 
     # ---- into the market -------------------------------------------------------------------
 
@@ -89,30 +108,55 @@ class Floor:
             if member.status is not Status.UNTRANSMITTED:
                 continue
             if any(one.status is Status.FILLED for one in root.children if member.parent):
-                self.cancel(member, now)
+                self.end(member, now)
             else:
-                self._transmit(member, now)
+                self._send(member, now)
 
-    def _transmit(self, order: PaperOrder, now: datetime) -> None:
-        """Send an order to the market: accepted, or rejected by the broker."""
-        if order.request.outsideRth and order.stop_price is not None:
-            order.request.outsideRth = False
-            self.outbox.order_error(order, Refusal(2109, OUTSIDE_RTH_IGNORED), now)
+    def _send(self, order: PaperOrder, now: datetime) -> None:
+        order.happen(OrderEvent.SEND)
         if order.parent is not None and not order.oca_group:
             order.oca_group = str(order.parent.perm_id)
+        self.groups.join(order)
+        order.queued = self.orders.take_turn()
+        self.orders.settle(order)
+        if self.rules.accept_delay > 0:
+            order.accept_at = now + timedelta(seconds=self.rules.accept_delay)
+            self.agenda.note(order.accept_at, order)
+        else:
+            self._accept(order, now)
+
+    def _accept(self, order: PaperOrder, now: datetime) -> None:
+        """The broker has it: accepted, or rejected."""
+        order.accept_at = None
+        self._schedule(order, now)
+        for notice in acceptance.notices(order, now, keeps_hours=self.keeps_hours):
+            self.outbox.order_error(order, notice, now)
+        if not order.waits_for_parent:
+            self._follow(order)
         echo.echo_order(order, self.user, now)
-        reason = self._broker_reason(order)
+        reason = acceptance.reject_reason(order, self.accounts, self.valuation, now)
         if reason is not None:
             self._reject(order, reason, now)
             return
-        waits = self._closed_until(order, now)
-        if waits is not None:
-            self.outbox.order_error(order, Refusal(399, waits), now)
-        if order.oca_group:
-            self._groups.setdefault((order.account, order.oca_group), []).append(order)
-        order.happen(OrderEvent.WORK if self._can_work(order, now) else OrderEvent.HOLD)
-        self.orders.settle(order)
-        self.report_and_work(order, now)
+        band = acceptance.broken_band(order, self.rules, self.valuation)
+        if band is not None:
+            self._turn_away(order, band, now)
+            return
+        order.silent = order.kind.auction and self._trades(order, now)
+        order.happen(OrderEvent.WORK if self._starts_working(order, now) else OrderEvent.HOLD)
+        if not order.silent:
+            self.report_and_work(order, now)
+
+    def _schedule(self, order: PaperOrder, now: datetime) -> None:
+        """Take note of the times at which the order has to be looked at."""
+        schedule.plan(order, now, keeps_hours=self.keeps_hours)
+        for when in (order.ends, order.starts, order.auction_at, *order.condition_times.values()):
+            self.agenda.note(when, order)
+        if self.keeps_hours and not schedule.is_open(order, now):
+            self.agenda.note(schedule.opening(order, now).astimezone(UTC), order)
+
+    def _starts_working(self, order: PaperOrder, now: datetime) -> bool:
+        return not order.kind.held_first and self._can_work(order, now)
 
     def report_and_work(self, order: PaperOrder, now: datetime) -> None:
         """Tell an order as it stands, work it, and tell it again unless that changed it.
@@ -120,71 +164,98 @@ class Floor:
         A gateway tells every report of its server, changed or not; the second one comes so often
         that clients must be ready for it.
         """
+        before = order.reports
         self.outbox.pair(order)
-        before = (order.status, order.filled, order.elected)
+        held = order.kind.held_first and order.status is Status.PRE_SUBMITTED
+        if held and self._can_work(order, now):
+            order.happen(OrderEvent.WORK)
+            self.outbox.pair(order)
+        told = order.reports
         self.work(order, now)
-        if before == (order.status, order.filled, order.elected):
+        if order.reports == told == before + 1 and order.is_live:
             self.outbox.pair(order)
 
-    def _broker_reason(self, order: PaperOrder) -> str | None:
-        """Why the broker does not take it, None if it does."""
-        if order.tif in validation.BROKER_REFUSED_TIFS:
-            return (
-                f"The time-in-force {order.tif} is invalid for this combination of exchange "
-                "and security type"
-            )
-        signed = order.total if order.is_buy else -order.total
-        account = self.accounts[order.account]
-        return self.valuation.margin_refusal(account, order.instrument, signed)
+    def revised(self, order: PaperOrder, now: datetime, *, keeps_place: bool) -> None:
+        """An order has new values: note its times, tell it, and work it."""
+        if not keeps_place:
+            order.queued = self.orders.take_turn()
+        self.orders.settle(order)
+        self._schedule(order, now)
+        if not order.waits_for_parent:
+            self._follow(order)
+        echo.echo_order(order, self.user, now)
+        self.report_and_work(order, now)
 
     def _reject(self, order: PaperOrder, reason: str, now: datetime) -> None:
         order.happen(OrderEvent.REJECT)
         order.completed_at = now
         order.completed_status = reason
+        self.orders.settle(order)
         self.outbox.pair(order)
         self.outbox.order_error(order, Refusal(201, f"Order rejected - reason:{reason}"), now)
         self.outbox.pair(order)
         for child in order.children:
             if not child.is_terminal:
-                self.cancel(child, now)
+                self.end(child, now)
+
+    def _turn_away(self, order: PaperOrder, reason: str, now: datetime) -> None:
+        """Accept an order and cancel it at once: its price is out of bounds."""
+        order.happen(OrderEvent.HOLD)
+        self.outbox.pair(order)
+        order.happen(OrderEvent.ASK_CANCEL)
+        self.outbox.pair(order)
+        self.end(order, now, reason)
 
     # ---- in the market ---------------------------------------------------------------------
 
     def on_market(self, con_id: int, now: datetime) -> None:
-        """Look again at the live orders of an instrument whose book has changed."""
-        for order in self.orders.live(con_id):
+        """Look again at the live orders that an instrument's changed book concerns."""
+        due = self.agenda.next
+        if due is not None and due <= now:
+            self.on_time(now)
+        orders = self.orders.live(con_id)
+        if len(orders) > 1:
+            orders = tuple(sorted(orders, key=lambda one: (precedence(one), one.queued)))
+        for order in orders:
             if order.is_live:  # a fill before it may have ended it
                 self.work(order, now)
 
-    def _closed_until(self, order: PaperOrder, now: datetime) -> str | None:
-        """The 399 of an order that waits for its market to open; None when it is open."""
-        if self._is_open(order, now):
-            return None
-        instrument = order.instrument
-        opens = instrument.hours.next_open(now)
-        venue = f"{instrument.primary_exchange or instrument.exchange}.{instrument.trading_class}"
-        return (
-            f"Order Message:\n{order.request.action} {echo.plain(order.total)} "
-            f"{instrument.symbol} {venue}\nWarning: your order will not be placed at the exchange "
-            f"until {opens:%Y-%m-%d %H:%M:%S} {instrument.time_zone}"
-        )
+    def on_time(self, now: datetime) -> None:
+        """Do what is due by now."""
+        for order in self.agenda.due(now):
+            if order.accept_at is not None:
+                if order.accept_at <= now:
+                    self._accept(order, now)
+            elif order.cancel_at is not None and order.cancel_at <= now:
+                self.end(order, now)
+            elif not order.is_live:
+                continue
+            elif order.ends is not None and order.ends <= now:
+                self.end(order, now)
+            elif order.auction_at is not None and order.auction_at <= now:
+                self._auction(order, now)
+            else:
+                self._wake(order, now)
 
-    def _is_open(self, order: PaperOrder, now: datetime) -> bool:
-        if not self.keeps_hours:
-            return True
-        outside = order.request.outsideRth and order.order_type == "LMT"
-        return bool(order.instrument.is_open(now, liquid=not outside))
+    def _wake(self, order: PaperOrder, now: datetime) -> None:
+        """A time that it waited for has come; it may still be closed then."""
+        self.work(order, now)
+        if order.status is Status.PRE_SUBMITTED and not self._trades(order, now):
+            self.agenda.note(schedule.opening(order, now).astimezone(UTC), order)
 
-    def _can_work(self, order: PaperOrder, now: datetime) -> bool:
-        """Whether it goes to the exchange at once: nothing holds it and there is a quote."""
-        if not order.elected or order.waits_for_parent or not self._is_open(order, now):
-            return False
-        con_id = order.instrument.con_id
-        if self.books(con_id).halted:
-            return False
-        if order.order_type != "MKT":
-            return True
-        return self._fresh_liquidity(con_id).opposite(order.is_buy)[0] is not None
+    def _trades(self, order: PaperOrder, now: datetime) -> bool:
+        """Whether its market is open for it."""
+        return not self.keeps_hours or schedule.is_open(order, now)
+
+    def _is_halted(self, order: PaperOrder) -> bool:
+        instruments = [leg.instrument for leg in order.legs] or [order.instrument]
+        return any(self.books(one.con_id).halted for one in instruments)
+
+    def _quoted(self, order: PaperOrder) -> Quoted:
+        """What it trades against."""
+        if order.legs:
+            return ComboLiquidity.of(order.legs, self._fresh_liquidity)
+        return self._fresh_liquidity(order.instrument.con_id)
 
     def _fresh_liquidity(self, con_id: int) -> Liquidity:
         liquidity = self._liquidity.get(con_id)
@@ -193,118 +264,168 @@ class Floor:
         liquidity.refresh(self.books(con_id))
         return liquidity
 
-    def work(self, order: PaperOrder, now: datetime) -> None:
-        """Trigger and fill an order as far as the book that stands allows."""
-        con_id = order.instrument.con_id
-        top = self.books(con_id)
-        if top.halted or not self._is_open(order, now):
+    def _can_work(self, order: PaperOrder, now: datetime) -> bool:
+        """Whether it goes to the exchange now: nothing holds it and there is a quote."""
+        if order.is_held or not self._trades(order, now) or self._is_halted(order):
+            return False
+        if order.limit_price is not None and order.kind.peg is Peg.NONE:
+            return True
+        return self._quoted(order).opposite(order.is_buy)[0] is not None
+
+    def _follow(self, order: PaperOrder) -> None:
+        """Let the prices that follow the market do so."""
+        if order.legs:
             return
-        if not order.elected and not order.waits_for_parent and is_triggered(order, top):
+        top = self.books(order.instrument.con_id)
+        if order.kind.trails and not order.elected:
+            follow(order, top)
+        if order.kind.peg is not Peg.NONE and not (order.kind.snaps and order.peg_price):
+            price = pegged_price(order, top)
+            order.peg_price = order.peg_price if price is None else price
+
+    def work(self, order: PaperOrder, now: datetime) -> None:
+        """Trigger and fill an order as far as the market that stands allows."""
+        if order.status is Status.PENDING_SUBMIT:
+            return
+        if order.starts is not None and order.starts <= now:
+            order.starts = None
+        if order.awaits_conditions and not self._judge_conditions(order, now):
+            return
+        if order.waits_for_parent or order.starts is not None or order.auction_at is not None:
+            return
+        if self._is_halted(order) or not self._trades(order, now):
+            return
+        if not order.elected:
+            self._elect(order)
+        # A pegged order may be reached where it stands, before it follows.
+        self._trade(order, now)
+        if order.kind.peg is not Peg.NONE and order.is_live:
+            self._follow(order)
+            self._trade(order, now)
+        if order.is_live and not order.is_held:
+            self._stay(order, now)
+
+    def _elect(self, order: PaperOrder) -> None:
+        self._follow(order)
+        if is_triggered(order, self.books(order.instrument.con_id)):
             order.elected = True
             order.happen(OrderEvent.WORK)
             self.outbox.pair(order)
-        liquidity = self._fresh_liquidity(con_id)
-        found = match(order, liquidity)
-        if found is not None:
-            liquidity.take(order.is_buy, found.quantity)
-            self._fill(order, found, now)
-        if order.tif == "IOC" and order.is_live and order.elected and not order.waits_for_parent:
+
+    def _trade(self, order: PaperOrder, now: datetime) -> None:
+        quoted = self._quoted(order)
+        found = match(order, quoted)
+        if found is None:
+            return
+        prices = quoted.prices(order.is_buy) if isinstance(quoted, ComboLiquidity) else ()
+        quoted.take(order.is_buy, found.quantity)
+        self._fill(Fill(order, found.quantity, found.price, now, prices))
+
+    def _stay(self, order: PaperOrder, now: datetime) -> None:
+        """What did not fill: it works from now on, or (IOC) ends."""
+        if order.tif == "IOC":
             order.happen(OrderEvent.ASK_CANCEL)
             self.outbox.pair(order)
-            self.cancel(order, now)
+            self.end(order, now)
+        elif order.status is Status.PRE_SUBMITTED and self._can_work(order, now):
+            order.happen(OrderEvent.WORK)
+            self.outbox.pair(order)
 
-    def _fill(self, order: PaperOrder, found: Match, now: datetime) -> None:
+    def _judge_conditions(self, order: PaperOrder, now: datetime) -> bool:
+        """Whether the order may be worked; conditions that cancel end it when they are met."""
+        cancels = bool(order.request.conditionsCancelOrder)
+        watch = Watch(self.accounts, self.books, self.valuation, self.ledger, self.keeps_hours)
+        if not watch.is_met(order, now):
+            return cancels
+        if cancels:
+            self.end(order, now)
+            return False
+        order.awaits_conditions = False
+        if not order.is_held and self._can_work(order, now):
+            order.happen(OrderEvent.WORK)
+            self.outbox.pair(order)
+        return True
+
+    def _auction(self, order: PaperOrder, now: datetime) -> None:
+        """The auction that it waited for: filled whole at its price, or it ends."""
+        order.auction_at = None
+        top = self.books(order.instrument.con_id)
+        price = self.valuation.price(order.instrument.con_id)
+        traded = decimal_price(top.last if not top.quote_driven else top.bid)
+        if traded is None or price is None or top.halted or not takes(order, price):
+            self.end(order, now)
+            return
+        self._fill(Fill(order, order.remaining, price, now))
+
+    def _fill(self, fill: Fill) -> None:
         """Book one fill and tell it by the script."""
-        done = self._book(order, found, now)
+        order, now = fill.order, fill.time
+        order.silent = False
+        if order.order_type == "MTL" and order.limit_price is None:
+            order.limit_price = fill.price  # what is left is a limit order at that price
+        done = self.ledger.book(fill)
         full = order.status is Status.FILLED
         if full:
             order.completed_at = now
             order.completed_status = f"Filled Size: {echo.plain(order.filled)}"
-        self.orders.settle(order)
-        self.outbox.tell(order, "execDetails", echo.execution_details(done))
+            self.orders.settle(order)
+        for one in done:
+            self.outbox.tell(order, "execDetails", echo.execution_details(one))
         self.outbox.pair(order)
         if full:
             self.outbox.pair(order, commission=True)
-        self.outbox.tell(order, "commissionReport", echo.commission_report(done))
+        for one in done:
+            if not one.is_summary:
+                self.outbox.tell(order, "commissionReport", echo.commission_report(one))
         if full:
             for child in order.children:
                 self._release(child, now)
-        for other in self._others(order):
+        for other in self.groups.others(order):
             if not other.is_live:
                 continue  # cancelled with the one before
-            if other.oca_type == CANCEL_ALL_MEMBERS or other.remaining <= done.quantity:
-                self.cancel(other, now)
+            if other.oca_type == CANCEL_ALL or other.remaining <= fill.quantity:
+                # The one that was filled goes on with what is left of it.
+                self.end(other, now, alone=True)
             else:
-                other.total -= done.quantity
+                other.total -= fill.quantity
                 other.request.totalQuantity = echo.plain(other.total)
                 self.outbox.pair(other)
-
-    def _book(self, order: PaperOrder, found: Match, now: datetime) -> Execution:
-        """Move money and position, and make the execution."""
-        instrument = order.instrument
-        account = self.accounts[order.account]
-        fee = self.valuation.charge(account, instrument, order.charges, found.quantity, found.price)
-        order.fill(found.quantity, found.price)
-        exec_id = f"{EXEC_ID_FAMILY}.{FIRST_EXEC_ID + len(self.executions):08x}.01.01"
-        signed = found.quantity if order.is_buy else -found.quantity
-        booking = Booking(
-            exec_id, instrument, signed, found.price, fee.total, fee.rate, fee.currency
-        )
-        realized = self.valuation.book(account, booking, now)
-        order.commission += fee.total
-        done = Execution(
-            exec_id=exec_id,
-            order=order,
-            time=now,
-            quantity=found.quantity,
-            price=found.price,
-            cumulative=order.filled,
-            average=order.average,
-            exchange=self._venue(order),
-            commission=fee.total,
-            commission_currency=fee.currency,
-            realized=realized,
-        )
-        self.executions.append(done)
-        order.executions.append(done)
-        self.touched.append((order.account, instrument.con_id))
-        return done
-
-    def _venue(self, order: PaperOrder) -> str:
-        """The venue of the quote that filled it."""
-        instrument = order.instrument
-        if order.contract.exchange not in {"", "SMART", instrument.exchange}:
-            return str(order.contract.exchange)
-        top = self.books(instrument.con_id)
-        letter = top.ask_exchange if order.is_buy else top.bid_exchange
-        if letter in VENUES:
-            return VENUES[letter]
-        return str(instrument.primary_exchange or instrument.exchange)
 
     # ---- the end, and the others -----------------------------------------------------------
 
     def cancel(self, order: PaperOrder, now: datetime) -> None:
-        """Cancel an order, its children and the rest of its OCA group."""
+        """Cancel an order on demand: now, or after the way that the cancel takes."""
+        if self.rules.cancel_delay > 0 and order.is_live:
+            order.happen(OrderEvent.ASK_CANCEL)
+            order.cancel_at = now + timedelta(seconds=self.rules.cancel_delay)
+            self.agenda.note(order.cancel_at, order)
+            return
+        if order.silent:
+            order.happen(OrderEvent.ASK_CANCEL)
+            self.outbox.pair(order)
+        self.end(order, now)
+
+    def end(
+        self, order: PaperOrder, now: datetime, reason: str = "", *, alone: bool = False
+    ) -> None:
+        """End an order, its children and (unless it ends alone) the rest of its OCA group."""
         order.happen(OrderEvent.CANCEL)
         order.completed_at = now
         order.completed_status = "Cancelled by Trader"
         self.orders.settle(order)
         self.outbox.tell(order, "orderStatus", echo.order_status(order))
-        self.outbox.order_error(order, Refusal(202, CANCELLED_BY_USER), now)
-        for other in (*order.children, *self._others(order)):
+        self.outbox.order_error(order, Refusal(202, f"{CANCELLED}{reason}"), now)
+        others = () if alone else self.groups.others(order)
+        for other in (*order.children, *others):
             if not other.is_terminal:
-                self.cancel(other, now)
-
-    def _others(self, order: PaperOrder) -> tuple[PaperOrder, ...]:
-        """The live orders of the same OCA group."""
-        members = self._groups.get((order.account, order.oca_group), ())
-        return tuple(other for other in members if other is not order and other.is_live)
+                self.end(other, now)
 
     def _release(self, child: PaperOrder, now: datetime) -> None:
         """A parent filled: its child works, or waits for its trigger alone."""
         child.waits_for_parent = False
-        if not child.is_live:
+        if not child.is_live or child.status is Status.PENDING_SUBMIT:
             return
+        self._follow(child)
         if self._can_work(child, now):
             child.happen(OrderEvent.WORK)
         self.outbox.pair(child)

@@ -25,6 +25,7 @@ from twsloop.clock import Clock, Timer
 
 from . import account_feed, echo, fanout, ticks, visibility
 from .accounts import Account
+from .alarm import Alarm
 from .client import Client, Line
 from .engine import Engine
 from .history import History
@@ -96,12 +97,14 @@ class Hub:
     events: int = 0
     sessions: Sessions = attrs.field(init=False)
     _market: MarketClock | None = attrs.field(init=False)
+    _alarm: Alarm = attrs.field(init=False)
     _timers: list[Timer] = attrs.Factory(list)
     _stalled: set[Client] = attrs.Factory(set)
 
     def __attrs_post_init__(self) -> None:
         self.sessions = Sessions(self.clock, self.settle)
         self._market = self.clock if isinstance(self.clock, MarketClock) else None
+        self._alarm = Alarm(self.clock, self._orders_are_due)
 
     # ---- life ------------------------------------------------------------------------------
 
@@ -127,6 +130,7 @@ class Hub:
         self.witnesses.append(history.hear)
         self.feed.finished.add_done_callback(self._feed_ended)
         self.feed.start(self.on_events, self.clock)
+        self._orders_are_due()  # what fell due while the gateway was down
         self._every(PNL_EVERY, self._tell_pnl)
         self._every(ACCOUNT_EVERY, self._tell_accounts)
 
@@ -135,6 +139,7 @@ class Hub:
         if self.timetables is not None:
             self.timetables.stop()
         self.sessions.stop()
+        self._alarm.stop()
         self.feed.stop()
         for timer in self._timers:
             timer.cancel()
@@ -212,6 +217,12 @@ class Hub:
                 visibility.post(self, client_id, name, message)
             for account, con_id in self.engine.take_touched():
                 account_feed.tell_position(self, account, con_id)
+        self._alarm.set(self.engine.next_due)
+
+    def _orders_are_due(self) -> None:
+        """The time that an order waited for has come."""
+        self.engine.on_time(self.now())
+        self.settle()
 
     # ---- slow clients ----------------------------------------------------------------------
 

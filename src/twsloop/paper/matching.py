@@ -10,23 +10,50 @@ Theory of operation. IB's own paper accounts fill against the displayed top of b
   remembers what our fills took from the quote that stands, because the market's own feed does not
   know of them; a new price or size on a side is a new quote, with its whole size again;
 - a market order without an opposite quote waits for one;
-- a stop is triggered by the last price (IB's default for US stocks); where nothing trades in public
-  (currencies) by the quote: a buy stop by the bid, a sell stop by the ask. Then it is a market or
-  a limit order.
+- a pegged order has a price that follows the quote, and fills when the opposite side reaches it;
+- an all-or-none order waits for a quote that fills it whole;
+- of our own orders the best price comes first, then the first.
+
+`triggers` has what makes an order of a stop, `floor` when all this is looked at.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Protocol
 
 import attrs
 
 from .market import TopOfBook
-from .orders import PaperOrder
+from .order_types import Peg
+from .orders import PaperOrder, Status
+from .reading import is_set, number
+from .triggers import decimal_price
 
-__all__ = ["Liquidity", "Match", "decimal_price", "is_triggered", "match"]
+__all__ = [
+    "Liquidity",
+    "Match",
+    "Quoted",
+    "decimal_price",
+    "match",
+    "pegged_price",
+    "precedence",
+    "takes",
+    "worst_price",
+]
 
 ZERO = Decimal(0)
+NO_LIMIT = Decimal("-Infinity")
+
+
+class Quoted(Protocol):
+    """Something with two sides to trade against: a quote, or the quotes of a combination."""
+
+    def opposite(self, is_buy: bool) -> tuple[Decimal | None, Decimal]:
+        """Price and remaining size of the side that a buy or a sale fills against."""
+
+    def take(self, is_buy: bool, quantity: Decimal) -> None:
+        """Remove what a fill took."""
 
 
 @attrs.frozen
@@ -40,11 +67,6 @@ class Match:
 
     quantity: Decimal
     price: Decimal
-
-
-def decimal_price(price: float | None) -> Decimal | None:
-    """A tick's float as the decimal it was written as; None stays None."""
-    return None if price is None else Decimal(repr(price))
 
 
 @attrs.define
@@ -84,34 +106,79 @@ class Liquidity:
             self.bid_left -= quantity
 
 
-def match(order: PaperOrder, liquidity: Liquidity) -> Match | None:
+def pegged_price(order: PaperOrder, top: TopOfBook) -> Decimal | None:
+    """What a pegged order's price is now; None while the quote has not what it follows.
+
+    The offset moves it towards the other side (REL, SNAP PRIM) or away from it (the others), and
+    `PaperOrder.limit_price` caps it.
+    """
+    bid, ask = decimal_price(top.bid), decimal_price(top.ask)
+    own, other = (bid, ask) if order.is_buy else (ask, bid)
+    sign = 1 if order.is_buy else -1
+    base: Decimal | None
+    if order.kind.peg is Peg.OWN:
+        base = own
+    elif order.kind.peg is Peg.OTHER:
+        base, sign = other, -sign
+    else:
+        base, sign = (bid + ask) / 2 if bid is not None and ask is not None else None, -sign
+    if base is None:
+        return None
+    offset = base * order.percent / 100 if order.percent is not None else order.amount or ZERO
+    price = base + sign * offset
+    cap = order.limit_price
+    if cap is None:
+        return price
+    return min(price, cap) if order.is_buy else max(price, cap)
+
+
+def worst_price(order: PaperOrder) -> Decimal | None:
+    """The worst price that an order takes now; None for any.
+
+    A discretionary amount is what it takes beyond the limit that it shows.
+    """
+    if order.kind.peg is not Peg.NONE:
+        return order.peg_price
+    limit = order.limit_price
+    if limit is None:
+        return None
+    amount = number(order.request, "discretionaryAmt") or ZERO
+    return limit + amount if order.is_buy else limit - amount
+
+
+def takes(order: PaperOrder, price: Decimal) -> bool:
+    """Whether an order trades at this price."""
+    worst = worst_price(order)
+    if worst is None:
+        return order.kind.peg is Peg.NONE
+    return price <= worst if order.is_buy else price >= worst
+
+
+def match(order: PaperOrder, liquidity: Quoted) -> Match | None:
     """What the standing quote gives this order; None for nothing.
 
     Args:
-        order: A live order; held ones (trigger, parent) give None.
+        order: A live order; held ones (trigger, parent, conditions) give None.
         liquidity: The quote and what is left of it. It is not changed.
     """
-    if not order.is_live or not order.elected or order.waits_for_parent:
+    if not order.is_live or order.is_held or order.status is Status.PENDING_SUBMIT:
         return None
     price, left = liquidity.opposite(order.is_buy)
-    if price is None or left <= ZERO:
-        return None
-    limit = order.limit_price
-    if limit is not None and (price > limit if order.is_buy else price < limit):
+    if price is None or left <= ZERO or not takes(order, price):
         return None
     quantity = min(order.remaining, left)
-    return Match(quantity, price) if quantity > ZERO else None
+    if quantity <= ZERO or (order.request.allOrNone and quantity < order.remaining):
+        return None
+    least = order.request.minQty
+    waits = is_set(order.request, "minQty") and order.filled < least
+    if waits and quantity < min(least, order.remaining):
+        return None
+    return Match(quantity, price)
 
 
-def is_triggered(order: PaperOrder, top: TopOfBook) -> bool:
-    """Whether the market has reached a stop order's trigger."""
-    stop = order.stop_price
-    if stop is None:
-        return True
-    if order.instrument.sec_type == "CASH":
-        seen = decimal_price(top.bid if order.is_buy else top.ask)
-    else:
-        seen = decimal_price(top.last)
-    if seen is None:
-        return False
-    return seen >= stop if order.is_buy else seen <= stop
+def precedence(order: PaperOrder) -> Decimal:
+    """Orders trade by price before time: the lower the sooner."""
+    worst = worst_price(order)
+    if worst is None:
+        return NO_LIMIT
+    return -worst if order.is_buy else worst

@@ -23,6 +23,7 @@ import attrs
 from twsloop.errors import StateError
 
 from .commissions import OrderCharges
+from .order_types import TYPES, OrderType
 
 __all__ = [
     "TERMINAL",
@@ -41,6 +42,7 @@ class Status(enum.StrEnum):
     """IB's status words, and `UNTRANSMITTED` for what never shows on the wire."""
 
     UNTRANSMITTED = "Untransmitted"
+    PENDING_SUBMIT = "PendingSubmit"
     PRE_SUBMITTED = "PreSubmitted"
     SUBMITTED = "Submitted"
     PENDING_CANCEL = "PendingCancel"
@@ -52,6 +54,7 @@ class Status(enum.StrEnum):
 class OrderEvent(enum.Enum):
     """What can happen to an order."""
 
+    SEND = "sent, its first report is under way"
     HOLD = "accepted, waits for a trigger, a parent or a quote"
     WORK = "accepted, works at the exchange"
     PARTIAL_FILL = "filled in part"
@@ -77,14 +80,25 @@ _HELD = {
 TRANSITIONS: Mapping[Status, Mapping[OrderEvent, Status]] = MappingProxyType(
     {
         Status.UNTRANSMITTED: {
+            OrderEvent.SEND: Status.PENDING_SUBMIT,
             OrderEvent.HOLD: Status.PRE_SUBMITTED,
             OrderEvent.WORK: Status.SUBMITTED,
+            OrderEvent.CANCEL: Status.CANCELLED,
+            OrderEvent.REJECT: Status.INACTIVE,
+        },
+        Status.PENDING_SUBMIT: {
+            OrderEvent.HOLD: Status.PRE_SUBMITTED,
+            OrderEvent.WORK: Status.SUBMITTED,
+            OrderEvent.ASK_CANCEL: Status.PENDING_CANCEL,
             OrderEvent.CANCEL: Status.CANCELLED,
             OrderEvent.REJECT: Status.INACTIVE,
         },
         Status.PRE_SUBMITTED: _HELD,
         Status.SUBMITTED: {**_HELD, OrderEvent.HOLD: Status.SUBMITTED},
         Status.PENDING_CANCEL: {
+            OrderEvent.HOLD: Status.PENDING_CANCEL,
+            OrderEvent.WORK: Status.PENDING_CANCEL,
+            OrderEvent.REJECT: Status.INACTIVE,
             OrderEvent.PARTIAL_FILL: Status.PENDING_CANCEL,
             OrderEvent.FULL_FILL: Status.FILLED,
             OrderEvent.CANCEL: Status.CANCELLED,
@@ -112,6 +126,8 @@ class Execution:
         commission: Commission and fees, in `commission_currency`.
         commission_currency: The account's base currency.
         realized: What it realized, in the base currency; None for a fill that closed nothing.
+        leg: Of a combination's leg, the leg (`combos.ComboLeg`); else None.
+        is_summary: Whether it is the combination's own: its legs make the positions and pay.
     """
 
     exec_id: str
@@ -125,16 +141,18 @@ class Execution:
     commission: Decimal
     commission_currency: str
     realized: Decimal | None
+    leg: Any = None
+    is_summary: bool = False
 
     @property
     def instrument(self) -> Any:
-        """What was traded."""
-        return self.order.instrument
+        """What was traded: the leg of a combination, else what the order trades."""
+        return self.order.instrument if self.leg is None else self.leg.instrument
 
     @property
     def is_buy(self) -> bool:
-        """Whether it bought."""
-        return self.order.is_buy
+        """Whether it bought: a combination's sold leg is sold when it is bought."""
+        return self.order.is_buy if self.leg is None else self.leg.is_buy == self.order.is_buy
 
 
 @attrs.define(eq=False)
@@ -152,9 +170,34 @@ class PaperOrder:
         charges: Its running commission.
         total: How much it shall buy or sell.
         oca_group: The name of its one-cancels-all group, "" for none.
+        kind: The type as this gateway works it.
+        limit_price: Its limit; of a pegged order the worst price it may have, None for none.
+        stop_price: Its trigger now; a trailing one moves.
+        given_stop: Where its trigger began, if the client said so.
+        amount: How far a trailing trigger or a pegged price is from what it follows.
+        percent: The same in percent.
+        limit_offset: How far a trailing limit is from its trigger.
+        peg_price: A pegged order's price now.
         oca_type: What a fill does to the others of the group: 1 cancels, 2 and 3 reduce them.
         elected: Whether a stop order's trigger has been met; True for other types.
         waits_for_parent: Whether it is a child whose parent has not filled yet.
+        awaits_conditions: Whether its conditions have not been met yet.
+        condition_times: When its time conditions are, by their place.
+        starts: Not before then (``goodAfterTime``).
+        ends: It expires then.
+        auction_at: It waits for the auction at that time.
+        accept_at: Its first report comes then.
+        cancel_at: Its cancellation arrives then.
+        placed_at: When it came.
+        draft: The request that it was last given (`reading.Draft`).
+        asked_tif: The time in force as sent, where the gateway made another of it.
+        silent: Nothing is told of it until it fills or ends (MOC and LOC in the session).
+        legs: The legs of a combination.
+        leg_charges: Their running commissions.
+        queued: Its turn among orders of one price.
+        reports: How many pairs were told.
+        streak: How many observations in a row met its trigger (double trigger methods).
+        observed: The last of them.
     """
 
     client_id: int
@@ -167,8 +210,14 @@ class PaperOrder:
     charges: OrderCharges
     total: Decimal
     order_type: str
+    kind: OrderType = attrs.Factory(lambda self: TYPES[self.order_type], takes_self=True)
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    given_stop: Decimal | None = None
+    amount: Decimal | None = None
+    percent: Decimal | None = None
+    limit_offset: Decimal | None = None
+    peg_price: Decimal | None = None
     tif: str = "DAY"
     parent: PaperOrder | None = None
     children: list[PaperOrder] = attrs.Factory(list)
@@ -184,6 +233,23 @@ class PaperOrder:
     executions: list[Execution] = attrs.Factory(list)
     completed_at: datetime | None = None
     completed_status: str = ""
+    awaits_conditions: bool = False
+    condition_times: dict[int, datetime] = attrs.Factory(dict)
+    starts: datetime | None = None
+    ends: datetime | None = None
+    auction_at: datetime | None = None
+    accept_at: datetime | None = None
+    cancel_at: datetime | None = None
+    placed_at: datetime | None = None
+    draft: Any = None
+    asked_tif: str = ""
+    silent: bool = False
+    legs: tuple[Any, ...] = ()
+    leg_charges: tuple[OrderCharges, ...] = ()
+    queued: int = 0
+    reports: int = 0
+    streak: int = 0
+    observed: object = None
 
     @property
     def is_buy(self) -> bool:
@@ -216,6 +282,25 @@ class PaperOrder:
         return self.status in TERMINAL
 
     @property
+    def is_held(self) -> bool:
+        """Whether something of its own keeps it from the exchange (the market aside)."""
+        return (
+            not self.elected
+            or self.waits_for_parent
+            or (self.awaits_conditions and not self.request.conditionsCancelOrder)
+            or self.starts is not None
+            or self.auction_at is not None
+        )
+
+    @property
+    def signed(self) -> tuple[tuple[Any, Decimal], ...]:
+        """What it would change in the account: instruments and quantities, sold ones negative."""
+        total = self.total if self.is_buy else -self.total
+        if not self.legs:
+            return ((self.instrument, total),)
+        return tuple((leg.instrument, total * leg.sign * leg.ratio) for leg in self.legs)
+
+    @property
     def why_held(self) -> str:
         """IB's words for what a held order waits for."""
         if self.is_terminal:
@@ -223,7 +308,7 @@ class PaperOrder:
         words = []
         if self.waits_for_parent:
             words.append("child")
-        if not self.elected:
+        if not self.elected and self.kind.shows_trigger:
             words.append("trigger")
         return ",".join(words)
 
@@ -264,7 +349,9 @@ class PaperBook:
     next_perm_id: int = 1_000_000_001
     _by_id: dict[tuple[int, int], PaperOrder] = attrs.Factory(dict)
     _live: dict[int, dict[int, PaperOrder]] = attrs.Factory(dict)
-    _highest: dict[int, int] = attrs.Factory(dict)
+    _used: dict[int, int] = attrs.Factory(dict)
+    _seen: dict[int, int] = attrs.Factory(dict)
+    _turns: int = 0
 
     def take_perm_id(self) -> int:
         """The next permId; those of orders sent together are consecutive."""
@@ -278,12 +365,21 @@ class PaperBook:
         self.use_id(order.client_id, order.order_id)
 
     def use_id(self, client_id: int, order_id: int) -> None:
-        """Take note that this id has been used by this client id."""
-        self._highest[client_id] = max(self._highest.get(client_id, 0), order_id)
+        """Take note that this id has been used by this client id: no lower one is taken (103)."""
+        self._used[client_id] = max(self._used.get(client_id, 0), order_id)
+        self.see_id(client_id, order_id)
+
+    def see_id(self, client_id: int, order_id: int) -> None:
+        """Take note of an id that a refused order had: it is not handed out again."""
+        self._seen[client_id] = max(self._seen.get(client_id, 0), order_id)
 
     def highest_id(self, client_id: int) -> int:
         """The highest order id this client id has used; 0 for none."""
-        return self._highest.get(client_id, 0)
+        return self._used.get(client_id, 0)
+
+    def highest_seen(self, client_id: int) -> int:
+        """The highest order id this client id has sent, refused ones included; 0 for none."""
+        return self._seen.get(client_id, 0)
 
     def rebind(self, order: PaperOrder, client_id: int, order_id: int) -> None:
         """Give an order to another client id, under another order id."""
@@ -297,20 +393,43 @@ class PaperBook:
 
     def settle(self, order: PaperOrder) -> None:
         """Keep the index of live orders in step with the order's state."""
-        live = self._live.setdefault(order.instrument.con_id, {})
-        if order.is_live:
-            live[order.perm_id] = order
-        else:
-            live.pop(order.perm_id, None)
+        for con_id in self._watched(order):
+            live = self._live.setdefault(con_id, {})
+            if order.is_live:
+                live[order.perm_id] = order
+            else:
+                live.pop(order.perm_id, None)
+                if not live:
+                    del self._live[con_id]
+
+    def unlist(self, order: PaperOrder) -> None:
+        """Take an order that is about to change from the index; `settle` puts it back."""
+        for con_id in self._watched(order):
+            live = self._live.get(con_id)
+            if live is not None and live.pop(order.perm_id, None) is not None and not live:
+                del self._live[con_id]
+
+    def take_turn(self) -> int:
+        """The last place of the queue."""
+        self._turns += 1
+        return self._turns
+
+    @staticmethod
+    def _watched(order: PaperOrder) -> set[int]:
+        """The instruments whose market can change what becomes of it."""
+        con_ids = {leg.instrument.con_id for leg in order.legs} or {order.instrument.con_id}
+        if order.awaits_conditions or order.request.conditions:
+            con_ids.update(one.conId for one in order.request.conditions if one.conId)
+        return con_ids
 
     def live(self, con_id: int) -> tuple[PaperOrder, ...]:
-        """The live orders of one instrument, oldest first."""
+        """The live orders that an instrument's market concerns, first come first."""
         found = self._live.get(con_id)
         return tuple(found.values()) if found else ()
 
     def has_live(self, con_id: int) -> bool:
         """Whether an instrument has live orders; cheap, asked for every quote."""
-        return bool(self._live.get(con_id))
+        return con_id in self._live
 
     def __iter__(self) -> Iterator[PaperOrder]:
         return iter(tuple(self._by_id.values()))

@@ -9,8 +9,8 @@ import attrs
 from google.protobuf.message import Message
 
 from . import echo
-from .orders import PaperOrder
-from .validation import Refusal
+from .orders import PaperOrder, Status
+from .refusals import Refusal
 
 __all__ = ["Outbox", "Outgoing"]
 
@@ -42,6 +42,9 @@ class Outbox:
 
     def pair(self, order: PaperOrder, *, commission: bool = False) -> None:
         """Tell an order's owner how it stands: openOrder, orderStatus."""
+        if order.silent and order.status is not Status.PENDING_CANCEL:
+            return
+        order.reports += 1
         self.tell(order, "openOrder", echo.open_order(order, commission=commission))
         self.tell(order, "orderStatus", echo.order_status(order))
 

@@ -1,0 +1,323 @@
+"""What a contract does not take: the last checks before an order is sent.
+
+Pure. Stages 4 (build) and 5 (rules) of Gateway 10.40's checks (reference ``domain.md`` c); each is
+a function in a row, the first that objects decides. Attributes that a contract has to list among
+its order types (iceberg, all-or-none, ...) are refused where it does not; what would change how an
+order fills and is not worked here is refused, never ignored.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from .algos import check_algo
+from .combos import ComboLeg, check_leg_prices
+from .conditions import check_conditions
+from .instruments import MARKET_RULES, Catalogue
+from .order_types import BROKER_REFUSED_TYPES
+from .reading import Draft, is_set
+from .refusals import Refusal, validating
+from .rules import OrderRules
+
+__all__ = ["BROKER_REFUSED_TIFS", "Setting", "check_contract"]
+
+ZERO = Decimal(0)
+MAX_PRICE = Decimal(10**9)
+MAX_DECIMALS = 4
+MAX_OCA_NAME = 64
+OFF_TICK = Refusal(
+    110, "The price does not conform to the minimum price variation for this contract."
+)
+NO_PRICE = Refusal(463, "You must enter a valid price.")
+BAD_TIF = Refusal(10052, "Invalid time in force")
+UNSUPPORTED = Refusal(387, "Unsupported order type for this exchange and security type.")
+#: The times in force that this gateway works; NMIN and GTX become GTC.
+WORKED_TIFS = frozenset(
+    ("DAY", "GTC", "IOC", "GTD", "OPG", "DTC", "GTT", "NMIN", "GTX", "OVERNIGHT")
+)
+#: The broker refuses these (Inactive, 201), as seen on paper accounts.
+BROKER_REFUSED_TIFS = frozenset({"AUC", "FOK"})
+OVERNIGHT_DAY = "OVERNIGHT + DAY"
+#: Which order types the opening auction takes.
+OPENING_TYPES = frozenset({"MKT", "LMT"})
+#: Kinds that nobody can order.
+UNTRADABLE = frozenset({"IND", "NEWS", "CONTFUT"})
+
+
+@attrs.frozen
+class Setting:
+    """What the checks of a contract need to know.
+
+    Attributes:
+        draft: The order.
+        contract: The contract as sent.
+        instrument: What it names.
+        legs: The legs of a combination.
+        catalogue: Where the contracts of conditions are found.
+        rules: The gateway's settings.
+        parent: The parent order, None for none.
+        halted: Whether trading in it is halted.
+        expired: Whether it has expired.
+        held: The position of the order's account in it.
+        is_new: Whether the order is new (else a change).
+    """
+
+    draft: Draft
+    contract: Any
+    instrument: Any
+    legs: tuple[ComboLeg, ...]
+    catalogue: Catalogue
+    rules: OrderRules
+    parent: Any = None
+    halted: bool = False
+    expired: bool = False
+    held: Decimal = ZERO
+    is_new: bool = True
+
+    @property
+    def listed(self) -> frozenset[str]:
+        """The words of the contract's list of order types."""
+        return frozenset(self.instrument.order_types.split(","))
+
+
+# ---- build -------------------------------------------------------------------------------------
+
+
+def _limit(it: Setting) -> Refusal | None:
+    draft, kind = it.draft, it.draft.kind
+    if kind is None or it.legs:
+        priced = any(leg.limit is not None for leg in it.legs)
+        missing = kind is not None and kind.limit and draft.limit_price is None and not priced
+        return NO_PRICE if missing else None
+    limit = draft.limit_price
+    if kind.limit and not kind.trails and limit is None:
+        return NO_PRICE
+    if limit is not None and limit <= ZERO:
+        return NO_PRICE
+    return NO_PRICE if draft.stop_price is not None and draft.stop_price <= ZERO else None
+
+
+def tick_at(instrument: Any, price: Decimal) -> Decimal:
+    """The price step that holds at a price: by the market rule, or the contract's own."""
+    rule = MARKET_RULES.get(instrument.market_rule)
+    tick: Decimal = instrument.min_tick
+    if rule:
+        edges = [edge for edge, _ in rule]
+        tick = rule[max(bisect_right(edges, abs(price)) - 1, 0)][1]
+    return tick
+
+
+def _tick(it: Setting) -> Refusal | None:
+    draft = it.draft
+    prices = [draft.limit_price, draft.stop_price]
+    if draft.kind is not None and draft.kind.trails:
+        prices += [draft.amount, draft.limit_offset]
+    for price in prices:
+        # A price beyond any market also has more digits than a division can give.
+        if price is not None and (
+            abs(price) >= MAX_PRICE or price % tick_at(it.instrument, price) != ZERO
+        ):
+            return OFF_TICK
+    return None
+
+
+def _fractions(it: Setting) -> Refusal | None:
+    total = it.draft.total
+    if total == total.to_integral_value():
+        return None
+    if it.instrument.sec_type != "STK":
+        return Refusal(10318, "This order doesn't support fractional quantity trading")
+    if not it.rules.fractional_stocks:
+        return Refusal(
+            10243,
+            "Fractional-sized order cannot be placed via API. "
+            "Please use desktop version to place this order.",
+        )
+    exponent = total.normalize().as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > MAX_DECIMALS:
+        return Refusal(10286, f"Quantity field cannot contain more than {MAX_DECIMALS} decimals.")
+    if it.contract.exchange != "SMART":
+        return Refusal(10247, "Only IB SmartRouting supports fractional shares")
+    return None
+
+
+def _least_size(it: Setting) -> Refusal | None:
+    least = it.instrument.min_size
+    if it.draft.cash is None and it.draft.total < least:
+        text = f"Order size {it.draft.total} is smaller than the minimum required size of {least}."
+        return Refusal(388, text)
+    return None
+
+
+def _cash_quantity(it: Setting) -> Refusal | None:
+    if it.draft.cash is not None and (it.instrument.sec_type != "CASH" or it.draft.cash < ZERO):
+        return Refusal(10244, "Cash Quantity cannot be used for this order")
+    return None
+
+
+def _algo(it: Setting) -> Refusal | None:
+    order = it.draft.request
+    if not order.algoStrategy:
+        return None
+    return check_algo(order.algoStrategy, dict(order.algoParams), it.draft.type_word, it.instrument)
+
+
+# ---- rules -------------------------------------------------------------------------------------
+
+
+def _tif(it: Setting) -> Refusal | None:
+    draft = it.draft
+    tif = draft.tif or "DAY"
+    if not draft.tif and it.rules.empty_tif == "refuse":
+        return BAD_TIF
+    if tif not in WORKED_TIFS | BROKER_REFUSED_TIFS | {OVERNIGHT_DAY}:
+        return BAD_TIF
+    if draft.kind is not None and draft.kind.auction and tif != "DAY":
+        return Refusal(113, "The Tif option should be set to DAY for MOC and LOC orders.")
+    if tif == "OPG" and draft.type_word not in OPENING_TYPES:
+        return Refusal(111, "The TIF (Tif type) and the order type are incompatible.")
+    if draft.ends is not None and draft.duration is not None:
+        return Refusal(10272, "An order has a good till date or a duration, not both.")
+    if draft.duration is not None and (draft.duration <= 0 or tif not in {"GTD", "NMIN", "GTT"}):
+        return Refusal(10273, "The duration is not valid for this time in force.")
+    return None
+
+
+def _type(it: Setting) -> Refusal | None:
+    if it.draft.type_word in BROKER_REFUSED_TYPES:
+        return None
+    kind = it.draft.kind
+    return None if kind is not None and kind.listed in it.listed else UNSUPPORTED
+
+
+#: What a contract has to list for an attribute, the attribute, and IB's refusal.
+_ATTRIBUTES: tuple[tuple[str, str, int, str], ...] = (
+    ("ICE", "displaySize", 10255, "'Display Size' attribute may not be specified for this order"),
+    ("AON", "allOrNone", 10257, "'All or None' attribute may not be specified for this order"),
+    ("PAON", "minQty", 10256, "'Min Qty' attribute may not be specified for this order"),
+    ("HID", "hidden", 152, 'The "hidden" order attribute may not be specified for this order.'),
+    (
+        "SWEEP",
+        "sweepToFill",
+        10267,
+        "'Sweep To Fill' attribute may not be specified for this order",
+    ),
+    ("BLOCK", "blockOrder", 10266, "'Block Order' attribute may not be specified for this order"),
+    ("POSTATS", "postToAts", 10274, "'Post To ATS' attribute may not be specified for this order"),
+    (
+        "IMB",
+        "imbalanceOnly",
+        10342,
+        "The 'ImbalanceOnly' order attribute may not be specified for this order.",
+    ),
+)
+#: What would change how an order fills, and is not worked.
+_UNWORKED = ("scalePriceIncrement", "deactivate", "triggerPrice")
+
+
+def _attributes(it: Setting) -> Refusal | None:
+    order, listed = it.draft.request, it.listed
+    for word, field, code, text in _ATTRIBUTES:
+        if word not in listed and is_set(order, field):
+            return Refusal(code, text)
+    if is_set(order, "displaySize") and order.displaySize >= it.draft.total:
+        return Refusal(10020, "Display size should be smaller than order size.")
+    if is_set(order, "adjustedOrderType"):
+        return validating("Adjusted orders are not worked by this gateway")
+    for field in _UNWORKED:
+        if is_set(order, field):
+            return validating(f"{field} is not worked by this gateway")
+    if is_set(order, "discretionaryAmt") and it.draft.type_word != "LMT":
+        return Refusal(
+            325,
+            "Discretionary orders are not supported for this combination of exchange and order "
+            "type.",
+        )
+    if len(order.ocaGroup) > MAX_OCA_NAME:
+        return Refusal(401, f"Length restriction: ocaGroup has more than {MAX_OCA_NAME} characters")
+    return None
+
+
+def _available(it: Setting) -> Refusal | None:
+    if it.instrument.sec_type in UNTRADABLE:
+        return Refusal(412, "The contract is not available for trading.")
+    if it.expired:
+        return Refusal(392, "Invalid order: contract expired.")
+    if it.halted and it.is_new:
+        return Refusal(154, "Orders cannot be transmitted for a halted security.")
+    return None
+
+
+def _trailing_child(it: Setting) -> Refusal | None:
+    kind, parent = it.draft.kind, it.parent
+    if kind is None or parent is None or not kind.word.startswith("TRAIL"):
+        return None
+    if parent.order_type in {"LMT", "STP LMT"}:
+        return None
+    text = "Trailing stop orders can be attached to limit or stop-limit orders only."
+    return Refusal(328, text)
+
+
+def _conditions(it: Setting) -> Refusal | None:
+    order, kind = it.draft.request, it.draft.kind
+    if not order.conditions:
+        return None
+    allowed = kind is not None and (
+        kind.word in {"LMT", "MIDPRICE"} if order.conditionsCancelOrder else kind.takes_conditions
+    )
+    if not allowed:
+        return Refusal(
+            148,
+            "Conditional submission of orders is supported for Limit, Market, MidPrice, Relative "
+            "and Snap order types only. Conditional cancelation of orders is supported for Limit "
+            "and MidPrice order types only.",
+        )
+    if "COND" not in it.listed:
+        return Refusal(402, "Conditions are not allowed for this contract.")
+    return check_conditions(order.conditions, it.catalogue)
+
+
+def _legs(it: Setting) -> Refusal | None:
+    return check_leg_prices(it.legs) if it.legs else None
+
+
+def _crosses(it: Setting) -> Refusal | None:
+    if not it.rules.cross_side or it.parent is not None:
+        return None
+    signed = it.draft.total if it.draft.action == "BUY" else -it.draft.total
+    if it.held * signed < ZERO and abs(signed) > abs(it.held):
+        return Refusal(2137, "Cross Side Warning: this order would turn the position round.")
+    return None
+
+
+#: In the order of Gateway 10.40: build, then rules.
+_CHECKS: tuple[Callable[[Setting], Refusal | None], ...] = (
+    _limit,
+    _tick,
+    _fractions,
+    _least_size,
+    _cash_quantity,
+    _algo,
+    _tif,
+    _type,
+    _attributes,
+    _available,
+    _trailing_child,
+    _conditions,
+    _legs,
+    _crosses,
+)
+
+
+def check_contract(it: Setting) -> Refusal | None:
+    """The checks against the contract; the first that fails, None if all pass."""
+    for check in _CHECKS:
+        refusal = check(it)
+        if refusal is not None:
+            return refusal
+    return None

@@ -1,0 +1,43 @@
+"""Who shares an order's fate: the groups of which one cancels (or reduces) the others.
+
+Pure. A group has a name within an account. The children of one parent are a group, named after the
+parent's permId. What a fill does to the others is each one's own ``ocaType``.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from .orders import PaperOrder
+
+__all__ = ["CANCEL_ALL", "Groups"]
+
+#: ``ocaType``: a fill cancels the others. 2 and 3 reduce them by what was filled.
+CANCEL_ALL = 1
+
+
+@attrs.define(eq=False)
+class Groups:
+    """The one-cancels-all groups of all accounts."""
+
+    _members: dict[tuple[str, str], list[PaperOrder]] = attrs.Factory(dict)
+
+    def join(self, order: PaperOrder) -> None:
+        """Put a sent order into the group that it names, if it names one."""
+        if order.oca_group:
+            self._members.setdefault((order.account, order.oca_group), []).append(order)
+
+    def others(self, order: PaperOrder) -> tuple[PaperOrder, ...]:
+        """The live orders of the same group."""
+        if not order.oca_group:
+            return ()
+        key = (order.account, order.oca_group)
+        members = self._members.get(key)
+        if members is None:
+            return ()
+        live = [one for one in members if one.is_live]
+        if live:
+            self._members[key] = live
+        else:
+            del self._members[key]
+        return tuple(one for one in live if one is not order)
