@@ -178,6 +178,12 @@ class ManualClock:
         with self._lock:
             return sum(not timer.cancelled for _, _, timer in self._timers)
 
+    def until_next(self) -> float | None:
+        """How many seconds until the next timer is due; None if none waits."""
+        with self._lock:
+            due = min((due for due, _, timer in self._timers if not timer.cancelled), default=None)
+        return None if due is None else max(due - self._elapsed, 0.0)
+
     def advance(self, seconds: float) -> None:
         """Move on by ``seconds``, firing every timer that becomes due, in order of time.
 

@@ -154,7 +154,8 @@ class Core:
         pacing = config.pacing
         self.outbox = Outbox(
             self.clock,
-            rate=pacing.rate if pacing.enabled else 0,
+            # Where time stands still, what is paced would never leave.
+            rate=pacing.rate if pacing.enabled and stand_ins is None else 0,
             limit=pacing.queue_limit,
             wake=self._wake_outbox,
         )

@@ -27,8 +27,8 @@ class Loop(Protocol):
         """Run ``work(*args)`` on the loop thread soon."""
         ...
 
-    def let_time_pass(self, done: Callable[[], bool], timeout: float | None) -> None:
-        """A thread is about to wait for so long, or until ``done``."""
+    def let_time_pass(self, done: Callable[[], bool], timeout: float | None) -> float | None:
+        """A thread is about to wait for so long, or until ``done``; how long it then has to."""
         ...
 
 
@@ -96,14 +96,12 @@ class Future(Generic[T]):
             concurrent.futures.CancelledError: This view was cancelled.
         """
         self._refuse_on_loop()
-        self._let_time_pass(timeout)
-        return self._inner.result(timeout)
+        return self._inner.result(self._let_time_pass(timeout))
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for the outcome in this thread; the exception it ended with, or None."""
         self._refuse_on_loop()
-        self._let_time_pass(timeout)
-        return self._inner.exception(timeout)
+        return self._inner.exception(self._let_time_pass(timeout))
 
     def __await__(self) -> Generator[Any, None, T]:
         """Wait for the result in whatever asyncio loop runs here."""
@@ -130,10 +128,11 @@ class Future(Generic[T]):
             )
             raise WrongThread(msg)
 
-    def _let_time_pass(self, timeout: float | None) -> None:
+    def _let_time_pass(self, timeout: float | None) -> float | None:
         loop = self._core.loop
-        if loop is not None and not self._inner.done():
-            loop.let_time_pass(self._inner.done, timeout)
+        if loop is None or self._inner.done():
+            return timeout
+        return loop.let_time_pass(self._inner.done, timeout)
 
     def done(self) -> bool:
         """Whether there is an outcome (a result, an exception, or cancelled)."""

@@ -328,11 +328,12 @@ class IBKREventLoop:
             raise WrongThread(msg)
         return self.submit(work, *args).result(timeout)
 
-    def let_time_pass(self, done: Callable[[], bool], timeout: float | None) -> None:
-        """A thread is about to wait for a result: time passes without our help.
+    def let_time_pass(self, _done: Callable[[], bool], timeout: float | None) -> float | None:
+        """A thread is about to wait for a result; how long it has to wait: time passes by itself.
 
         A loop that is driven by hand (`twsloop.testing`) does its work here.
         """
+        return timeout
 
     def schedule_task(
         self,

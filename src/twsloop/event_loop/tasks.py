@@ -30,8 +30,8 @@ class Loop(Protocol):
         """Run ``work(*args)`` on the loop thread soon."""
         ...
 
-    def let_time_pass(self, done: Callable[[], bool], timeout: float | None) -> None:
-        """A thread is about to wait for so long, or until ``done``."""
+    def let_time_pass(self, done: Callable[[], bool], timeout: float | None) -> float | None:
+        """A thread is about to wait for so long, or until ``done``; how long it then has to."""
         ...
 
     def report(self, where: str, error: BaseException) -> None:

@@ -45,6 +45,7 @@ def id_paths(descriptor: Any) -> tuple[tuple[tuple[str, ...], str], ...]:
     return found
 
 
+_PARTS = frozenset({"order", "execution"})
 _KNOWN: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {}
 
 
@@ -77,9 +78,11 @@ class IdMap:
 
     Attributes:
         trivial: No id differs so far: messages need not be looked at.
+        client_id: The live client's, once it is known.
     """
 
     trivial: bool = True
+    client_id: int | None = None
     _spaces: dict[str, dict[int, int]] = attrs.Factory(
         lambda: {"request": {}, "order": {}, "client": {}}
     )
@@ -116,6 +119,19 @@ class IdMap:
             if wanted is not None and given is not None and (wanted or space == "client"):
                 self._spaces[space][wanted] = given
                 self.trivial = self.trivial and wanted == given
+
+    def complete(self, message: Any) -> None:
+        """Set the client id where a message that a person wrote leaves it out: it is the live one.
+
+        Clients take reports of another client id's orders for what they are, and ignore them.
+        """
+        if self.client_id is None:
+            return
+        for path, space in id_paths(message.DESCRIPTOR):
+            if space != "client" or (path[0] in _PARTS and not message.HasField(path[0])):
+                continue
+            if _get(message, path) is None:
+                _set(message, path, self.client_id)
 
     def apply(self, message: Any) -> Any:
         """A message of the script with live ids; itself where no id differs."""

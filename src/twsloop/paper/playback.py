@@ -19,7 +19,7 @@ what was waited for and what came instead, and after `patience` the connection i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -73,6 +73,7 @@ class Playback:
         speed: How much faster than recorded; `FLAT_OUT` for no waits at all.
         patience: How long the client may take to send what is waited for, seconds.
         seconds: The time now, for answers to the heartbeat question.
+        inbox: What the client has said already, and nobody answered.
 
     Attributes:
         problems: How the client deviated, in sentences.
@@ -89,6 +90,7 @@ class Playback:
         speed: float = 1.0,
         patience: float = 10.0,
         seconds: Callable[[], int] = lambda: 0,
+        inbox: Sequence[Heard] = (),
     ) -> None:
         self.scene = scene
         self.version = version
@@ -101,7 +103,7 @@ class Playback:
         self._patience = patience
         self._seconds = seconds
         self._at = 0
-        self._inbox: list[Heard] = []
+        self._inbox: list[Heard] = list(inbox)
         self._answers: list[bytes] = []
         self._pace: float | None = None
         self._waiting: float | None = None
@@ -117,6 +119,8 @@ class Playback:
     def hear(self, body: bytes) -> None:
         """Take a message of the client."""
         heard = read_request(body, self.version)
+        if heard.name == "startApi" and heard.message is not None:
+            self.ids.client_id = heard.message.clientId
         if not self._strict and heard.message is not None and not self._expects(heard.name):
             answers = reflex(heard.name, heard.message, self._seconds())
             if answers is not None:
@@ -188,7 +192,11 @@ class Playback:
     def _frame_of(self, step: Say) -> bytes:
         if step.body is None:
             assert step.kind is not None
-            return self._frame(step.kind, self.ids.apply(step.message))
+            message = type(step.message)()
+            message.CopyFrom(step.message)
+            message = self.ids.apply(message)
+            self.ids.complete(message)
+            return self._frame(step.kind, message)
         if self.ids.trivial or step.kind is None:
             return framing.frame(step.body)
         try:
@@ -283,6 +291,11 @@ class Playback:
             turn.wake = deadline
             return
         turn.hang_up = f"the script has ended, and the client sent {self._what_came()}"
+
+    @property
+    def inbox(self) -> tuple[Heard, ...]:
+        """What the client said, and the script has not taken."""
+        return tuple(self._inbox)
 
     @property
     def unanswered(self) -> tuple[str, ...]:

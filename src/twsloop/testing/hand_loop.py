@@ -37,8 +37,6 @@ Connect = Callable[["HandLoop", asyncio.Protocol, str, int], asyncio.Transport]
 MOST_AT_ONCE = 1_000_000
 #: How far `Future.result` without a timeout moves the clock before it gives up, seconds.
 LONGEST_WAIT = 3600.0
-#: The steps in which it moves: a result may come with any timer.
-STEP = 0.05
 
 
 class HandLoop(asyncio.AbstractEventLoop):
@@ -126,7 +124,9 @@ class HandLoop(asyncio.AbstractEventLoop):
         self._debug = enabled
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Log what nobody caught."""
+        """Log what nobody caught; a double that was not stopped is no trouble."""
+        if "was destroyed but it is pending" in str(context.get("message")):
+            return
         logger.error("%s", context.get("message"), exc_info=context.get("exception"))
 
     # ---- work ------------------------------------------------------------------------------
@@ -270,16 +270,26 @@ class HandDrivenLoop(IBKREventLoop):
         hand.close()
         self._hand = None
 
-    def let_time_pass(self, done: Callable[[], bool], timeout: float | None) -> None:
-        """Somebody waits for a result: run, and move the clock for as long as he would wait."""
-        if not self.in_loop():
-            self._let_pass(done, LONGEST_WAIT if timeout is None else timeout)
+    def let_time_pass(self, done: Callable[[], bool], timeout: float | None) -> float | None:
+        """Somebody waits for a result: run, and move the clock for as long as he would wait.
+
+        Raises:
+            TimeoutError: He would wait for ever: nothing that is scripted answers this.
+        """
+        if self.in_loop():
+            return timeout
+        self._let_pass(done, LONGEST_WAIT if timeout is None else timeout)
+        if timeout is None and not done():
+            msg = f"no result within {LONGEST_WAIT:g} s of the double's time: nothing answers this"
+            raise TimeoutError(msg)
+        return 0.0
 
     def _let_pass(self, done: Callable[[], bool], timeout: float) -> None:
         if self._hand is not None:
             self._hand.run()
-        waited = 0.0
-        while not done() and waited < timeout and isinstance(self.clock, ManualClock):
-            step = min(STEP, timeout - waited)
-            self.clock.advance(step)
+        clock, waited = self.clock, 0.0
+        while not done() and waited < timeout and isinstance(clock, ManualClock):
+            until = clock.until_next()
+            step = timeout - waited if until is None else min(until, timeout - waited)
+            clock.advance(step)
             waited += step
