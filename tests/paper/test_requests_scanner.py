@@ -214,12 +214,13 @@ async def test_no_rows_are_a_notice_and_an_empty_answer(
 async def test_trades_are_counted(gateway: PaperGateway, feed: ManualFeed) -> None:
     async with connect(gateway) as client:
         await client.ready()
-        await scan(client, 1)
-        feed.send([feed.trade("C", 50.0), feed.trade("F", 9.0), feed.trade("F", 9.0)])
+        ranked = symbols(await scan(client, 1, scanCode="TOP_TRADE_COUNT"))
+        assert ranked[:4] == ["F", "SPY", "AAPL", "IBM"]  # of their volumes
+        feed.send([feed.trade("C", 50.0)] * 3)
         ranked = symbols(await scan(client, 2, scanCode="TOP_TRADE_COUNT"))
-        assert ranked[:2] == ["F", "C"]
-        more = {"scannerSubscriptionFilterOptions": {"tradeCountAbove": "1"}}
-        assert symbols(await scan(client, 3, **more)) == ["C", "F"]
+        assert ranked[:5] == ["F", "SPY", "AAPL", "C", "IBM"]
+        more = {"scannerSubscriptionFilterOptions": {"tradeCountBelow": "3", "priceAbove": "1"}}
+        assert symbols(await scan(client, 3, **more)) == ["IBM", "C"]
 
 
 async def test_ten_scans_at_a_time_and_no_id_twice(gateway: PaperGateway) -> None:

@@ -21,14 +21,17 @@ from twsloop.clock import Timer
 from .client import Client
 from .handling import Handler, desk, processing
 from .hub import Hub
-from .market import Change, Event, Trade
+from .market import Change, Event, Field, Trade
 from .scanner import ScanError, Scanner, Seen, scanner_of
 from .scanner_parameters import scanner_parameters
+from .statistics import USUAL_TRADE
 
 __all__ = ["HANDLERS", "REFRESH_S", "ScannerDesk"]
 
 #: How often a scan is told anew, seconds.
 REFRESH_S = 30.0
+#: What has scans.
+COUNTED_TYPES = frozenset({"STK", "FUT"})
 #: IB runs so many scans of a login at a time.
 MOST_SCANS = 10
 
@@ -47,7 +50,8 @@ class ScannerDesk:
     Attributes:
         most: How many there may be, all clients together.
         open: How many there are.
-        trades: Trades of each instrument since the first scan was asked for.
+        trades: Trades of each instrument in this session: those before the first scan are taken
+            from the volume, as for the generic tick 293; from then on they are counted.
     """
 
     most: int = MOST_SCANS
@@ -59,8 +63,14 @@ class ScannerDesk:
         if self.trades is None:
             counted: Counter[int] = Counter()
             self.trades = counted
+            for one in hub.engine.catalogue.all():
+                if one.sec_type in COUNTED_TYPES:
+                    volume = hub.feed.book(one.con_id).volume
+                    counted[one.con_id] = int(volume / (one.lot * USUAL_TRADE))
 
-            def witness(event: Event, _changed: Sequence[Change], _now: datetime) -> None:
+            def witness(event: Event, changed: Sequence[Change], _now: datetime) -> None:
+                if any(one.field is Field.VOLUME and not one.size for one in changed):
+                    counted[event.con_id] = 0  # a new session
                 if isinstance(event, Trade):
                     counted[event.con_id] += 1
 
