@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from ibapi.protobuf.HistoricalTicksLast_pb2 import HistoricalTicksLast
 
 from tests.support.manual_feed import ManualFeed
 from tests.support.wireclient import WireClient, error_of
@@ -16,7 +15,6 @@ from twsloop.paper import PaperGateway
 from twsloop.paper.handling import desk
 from twsloop.paper.market import Halt, QuoteChange, Trade
 from twsloop.paper.requests_tick_by_tick import TickDesk
-from twsloop.paper.tick_by_tick import last_tick
 
 VERSIONS = [151, 157, 173, 176, 177, 178, 187, 193, 200, 213, 225]
 SHARE = {"symbol": "AAPL", "secType": "STK", "exchange": "SMART", "currency": "USD"}
@@ -202,25 +200,27 @@ async def test_five_streams_at_a_time(gateway: PaperGateway) -> None:
         assert await opened(client, "Last", reqId=16) == []
 
 
-async def test_ticks_before_now_come_first(gateway: PaperGateway, feed: ManualFeed) -> None:
-    instrument = feed.instrument("AAPL")
-    asked: list[tuple[str, int]] = []
-
-    def history(_hub: Any, projection: Any, count: int) -> tuple[str, Any] | None:
-        asked.append((projection.kind.value, count))
-        trade = Trade(instrument.con_id, 10**18, 270.0, Decimal(100), "P")
-        message = HistoricalTicksLast(isDone=True)
-        message.historicalTicksLast.append(last_tick(trade, instrument))
-        return "historicalTicksLast", message
-
-    desk(gateway.hub, TickDesk).history = history
-    async with connect(gateway) as client:
+@pytest.mark.parametrize("version", [157, 200, 225])
+async def test_ticks_before_now_come_first(version: int) -> None:
+    async with (
+        PaperGateway(seed=5, clock=ManualClock()) as gateway,
+        connect(gateway, version) as client,
+    ):
         await client.ready()
-        (call,) = await opened(client, "Last", numberOfTicks=3)
-        assert (call.name, call.args[0], call.args[2]) == ("historicalTicksLast", 5, True)
-        assert asked == [("Last", 3)]
-        assert await opened(client, "Last", reqId=6) == []
-        assert len(asked) == 1
+        for req_id, (kind, name) in enumerate(
+            (
+                ("Last", "historicalTicksLast"),
+                ("BidAsk", "historicalTicksBidAsk"),
+                ("MidPoint", "historicalTicks"),
+            )
+        ):
+            (call,) = await opened(client, kind, reqId=req_id, numberOfTicks=7)
+            assert (call.name, call.args[0], call.args[2]) == (name, req_id, True)
+            assert len(call.args[1]) >= 7
+            times = [row["time"] for row in call.args[1]]
+            assert times == sorted(times)
+            assert times[-1] <= gateway.hub.now().timestamp()
+        assert await opened(client, "AllLast", reqId=9) == []
 
 
 async def test_a_future_names_its_own_venue(gateway: PaperGateway, feed: ManualFeed) -> None:

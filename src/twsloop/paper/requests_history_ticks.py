@@ -22,10 +22,12 @@ from .history_query import IMPLIED_ZONE, Refusal, parse_moment, parse_period
 from .history_reach import reach_back
 from .history_ticks import HistoryTick, Ticks, histogram, ticks_after, ticks_before
 from .hub import Hub
+from .instruments import Instrument
 from .requests_history import NO_DATA, SERVICE, WRONG_SHOW, describe, find_with_history
+from .tick_by_tick import ODD_LOT, is_odd_lot
 from .ticks import size_text
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "ticks_message", "ticks_till_now"]
 
 #: The most ticks a request may ask for.
 MOST = 1000
@@ -73,7 +75,9 @@ def req_historical_ticks(hub: Hub, client: Client, request: Any) -> None:
     else:
         first = max(0 if start is None else start.second, until - KEPT_S, chronicle.oldest())
         found = ticks_after(chronicle, kind, first, count, **options)
-    _tell_ticks(client, req_id, kind, found)
+    name, message = ticks_message(instrument, kind, found)
+    message.reqId = req_id
+    client.send(name, message)
 
 
 def _cause(request: Any, what: str) -> str | None:
@@ -89,22 +93,24 @@ def _cause(request: Any, what: str) -> str | None:
     return None if what in KINDS else "Invalid source price"
 
 
-def _tell_ticks(client: Client, req_id: int, kind: Ticks, ticks: list[HistoryTick]) -> None:
+def ticks_message(instrument: Instrument, kind: Ticks, ticks: list[HistoryTick]) -> tuple[str, Any]:
+    """The message that tells ticks, with its name and without its request id."""
     if kind is Ticks.TRADES:
-        last = HistoricalTicksLast(reqId=req_id, isDone=True)
+        last = HistoricalTicksLast(isDone=True)
         for tick in ticks:
+            odd = is_odd_lot(instrument, tick.size)
             row = last.historicalTicksLast.add(
                 time=tick.second,
                 price=tick.price,
                 size=_size(tick.size),
                 exchange=tick.exchange,
-                specialConditions="",
+                specialConditions=ODD_LOT if odd else "",
             )
             row.tickAttribLast.pastLimit = False
-            row.tickAttribLast.unreported = False
-        client.send("historicalTicksLast", last)
-    elif kind is Ticks.BID_ASK:
-        quotes = HistoricalTicksBidAsk(reqId=req_id, isDone=True)
+            row.tickAttribLast.unreported = odd
+        return "historicalTicksLast", last
+    if kind is Ticks.BID_ASK:
+        quotes = HistoricalTicksBidAsk(isDone=True)
         for tick in ticks:
             quote = quotes.historicalTicksBidAsk.add(
                 time=tick.second,
@@ -115,12 +121,23 @@ def _tell_ticks(client: Client, req_id: int, kind: Ticks, ticks: list[HistoryTic
             )
             quote.tickAttribBidAsk.bidPastLow = False
             quote.tickAttribBidAsk.askPastHigh = False
-        client.send("historicalTicksBidAsk", quotes)
-    else:
-        middles = HistoricalTicks(reqId=req_id, isDone=True)
-        for tick in ticks:
-            middles.historicalTicks.add(time=tick.second, price=tick.price, size="0")
-        client.send("historicalTicks", middles)
+        return "historicalTicksBidAsk", quotes
+    middles = HistoricalTicks(isDone=True)
+    for tick in ticks:
+        middles.historicalTicks.add(time=tick.second, price=tick.price, size="0")
+    return "historicalTicks", middles
+
+
+def ticks_till_now(
+    hub: Hub, instrument: Instrument, kind: Ticks, count: int, *, ignore_size: bool
+) -> tuple[str, Any]:
+    """The message that tells the latest ticks before now."""
+    history = history_of(hub)
+    until = history.now_ns() // 1_000_000_000 + 1
+    found = ticks_before(
+        history.of(instrument), kind, until, count, regular=False, ignore_size=ignore_size
+    )
+    return ticks_message(instrument, kind, found)
 
 
 def _size(size: Decimal | int) -> str:

@@ -1,13 +1,13 @@
 """Tick-by-tick data: reqTickByTickData, cancelTickByTickData, and the streams.
 
 With ``numberOfTicks`` the ticks before now come first, in one historicalTicks message of the kind's
-form; `TickDesk.history` is where they come from. Ticks are never conflated: a client that does not
+form: the same that reqHistoricalTicks tells. Ticks are never conflated: a client that does not
 read gets them all, or is let go when its buffer passes its limit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -16,9 +16,11 @@ import attrs
 
 from .client import Client
 from .handling import Handler, desk, find_one, processing, validating
+from .history_ticks import Ticks
 from .hub import Hub
 from .instruments import Instrument
 from .market import Change, Event
+from .requests_history_ticks import ticks_till_now
 from .tick_by_tick import Kind, Projection
 
 __all__ = ["HANDLERS", "MOST_STREAMS", "TickDesk"]
@@ -39,8 +41,13 @@ NONE_OF_THE_TYPE = "No {kind} data of {exchange} {sec_type}"
 TOO_MANY = "Max number of tick-by-tick requests has been reached."
 UNKNOWN = "Can't find EId with tickerId:{req_id}"
 
-#: The ticks before now: a message's name and the message without its request id, or None.
-History = Callable[[Hub, Projection, int], tuple[str, Any] | None]
+#: What the history calls the kinds.
+SHOWN = {
+    Kind.LAST: Ticks.TRADES,
+    Kind.ALL_LAST: Ticks.TRADES,
+    Kind.BID_ASK: Ticks.BID_ASK,
+    Kind.MID_POINT: Ticks.MIDPOINT,
+}
 
 
 @attrs.define
@@ -50,12 +57,10 @@ class TickDesk:
     Attributes:
         most: How many there may be, all clients together.
         open: How many there are.
-        history: Finds the ticks before now; None: there are none.
     """
 
     most: int = MOST_STREAMS
     open: int = 0
-    history: History | None = None
 
 
 def _kind_of(hub: Hub, client: Client, request: Any) -> Kind | None:
@@ -108,12 +113,12 @@ def req_tick_by_tick_data(hub: Hub, client: Client, request: Any) -> None:
         hub.error(client, req_id, 10190, TOO_MANY)
         return
     projection = Projection(instrument, kind, request.ignoreSize)
-    if request.numberOfTicks and streams.history is not None:
-        told = streams.history(hub, projection, request.numberOfTicks)
-        if told is not None:
-            name, message = told
-            message.reqId = req_id
-            client.send(name, message)
+    if request.numberOfTicks:
+        name, message = ticks_till_now(
+            hub, instrument, SHOWN[kind], request.numberOfTicks, ignore_size=request.ignoreSize
+        )
+        message.reqId = req_id
+        client.send(name, message)
     _open(hub, client, req_id, projection)
 
 

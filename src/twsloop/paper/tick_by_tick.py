@@ -35,7 +35,7 @@ from .instruments import VENUES, Instrument
 from .market import Change, Event, Field, QuoteChange, TopOfBook, Trade
 from .ticks import NO_PRICE, size_text
 
-__all__ = ["ODD_LOT", "Kind", "Projection", "last_tick", "quote_tick"]
+__all__ = ["ODD_LOT", "Kind", "Projection", "is_odd_lot", "last_tick", "quote_tick"]
 
 SECOND_NS = 1_000_000_000
 #: The consolidated tape's condition of a trade of less than a round lot.
@@ -57,9 +57,14 @@ class Kind(enum.Enum):
 _NUMBERS = {Kind.LAST: 1, Kind.ALL_LAST: 2, Kind.BID_ASK: 3, Kind.MID_POINT: 4}
 
 
+def is_odd_lot(instrument: Instrument, size: Decimal | int) -> bool:
+    """Whether a trade of that size is less than a round lot."""
+    return instrument.sec_type == "STK" and size < instrument.lot
+
+
 def last_tick(trade: Trade, instrument: Instrument) -> HistoricalTickLast:
     """A trade as tick-by-tick streams and historical ticks show it."""
-    odd = instrument.sec_type == "STK" and trade.size < instrument.lot
+    odd = is_odd_lot(instrument, trade.size)
     venue = VENUES.get(trade.exchange[:1], "") if trade.exchange else instrument.exchange
     return HistoricalTickLast(
         time=trade.time_ns // SECOND_NS,
