@@ -187,12 +187,13 @@ async def test_odd_spellings_find_what_they_mean(gateway: PaperGateway) -> None:
         ):
             (found,) = await details(client, **contract)
             assert found["contract"]["conId"] == 265598
-        for contract in (
+        options: tuple[dict[str, Any], ...] = (
             {"localSymbol": "spy   260116c00660000", "secType": "opt", "exchange": "SMART"},
             {**DECEMBER, "strike": 660.0, "right": "call", "multiplier": 100.0},
             {**DECEMBER, "strike": 660.0000000001, "right": "C"},
-        ):
-            (found,) = await details(client, **contract)
+        )
+        for option in options:
+            (found,) = await details(client, **option)
             assert found["contract"]["localSymbol"] == "SPY   260116C00660000"
 
 
@@ -215,8 +216,8 @@ async def test_the_chains_of_an_underlying(gateway: PaperGateway, version: int) 
         }
         _, _, con_id, _, multiplier, expirations, strikes = rows[0]
         assert (con_id, multiplier) == (416904, "100")
-        assert "20260115" in expirations  # type: ignore[operator]
-        assert 6600 in strikes  # type: ignore[operator]
+        assert "20260115" in expirations
+        assert 6600 in strikes
 
 
 async def test_what_a_chain_names_can_be_looked_up(gateway: PaperGateway) -> None:

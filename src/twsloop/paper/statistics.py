@@ -105,6 +105,9 @@ class Statistics:
         book = self.book
         known = [price for price in (book.high, book.low, book.last) if price is not None]
         self.last_regular = book.last
+        if book.last is not None and book.last_size is not None and book.last_time is not None:
+            time_ns = book.last_time * SECOND_NS
+            self.last = Trade(self.instrument.con_id, time_ns, book.last, book.last_size)
         if book.volume and known:
             self.volume = book.volume
             self.trades = max(1, int(book.volume / (self.instrument.lot * USUAL_TRADE)))
