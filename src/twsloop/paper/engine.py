@@ -41,7 +41,7 @@ from .instruments import Catalogue
 from .market import TopOfBook
 from .orders import TERMINAL, Execution, OrderEvent, PaperBook, PaperOrder, Status
 from .outbox import Outbox, Outgoing
-from .reading import Draft, read
+from .reading import Draft, bad_number, read
 from .refusals import Refusal
 from .rules import OrderRules
 from .validation import Asked, check_fields
@@ -149,7 +149,7 @@ class Engine:
     def place(self, client_id: int, request: Any, now: datetime) -> None:
         """Handle a placeOrder request: a new order, a change of one, or a what-if."""
         order_id = request.orderId
-        draft = read(request.order)
+        draft = bad_number(request.contract) or read(request.order)
         known = self.book.find(client_id, order_id)
         found = draft if isinstance(draft, Refusal) else self._judge(client_id, request, draft)
         if isinstance(found, Refusal):

@@ -9,6 +9,7 @@ Unset is absent, the largest double, or (of prices that cannot be 0) 0: clients 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -21,7 +22,7 @@ from .order_types import OrderType, Peg, Trigger
 from .refusals import BAD_TIME, Refusal, unreadable
 from .times import Moment, read_moment
 
-__all__ = ["UNSET_DOUBLE", "UNSET_INTEGER", "Draft", "is_set", "number", "read"]
+__all__ = ["UNSET_DOUBLE", "UNSET_INTEGER", "Draft", "bad_number", "is_set", "number", "read"]
 
 ZERO = Decimal(0)
 PRICE_DIGITS = 8
@@ -118,26 +119,27 @@ def _quantity(order: Any) -> Decimal | Refusal:
     return total if total.is_finite() else unreadable("Total Quantity", text)
 
 
-_PRICES = (
-    ("lmtPrice", "Lmt Price"),
-    ("auxPrice", "Aux Price"),
-    ("trailStopPrice", "Trail Stop Price"),
-    ("trailingPercent", "Trailing Percent"),
-    ("lmtPriceOffset", "Lmt Price Offset"),
-    ("cashQty", "Cash Qty"),
-    ("percentOffset", "Percent Offset"),
-)
+#: Infinity says "up to the middle" there; nowhere else it is a number.
+MAY_BE_INFINITE = frozenset({"competeAgainstBestOffset"})
 
 
-def _bad_price(order: Any) -> Refusal | None:
-    for field, name in _PRICES:
-        value = getattr(order, field)
-        if math.isnan(value) or math.isinf(value):
-            return unreadable(name, "nan" if math.isnan(value) else "inf")
-    for condition in order.conditions:
-        if math.isnan(condition.price) or math.isinf(condition.price):
-            return unreadable("Condition Price", "nan")
+def bad_number(message: Any) -> Refusal | None:
+    """The 320 of a number that is none, in a message or in what it holds."""
+    for field, value in message.ListFields():
+        if isinstance(value, float):
+            if math.isnan(value) or (math.isinf(value) and field.name not in MAY_BE_INFINITE):
+                return unreadable(_spoken(field.name), "nan" if math.isnan(value) else "inf")
+        elif field.name in {"conditions", "comboLegs"}:
+            for one in value:
+                refusal = bad_number(one)
+                if refusal is not None:
+                    return refusal
     return None
+
+
+def _spoken(name: str) -> str:
+    """A field's name as the gateway writes it: ``lmtPrice`` is "Lmt Price"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", name[:1].upper() + name[1:])
 
 
 def _moment(text: str, code: int, name: str) -> Moment | Refusal | None:
@@ -204,7 +206,7 @@ def read(order: Any) -> Draft | Refusal:
     total = _quantity(order)
     if isinstance(total, Refusal):
         return total
-    refusal = _bad_price(order)
+    refusal = bad_number(order)
     if refusal is not None:
         return refusal
     ends = _moment(order.goodTillDate, 343, "Good Till Date")
