@@ -104,7 +104,10 @@ class Trader:
         self.reqCurrentTimeInMillis()
 
     def currentTimeInMillis(self: Any, timeInMillis: int) -> None:
-        """The next time has come: trade, and go on."""
+        """The next time has come: trade; the fill says that this step is done.
+
+        (The order alone would not do: a client may send its requests by more ways than one.)
+        """
         self.step += 1
         if self.step == self.steps:
             return  # the answer to the last one's end
@@ -112,19 +115,19 @@ class Trader:
         self.placeOrder(
             self.first_id + self.step, contract(symbol), market_order(self.step, self.size)
         )
-        self.reqCurrentTimeInMillis()
 
     def error(self, *told: Any) -> None:
         """Farm notices are no news; all else is."""
         if not 2100 <= told[2] < 2170:
             print(type(self).__name__, *told, flush=True)
 
-    def execDetails(self, reqId: int, contract: Any, execution: Any) -> None:
+    def execDetails(self: Any, reqId: int, contract: Any, execution: Any) -> None:
         """A fill; times and ids included, for the digest."""
         self.fills.append(
             f"{execution.execId} {execution.time} {contract.symbol} {execution.side} "
             f"{execution.shares} {execution.price}"
         )
+        self.reqCurrentTimeInMillis()
 
 
 def _counting(name: str) -> Any:
