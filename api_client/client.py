@@ -170,8 +170,7 @@ class ApiClient(_Base):
     def close(self) -> None:
         """Close all connections. Harmless twice.
 
-        A call that another thread is waiting in ends with the service's next byte, or with its own
-        deadline, and raises `ApiClosedError`.
+        A call that another thread is waiting in ends at once with `ApiClosedError`.
         """
         self._closed = True
         self._wire.close()

@@ -77,9 +77,7 @@ class Timeouts:
     Attributes:
         connect: Until the connection (with TLS) stands.
         read: The longest silence while the answer is awaited or comes in.
-        total: From sending to the last byte. The async client keeps it exactly. The sync client
-            looks at it at each piece of the body, and so may overrun it by ``read``; headers that
-            come byte by byte are bounded by ``read`` alone there.
+        total: From the beginning to the last byte.
     """
 
     connect: float = attrs.field(default=5.0, validator=_positive)

@@ -8,12 +8,15 @@ values.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import ssl
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import httpx
@@ -190,12 +193,22 @@ def _fault(error: Exception, send: Send, since: float, redactor: Redactor) -> Fa
 
 
 class Wire:
-    """Blocking requests. Safe to use from several threads."""
+    """Blocking requests. Safe to use from several threads.
+
+    A blocking read cannot be given a deadline of its own: a service that sends a byte now and then
+    keeps it busy for ever, and a name that is looked up cannot be interrupted at all. So each
+    request is carried out by a thread beside the caller's, which waits for it until the deadline,
+    or until `close`, and no longer; the thread then ends with the next byte it gets. They are
+    daemons: no program waits for them at its end.
+    """
 
     def __init__(
         self, settings: Settings, redactor: Redactor, verify: ssl.SSLContext | bool
     ) -> None:
         self._redactor = redactor
+        self._lock = threading.Lock()
+        self._waiting: set[Future[Outcome]] = set()
+        self._closed = False
         with _configured(settings):
             self._http = httpx.Client(
                 base_url=settings.base_url,
@@ -207,7 +220,37 @@ class Wire:
     def send(self, send: Send) -> Outcome:
         """Carry out one request."""
         since = time.monotonic()
-        deadline = since + send.timeouts.total
+        done: Future[Outcome] = Future()
+        left = threading.Event()
+        with self._lock:
+            self._waiting.add(done)
+        work = contextvars.copy_context().run
+        threading.Thread(
+            target=work,
+            args=(self._beside, send, since, done, left),
+            name="api_client",
+            daemon=True,
+        ).start()
+        try:
+            return done.result(send.timeouts.total)
+        except TimeoutError as error:
+            return _fault(error, send, since, self._redactor)
+        finally:
+            left.set()
+            with self._lock:
+                self._waiting.discard(done)
+
+    def _beside(
+        self, send: Send, since: float, done: Future[Outcome], left: threading.Event
+    ) -> None:
+        try:
+            outcome = self._exchange(send, since, left)
+        except BaseException as error:  # noqa: BLE001 - the caller raises it
+            _settle(done, error)
+        else:
+            _settle(done, outcome)
+
+    def _exchange(self, send: Send, since: float, left: threading.Event) -> Outcome:
         try:
             with self._http.stream(
                 "GET", send.path, params=send.params, timeout=_timeout(send)
@@ -215,15 +258,37 @@ class Wire:
                 body = Body(send.max_body, response.headers.get("content-encoding"))
                 for piece in response.iter_raw():
                     body.add(piece)
-                    if time.monotonic() > deadline:
+                    if left.is_set():
                         raise _TooSlow
                 return _reply(response, body, since)
         except _ENDINGS as error:
             return _fault(error, send, since, self._redactor)
+        except RuntimeError:
+            if not self._closed:
+                raise
+            return _closed(since)
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and let nobody wait for an answer any more."""
+        with self._lock:
+            self._closed = True
+            waiting = tuple(self._waiting)
+        for done in waiting:
+            _settle(done, _closed(time.monotonic()))
         self._http.close()
+
+
+def _closed(since: float) -> Fault:
+    return Fault(FaultKind.DROPPED, "the client was closed", time.monotonic() - since)
+
+
+def _settle(done: Future[Outcome], outcome: Outcome | BaseException) -> None:
+    """Give a waiting caller its outcome, unless it has one already, or has left."""
+    with suppress(InvalidStateError):
+        if isinstance(outcome, BaseException):
+            done.set_exception(outcome)
+        else:
+            done.set_result(outcome)
 
 
 class AsyncWire:

@@ -8,6 +8,7 @@ import socket
 import threading
 import time as real_time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -241,6 +242,44 @@ class Blunt:
         self._socket.close()
 
 
+class Drip(Blunt):
+    """Sends a byte of its headers now and then, and never comes to their end."""
+
+    def _serve(self) -> None:
+        while not self._done.is_set():
+            try:
+                visitor, _ = self._socket.accept()
+            except TimeoutError:
+                continue
+            with visitor, suppress(OSError):
+                self.visits += 1
+                visitor.recv(65536)
+                visitor.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                while not self._done.wait(0.02):
+                    visitor.sendall(b"x")
+
+
+async def test_headers_that_never_end(time: FlowTime) -> None:
+    url, slow = "http://127.0.0.1:{}/api/v1", Drip(b"")
+    try:
+        with (
+            ApiClient(url.format(slow.port), KEY, timing=time.timing, timeouts=QUICK) as client,
+            pytest.raises(ApiTimeoutError, match=r"0\.3 s"),
+        ):
+            client.tickers.get()
+    finally:
+        slow.close()
+    slow = Drip(b"")
+    try:
+        async with AsyncApiClient(
+            url.format(slow.port), KEY, timing=time.timing, timeouts=QUICK
+        ) as client_async:
+            with pytest.raises(ApiTimeoutError, match=r"0\.3 s"):
+                await client_async.tickers.get()
+    finally:
+        slow.close()
+
+
 @pytest.fixture
 def blunt() -> Iterator[Callable[[bytes], Blunt]]:
     opened: list[Blunt] = []
@@ -331,7 +370,7 @@ def test_a_proxy_without_its_scheme(monkeypatch: pytest.MonkeyPatch, time: FlowT
 
 def waiting(asked: threading.Event) -> faults.Fault:
     """A service that takes its time."""
-    slow = faults.silent(0.5)
+    slow = faults.silent(50.0)
 
     async def fault(request: Any, right: Any) -> Any:
         asked.set()

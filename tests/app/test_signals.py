@@ -206,13 +206,14 @@ def test_computed_again_for_the_same_moment_is_the_same(one_room: Room) -> None:
         ({"signal": "HOLD"}, Outcome.HOLD, "it says HOLD"),
         ({"signal": "STRONG_BUY"}, Outcome.UNKNOWN, "'STRONG_BUY'"),
         ({"signal": None}, Outcome.UNKNOWN, "None"),
+        ({"signal": "BUY\n" * 1000}, Outcome.UNKNOWN, "BUY\\nBUY"),
         ({"signal": "BUY", "age": 301}, Outcome.STALE, "301 s old"),
         ({"signal": "BUY", "age": -600}, Outcome.FUTURE, "600 s in the future"),
         ({"signal": "BUY", "confidence": 0.59}, Outcome.UNSURE, "0.59"),
         ({"signal": "BUY", "confidence": None}, Outcome.INCOMPLETE, "confidence"),
         ({"signal": "BUY", "confidence": 87}, Outcome.INCOMPLETE, "confidence"),
         ({"signal": "BUY", "timestamp": None}, Outcome.INCOMPLETE, "when it was made"),
-        ({"signal": "BUY", "ticker_said": "MSFT"}, Outcome.INCOMPLETE, "about MSFT"),
+        ({"signal": "BUY", "ticker_said": "MSFT"}, Outcome.INCOMPLETE, "about 'MSFT'"),
         ({"signal": "BUY", "stock_price": -1}, Outcome.INCOMPLETE, "price"),
     ],
 )
@@ -628,6 +629,24 @@ def test_a_report_callback_that_raises_ends_nothing(one_room: Room) -> None:
 
 
 # ---------------------------------------------------------------------------------------- life
+def test_a_subclass_with_names_of_its_own(one_room: Room) -> None:
+    class App(IBGateway):
+        event_loop: Any = None
+        schedule_task: Any = None
+        observe: Any = None
+
+    with (
+        open_paper() as (_, paper),
+        App(config_for(paper), clock=one_room.clock) as app,
+    ):
+        one_room.oracle.says("BUY")
+        source = SignalSource(
+            app, one_room.client, ["AAPL"], one_room.decide, on_report=one_room.reports
+        )
+        with source:
+            assert one_room.report().outcome is Outcome.ACCEPTED
+
+
 def test_it_needs_a_gateway_that_runs(one_room: Room) -> None:
     room = one_room
     idle = IBGateway()

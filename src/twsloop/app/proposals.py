@@ -254,6 +254,11 @@ def worth(amount: Number) -> Callable[[Prediction], Decimal]:
     return rule
 
 
+def _short(text: object) -> str:
+    """A word of the service's, as a log line can hold it."""
+    return repr(text)[:40]
+
+
 def made_at(prediction: Prediction) -> datetime | None:
     """When a prediction was made."""
     return prediction.timestamp or prediction.datetime
@@ -286,7 +291,9 @@ def judge(
     if made is None:
         return Rejection(Outcome.INCOMPLETE, "it does not say when it was made")
     if prediction.ticker is not None and prediction.ticker.upper() != ticker:
-        return Rejection(Outcome.INCOMPLETE, f"it is about {prediction.ticker}, not {ticker}")
+        return Rejection(
+            Outcome.INCOMPLETE, f"it is about {_short(prediction.ticker)}, not {ticker}"
+        )
     age = (now - made).total_seconds()
     if age < -rules.max_ahead:
         return Rejection(Outcome.FUTURE, f"it is from {-age:.0f} s in the future")
@@ -294,7 +301,7 @@ def judge(
     if side in HOLDS:
         return Rejection(Outcome.HOLD, f"it says {side}")
     if side not in SIDES:
-        return Rejection(Outcome.UNKNOWN, f"its signal is {prediction.signal!r}")
+        return Rejection(Outcome.UNKNOWN, f"its signal is {_short(prediction.signal)}")
     if age > rules.max_age:
         return Rejection(Outcome.STALE, f"it is {age:.0f} s old (max_age {rules.max_age:g})")
     if rules.since is not None and made <= rules.since:
@@ -306,7 +313,7 @@ def judge(
         words = f"its confidence is {confidence:g} (min_confidence {rules.min_confidence:g})"
         return Rejection(Outcome.UNSURE, words)
     if price is not None and not (price.is_finite() and price > 0):
-        return Rejection(Outcome.INCOMPLETE, f"its price is {price}")
+        return Rejection(Outcome.INCOMPLETE, f"its price is {price:g}")
     rule = rules.quantity
     quantity = _decimal(rule(prediction) if callable(rule) else rule)
     if quantity == 0:

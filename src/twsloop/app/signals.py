@@ -152,7 +152,8 @@ class SignalSource:
                 raise TypeError(msg)
         self.rules = rules if rules is not None else SignalRules()
         self._gateway = gateway
-        self._loop = gateway.event_loop
+        # A user's subclass may hide any other name of ours behind one of its own.
+        self._loop = gateway._tws.event_loop  # noqa: SLF001
         self._client = client
         self._on_proposal = on_proposal
         self._on_report = on_report
