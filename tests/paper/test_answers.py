@@ -296,6 +296,8 @@ async def test_every_right_request_is_answered_as_the_table_says(
 
 # ---- junk ------------------------------------------------------------------------------------
 
+#: The versions at which every field gets its junk.
+THOROUGH = (157, 200, 225)
 #: What a field of a text request is replaced by.
 JUNK = (
     *("", "x", "-1", "0", "NaN", "Infinity", "-Infinity", "1e400", "2147483647", "2147483648"),
@@ -389,7 +391,9 @@ async def test_junk_is_answered_too_and_disturbs_nobody(
         for name in (*RIGHT, *BY_HAND):
             if not exists(name, version):
                 continue
-            for body in junk(name, version, turn):
+            # At most versions a third of it, another third at each.
+            step = 1 if version in THOROUGH else 3
+            for body in itertools.islice(junk(name, version, turn), version % step, None, step):
                 came = await client.ask([body])
                 wrong += [f"{name} {body[:200]!r}: {what}" for what in judge(name, came)]
                 session = gateway.hub.clients[7]
