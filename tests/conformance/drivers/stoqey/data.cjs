@@ -1,7 +1,7 @@
 // What @stoqey/ib is told beyond quotes and orders: history, depth, options, news.
 "use strict";
 
-const { EventName } = require("@stoqey/ib");
+const { ScanCode } = require("@stoqey/ib");
 const { Stream, line, order, stock } = require("./shared.cjs");
 
 const [BARS, LIVE_BARS, TICKS, HEAD, HISTOGRAM, FIVE_SECONDS, DEPTH, LAST, QUOTES] =
@@ -72,8 +72,9 @@ function listenToMarket(app) {
       }
     });
   app.on("securityDefinitionOptionParameterEnd", () => app.heard("chainEnd", {}));
-  app.on("tickOptionComputation", (_reqId, kind, volatility, delta, price, dividend, ...rest) => {
-    const [gamma, vega, theta, under] = rest;
+  app.on("tickOptionComputation", (_reqId, kind, ...values) => {
+    // An attribute comes first where the server version has one.
+    const [volatility, delta, price, dividend, gamma, vega, theta, under] = values.slice(-8);
     line("greeks", { kind, volatility, delta, price, dividend, gamma, vega, theta, under });
     app.heard(`greeks ${kind}`);
   });
@@ -167,7 +168,8 @@ async function search(app) {
   await app.ask("symbols", () => ib.reqMatchingSymbols(SYMBOLS, "AAP"));
   await app.ask("rule", () => ib.reqMarketRule(26));
   const scan = {
-    instrument: "STK", locationCode: "STK.US.MAJOR", scanCode: "TOP_PERC_GAIN", numberOfRows: 10,
+    instrument: "STK", locationCode: "STK.US.MAJOR", scanCode: ScanCode.TOP_PERC_GAIN,
+    numberOfRows: 10,
   };
   await app.ask("scanEnd", () => ib.reqScannerSubscription(SCANNER, scan));
   ib.cancelScannerSubscription(SCANNER);
