@@ -39,7 +39,14 @@ from .ticks import Tick, computation, size_text
 if TYPE_CHECKING:
     from .hub import Hub
 
-__all__ = ["DELAYED_NOTICE", "DELAY_S", "DelayedMarket", "delayed_image", "delayed_ticks"]
+__all__ = [
+    "DELAYED_NOTICE",
+    "DELAY_S",
+    "DelayedMarket",
+    "delayed_image",
+    "delayed_ticks",
+    "install_permissions",
+]
 
 #: How late delayed data is, seconds.
 DELAY_S = 15 * 60.0
@@ -138,6 +145,14 @@ def delayed_image(book: TopOfBook, unit: int) -> list[Tick]:
         if greeks is not None
     ]
     return told
+
+
+def install_permissions(hub: Hub, permissions: Permissions, delay_s: float = DELAY_S) -> None:
+    """Give a gateway its login's permissions, before its market begins."""
+    hub.desks[Permissions] = permissions
+    delayed = hub.desks[DelayedMarket] = DelayedMarket(hub, permissions, delay_s)
+    if permissions.has_delayed:
+        hub.witnesses.append(delayed.hear)
 
 
 @attrs.define(eq=False)

@@ -53,7 +53,8 @@ def req_mkt_data(hub: Hub, client: Client, request: Any) -> None:
             cause = generic_ticks.refusal(text, instrument.sec_type)
             validating(hub, client, req_id, "bQ", cause)
             return
-    level = _permissions(hub).level(instrument)
+    permissions: Permissions = hub.desks[Permissions]
+    level = permissions.level(instrument)
     denied = denial(instrument, level, client.market_data_type)
     if denied is not None:
         hub.error(client, req_id, *denied)
@@ -62,7 +63,8 @@ def req_mkt_data(hub: Hub, client: Client, request: Any) -> None:
     line = Line(client, req_id, instrument, unit, snapshot)
     if level is Level.DELAYED:
         line.data_type = client.market_data_type
-        _delayed(hub).watch(line)
+        delayed: DelayedMarket = hub.desks[DelayedMarket]
+        delayed.watch(line)
         if asked is not None:
             hub.error(client, req_id, *NO_GENERIC_WHEN_DELAYED)
         return
@@ -92,19 +94,6 @@ def _find(hub: Hub, client: Client, req_id: int, contract: Any) -> Instrument | 
         validating(hub, client, req_id, "bO", "Please enter a valid security type")
         return None
     return instrument
-
-
-def _permissions(hub: Hub) -> Permissions:
-    found: Permissions = hub.desks.setdefault(Permissions, Permissions())
-    return found
-
-
-def _delayed(hub: Hub) -> DelayedMarket:
-    found: DelayedMarket | None = hub.desks.get(DelayedMarket)
-    if found is None:
-        found = hub.desks[DelayedMarket] = DelayedMarket(hub, _permissions(hub))
-        hub.witnesses.append(found.hear)
-    return found
 
 
 def _is_closed(hub: Hub, instrument: Instrument) -> bool:

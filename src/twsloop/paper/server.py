@@ -25,12 +25,14 @@ from .accounts import START_CASH, Account
 from .client import Limits
 from .commissions import Rates
 from .connection import STOPPING, Connection
+from .delayed import DELAY_S, install_permissions
 from .derived import DerivedFeed
 from .engine import Engine
 from .hub import Hub
 from .instruments import Catalogue
 from .market import Feed
 from .market_clock import MarketClock
+from .permissions import Permissions
 from .replay import ReplayFeed, replay_speed
 from .shelf import Shelf
 from .synthetic import DEFAULT_RATE, SyntheticFeed
@@ -95,6 +97,9 @@ class PaperGateway:
         user: Shown as the submitter of orders.
         currency: The accounts' base currency; or each account's own, by its number.
         access: Who may see which order: the master client, what is told at a reconnect.
+        market_data: What the login may see: ``live``, ``delayed`` or ``none``; or each by symbol,
+            exchange or security type, with "" for all others (see `twsloop.paper.permissions`).
+        market_delay: How late delayed data is, seconds.
 
     It serves from `start` (on a thread of its own) or `open` (on the running loop) on. Orders,
     positions and order ids live as long as the object, also over a restart.
@@ -125,6 +130,8 @@ class PaperGateway:
         limits: Limits | None = None,
         user: str = "paper",
         currency: str | Mapping[str, str] = "USD",
+        market_data: str | Mapping[str, str] = "live",
+        market_delay: float = DELAY_S,
         access: Access | None = None,
     ) -> None:
         if not accounts:
@@ -149,6 +156,8 @@ class PaperGateway:
         self._timetables: Timetables | None = None
         if start is not None or until is not None or speed != 1 or wait_for_lines or timetables:
             self._make_clock(start, speed, timetables or {})
+        self._permissions = Permissions(market_data)
+        self._market_delay = market_delay
         self._settings: dict[str, Any] = {
             "rates": rates or Rates(),
             "keeps_hours": keeps_hours,
@@ -346,6 +355,7 @@ class PaperGateway:
             lines_wanted=self._wait_for_lines,
             timetables=self._timetables,
         )
+        install_permissions(hub, self._permissions, self._market_delay)
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
