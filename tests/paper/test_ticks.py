@@ -14,7 +14,8 @@ from ibapi.wrapper import EWrapper
 
 from twsloop.paper import ticks
 from twsloop.paper.instruments import Catalogue, Instrument
-from twsloop.paper.market import Change, Field, Halt, QuoteChange, TopOfBook, Trade
+from twsloop.paper.market import Change, Field, Halt, QuoteChange, TopOfBook, Trade, Valued
+from twsloop.paper.options import Greeks
 
 STANDARD = Catalogue.standard(date(2026, 1, 5))
 SECOND = 1_000_000_000
@@ -283,3 +284,43 @@ def test_every_field_has_its_messages() -> None:
     for field in Field:
         change = Change(field, price=1.0, size=Decimal(1), text="N", number=1)
         assert ticks.changes([change])
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("AAPL", ("bid", "ask", "last", "close", "open")),
+        ("EUR.USD", ("bid", "ask", "close")),
+        ("SPX", ("bid", "ask", "last", "close")),
+        ("AAPL  260320C00270000", ("bid", "ask", "last", "close")),
+    ],
+)
+def test_what_a_snapshot_waits_for(name: str, missing: tuple[str, ...]) -> None:
+    what = STANDARD.by_symbol(name)
+    assert what is not None
+    book = TopOfBook(1, bid=1.0, ask=1.1, last=1.0, close=1.0, open=1.0)
+    book.quote_driven = what.quote_driven
+    worth = Greeks(0.2, 1.0, 0.5, 0.0, 0.0, 0.0, 0.0, 270.0)
+    book.values = dict.fromkeys((10, 11, 12, 13), worth)
+    assert ticks.snapshot_is_complete(book, what)
+    for field in ("bid", "ask", "last", "close", "open"):
+        before = getattr(book, field)
+        setattr(book, field, None)
+        assert ticks.snapshot_is_complete(book, what) == (field not in missing), field
+        setattr(book, field, before)
+    book.values[13] = None
+    assert ticks.snapshot_is_complete(book, what) != what.is_option
+
+
+def test_an_options_worth_is_told() -> None:
+    worth = Greeks(None, 1.0, None, None, None, None, 0.1, 270.0)
+    tick = ticks.computation(11, worth)
+    fields = {field.name for field, _ in tick.message.ListFields()}
+    assert fields == {"tickType", "tickAttrib", "optPrice", "pvDividend", "undPrice"}
+    book = TopOfBook(1)
+    changed = book.apply(Valued(1, 5, ((11, worth), (10, None))))
+    assert [(one.field, one.number) for one in changed] == [(Field.VALUED, 11)]
+    assert book.apply(Valued(1, 6, ((11, worth),))) == ()
+    (gone,) = book.apply(Valued(1, 7, ((11, None),)))
+    (tick,) = ticks.changes([gone])
+    assert {field.name for field, _ in tick.message.ListFields()} == {"tickType", "tickAttrib"}

@@ -357,12 +357,7 @@ class Hub:
 
     def _end_snapshot_if_complete(self, line: Line) -> None:
         book = self.feed.book(line.instrument.con_id)
-        needed = (
-            (book.bid, book.ask)
-            if line.instrument.quote_driven
-            else (book.bid, book.ask, book.last, book.close, book.open)
-        )
-        if None not in needed:
+        if ticks.snapshot_is_complete(book, line.instrument):
             self._end_snapshot(line)
 
     def _snapshot_is_late(self, line: Line) -> None:

@@ -62,6 +62,7 @@ __all__ = [
     "project",
     "request_parameters",
     "size_text",
+    "snapshot_is_complete",
     "volume_unit",
 ]
 
@@ -73,6 +74,9 @@ CAN_AUTO_EXECUTE = 1
 NO_PRICE = -1.0
 _NO_SIZE = "0"
 LIVE = 1
+#: Security types whose snapshot waits for an open; the computations that an option's waits for.
+WITH_OPEN = frozenset({"STK", "FUT", "CRYPTO"})
+COMPUTATIONS = (10, 11, 12, 13)
 #: tickAttrib of tickOptionComputation: volatility of returns, not of prices.
 RETURN_BASED = 0
 # tickReqParams: seen on real-time US stocks; currencies show no venue code and no permission.
@@ -229,6 +233,22 @@ def image(
         told.append(Tick("tickGeneric", TickGeneric(tickType=HALTED, value=value)))
     told += [computation(kind, greeks) for kind, greeks in sorted(book.values.items()) if greeks]
     return told
+
+
+def snapshot_is_complete(book: TopOfBook, instrument: Instrument) -> bool:
+    """Whether a snapshot has told all that it waits for, as Gateway 10.40 has it.
+
+    Bid, offer, last, close and open; currencies have no last, only stocks, futures and crypto
+    currencies have an open, and options wait for their computations.
+    """
+    needed: list[object] = [book.bid, book.ask, book.close]
+    if not instrument.quote_driven:
+        needed.append(book.last)
+    if instrument.sec_type in WITH_OPEN:
+        needed.append(book.open)
+    if instrument.is_option:
+        needed += [book.values.get(kind) for kind in COMPUTATIONS]
+    return None not in needed
 
 
 def project(
