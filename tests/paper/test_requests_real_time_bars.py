@@ -14,6 +14,7 @@ from tests.support.official import Call
 from tests.support.wireclient import WireClient, error_of
 from twsloop.clock import ManualClock
 from twsloop.paper import PaperGateway
+from twsloop.paper.synthetic import SyntheticFeed
 
 START = datetime(2026, 1, 5, 16, 3, 7, tzinfo=UTC)
 SECOND = int(START.timestamp())
@@ -168,10 +169,11 @@ async def test_a_client_that_leaves_takes_its_bars_with_it(
             subscribe(client)
             await barrier(client)
             con_id = 265598
-            assert gateway.hub.feed.source.subscribers[con_id] == 1
+            assert isinstance(gateway.feed, SyntheticFeed)
+            assert gateway.feed.subscribers[con_id] == 1
         while gateway.clients != (2,):
             await barrier(other)
-        assert con_id not in gateway.hub.feed.source.subscribers
+        assert con_id not in gateway.feed.subscribers
         clock.advance(10)
         assert await barrier(other) == []
 

@@ -227,12 +227,17 @@ def _fit_turnover(whole: Piece, rows: list[list[int]]) -> bool:
             break
         if widen > 4 * (whole.high - whole.low + 1):
             return False
-        # The pieces have not enough room: their highs (or lows) reach farther.
+        # The pieces have not enough room: their highs (or lows) reach farther, and are traded.
+        upwards = missing > 0
         for row in rows:
-            if missing > 0:
+            if upwards:
                 row[1] = min(whole.high, row[1] + widen)
             else:
                 row[2] = max(whole.low, row[2] - widen)
+            opened, up, down, closed, volume, turnover, _ = row
+            fixed, units = opened + up + down + closed, volume - 4
+            row[5] = min(max(turnover, fixed + down * units), fixed + up * units)
+            missing -= row[5] - turnover
         widen *= 2
     return True
 
