@@ -9,20 +9,13 @@ from tests.conformance.transcript import drive
 from tests.conformance.venvs import runtime_of
 from twsloop.paper.server import PaperGateway
 
-#: What the paper gateway has nothing of yet, and how it says so.
+#: What a login without these permissions, or a question about nothing, is refused with.
 REFUSED = {
     "reqContractDetails of nothing": 200,
-    "reqHistoricalData": 162,
-    "reqHistoricalSchedule": 162,
-    "reqHistoricalTicks": 10187,
-    "reqHeadTimeStamp": 162,
-    "reqHistogramData": 162,
     "reqFundamentalData": 430,
-    "reqScannerData": 162,
     "calculateImpliedVolatility": 200,
     "calculateOptionPrice": 200,
-    "reqNewsArticle": 10276,
-    "reqHistoricalNews": 10276,
+    "reqNewsArticle": 10172,
     "requestFA": 321,
     "getWshMetaData": 10276,
     "getWshEventData": 10276,
@@ -48,6 +41,6 @@ def test_no_request_waits_for_ever(client: Case) -> None:
     assert [one["name"] for one in calls if not one["answered"]] == []
     for one in calls:
         expected = REFUSED.get(one["name"])
-        # They cancel the scanner by themselves, which by then is none (365).
-        codes = [code for code in one["codes"] if code != 365]
+        # They cancel the scanner by themselves, and are told so (162) a moment later.
+        codes = [code for code in one["codes"] if code != 162]
         assert codes == ([] if expected is None else [expected]), one
