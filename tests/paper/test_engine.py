@@ -16,98 +16,21 @@ from ibapi.protobuf.Contract_pb2 import Contract
 from ibapi.protobuf.Order_pb2 import Order
 from ibapi.protobuf.PlaceOrderRequest_pb2 import PlaceOrderRequest
 
-from tests.support.manual_feed import ManualFeed
-from twsloop.paper.accounts import Account
-from twsloop.paper.engine import Engine
-from twsloop.paper.market import Halt
+from tests.support.exchange import ACCOUNT, NOW, Exchange, brief
 from twsloop.paper.orders import TERMINAL, Status
 
 D = Decimal
-NOW = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
-ACCOUNT = "DU1234567"
-
-
-class Market:
-    """An engine over a feed that the test moves."""
-
-    def __init__(self, *accounts: str) -> None:
-        self.feed = ManualFeed()
-        names = accounts or (ACCOUNT,)
-        self.engine = Engine(self.feed.instruments, {n: Account(n) for n in names}, self.feed.book)
-
-    def quote(self, symbol: str, bid: float | None, ask: float | None, size: int = 100) -> None:
-        self._happen(self.feed.quote(symbol, bid, ask, size))
-
-    def trade(self, symbol: str, price: float) -> None:
-        self._happen(self.feed.trade(symbol, price))
-
-    def _happen(self, event: Any) -> None:
-        self.feed.book(event.con_id).apply(event)
-        self.engine.on_market(event.con_id, NOW)
-
-    def place(
-        self, order_id: int = 1, *, symbol: str = "AAPL", client: int = 7, **order: Any
-    ) -> list[str]:
-        fields: dict[str, Any] = {
-            "action": "BUY",
-            "totalQuantity": "100",
-            "orderType": "MKT",
-            "tif": "DAY",
-            "transmit": True,
-        }
-        fields.update(order)
-        contract = (
-            Contract(symbol="EUR", secType="CASH", currency="USD", exchange="IDEALPRO")
-            if symbol == "EUR.USD"
-            else Contract(symbol=symbol, secType="STK", currency="USD", exchange="SMART")
-        )
-        request = PlaceOrderRequest(orderId=order_id, contract=contract, order=Order(**fields))
-        self.engine.place(client, request, NOW)
-        return self.told()
-
-    def cancel(self, order_id: int = 1, client: int = 7) -> list[str]:
-        self.engine.cancel(client, order_id, NOW)
-        return self.told()
-
-    def order(self, order_id: int = 1, client: int = 7) -> Any:
-        return self.engine.book.find(client, order_id)
-
-    def told(self) -> list[str]:
-        return [brief(name, message) for _, name, message in self.engine.take()]
-
-    @property
-    def account(self) -> Account:
-        return self.engine.accounts[ACCOUNT]
-
-
-def brief(name: str, m: Any) -> str:
-    """A message in one short line."""
-    if name == "orderStatus":
-        held = f" {m.whyHeld}" if m.whyHeld else ""
-        return f"status {m.orderId} {m.status} {m.filled}/{m.remaining} @{m.avgFillPrice:g}{held}"
-    if name == "openOrder":
-        cost = f" {m.orderState.commissionAndFees:g}" if m.orderState.commissionAndFees else ""
-        return f"open {m.orderId} {m.orderState.status}{cost}"
-    if name == "execDetails":
-        e = m.execution
-        return f"exec {m.reqId} {e.side} {e.shares} @{e.price:g} cum {e.cumQty} avg {e.avgPrice:g}"
-    if name == "commissionReport":
-        pnl = f" pnl {m.realizedPNL:g}" if m.HasField("realizedPNL") else ""
-        return f"report {m.commissionAndFees:g} {m.currency}{pnl}"
-    if name == "errMsg":
-        return f"error {m.id} {m.errorCode} {m.errorMsg}"
-    raise AssertionError(name)
 
 
 @pytest.fixture
-def market() -> Market:
-    it = Market()
+def market() -> Exchange:
+    it = Exchange()
     it.quote("AAPL", 270.00, 270.05, 100)
     it.trade("AAPL", 270.02)
     return it
 
 
-def test_market_order_fills_at_the_ask(market: Market) -> None:
+def test_market_order_fills_at_the_ask(market: Exchange) -> None:
     assert market.place() == [
         "open 1 Submitted",
         "status 1 Submitted 0/100 @0",
@@ -120,7 +43,7 @@ def test_market_order_fills_at_the_ask(market: Market) -> None:
     ]
 
 
-def test_closing_fill_reports_what_it_realized(market: Market) -> None:
+def test_closing_fill_reports_what_it_realized(market: Exchange) -> None:
     market.place()
     told = market.place(2, action="SELL")
     sec_and_taf = 0.0000206 * 27000 + 0.0195
@@ -128,7 +51,7 @@ def test_closing_fill_reports_what_it_realized(market: Market) -> None:
     assert told[-1] == f"report {cost:g} USD pnl {-5 - 1.0003 - cost:g}"
 
 
-def test_limit_order_rests_and_fills_when_the_ask_comes(market: Market) -> None:
+def test_limit_order_rests_and_fills_when_the_ask_comes(market: Exchange) -> None:
     pair = ["open 1 Submitted", "status 1 Submitted 0/100 @0"]
     assert market.place(orderType="LMT", lmtPrice=270.00) == pair + pair
     market.quote("AAPL", 270.00, 270.01)  # touching the own side fills nothing
@@ -137,7 +60,7 @@ def test_limit_order_rests_and_fills_when_the_ask_comes(market: Market) -> None:
     assert market.told()[0] == "exec -1 BOT 100 @269.95 cum 100 avg 269.95"
 
 
-def test_partial_fills_at_successive_quotes(market: Market) -> None:
+def test_partial_fills_at_successive_quotes(market: Exchange) -> None:
     market.quote("AAPL", 270.00, 270.05, 40)
     told = market.place()
     assert told[2:] == [
@@ -155,13 +78,13 @@ def test_partial_fills_at_successive_quotes(market: Market) -> None:
     assert market.order(1).status is Status.FILLED
 
 
-def test_orders_of_two_clients_share_the_displayed_size(market: Market) -> None:
+def test_orders_of_two_clients_share_the_displayed_size(market: Exchange) -> None:
     market.place(1, client=7, totalQuantity="70")
     told = market.place(1, client=8, totalQuantity="70")
     assert told[2] == "exec -1 BOT 30 @270.05 cum 30 avg 270.05"
 
 
-def test_market_order_without_a_quote_is_held(market: Market) -> None:
+def test_market_order_without_a_quote_is_held(market: Exchange) -> None:
     market.quote("AAPL", 270.00, None)
     told = market.place()
     assert told == ["open 1 PreSubmitted", "status 1 PreSubmitted 0/100 @0"] * 2
@@ -169,7 +92,7 @@ def test_market_order_without_a_quote_is_held(market: Market) -> None:
     assert market.told()[0] == "exec -1 BOT 100 @270.2 cum 100 avg 270.2"
 
 
-def test_stop_waits_for_the_last_price(market: Market) -> None:
+def test_stop_waits_for_the_last_price(market: Exchange) -> None:
     told = market.place(action="SELL", orderType="STP", auxPrice=269.50)
     assert told == ["open 1 PreSubmitted", "status 1 PreSubmitted 0/100 @0 trigger"] * 2
     market.quote("AAPL", 269.40, 269.60)  # a quote alone does not trigger
@@ -183,7 +106,7 @@ def test_stop_waits_for_the_last_price(market: Market) -> None:
     ]
 
 
-def test_stop_limit_becomes_a_limit_order(market: Market) -> None:
+def test_stop_limit_becomes_a_limit_order(market: Exchange) -> None:
     market.place(orderType="STP LMT", auxPrice=271.0, lmtPrice=271.10)
     market.quote("AAPL", 271.30, 271.40)
     market.trade("AAPL", 271.20)
@@ -192,7 +115,7 @@ def test_stop_limit_becomes_a_limit_order(market: Market) -> None:
     assert market.told()[0] == "exec -1 BOT 100 @271.1 cum 100 avg 271.1"
 
 
-def test_currency_stop_is_triggered_by_the_quote(market: Market) -> None:
+def test_currency_stop_is_triggered_by_the_quote(market: Exchange) -> None:
     market.quote("EUR.USD", 1.1000, 1.1001, 1_000_000)
     told = market.place(symbol="EUR.USD", orderType="STP", auxPrice=1.1010, totalQuantity="20000")
     assert told[1] == "status 1 PreSubmitted 0/20000 @0 trigger"
@@ -202,7 +125,7 @@ def test_currency_stop_is_triggered_by_the_quote(market: Market) -> None:
     assert told[-1] == "report 2 USD"
 
 
-def test_user_cancel(market: Market) -> None:
+def test_user_cancel(market: Exchange) -> None:
     market.place(orderType="LMT", lmtPrice=260.0)
     assert market.cancel() == [
         "status 1 Cancelled 0/100 @0",
@@ -217,12 +140,12 @@ def test_user_cancel(market: Market) -> None:
     assert market.cancel(1, client=8)[0].startswith("error 1 10147 ")
 
 
-def test_cancel_of_a_partly_filled_order_keeps_its_open_size(market: Market) -> None:
+def test_cancel_of_a_partly_filled_order_keeps_its_open_size(market: Exchange) -> None:
     market.place(totalQuantity="250")
     assert market.cancel()[0] == "status 1 Cancelled 100/150 @270.05"
 
 
-def test_global_cancel(market: Market) -> None:
+def test_global_cancel(market: Exchange) -> None:
     market.place(1)
     market.place(2, orderType="LMT", lmtPrice=260.0)
     market.place(5, client=8, orderType="LMT", lmtPrice=260.0)
@@ -243,7 +166,7 @@ def test_global_cancel(market: Market) -> None:
     ]
 
 
-def test_modify(market: Market) -> None:
+def test_modify(market: Exchange) -> None:
     market.place(orderType="LMT", lmtPrice=260.0)
     pair = ["open 1 Submitted", "status 1 Submitted 0/50 @0"]
     assert market.place(orderType="LMT", lmtPrice=261.0, totalQuantity="50") == pair + pair
@@ -265,7 +188,7 @@ def test_modify(market: Market) -> None:
     ],
 )
 def test_refused_modification_leaves_the_order_as_it_was(
-    market: Market, changed: dict[str, Any], code: int
+    market: Exchange, changed: dict[str, Any], code: int
 ) -> None:
     market.place(orderType="LMT", lmtPrice=260.0)
     fields: dict[str, Any] = {"orderType": "LMT", "lmtPrice": 261.0, **changed}
@@ -341,14 +264,14 @@ def test_refused_modification_leaves_the_order_as_it_was(
         ),
     ],
 )
-def test_local_refusal_is_one_error(market: Market, fields: dict[str, Any], told: str) -> None:
+def test_local_refusal_is_one_error(market: Exchange, fields: dict[str, Any], told: str) -> None:
     ident = fields.get("order_id", 1)
     assert market.place(**fields) == [f"error {ident} {told}"]
     # An id that was sent is not handed out again; a what-if uses none.
     assert market.engine.next_order_id(7) == (1 if "whatIf" in fields else ident + 1)
 
 
-def test_duplicate_order_id(market: Market) -> None:
+def test_duplicate_order_id(market: Exchange) -> None:
     market.place(5, orderType="LMT", lmtPrice=260.0)
     assert market.place(4) == ["error 4 103 Duplicate order id"]
     assert market.place(4, client=8)[0] == "open 4 Submitted"  # ids belong to a client id
@@ -356,7 +279,7 @@ def test_duplicate_order_id(market: Market) -> None:
     assert market.engine.next_order_id(9) == 1
 
 
-def test_broker_reject(market: Market) -> None:
+def test_broker_reject(market: Exchange) -> None:
     pair = ["open 1 Inactive", "status 1 Inactive 0/100 @0"]
     told = market.place(tif="AUC")
     assert told == [
@@ -370,25 +293,25 @@ def test_broker_reject(market: Market) -> None:
     assert market.cancel()[0].endswith("state: Inactive.")
 
 
-def test_an_order_no_account_can_carry(market: Market) -> None:
+def test_an_order_no_account_can_carry(market: Exchange) -> None:
     told = market.place(totalQuantity="1000000")
     assert told[0] == "open 1 Inactive"
     assert told[2].startswith("error 1 201 Order rejected - reason:YOUR ORDER IS NOT ACCEPTED.")
 
 
-def test_empty_time_in_force_becomes_day(market: Market) -> None:
+def test_empty_time_in_force_becomes_day(market: Exchange) -> None:
     told = market.place(tif="")
     assert told[0] == "error 1 10349 Order TIF was set to DAY based on order preset."
     assert told[-2] == "status 1 Filled 100/0 @270.05"
 
 
-def test_outside_rth_is_ignored_for_a_stop(market: Market) -> None:
+def test_outside_rth_is_ignored_for_a_stop(market: Exchange) -> None:
     told = market.place(orderType="STP", auxPrice=280.0, outsideRth=True)
     assert told[0].startswith("error 1 2109 ")
     assert market.order(1).request.outsideRth is False
 
 
-def test_immediate_or_cancel(market: Market) -> None:
+def test_immediate_or_cancel(market: Exchange) -> None:
     told = market.place(orderType="LMT", lmtPrice=260.0, tif="IOC")
     assert told[2:] == [
         "open 1 PendingCancel",
@@ -398,7 +321,7 @@ def test_immediate_or_cancel(market: Market) -> None:
     ]
 
 
-def test_what_if_places_nothing(market: Market) -> None:
+def test_what_if_places_nothing(market: Exchange) -> None:
     market.engine.place(
         7,
         PlaceOrderRequest(
@@ -421,7 +344,7 @@ def test_what_if_places_nothing(market: Market) -> None:
     assert market.order(9) is None
 
 
-def test_bracket(market: Market) -> None:
+def test_bracket(market: Exchange) -> None:
     assert market.place(1, orderType="LMT", lmtPrice=270.0, transmit=False) == []
     profit: dict[str, Any] = {
         "action": "SELL",
@@ -454,7 +377,7 @@ def test_bracket(market: Market) -> None:
     ]
 
 
-def test_a_bracket_whose_parent_and_first_child_fill_at_once(market: Market) -> None:
+def test_a_bracket_whose_parent_and_first_child_fill_at_once(market: Exchange) -> None:
     market.quote("AAPL", 270.00, 270.05, 1000)
     market.place(1, transmit=False)
     market.place(2, action="SELL", orderType="LMT", lmtPrice=269.0, parentId=1, transmit=False)
@@ -463,7 +386,7 @@ def test_a_bracket_whose_parent_and_first_child_fill_at_once(market: Market) -> 
     assert market.account.quantity(265598) == 0
 
 
-def test_a_bracket_whose_parent_is_rejected(market: Market) -> None:
+def test_a_bracket_whose_parent_is_rejected(market: Exchange) -> None:
     market.place(1, totalQuantity="1000000", transmit=False)
     told = market.place(2, action="SELL", orderType="LMT", lmtPrice=275.0, parentId=1)
     assert [line.split()[1:3] for line in told if line.startswith("status")] == [
@@ -473,7 +396,7 @@ def test_a_bracket_whose_parent_is_rejected(market: Market) -> None:
     ]
 
 
-def test_a_childs_partial_fill_reduces_its_sibling(market: Market) -> None:
+def test_a_childs_partial_fill_reduces_its_sibling(market: Exchange) -> None:
     market.place(1, transmit=False)
     market.place(2, action="SELL", orderType="LMT", lmtPrice=275.0, parentId=1, transmit=False)
     market.place(3, action="SELL", orderType="STP", auxPrice=265.0, parentId=1)
@@ -489,7 +412,7 @@ def test_a_childs_partial_fill_reduces_its_sibling(market: Market) -> None:
 
 
 @pytest.mark.parametrize(("oca_type", "left"), [(1, None), (2, "60"), (0, "60")])
-def test_one_cancels_all(market: Market, oca_type: int, left: str | None) -> None:
+def test_one_cancels_all(market: Exchange, oca_type: int, left: str | None) -> None:
     group: dict[str, Any] = {"ocaGroup": "mine", "ocaType": oca_type}
     market.place(1, orderType="LMT", lmtPrice=269.0, **group)
     market.place(2, orderType="LMT", lmtPrice=268.0, **group)
@@ -506,20 +429,19 @@ def test_one_cancels_all(market: Market, oca_type: int, left: str | None) -> Non
     assert market.order(2).status is Status.CANCELLED
 
 
-def test_a_group_cannot_change(market: Market) -> None:
+def test_a_group_cannot_change(market: Exchange) -> None:
     market.place(1, orderType="LMT", lmtPrice=260.0, ocaGroup="a")
     told = market.place(1, orderType="LMT", lmtPrice=260.0, ocaGroup="b")
     assert told == ["error 1 10326 OCA group revision is not allowed"]
 
 
-def test_nothing_fills_while_trading_is_halted(market: Market) -> None:
-    con_id = market.feed.instrument("AAPL").con_id
+def test_nothing_fills_while_trading_is_halted(market: Exchange) -> None:
     market.place(orderType="LMT", lmtPrice=269.0)
-    market._happen(Halt(con_id, market.feed.time_ns, 1))
+    market.halt("AAPL")
     assert market.place(2) == ["error 2 154 Orders cannot be transmitted for a halted security."]
     market.quote("AAPL", 268.0, 268.10)
     assert market.told() == []
-    market._happen(Halt(con_id, market.feed.time_ns, 0))
+    market.halt("AAPL", 0)
     assert market.told()[0] == "exec -1 BOT 100 @268.1 cum 100 avg 268.1"
 
 
@@ -536,13 +458,13 @@ def test_nothing_fills_while_trading_is_halted(market: Market) -> None:
     ],
 )
 def test_what_would_change_the_fill_and_is_not_worked_is_refused(
-    market: Market, fields: dict[str, Any], code: int
+    market: Exchange, fields: dict[str, Any], code: int
 ) -> None:
     told = market.place(**fields)
     assert [line.split()[:3] for line in told] == [["error", "1", str(code)]]
 
 
-def test_unset_values_are_no_values(market: Market) -> None:
+def test_unset_values_are_no_values(market: Exchange) -> None:
     unset: dict[str, Any] = {
         "minQty": 2147483647,
         "postToAts": 2147483647,
@@ -552,7 +474,7 @@ def test_unset_values_are_no_values(market: Market) -> None:
     assert told[0] == "open 1 Submitted"
 
 
-def test_cancelling_the_parent_cancels_its_children(market: Market) -> None:
+def test_cancelling_the_parent_cancels_its_children(market: Exchange) -> None:
     market.place(1, orderType="LMT", lmtPrice=260.0, transmit=False)
     market.place(2, action="SELL", orderType="LMT", lmtPrice=275.0, parentId=1)
     assert [line.split()[1:3] for line in market.cancel(1)] == [
@@ -566,7 +488,7 @@ def test_cancelling_the_parent_cancels_its_children(market: Market) -> None:
     )
 
 
-def test_off_hours_order_waits_with_399(market: Market) -> None:
+def test_off_hours_order_waits_with_399(market: Exchange) -> None:
     market.engine.floor.keeps_hours = True
     night = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
     request = PlaceOrderRequest(
@@ -586,7 +508,7 @@ def test_off_hours_order_waits_with_399(market: Market) -> None:
     assert market.told()[0] == "exec -1 BOT 1 @270.1 cum 1 avg 270.1"
 
 
-def test_echo_of_a_fresh_order(market: Market) -> None:
+def test_echo_of_a_fresh_order(market: Exchange) -> None:
     market.place(orderType="LMT", lmtPrice=260.0, orderRef="mine", tif="GTC")
     echo = market.order(1).request
     assert (echo.clientId, echo.orderId, echo.permId) == (7, 1, 1_000_000_001)
@@ -596,7 +518,7 @@ def test_echo_of_a_fresh_order(market: Market) -> None:
     assert not echo.HasField("transmit")
 
 
-def test_execution_facts(market: Market) -> None:
+def test_execution_facts(market: Exchange) -> None:
     market.place()
     fill = market.engine.executions[0]
     assert re.fullmatch(r"[0-9a-f]{8}\.[0-9a-f]{8}\.01\.01", fill.exec_id)
@@ -605,7 +527,7 @@ def test_execution_facts(market: Market) -> None:
 
 
 def test_several_accounts_need_a_choice() -> None:
-    market = Market("DU1", "DU2")
+    market = Exchange("DU1", "DU2")
     market.quote("AAPL", 270.0, 270.1)
     assert market.place()[0].endswith("cause - You must specify an account.")
     market.place(account="DU2")
@@ -621,7 +543,7 @@ class Orders(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.market = Market()
+        self.market = Exchange()
         self.next_id = 1
         self.ended: dict[int, str] = {}
         self.seen: Sequence[str] = ()

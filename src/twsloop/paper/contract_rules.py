@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -60,9 +62,9 @@ class Setting:
         legs: The legs of a combination.
         catalogue: Where the contracts of conditions are found.
         rules: The gateway's settings.
+        now: The time.
         parent: The parent order, None for none.
         halted: Whether trading in it is halted.
-        expired: Whether it has expired.
         held: The position of the order's account in it.
         is_new: Whether the order is new (else a change).
     """
@@ -73,9 +75,9 @@ class Setting:
     legs: tuple[ComboLeg, ...]
     catalogue: Catalogue
     rules: OrderRules
+    now: datetime
     parent: Any = None
     halted: bool = False
-    expired: bool = False
     held: Decimal = ZERO
     is_new: bool = True
 
@@ -185,6 +187,10 @@ def _tif(it: Setting) -> Refusal | None:
         return Refusal(10272, "An order has a good till date or a duration, not both.")
     if draft.duration is not None and (draft.duration <= 0 or tif not in {"GTD", "NMIN", "GTT"}):
         return Refusal(10273, "The duration is not valid for this time in force.")
+    if tif == "GTD" and it.draft.ends is not None:
+        zone = it.instrument.time_zone
+        if it.draft.ends.at(zone, it.now) <= it.now:
+            return Refusal(334, "Invalid Good Till Date order")
     return None
 
 
@@ -246,7 +252,8 @@ def _attributes(it: Setting) -> Refusal | None:
 def _available(it: Setting) -> Refusal | None:
     if it.instrument.sec_type in UNTRADABLE:
         return Refusal(412, "The contract is not available for trading.")
-    if it.expired:
+    ends = it.instrument.last_trade_date
+    if ends and ends < f"{it.now.astimezone(ZoneInfo(it.instrument.time_zone)):%Y%m%d}":
         return Refusal(392, "Invalid order: contract expired.")
     if it.halted and it.is_new:
         return Refusal(154, "Orders cannot be transmitted for a halted security.")

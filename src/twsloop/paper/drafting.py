@@ -98,7 +98,7 @@ class Drafting:
         return attrs.evolve(draft, total=(draft.cash / price).to_integral_value(ROUND_FLOOR))
 
     def setting(
-        self, request: Any, found: Found, parent: PaperOrder | None, *, is_new: bool
+        self, request: Any, found: Found, parent: PaperOrder | None, now: datetime, *, is_new: bool
     ) -> Setting:
         """What the contract's checks have to know."""
         instruments = [leg.instrument for leg in found.legs] or [found.instrument]
@@ -110,6 +110,7 @@ class Drafting:
             legs=found.legs,
             catalogue=self.catalogue,
             rules=self.rules,
+            now=now,
             parent=parent,
             halted=any(self.books(one.con_id).halted for one in instruments),
             held=account.quantity(found.instrument.con_id),

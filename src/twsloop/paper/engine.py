@@ -38,6 +38,7 @@ from .contract_rules import check_contract
 from .drafting import Drafting, Found
 from .floor import Floor
 from .instruments import Catalogue
+from .interventions import Interventions
 from .market import TopOfBook
 from .orders import TERMINAL, Execution, OrderEvent, PaperBook, PaperOrder, Status
 from .outbox import Outbox, Outgoing
@@ -70,6 +71,7 @@ class Engine:
         keeps_hours: Whether orders outside trading hours wait (399), and end with their session.
         rules: The settings about orders.
         outbox: What is to be told, in order.
+        interventions: What a test wants refused.
         floor: The orders that were sent.
     """
 
@@ -81,6 +83,7 @@ class Engine:
     keeps_hours: bool = False
     rules: OrderRules = attrs.Factory(OrderRules)
     outbox: Outbox = attrs.Factory(Outbox)
+    interventions: Interventions = attrs.Factory(Interventions)
     floor: Floor = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -92,6 +95,7 @@ class Engine:
             user=self.user,
             keeps_hours=self.keeps_hours,
             rules=self.rules,
+            interventions=self.interventions,
         )
 
     def use_market(self, catalogue: Catalogue, books: Callable[[int], TopOfBook]) -> None:
@@ -151,7 +155,9 @@ class Engine:
         order_id = request.orderId
         draft = bad_number(request.contract) or read(request.order)
         known = self.book.find(client_id, order_id)
-        found = draft if isinstance(draft, Refusal) else self._judge(client_id, request, draft)
+        found = draft if isinstance(draft, Refusal) else self._judge(client_id, request, draft, now)
+        if known is None and not isinstance(found, Refusal) and not request.order.whatIf:
+            found = self.interventions.local(request) or found
         if isinstance(found, Refusal):
             if known is None and order_id > 0 and not request.order.whatIf:
                 self.book.see_id(client_id, order_id)
@@ -214,7 +220,7 @@ class Engine:
             outbox=self.outbox,
         )
 
-    def _judge(self, client_id: int, request: Any, draft: Draft) -> Found | Refusal:
+    def _judge(self, client_id: int, request: Any, draft: Draft, now: datetime) -> Found | Refusal:
         """What a request asks for, if it can be done; or why it is refused here.
 
         The order of these checks is Gateway 10.40's (see `validation`).
@@ -236,8 +242,8 @@ class Engine:
         found = drafting.find(request, draft, known)
         if isinstance(found, Refusal):
             return found
-        refusal = check_contract(drafting.setting(request, found, parent, is_new=known is None))
-        return refusal or found
+        setting = drafting.setting(request, found, parent, now, is_new=known is None)
+        return check_contract(setting) or found
 
     def _flow(
         self, client_id: int, request: Any, draft: Draft, known: PaperOrder | None

@@ -26,6 +26,7 @@ from .combos import ComboLiquidity
 from .fills import Fill, Ledger
 from .groups import CANCEL_ALL, Groups
 from .instruments import Catalogue
+from .interventions import Interventions
 from .market import TopOfBook
 from .matching import (
     Liquidity,
@@ -62,6 +63,7 @@ class Floor:
         user: Shown as the submitter of orders.
         keeps_hours: Whether orders outside trading hours wait (399), and end with their session.
         rules: The settings.
+        interventions: What a test wants refused.
         orders: All orders of the server's life.
         agenda: What is due when.
         groups: The OCA groups.
@@ -75,6 +77,7 @@ class Floor:
     user: str = "paper"
     keeps_hours: bool = False
     rules: OrderRules = attrs.Factory(OrderRules)
+    interventions: Interventions = attrs.Factory(Interventions)
     orders: PaperBook = attrs.Factory(PaperBook)
     agenda: Agenda = attrs.Factory(Agenda)
     groups: Groups = attrs.Factory(Groups)
@@ -134,7 +137,9 @@ class Floor:
         if not order.waits_for_parent:
             self._follow(order)
         echo.echo_order(order, self.user, now)
-        reason = acceptance.reject_reason(order, self.accounts, self.valuation, now)
+        reason = self.interventions.broker(order) or acceptance.reject_reason(
+            order, self.accounts, self.valuation, now
+        )
         if reason is not None:
             self._reject(order, reason, now)
             return
