@@ -25,16 +25,19 @@ from .accounts import START_CASH, Account
 from .client import Limits
 from .commissions import Rates
 from .connection import STOPPING, Connection
+from .control import MarketControl
 from .delayed import DELAY_S, install_permissions
 from .derived import DerivedFeed
 from .engine import Engine
 from .hub import Hub
 from .instruments import Catalogue
+from .manual import ManualFeed
 from .market import Feed
 from .market_clock import MarketClock
 from .permissions import Permissions
 from .replay import ReplayFeed, replay_speed
 from .shelf import Shelf
+from .steering import SteeredFeed
 from .synthetic import DEFAULT_RATE, SyntheticFeed
 from .timetable import Timetable, Timetables, timetable
 from .visibility import Access, place_by_hand
@@ -49,7 +52,7 @@ MAX_CLIENTS = 32
 #: So many turns of the loop without a connection, and all that were accepted have been told.
 QUIET_TURNS = 5
 
-FeedSource = Feed | Callable[[], Feed]
+FeedSource = Feed | Callable[[], Feed] | str
 
 
 async def _accept_no_more(server: asyncio.Server) -> None:
@@ -72,7 +75,8 @@ class PaperGateway:
         host: The address to listen on.
         port: The port; 0 picks a free one, and keeps it over a restart.
         feed: The market: a feed, or a function that makes one (needed to start more than once);
-            a synthetic market of `seed` unless given.
+            a synthetic market of `seed` unless given; ``"manual"``: one that stands still until
+            `market` moves it.
         seed: Of the synthetic market.
         accounts: Account numbers; the first is the default of a client that names none.
         cash: What each account starts with, in its base currency.
@@ -172,6 +176,7 @@ class PaperGateway:
         self._engine: Engine | None = None
         self._hub: Hub | None = None
         self._feed: Feed | None = None
+        self._steered: SteeredFeed | None = None
         self._server: asyncio.Server | None = None
         self._thread: IBKREventLoop | None = None
         self._connections: set[Connection] = set()
@@ -234,6 +239,23 @@ class PaperGateway:
             msg = "the paper gateway has not been started"
             raise PaperError(msg)
         return self._feed
+
+    @property
+    def market(self) -> MarketControl:
+        """A hand on the market: set prices, print trades, halt, reject orders; from any thread."""
+        return MarketControl(self)
+
+    @property
+    def steered(self) -> SteeredFeed:
+        """What `market` moves; to be used on the gateway's loop only.
+
+        Raises:
+            PaperError: It has never run.
+        """
+        if self._steered is None:
+            msg = "the paper gateway has not been started"
+            raise PaperError(msg)
+        return self._steered
 
     @property
     def stats(self) -> dict[str, Any]:
@@ -301,6 +323,12 @@ class PaperGateway:
             raise PaperError(msg)
         return self._thread.call(work, *args)
 
+    def on_loop(self, work: Callable[[], Any]) -> Any:
+        """Run ``work()`` on the gateway's loop: its own thread's, or the one this runs on."""
+        if self._thread is None or self._thread.in_loop():
+            return work()
+        return self._thread.call(work)
+
     def place_by_hand(self, contract: Any, order: Any) -> int:
         """Place an order as a person at the gateway's own window would.
 
@@ -340,7 +368,8 @@ class PaperGateway:
             return
         feed = self._make_feed()
         self._feed = feed
-        market = DerivedFeed(feed, held=self._has_live_orders)
+        self._steered = SteeredFeed(feed)
+        market = DerivedFeed(self._steered, held=self._has_live_orders)
         self._hub = hub = Hub(
             engine=self._make_engine(market),
             feed=market,
@@ -450,12 +479,17 @@ class PaperGateway:
 
     def _make_feed(self) -> Feed:
         source = self._source
-        if source is None:
+        if source is None or source == "manual":
             catalogue = Catalogue.standard((self._market or self.clock).now().date())
+            if source is not None:
+                return ManualFeed(catalogue)
             keeps_hours = self._settings["keeps_hours"]
             return SyntheticFeed(
                 catalogue, seed=self.seed, rate=self._rate, keeps_hours=keeps_hours
             )
+        if isinstance(source, str):
+            msg = f"there is no feed {source!r}; a feed, a function that makes one, or 'manual'"
+            raise PaperError(msg)
         if callable(source):
             return source()
         if self._used_feed:

@@ -1,0 +1,358 @@
+"""`MarketControl`: what a test lets happen in a paper gateway's market, and to its orders.
+
+Every call returns when it has happened, and when every client has been written to: books have
+moved, orders were worked, fills were booked. Calls come from any thread but the gateway's own.
+
+An instrument whose price was set stands still from then on (also in a synthetic market): nothing
+but the test moves it, until `MarketControl.release`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from twsloop.clock import ManualClock
+from twsloop.errors import PaperError
+
+from .instruments import Instrument
+from .interventions import BROKER, Rejection
+from .market import Event, Halt, QuoteChange, TopOfBook, Trade
+from .market_clock import MarketClock
+from .requests_news import GENERAL, post_bulletin
+from .steering import SteeredFeed
+from .wording import close_to
+
+if TYPE_CHECKING:
+    from .server import PaperGateway
+
+__all__ = ["MarketControl"]
+
+T = TypeVar("T")
+
+#: A size as tests write it.
+Size = int | str | Decimal
+#: IB's values of a halt.
+GENERAL_HALT, VOLATILITY_HALT = 1, 2
+#: The venues of quotes and trades that are made by hand.
+BID_VENUE, ASK_VENUE, TRADE_VENUE = "P", "Q", "Q"
+
+
+class MarketControl:
+    """A test's hand on the market of a `PaperGateway`: ``gateway.market``.
+
+    Symbols are those that people type: ``AAPL``, ``EUR.USD``, a future's or an option's local
+    symbol; or a contract id.
+
+    Args:
+        gateway: The gateway, which has to run.
+    """
+
+    def __init__(self, gateway: PaperGateway) -> None:
+        self._gateway = gateway
+
+    # ---- prices ----------------------------------------------------------------------------
+
+    def set_price(
+        self,
+        symbol: str | int,
+        price: float | None = None,
+        *,
+        bid: float | None = None,
+        ask: float | None = None,
+        last: float | None = None,
+        size: Size = 100,
+    ) -> None:
+        """Set bid, offer and last, whichever are given; the others stay.
+
+        Args:
+            symbol: What of.
+            price: All that is not given: the last price, and bid and offer a tick around it.
+            bid: The best bid.
+            ask: The best offer.
+            last: The price of a trade that happens now, of ``size``.
+            size: Of each side, and of the trade.
+
+        Raises:
+            PaperError: There is no such symbol, or the bid would be above the offer.
+        """
+        instrument = self._instrument(symbol)
+        if price is not None:
+            tick = float(instrument.min_tick)
+            digits = instrument.price_digits
+            bid = round(price - tick, digits) if bid is None else bid
+            ask = round(price + tick, digits) if ask is None else ask
+            last = price if last is None and not instrument.quote_driven else last
+
+        def work() -> None:
+            feed = self._hold(instrument)
+            if bid is not None or ask is not None:
+                feed.inject([self._quote(instrument, bid, ask, Decimal(size))])
+            if last is not None:
+                self._print(instrument, last, Decimal(size))
+
+        self._do(work)
+
+    def quote(
+        self,
+        symbol: str | int,
+        bid: float | None,
+        ask: float | None,
+        *,
+        bid_size: Size = 100,
+        ask_size: Size = 100,
+    ) -> None:
+        """Set both sides of the quote; a side that is None has nobody.
+
+        Raises:
+            PaperError: There is no such symbol, or the bid is above the offer.
+        """
+        instrument = self._instrument(symbol)
+        _check_sides(instrument, bid, ask)
+
+        def work() -> None:
+            event = QuoteChange(
+                instrument.con_id,
+                self._now_ns(instrument),
+                bid,
+                None if bid is None else Decimal(bid_size),
+                ask,
+                None if ask is None else Decimal(ask_size),
+                "" if bid is None or instrument.quote_driven else BID_VENUE,
+                "" if ask is None or instrument.quote_driven else ASK_VENUE,
+            )
+            self._hold(instrument).inject([event])
+
+        self._do(work)
+
+    def trade(self, symbol: str | int, price: float, size: Size = 100) -> None:
+        """Print a trade; the quote stays as it is.
+
+        Raises:
+            PaperError: There is no such symbol, or it has no trades (a currency pair).
+        """
+        instrument = self._instrument(symbol)
+        if instrument.quote_driven:
+            msg = f"{symbol} is quoted, and has no trades"
+            raise PaperError(msg)
+        self._do(lambda: self._print(instrument, price, Decimal(size)))
+
+    def halt(self, symbol: str | int, *, volatility: bool = False) -> None:
+        """Halt trading: orders wait; tick 49 says so.
+
+        Args:
+            symbol: What.
+            volatility: A volatility pause (2) instead of a general halt (1).
+        """
+        self._halt(symbol, VOLATILITY_HALT if volatility else GENERAL_HALT)
+
+    def resume(self, symbol: str | int) -> None:
+        """Trading goes on."""
+        self._halt(symbol, 0)
+
+    def freeze(self) -> None:
+        """Let the whole market stand still, but for what the test lets happen."""
+        self._do(lambda: setattr(self._feed, "frozen", True))
+
+    def thaw(self) -> None:
+        """Let the market go on after `freeze`; what was held stays held."""
+        self._do(lambda: setattr(self._feed, "frozen", False))
+
+    def release(self, symbol: str | int | None = None) -> None:
+        """Let an instrument, or all, move by themselves again."""
+        instrument = None if symbol is None else self._instrument(symbol)
+
+        def work() -> None:
+            if instrument is None:
+                self._feed.held.clear()
+            else:
+                self._feed.held.discard(instrument.con_id)
+
+        self._do(work)
+
+    def book(self, symbol: str | int) -> TopOfBook:
+        """The quote, the last trade and the day of an instrument; live, so read it at once."""
+        instrument = self._instrument(symbol)
+        found: TopOfBook = self._do(lambda: self._gateway.hub.feed.book(instrument.con_id))
+        return found
+
+    # ---- orders and messages ---------------------------------------------------------------
+
+    def reject_next_order(
+        self, reason: str, code: int = BROKER, *, symbol: str | None = None
+    ) -> None:
+        """Refuse the next order; called twice, the next two.
+
+        Args:
+            reason: IB's text. Of code 201 it stands behind "Order rejected - reason:".
+            code: 201: the broker rejects it: Inactive, with that error. Any other: it is refused
+                before it is taken, with that error and no status.
+            symbol: Only an order for this symbol.
+        """
+        rejection = Rejection(reason, code, symbol)
+        self._do(lambda: self._gateway.engine.interventions.rejections.append(rejection))
+
+    def bulletin(self, text: str, *, kind: int = GENERAL, exchange: str = "") -> None:
+        """Post a news bulletin to all who asked for them.
+
+        Args:
+            text: The message.
+            kind: 1 a message, 2 an exchange that is not available, 3 one that is again.
+            exchange: Where it comes from.
+        """
+        self._do(lambda: post_bulletin(self._gateway.hub, text, kind, exchange))
+
+    def notice(self, code: int, text: str) -> None:
+        """Tell every client a notice, such as 1100: the link to IB's servers is lost."""
+
+        def work() -> None:
+            hub = self._gateway.hub
+            for client in tuple(hub.clients.values()):
+                hub.error(client, -1, code, text)
+
+        self._do(work)
+
+    def drop_clients(self) -> None:
+        """Cut all connections, as a network that fails; the gateway goes on listening."""
+        self._gateway.drop_clients()
+
+    # ---- time ------------------------------------------------------------------------------
+
+    @property
+    def time(self) -> datetime:
+        """The market's date and time."""
+        return self._gateway.market_time
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass: timers fire, sessions begin and end.
+
+        Raises:
+            PaperError: The gateway's clock runs by itself: make it with ``clock=ManualClock()``.
+        """
+        clock = self._gateway.clock
+        if not isinstance(clock, ManualClock):
+            msg = "time passes by itself: make the gateway with clock=ManualClock() to move it"
+            raise PaperError(msg)
+        hub = self._gateway.hub
+        speed = hub.clock.speed if isinstance(hub.clock, MarketClock) else 1.0
+        clock.advance(seconds / (speed or 1.0))
+        self._do(lambda: None)
+
+    def open_session(self, symbol: str | int = "SPY") -> None:
+        """Advance to the next opening of the regular session, unless it is open now.
+
+        Raises:
+            PaperError: The gateway's clock runs by itself, or keeps no hours.
+        """
+        instrument = self._instrument(symbol)
+        self._check_hours()
+        if not instrument.is_open(self.time):
+            self._advance_to(instrument.hours.next_open(self.time))
+
+    def close_session(self, symbol: str | int = "SPY") -> None:
+        """Advance to the end of the session, the one after hours included, if it is open now.
+
+        Raises:
+            PaperError: The gateway's clock runs by itself, or keeps no hours.
+        """
+        instrument = self._instrument(symbol)
+        self._check_hours()
+        while instrument.is_open(self.time, liquid=False):
+            self._advance_to(instrument.hours.next_change(self.time))
+
+    def _advance_to(self, when: datetime) -> None:
+        self.advance(max((when - self.time) / timedelta(seconds=1), 0.0))
+
+    def _check_hours(self) -> None:
+        if not self._gateway.engine.keeps_hours:
+            msg = "the market never closes: make the gateway with keeps_hours=True"
+            raise PaperError(msg)
+
+    # ---- inside ----------------------------------------------------------------------------
+
+    @property
+    def _feed(self) -> SteeredFeed:
+        return self._gateway.steered
+
+    def _do(self, work: Callable[[], T]) -> T:
+        """Do something on the gateway's loop, and let every client be written to."""
+
+        def settled() -> T:
+            result = work()
+            self._gateway.hub.settle()
+            return result
+
+        result: T = self._gateway.on_loop(settled)
+        # Some transports write at the end of the loop's turn: this comes in the next one.
+        self._gateway.on_loop(_nothing)
+        return result
+
+    def _instrument(self, symbol: str | int) -> Instrument:
+        catalogue = self._gateway.hub.feed.instruments
+        if isinstance(symbol, int):
+            found = catalogue.by_con_id(symbol)
+            hint = ""
+        else:
+            found = catalogue.by_symbol(symbol)
+            names = (one.local_symbol for one in catalogue.all())
+            hint = "" if found is not None else close_to(symbol, names)
+        if found is None:
+            msg = f"the market has no {symbol!r}{hint}"
+            raise PaperError(msg)
+        return found
+
+    def _hold(self, instrument: Instrument) -> SteeredFeed:
+        feed = self._feed
+        feed.held.add(instrument.con_id)
+        return feed
+
+    def _now_ns(self, instrument: Instrument) -> int:
+        hub = self._gateway.hub
+        now = int(hub.now().timestamp() * 1e6) * 1000
+        return max(now, hub.feed.book(instrument.con_id).time_ns)
+
+    def _quote(
+        self, instrument: Instrument, bid: float | None, ask: float | None, size: Decimal
+    ) -> Event:
+        """The quote with one or both sides moved."""
+        book = self._gateway.hub.feed.book(instrument.con_id)
+        bid_size = size if bid is not None else book.bid_size
+        ask_size = size if ask is not None else book.ask_size
+        bid = book.bid if bid is None else bid
+        ask = book.ask if ask is None else ask
+        _check_sides(instrument, bid, ask)
+        quiet = instrument.quote_driven
+        return QuoteChange(
+            instrument.con_id,
+            self._now_ns(instrument),
+            bid,
+            bid_size,
+            ask,
+            ask_size,
+            "" if bid is None or quiet else BID_VENUE,
+            "" if ask is None or quiet else ASK_VENUE,
+        )
+
+    def _print(self, instrument: Instrument, price: float, size: Decimal) -> None:
+        event = Trade(instrument.con_id, self._now_ns(instrument), price, size, TRADE_VENUE)
+        self._hold(instrument).inject([event])
+
+    def _halt(self, symbol: str | int, value: int) -> None:
+        instrument = self._instrument(symbol)
+
+        def work() -> None:
+            self._feed.inject([Halt(instrument.con_id, self._now_ns(instrument), value)])
+
+        self._do(work)
+
+
+def _nothing() -> Any:
+    return None
+
+
+def _check_sides(instrument: Instrument, bid: float | None, ask: float | None) -> None:
+    if bid is not None and ask is not None and bid > ask:
+        msg = f"{instrument.symbol}: a bid of {bid:g} above the offer of {ask:g} is no market"
+        raise PaperError(msg)
