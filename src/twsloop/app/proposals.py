@@ -316,7 +316,7 @@ def judge(
         return Rejection(Outcome.INCOMPLETE, f"its price is {price:g}")
     rule = rules.quantity
     quantity = _decimal(rule(prediction) if callable(rule) else rule)
-    if quantity == 0:
+    if quantity.is_finite() and quantity == 0:
         return Rejection(Outcome.DECLINED, "the quantity rule says 0")
     return Proposal(
         ticker=ticker,
@@ -357,9 +357,10 @@ def order_for(proposal: Proposal, answer: object) -> tuple[Contract | str, Order
             raise ValueError(msg)
         return answer.contract, answer.order()
     if isinstance(answer, int | float | Decimal):
-        if answer == 0:
+        quantity = _decimal(answer)
+        if quantity.is_finite() and quantity == 0:
             return None
-        changed = attrs.evolve(proposal, quantity=_decimal(answer))
+        changed = attrs.evolve(proposal, quantity=quantity)
         return changed.contract, changed.order()
     msg = (
         "the callback answers with True, a quantity, a changed proposal or an Order to accept, "
