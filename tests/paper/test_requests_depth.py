@@ -264,3 +264,57 @@ async def test_a_client_that_does_not_read_gets_the_outcome(
         for call in rows:
             book.take(call)
         assert book.sides[1][0][0] == pytest.approx(264.9)
+
+
+async def test_an_index_has_no_depth(gateway: PaperGateway) -> None:
+    index = gateway.hub.engine.catalogue.by_symbol("SPX")
+    assert index is not None
+    async with connect(gateway) as client:
+        await client.ready()
+        contract = {"conId": index.con_id, "exchange": index.exchange}
+        client.send("reqMktDepth", reqId=5, contract=contract, numRows=5)
+        (call,) = await heard(client)
+        assert error_of(call)[:2] == (5, 10092)
+
+
+async def test_no_depth_and_no_ticks_without_permission(feed: ManualFeed) -> None:
+    async with (
+        PaperGateway(feed=feed, clock=ManualClock(), market_data={"AAPL": "delayed"}) as gateway,
+        connect(gateway) as client,
+    ):
+        await client.ready()
+        client.send("reqMktDepth", reqId=5, contract=VENUE, numRows=5)
+        (call,) = await heard(client)
+        assert error_of(call)[:2] == (5, 354)
+        client.send("reqTickByTickData", reqId=6, contract=VENUE, tickType="Last")
+        (call,) = await heard(client)
+        ident, code, text = error_of(call)
+        assert (ident, code) == (6, 10189)
+        assert text.startswith(
+            "Failed to request tick-by-tick data.No market data permissions for NASDAQ STK"
+        )
+
+
+@pytest.mark.parametrize("version", [157, 200, 225])
+async def test_an_option_has_depth_behind_its_quote(version: int) -> None:
+    option = {**SMART, "secType": "OPT", "right": "C", "strike": 270.0}
+    async with (
+        PaperGateway(seed=4, clock=ManualClock()) as gateway,
+        connect(gateway, version) as client,
+    ):
+        await client.ready()
+        details = {**option, "lastTradeDateOrContractMonth": "202601"}
+        client.send("reqContractDetails", reqId=1, contract=details)
+        found = (await heard(client))[0].args[1]["contract"]
+        contract = {"conId": int(found["conId"]), "exchange": "SMART"}
+        client.send("reqMktData", reqId=2, contract=contract)
+        quote = {int(c.args[1]): c.args[2] for c in await heard(client) if c.name == "tickPrice"}
+        client.send("reqMktDepth", reqId=3, contract=contract, numRows=5, isSmartDepth=True)
+        book = Book()
+        for call in (await heard(client))[1:]:
+            book.take(call)
+        asks, bids = book.sides
+        assert (bids[0][0], asks[0][0]) == (float(quote[1]), float(quote[2]))
+        client.send("reqTickByTickData", reqId=4, contract=contract, tickType="Last")
+        (call,) = await heard(client)
+        assert error_of(call)[:2] == (4, 10189)

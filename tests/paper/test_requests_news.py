@@ -106,7 +106,7 @@ async def test_an_article_of_tomorrow_is_not_told_today(gateway: PaperGateway) -
     assert instrument is not None
     async with connect(gateway) as client:
         await client.ready()
-        watch(gateway.hub, gateway.hub.clients[1], 9, instrument)()
+        watch(gateway.hub, gateway.hub.clients[1], 9, instrument, PROVIDERS)()
         room = desk(gateway.hub, NewsDesk).room
         assert room is not None
         following = room.next_after(instrument, PROVIDERS, gateway.hub.now())
@@ -147,12 +147,11 @@ async def test_bulletins(gateway: PaperGateway, version: int) -> None:
 async def test_headlines_as_they_come(gateway: PaperGateway, version: int) -> None:
     clock, hub = gateway.clock, gateway.hub
     assert isinstance(clock, ManualClock)
-    instrument = hub.engine.catalogue.by_con_id(APPLE)
-    assert instrument is not None
+    contract = {"conId": APPLE, "exchange": "SMART"}
     async with connect(gateway, version) as client:
         await client.ready()
-        end = watch(hub, hub.clients[1], 9, instrument)
-        (latest,) = await heard(client)
+        client.send("reqMktData", reqId=9, contract=contract, genericTickList="mdoff,292")
+        latest = (await heard(client))[-1]
         assert latest.name == "tickNews"
         *headlines, _ = await history(client, totalResults=1)
         assert [latest.args[2:5]] == [call.args[2:] for call in headlines]
@@ -175,11 +174,22 @@ async def test_headlines_as_they_come(gateway: PaperGateway, version: int) -> No
         assert came == [call.args[3] for call in reversed(headlines)]
         assert len(came) > 2
         timers = clock.pending()
-        end()
+        client.send("cancelMktData", reqId=9)
+        assert await heard(client) == []
         assert clock.pending() == timers - 1
+        post_headline(hub, APPLE, "Apple goes on")
         assert await heard(client) == []
 
 
-def test_a_provider_that_is_unknown_cannot_be_watched() -> None:
-    with pytest.raises(ValueError, match="CNN"):
-        watch(None, None, 1, None, "CNN")  # type: ignore[arg-type]
+async def test_a_line_may_name_its_providers(gateway: PaperGateway) -> None:
+    contract = {"conId": APPLE, "exchange": "SMART"}
+    async with connect(gateway) as client:
+        await client.ready()
+        client.send("reqMktData", reqId=9, contract=contract, genericTickList="292:BRFG+DJNL")
+        latest = (await heard(client))[-1]
+        assert latest.args[2] in {"BRFG", "DJNL"}
+        post_headline(gateway.hub, APPLE, "not from them")
+        assert await heard(client) == []
+        client.send("reqMktData", reqId=10, contract=contract, genericTickList="292:CNN")
+        (call,) = await heard(client)
+        assert error_of(call)[:2] == (10, 321)

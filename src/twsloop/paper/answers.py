@@ -105,7 +105,9 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "cancelMktData": _cancel(300),
         "reqMarketDataType": Answer(Kind.SETTING, silent="the type is one of 1 to 4"),
         "reqMktDepth": _stream(
-            "updateMktDepth updateMktDepthL2", 200, 309, 316, 317, 322, 2152, 10092, silent=_UNTIL
+            "updateMktDepth updateMktDepthL2",
+            *(200, 309, 316, 317, 322, 354, 2152, 10092),
+            silent="the instrument has no quote",
         ),
         "cancelMktDepth": _cancel(310),
         "reqMktDepthExchanges": _answer("mktDepthExchanges"),

@@ -21,7 +21,7 @@ import attrs
 
 from .instruments import Instrument
 
-__all__ = ["DELAYED_TYPES", "FROZEN_TYPES", "Level", "Permissions", "denial"]
+__all__ = ["DELAYED_TYPES", "FROZEN_TYPES", "NOT_SUBSCRIBED", "Level", "Permissions", "denial"]
 
 FROZEN_TYPES = frozenset({2, 4})
 DELAYED_TYPES = frozenset({3, 4})

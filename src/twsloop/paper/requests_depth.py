@@ -36,13 +36,14 @@ from ibapi.protobuf.MarketDepthL2_pb2 import MarketDepthL2
 
 from twsloop.clock import Timer
 
-from . import depth
+from . import chains, depth, permissions
 from .client import Client
 from .depth import DeepBook, Level, Row, Sides
-from .handling import Handler, desk, find_one, processing, seed_of, validating
+from .handling import Handler, desk, processing, seed_of, validating
 from .hub import Hub
 from .instruments import VENUES, Instrument
 from .market import Change, Event, Halt, TopOfBook
+from .requests_market import find_watched
 from .ticks import size_text
 
 __all__ = ["HANDLERS", "MOST_INSTRUMENTS", "DepthDesk", "Form", "reset"]
@@ -59,7 +60,7 @@ DEEP_TYPES = frozenset({"STK", "CASH", "FUT", "OPT", "FOP"})
 SMART_TYPES = frozenset({"STK", "OPT"})
 #: A client that reads again is told what it missed after so long, seconds.
 CATCH_UP_S = 0.25
-NO_AGG_GROUP = 2147483647
+NO_AGG_GROUP, OPTION_AGG_GROUP = 2147483647, 2
 
 NOT_SUPPORTED = "Deep market data is not supported for this combination of security type/exchange"
 TOO_MANY = "Max number ({most}) of market depth requests has been reached"
@@ -283,8 +284,11 @@ def req_mkt_depth(hub: Hub, client: Client, request: Any) -> None:
         cause = f"Invalid number of market depth rows: {request.numRows}"
         validating(hub, client, req_id, "bQ", cause)
         return
-    instrument = find_one(hub, client, req_id, contract)
+    instrument = find_watched(hub, client, req_id, contract)
     if instrument is None:
+        return
+    if desk(hub, permissions.Permissions).level(instrument) is not permissions.Level.LIVE:
+        hub.error(client, req_id, 354, permissions.NOT_SUBSCRIBED)
         return
     form = form_of(instrument, contract.exchange, smart=smart)
     if form is None:
@@ -326,6 +330,15 @@ def req_mkt_depth_exchanges(hub: Hub, client: Client, _request: Any) -> None:
                 listingExch="",
                 serviceDataType="Deep2" if form is Form.L2 else "Deep",
                 aggGroup=instrument.agg_group or NO_AGG_GROUP,
+            )
+    if hub.engine.catalogue.chains is not None:
+        for venue in chains.EXCHANGES[1:]:  # all but SMART
+            rows["OPT", venue] = DepthMarketDataDescription(
+                exchange=venue,
+                secType="OPT",
+                listingExch="",
+                serviceDataType="Deep",
+                aggGroup=OPTION_AGG_GROUP,
             )
     told = [rows[key] for key in sorted(rows)]
     client.send("mktDepthExchanges", MarketDepthExchanges(depthMarketDataDescriptions=told))

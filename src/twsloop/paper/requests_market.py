@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from . import generic_ticks
+from . import generic_ticks, requests_news
 from .client import Client, Line
 from .delayed import DelayedMarket
 from .generic_feed import GenericFeed
@@ -14,13 +14,16 @@ from .generic_ticks import GenericTicks
 from .handling import Handler, find_one, processing, validating
 from .hub import Hub
 from .instruments import Instrument
+from .news import PROVIDERS, provider_codes
 from .permissions import FROZEN_TYPES, Level, Permissions, denial
 from .requests_contracts import SECURITY_TYPES
 from .ticks import volume_unit
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "find_watched"]
 
 LIVE, FROZEN = 1, 2
+#: The generic tick of news.
+NEWS = 292
 MARKET_DATA_TYPES = range(1, 5)
 NO_GENERIC_WHEN_DELAYED = (
     2187,
@@ -37,7 +40,7 @@ def req_mkt_data(hub: Hub, client: Client, request: Any) -> None:
     if req_id in client.lines:
         processing(hub, client, req_id, "bQ", "Duplicate ticker id")
         return
-    instrument = _find(hub, client, req_id, request.contract)
+    instrument = find_watched(hub, client, req_id, request.contract)
     if instrument is None:
         return
     snapshot = request.snapshot or request.regulatorySnapshot
@@ -53,6 +56,11 @@ def req_mkt_data(hub: Hub, client: Client, request: Any) -> None:
             cause = generic_ticks.refusal(text, instrument.sec_type)
             validating(hub, client, req_id, "bQ", cause)
             return
+    try:
+        news = _news(asked)
+    except ValueError as error:
+        validating(hub, client, req_id, "bQ", f"Invalid news provider code: '{error}'")
+        return
     permissions: Permissions = hub.desks[Permissions]
     level = permissions.level(instrument)
     denied = denial(instrument, level, client.market_data_type)
@@ -75,10 +83,24 @@ def req_mkt_data(hub: Hub, client: Client, request: Any) -> None:
     if asked is not None:
         generic = hub.desks.setdefault(GenericFeed, GenericFeed(hub))
         generic.watch(line, asked)
+        if news:
+            line.at_end.append(requests_news.watch(hub, client, req_id, instrument, news))
 
 
-def _find(hub: Hub, client: Client, req_id: int, contract: Any) -> Instrument | None:
-    """The one instrument of a request; what is wrong is told, and None returned."""
+def _news(asked: GenericTicks | None) -> list[str]:
+    """The news providers that a list of generic ticks asks for.
+
+    Raises:
+        ValueError: One of them is unknown.
+    """
+    if asked is None or NEWS not in asked.codes:
+        return []
+    named = asked.parameters.get(NEWS)
+    return list(PROVIDERS) if named is None else provider_codes(named)
+
+
+def find_watched(hub: Hub, client: Client, req_id: int, contract: Any) -> Instrument | None:
+    """The one instrument that a request watches; what is wrong is told, and None returned."""
     kind = contract.secType.upper()
     if kind not in SECURITY_TYPES | {""}:
         validating(hub, client, req_id, "bO", "Please enter a valid security type")

@@ -7,7 +7,7 @@ has asked for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import islice
 from types import MappingProxyType
@@ -111,7 +111,7 @@ def _room(hub: Hub) -> NewsRoom:
 
 
 def watch(
-    hub: Hub, client: Client, req_id: int, instrument: Instrument, providers: str = ""
+    hub: Hub, client: Client, req_id: int, instrument: Instrument, providers: Iterable[str]
 ) -> Callable[[], None]:
     """Tell headlines of an instrument from now on: the latest one at once, then as they come.
 
@@ -120,15 +120,12 @@ def watch(
         client: Who asks.
         req_id: The id of its market data line.
         instrument: What the line watches.
-        providers: The codes behind ``292:``, all providers without.
+        providers: Whose headlines.
 
     Returns:
         What ends it; to be called when the line ends.
-
-    Raises:
-        ValueError: A provider is unknown.
     """
-    codes = tuple(provider_codes(providers)) if providers else tuple(PROVIDERS)
+    codes = tuple(providers)
     one = Watch(hub, client, req_id, instrument, codes)
     watches = desk(hub, NewsDesk).watches
     watches.append(one)

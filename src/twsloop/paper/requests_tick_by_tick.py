@@ -15,12 +15,14 @@ from typing import Any
 import attrs
 
 from .client import Client
-from .handling import Handler, desk, find_one, processing, validating
+from .handling import Handler, desk, processing, validating
 from .history_ticks import Ticks
 from .hub import Hub
 from .instruments import Instrument
 from .market import Change, Event
+from .permissions import Level, Permissions
 from .requests_history_ticks import ticks_till_now
+from .requests_market import find_watched
 from .tick_by_tick import Kind, Projection
 
 __all__ = ["HANDLERS", "MOST_STREAMS", "TickDesk"]
@@ -37,6 +39,7 @@ KINDS = {kind.value: kind for kind in Kind}
 
 WRONG_TYPE = "Tick-by-tick data type is incorrect/not set."
 FAILED = "Failed to request tick-by-tick data.{cause}"
+NO_PERMISSION = "No market data permissions for {exchange} {sec_type}. "
 NONE_OF_THE_TYPE = "No {kind} data of {exchange} {sec_type}"
 TOO_MANY = "Max number of tick-by-tick requests has been reached."
 UNKNOWN = "Can't find EId with tickerId:{req_id}"
@@ -101,10 +104,14 @@ def req_tick_by_tick_data(hub: Hub, client: Client, request: Any) -> None:
     if request.contract.secType == "BAG":
         hub.error(client, req_id, 10189, FAILED.format(cause="No ticks of combinations"))
         return
-    instrument = find_one(hub, client, req_id, request.contract)
+    instrument = find_watched(hub, client, req_id, request.contract)
     if instrument is None:
         return
     refusal = _refusal(instrument, kind)
+    if desk(hub, Permissions).level(instrument) is not Level.LIVE:
+        venue = instrument.primary_exchange or instrument.exchange
+        cause = NO_PERMISSION.format(exchange=venue, sec_type=instrument.sec_type)
+        refusal = FAILED.format(cause=cause)
     if refusal is not None:
         hub.error(client, req_id, 10189, refusal)
         return
