@@ -165,6 +165,23 @@ def test_one_who_joins_a_watched_stock_sees_the_quote_first() -> None:
     assert kinds == [None, None, 1, 0, 2, 3, 45, 4, 5, 8, 6, 7, 14, 32, 33]
 
 
+def test_an_index_tells_that_it_has_no_quote() -> None:
+    book = TopOfBook(1)
+    book.apply(Trade(1, 5 * SECOND, 6640.25, Decimal(0)))
+    assert told(ticks.image(book, instrument("SPX"))) == [
+        ("marketDataType", 1),
+        ("tickReqParams", "0.01", "", 0),
+        ("tickString", 45, "5"),
+        ("tickPrice", 4, 6640.25, "0", 0),
+        ("tickSize", 5, "0"),
+        ("tickPrice", 6, 6640.25, "0", 0),
+        ("tickPrice", 7, 6640.25, "0", 0),
+        ("tickPrice", 14, 6640.25, "0", 0),
+        ("tickPrice", 1, -1.0, "0", 0),
+        ("tickPrice", 2, -1.0, "0", 0),
+    ]
+
+
 def test_what_does_not_exist_is_not_sent() -> None:
     euro = instrument("EUR.USD")
     assert told(ticks.image(TopOfBook(1), euro, market_data_type=3)) == [
@@ -291,7 +308,7 @@ def test_every_field_has_its_messages() -> None:
     [
         ("AAPL", ("bid", "ask", "last", "close", "open")),
         ("EUR.USD", ("bid", "ask", "close")),
-        ("SPX", ("bid", "ask", "last", "close")),
+        ("SPX", ("last", "close")),
         ("AAPL  260320C00270000", ("bid", "ask", "last", "close")),
     ],
 )

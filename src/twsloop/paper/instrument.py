@@ -128,8 +128,6 @@ class Instrument:
         daily_volume: Usual volume of a day, in shares or contracts.
         volatility: Yearly volatility that its options trade at (0.25 is 25 %).
         dividend_yield: Dividends a year as a part of the price.
-        coupon: Of a bond, in percent a year.
-        issue_date: Of a bond, YYYYMMDD.
     """
 
     con_id: int
@@ -174,8 +172,6 @@ class Instrument:
     daily_volume: int = 0
     volatility: float = 0.3
     dividend_yield: float = 0.0
-    coupon: float = 0.0
-    issue_date: str = ""
 
     @property
     def time_zone(self) -> str:
@@ -245,6 +241,9 @@ class Instrument:
     def detailed_contract(self, exchange: str | None = None) -> Contract:
         """Its contract as a contractDetails answer has it: with the time of the last trade."""
         contract = self.contract(exchange)
+        if self.sec_type == "BOND":
+            for name in ("symbol", "currency", "lastTradeDate", "lastTradeDateOrContractMonth"):
+                contract.ClearField(name)
         if self.last_trade_time:
             # Clients split it into the date, the time and the zone.
             contract.lastTradeDateOrContractMonth = (
@@ -291,13 +290,11 @@ class Instrument:
         return details
 
     def _bond(self, details: ContractDetails) -> None:
-        details.cusip = next((number for tag, number in self.sec_ids if tag == "CUSIP"), "")
-        details.coupon = self.coupon
-        details.issueDate = self.issue_date
+        """As Gateway 10.40 tells a bond: the description says it all, the numbers are 0."""
+        details.cusip = self.local_symbol
         details.descAppend = self.long_name
-        details.bondType = "CORPORATE"
-        details.couponType = "FIXED"
-        details.ratings = ""
+        details.coupon = 0.0
+        details.issueDate = details.bondType = details.couponType = details.ratings = ""
         details.nextOptionDate = details.nextOptionType = details.bondNotes = ""
         details.callable = details.puttable = details.convertible = False
         details.nextOptionPartial = False

@@ -209,8 +209,6 @@ def bond_instrument(line: BondLine) -> Instrument:
         agg_group=7,
         hours=INDEX_HOURS,
         lot=1,
-        coupon=line.coupon,
-        issue_date=f"{int(line.maturity[:4]) - 30}{line.maturity[4:]}",
     )
 
 

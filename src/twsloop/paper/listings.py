@@ -136,7 +136,6 @@ class BondLine(NamedTuple):
     con_id: int
     name: str
     isin: str
-    coupon: float
     maturity: str
     industry: str
     category: str
@@ -260,8 +259,8 @@ CRYPTO = (
 )
 
 BONDS = (
-    BondLine("IBM", 29105564, "IBM 6.22 08/01/27", "US459200AR21", 6.22, "20270801", "Technology", "Computers", "Computer Services"),
-    BondLine("IBM", 29105568, "IBM 6 1/2 01/15/28", "US459200AS04", 6.5, "20280115", "Technology", "Computers", "Computer Services"),
+    BondLine("IBM", 29105564, "IBM 6.22 08/01/27", "US459200AR21", "20270801", "Technology", "Computers", "Computer Services"),
+    BondLine("IBM", 29105568, "IBM 6 1/2 01/15/28", "US459200AS04", "20280115", "Technology", "Computers", "Computer Services"),
 )
 
 #: How restless the underlyings of options are; the others have `DEFAULT_TEMPER`.

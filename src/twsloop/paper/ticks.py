@@ -77,6 +77,7 @@ LIVE = 1
 #: Security types whose snapshot waits for an open; the computations that an option's waits for.
 WITH_OPEN = frozenset({"STK", "FUT", "CRYPTO"})
 COMPUTATIONS = (10, 11, 12, 13)
+INDEX = "IND"
 #: tickAttrib of tickOptionComputation: volatility of returns, not of prices.
 RETURN_BASED = 0
 # tickReqParams: seen on real-time US stocks; currencies show no venue code and no permission.
@@ -191,7 +192,8 @@ def image(
     """The messages that open a subscription: all that is known, in a real gateway's order.
 
     marketDataType, tickReqParams, 45, 4, 5, 8, 6, 7, 9, 14, 1, 2, 0, 3, 32, 33, and 49 while
-    trading is halted. What does not exist (yet) is not sent.
+    trading is halted. What does not exist (yet) is not sent, but that an index has no quote is
+    (a price of -1).
 
     Args:
         book: What is known.
@@ -204,27 +206,9 @@ def image(
         Tick("marketDataType", MarketDataType(marketDataType=market_data_type)),
         Tick("tickReqParams", request_parameters(instrument)),
     ]
-    traded: list[Tick] = []
-    if book.last_time is not None:
-        traded.append(_string(LAST_TIMESTAMP, str(book.last_time)))
-    if book.last is not None:
-        traded.append(_price(4, book.last, book.last_size))
-        traded.append(_size(5, book.last_size))
-    if book.volume:
-        traded.append(_size(VOLUME, _in_units(book.volume, volume_unit)))
-    for tick_type, price in ((6, book.high), (7, book.low), (9, book.close), (14, book.open)):
-        if price is not None:
-            traded.append(_price(tick_type, price, None))
-    sides = ((1, 0, book.bid, book.bid_size), (2, 3, book.ask, book.ask_size))
-    if joins:
-        for kind, size_kind, price, size in sides:
-            if price is not None:
-                told += [_price(kind, price, size), _size(size_kind, size)]
-        told += traded
-    else:
-        told += traded
-        told += [_price(kind, price, size) for kind, _, price, size in sides if price is not None]
-        told += [_size(kind, size) for _, kind, price, size in sides if price is not None]
+    quote = _quoted(book, instrument, joins=joins)
+    traded = _traded(book, volume_unit)
+    told += quote + traded if joins else traded + quote
     for tick_type, letters in ((32, book.bid_exchange), (33, book.ask_exchange)):
         if letters:
             told.append(_string(tick_type, letters))
@@ -235,13 +219,43 @@ def image(
     return told
 
 
+def _traded(book: TopOfBook, unit: int) -> list[Tick]:
+    """The trades' part of an image."""
+    told: list[Tick] = []
+    if book.last_time is not None:
+        told.append(_string(LAST_TIMESTAMP, str(book.last_time)))
+    if book.last is not None:
+        told.append(_price(4, book.last, book.last_size))
+        told.append(_size(5, book.last_size))
+    if book.volume:
+        told.append(_size(VOLUME, _in_units(book.volume, unit)))
+    for tick_type, price in ((6, book.high), (7, book.low), (9, book.close), (14, book.open)):
+        if price is not None:
+            told.append(_price(tick_type, price, None))
+    return told
+
+
+def _quoted(book: TopOfBook, instrument: Instrument, *, joins: bool) -> list[Tick]:
+    """The quote's part of an image."""
+    if instrument.sec_type == INDEX:
+        return [_price(1, None, None), _price(2, None, None)]
+    sides = ((1, 0, book.bid, book.bid_size), (2, 3, book.ask, book.ask_size))
+    prices = [_price(kind, price, size) for kind, _, price, size in sides if price is not None]
+    sizes = [_size(kind, size) for _, kind, price, size in sides if price is not None]
+    if joins:
+        return [tick for pair in zip(prices, sizes, strict=True) for tick in pair]
+    return prices + sizes
+
+
 def snapshot_is_complete(book: TopOfBook, instrument: Instrument) -> bool:
     """Whether a snapshot has told all that it waits for, as Gateway 10.40 has it.
 
     Bid, offer, last, close and open; currencies have no last, only stocks, futures and crypto
-    currencies have an open, and options wait for their computations.
+    currencies have an open, an index's quote is none, and options wait for their computations.
     """
-    needed: list[object] = [book.bid, book.ask, book.close]
+    needed: list[object] = [book.close]
+    if instrument.sec_type != INDEX:
+        needed += [book.bid, book.ask]
     if not instrument.quote_driven:
         needed.append(book.last)
     if instrument.sec_type in WITH_OPEN:
