@@ -176,7 +176,8 @@ def req_executions(hub: Hub, client: Client, request: Any) -> None:
                 details.execution.orderId = 0
                 details.execution.clientId = visibility.BINDER
             client.send("execDetails", details)
-            client.send("commissionReport", echo.commission_report(fill))
+            if not fill.is_summary:  # a combination pays by its legs
+                client.send("commissionReport", echo.commission_report(fill))
     client.send("execDetailsEnd", ExecutionDetailsEnd(reqId=request.reqId))
 
 
