@@ -294,6 +294,20 @@ async def test_every_right_request_is_answered_as_the_table_says(
     assert wrong == []
 
 
+@pytest.mark.parametrize("version", [157, 200, 213, 225])
+async def test_a_message_that_nobody_knows_is_answered_with_320(
+    gateway: PaperGateway, version: int
+) -> None:
+    if version >= RAW_ID_SINCE:
+        bodies = [struct.pack(">i", number) for number in (0, -1, 60, 199, 399, 2**31 - 1)]
+    else:
+        bodies = [b"%b\0" % word for word in (b"0", b"-1", b"60", b"9999999999", b"x", b"")]
+    async with Asker(gateway.host, gateway.port, version=version) as client:
+        await client.ready()
+        for body in bodies:
+            assert await client.ask([body]) == [("errMsg", 320)], body
+
+
 # ---- junk ------------------------------------------------------------------------------------
 
 #: The versions at which every field gets its junk.
