@@ -37,6 +37,62 @@ FOREIGN = """
     def test_the_clock(manual_clock):
         manual_clock.advance(5)
         assert manual_clock.monotonic() == 5
+
+    @pytest.mark.paper(feed="manual", accounts=("DU7", "DU8"))
+    class TestMarket:
+        def test_a_market_that_is_told(self, ib_gateway, paper_gateway):
+            from twsloop.orders.builders import market_order
+
+            assert ib_gateway.accounts == ("DU7", "DU8")
+            paper_gateway.market.set_price("AAPL", bid=99.9, ask=100.0)
+            trade = ib_gateway.place_order("AAPL", market_order("BUY", 100, account="DU8"))
+            assert trade.done.result(timeout=10) == "Filled"
+
+        @pytest.mark.paper(accounts=("DU9",))
+        def test_the_nearest_marker_counts(self, paper_gateway):
+            assert paper_gateway.accounts == ("DU9",)
+            assert paper_gateway.market.book("AAPL").bid is None
+
+    def test_a_script(scripted_gateway):
+        gateway = scripted_gateway("next-id 7\\nversion 178\\n")
+        assert gateway.running
+
+    def test_a_double(gateway_double):
+        from twsloop import IBGateway
+
+        double = gateway_double(IBGateway, version=178)
+        double.app.reqIds(1)
+        assert double.last("reqIds").numIds == 1
+        assert gateway_double().app.isConnected()
+"""
+
+FAILING = """
+    import socket
+
+    def test_a_client_that_leaves(scripted_gateway):
+        gateway = scripted_gateway("client: reqIds\\nserver: nextValidId orderId=1\\n")
+        with socket.create_connection((gateway.host, gateway.port), 5) as client:
+            client.sendall(b"API\\0\\0\\0\\0\\tv100..178")
+            assert client.recv(100)
+        gateway.wait_played()
+
+    def test_a_script_that_is_not_followed(gateway_double):
+        gateway_double().play("client: reqIds\\nserver: nextValidId orderId=1\\n")
+
+    def test_a_callback_that_raises(gateway_double):
+        from twsloop import IBGateway
+
+        class App(IBGateway):
+            def tickSize(self, *args):
+                raise ZeroDivisionError("by a tick")
+
+        gateway_double(App).say("tickSize", reqId=1, tickType=5, size=1)
+
+    import pytest
+
+    @pytest.mark.paper("manual")
+    def test_a_marker_that_says_nothing(paper_gateway):
+        pass
 """
 
 
@@ -51,7 +107,26 @@ def test_a_foreign_suite_finds_the_fixtures(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 passed" in done.stdout
+    assert "8 passed" in done.stdout
+
+
+def test_what_goes_wrong_fails_their_test(tmp_path: Path) -> None:
+    (tmp_path / "test_foreign.py").write_text(textwrap.dedent(FAILING))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 1
+    words = done.stdout
+    assert words.count("transcript:1 waits for startApi; the client left") == 1, words
+    assert "transcript:1 waits for reqIds" in words
+    assert "tickSize" in words
+    assert "by a tick" in words
+    assert "takes options of PaperGateway by name, not ('manual',)" in words
 
 
 def test_a_suite_that_does_not_use_it_pays_nothing(tmp_path: Path) -> None:

@@ -98,7 +98,8 @@ class _Draft:
 
     def _start(self) -> Iterator[Step]:
         """The start that nobody wrote down."""
-        yield Expect(OUTBOUND_BY_NAME["startApi"], new_message(OUTBOUND_BY_NAME["startApi"]))
+        start = OUTBOUND_BY_NAME["startApi"]
+        yield Expect(start, new_message(start), line=self.line)
         accounts = new_message(INBOUND_BY_NAME["managedAccounts"])
         accounts.accountsList = self.accounts
         yield Say(INBOUND_BY_NAME["managedAccounts"], accounts)
