@@ -13,12 +13,15 @@ from tests.support.manual_feed import ManualFeed
 from tests.support.wireclient import WireClient
 from twsloop.clock import ManualClock
 from twsloop.paper import PaperGateway
+from twsloop.paper.visibility import Access
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[WireClient]:
     async with (
-        PaperGateway(feed=ManualFeed(), clock=ManualClock()) as gateway,
+        PaperGateway(
+            feed=ManualFeed(), clock=ManualClock(), access=Access(master_client_id=4)
+        ) as gateway,
         WireClient(gateway.host, gateway.port) as it,
     ):
         await it.ready()
@@ -45,6 +48,8 @@ async def test_what_is_told_is_true(client: WireClient) -> None:
     assert told.api.settings.readOnlyApi is False
     assert told.api.settings.maintainConnectionOnIncorrectFields is True
     assert not told.HasField("lockAndExit")
+    assert told.api.settings.masterClientId == 4
+    assert told.api.settings.downloadOpenOrdersOnConnection is True
 
 
 async def test_what_has_no_effect_can_be_changed(client: WireClient) -> None:

@@ -42,7 +42,6 @@ def _defaults() -> ConfigResponse:
         setattr(config.api.precautions, field.name, True)
     settings = config.api.settings
     settings.readOnlyApi = False
-    settings.downloadOpenOrdersOnConnection = False
     settings.createApiMessageLogFile = False
     settings.includeMarketDataInLogFile = False
     settings.loggingLevel = "error"
@@ -85,17 +84,28 @@ def _own(config: ConfigResponse, path: str) -> tuple[Any, str]:
     return message, name
 
 
+def _config(hub: Hub) -> ConfigResponse:
+    """The settings as they are now."""
+    config = desk(hub, ConfigDesk).config
+    settings = config.api.settings
+    settings.downloadOpenOrdersOnConnection = hub.access.download_open_orders
+    settings.letApiAccountRequestsSwitchSubscription = hub.access.take_over_account
+    if hub.access.master_client_id is not None:
+        settings.masterClientId = hub.access.master_client_id
+    return config
+
+
 def req_config(hub: Hub, client: Client, request: Any) -> None:
     """The settings that this gateway has."""
     message = ConfigResponse(reqId=request.reqId)
-    message.MergeFrom(desk(hub, ConfigDesk).config)
+    message.MergeFrom(_config(hub))
     client.send("configResponse", message)
 
 
 def update_config(hub: Hub, client: Client, request: Any) -> None:
     """Change settings, all or none of them."""
     answer = UpdateConfigResponse(reqId=request.reqId)
-    config = desk(hub, ConfigDesk).config
+    config = _config(hub)
     wanted = [
         setting
         for group in GROUPS
