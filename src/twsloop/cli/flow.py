@@ -260,7 +260,7 @@ def trades(
     """List option trades of a ticker, oldest first (the service's default: 100 of them)."""
     with _asking(run, form, base_url, max_wait) as (client, out):
         answer = client.trades.get(ticker, recent=recent or None, **asked)
-        print_rows(out, "trade", ticker, answer.trades, TRADES)
+        print_rows(out, "trade", ticker, answer, TRADES)
 
 
 @flow.command(
@@ -287,7 +287,7 @@ def minute(
     """List minute bars of a ticker."""
     with _asking(run, form, base_url, max_wait) as (client, out):
         answer = client.minute_data.get(ticker, recent=recent or None, **asked)
-        print_rows(out, "minute_bar", ticker, answer.minute_data, MINUTES)
+        print_rows(out, "minute_bar", ticker, answer, MINUTES)
 
 
 @flow.command(
@@ -308,7 +308,7 @@ def divergence(
     """List the divergence of option flow and price, one point a minute."""
     with _asking(run, form, base_url, max_wait) as (client, out):
         answer = client.divergence.get(ticker, **asked)
-        print_rows(out, "divergence_point", ticker, answer.divergence_data, POINTS)
+        print_rows(out, "divergence_point", ticker, answer, POINTS)
 
 
 @flow.command(
@@ -347,7 +347,7 @@ def prediction(
         endpoint = client.prediction
         if history:
             past = endpoint.history(ticker, use_default_only=default_only, **asked)
-            print_rows(out, "prediction", ticker, past.predictions, PREDICTIONS)
+            print_rows(out, "prediction", ticker, past, PREDICTIONS)
             return
         answer = endpoint.latest(ticker, use_default_only=default_only)
         print_latest(out, ticker, answer)
@@ -400,4 +400,4 @@ def range_(
         elif out.form == "table":
             lines = (f"{name} {value}" for name, value in flat(info.get("data_info", {})))
             out.console.print(", ".join(lines).replace("_", " "))
-        print_rows(out, "divergence_point", ticker, answer.divergence_data, POINTS)
+        print_rows(out, "divergence_point", ticker, answer, POINTS)

@@ -53,14 +53,15 @@ PREDICTIONS: Shown = (
 )
 
 
-def print_rows(out: Output, name: str, ticker: str, records: Sequence[Any], shown: Shown) -> None:
+def print_rows(out: Output, name: str, ticker: str, answer: Any, shown: Shown) -> None:
     """Print the rows of an answer; ``name`` is one of them, and the JSON lines' event."""
+    records = tuple(answer)
     if out.form != "table":
         rows = [fields_of(record) for record in records]
-        known = _columns(records)
+        known = _columns(answer, records)
         if out.form == "csv":
             rows = [{name: _csv_cell(value) for name, value in row.items()} for row in rows]
-        out.rows(name, known or ("ticker",), rows)
+        out.rows(name, known, rows)
         return
     words = name.replace("_", " ")
     if not records:
@@ -112,9 +113,12 @@ def fields_of(record: Any) -> dict[str, Any]:
     }
 
 
-def _columns(records: Iterable[Any]) -> tuple[str, ...]:
-    """The names of all rows' fields, in order."""
-    return tuple(dict.fromkeys(name for record in records for name in fields_of(record)))
+def _columns(answer: Any, records: Iterable[Any]) -> tuple[str, ...]:
+    """The names of the contract's fields, also without a row, then of those that came beyond it."""
+    kinds = (field.metadata.get("kind") for field in attrs.fields(type(answer)))
+    rows = next(kind.of for kind in kinds if kind is not None and kind.name == "many")
+    names = [field.name for field in attrs.fields(rows) if field.name != "extra"]
+    return tuple(dict.fromkeys([*names, *(name for row in records for name in fields_of(row))]))
 
 
 def printable(text: str) -> str:
