@@ -14,6 +14,7 @@ from twsloop.paper.accounts import Account
 from twsloop.paper.engine import Engine
 from twsloop.paper.market import Halt
 from twsloop.paper.rules import OrderRules
+from twsloop.paper.shelf import Shelf
 
 __all__ = ["ACCOUNT", "NOW", "Exchange", "brief", "codes"]
 
@@ -32,7 +33,7 @@ class Exchange:
         self.engine = Engine(
             self.feed.instruments,
             {n: Account(n) for n in names},
-            self.feed.book,
+            Shelf(self.feed.book),
             keeps_hours=keeps_hours,
             rules=OrderRules(**rules),
         )

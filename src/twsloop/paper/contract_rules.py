@@ -8,7 +8,6 @@ order fills and is not worked here is refused, never ignored.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -20,8 +19,9 @@ import attrs
 from .algos import check_algo
 from .combos import ComboLeg, check_leg_prices
 from .conditions import check_conditions
-from .instruments import MARKET_RULES, Catalogue
+from .instruments import Catalogue
 from .order_types import BROKER_REFUSED_TYPES
+from .price_steps import step_at
 from .reading import Draft, is_set
 from .refusals import Refusal, validating
 from .rules import OrderRules
@@ -104,16 +104,6 @@ def _limit(it: Setting) -> Refusal | None:
     return NO_PRICE if draft.stop_price is not None and draft.stop_price <= ZERO else None
 
 
-def tick_at(instrument: Any, price: Decimal) -> Decimal:
-    """The price step that holds at a price: by the market rule, or the contract's own."""
-    rule = MARKET_RULES.get(instrument.market_rule)
-    tick: Decimal = instrument.min_tick
-    if rule:
-        edges = [edge for edge, _ in rule]
-        tick = rule[max(bisect_right(edges, abs(price)) - 1, 0)][1]
-    return tick
-
-
 def _tick(it: Setting) -> Refusal | None:
     draft = it.draft
     prices = [draft.limit_price, draft.stop_price]
@@ -122,7 +112,7 @@ def _tick(it: Setting) -> Refusal | None:
     for price in prices:
         # A price beyond any market also has more digits than a division can give.
         if price is not None and (
-            abs(price) >= MAX_PRICE or price % tick_at(it.instrument, price) != ZERO
+            abs(price) >= MAX_PRICE or price % step_at(it.instrument, price) != ZERO
         ):
             return OFF_TICK
     return None

@@ -20,11 +20,12 @@ side: that of a sale is above the market and follows it down.
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Any
 
 from .market import TopOfBook
 from .order_types import Trigger
+from .price_steps import to_step
 
 __all__ = ["METHODS", "decimal_price", "follow", "is_rising", "is_triggered", "prices_seen"]
 
@@ -115,15 +116,10 @@ def follow(order: Any, top: TopOfBook) -> None:
         distance = market * order.percent / HUNDRED
     else:
         distance = order.amount or Decimal(0)
-    wanted = _to_tick(market + distance if rising else market - distance, order)
+    wanted = to_step(order.instrument, market + distance if rising else market - distance)
     stop = order.stop_price
     if stop is None or (wanted < stop if rising else wanted > stop):
         order.stop_price = wanted
     if order.limit_offset is not None:
         away = order.limit_offset if order.is_buy else -order.limit_offset
         order.limit_price = order.stop_price + away
-
-
-def _to_tick(price: Decimal, order: Any) -> Decimal:
-    tick: Decimal = order.instrument.min_tick
-    return (price / tick).quantize(Decimal(1), ROUND_HALF_EVEN) * tick
