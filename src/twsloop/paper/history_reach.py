@@ -55,7 +55,11 @@ def reach_back(chronicle: Chronicle, end: int, duration: Duration, *, regular: b
 
 def reach(chronicle: Chronicle, end: int, query: BarQuery) -> int:
     """The first second of a request for bars that ends before ``end``."""
-    start = reach_back(chronicle, end, query.duration, regular=query.regular)
+    duration, regular = query.duration, query.regular
+    if duration.unit == "D" and not query.size.intraday:
+        start = _days_back(chronicle, end, duration.count, regular=regular, any_day=True)
+    else:
+        start = reach_back(chronicle, end, duration, regular=regular)
     if query.size.intraday or query.size.unit == "D":
         return start
     day = chronicle.calendar.day_of(start)
@@ -77,13 +81,20 @@ def _last_trading(chronicle: Chronicle, end: int, *, regular: bool) -> int:
     return end
 
 
-def _days_back(chronicle: Chronicle, end: int, count: int, *, regular: bool) -> int:
+def _days_back(
+    chronicle: Chronicle, end: int, count: int, *, regular: bool, any_day: bool = False
+) -> int:
+    """So many trading days back.
+
+    A day on which the exchange is closed but a market that never closes is not, counts for bars of
+    a day (``any_day``); shorter bars of it come besides those of the trading days.
+    """
     start = end
     for session in chronicle.before(end):
         runs = session.runs(regular=regular)
         if runs and runs[0][0] < end:
             start = runs[0][0]
-            count -= 1
+            count -= any_day or chronicle.calendar.session(session.day) is not None
             if not count:
                 break
     return start

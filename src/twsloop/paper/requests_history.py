@@ -245,7 +245,8 @@ class _Follower:
 
     def begin(self, bars: list[Bar]) -> None:
         """Follow the market from here on."""
-        if bars:
+        size = self._query.size.seconds
+        if bars and (not size or bars[-1].start + size > self._since):
             self._since = bars[-1].start
         self._client.subscriptions[HISTORY, self._req_id] = self.end
         self._hub.feed.subscribe(self._chronicle.instrument.con_id)
