@@ -34,8 +34,13 @@ from .instruments import Catalogue
 from .manual import ManualFeed
 from .market import Feed
 from .market_clock import MarketClock
+from .pacing import PacingJudge
+from .pacing_judge import PacingRules
 from .permissions import Permissions
 from .replay import ReplayFeed, replay_speed
+from .requests_depth import DepthDesk
+from .requests_tick_by_tick import TickDesk
+from .rules import OrderRules
 from .shelf import Shelf
 from .steering import SteeredFeed
 from .synthetic import DEFAULT_RATE, SyntheticFeed
@@ -98,9 +103,13 @@ class PaperGateway:
         wait_for_readers: The market waits while a client's buffer is full, so that readers miss
             nothing; None: a replay waits, and a market of ``max`` speed; others do not.
         limits: Patience with slow clients.
+        pacing: How much and how fast clients may ask, as of a login with so many market data
+            lines; None: as they like (but three instruments with depth, and five tick-by-tick
+            streams).
         user: Shown as the submitter of orders.
         currency: The accounts' base currency; or each account's own, by its number.
         access: Who may see which order: the master client, what is told at a reconnect.
+        order_rules: IB's precautions, presets and permissions about orders.
         market_data: What the login may see: ``live``, ``delayed`` or ``none``; or each by symbol,
             exchange or security type, with "" for all others (see `twsloop.paper.permissions`).
         market_delay: How late delayed data is, seconds.
@@ -132,11 +141,13 @@ class PaperGateway:
         keeps_hours: bool = False,
         wait_for_readers: bool | None = None,
         limits: Limits | None = None,
+        pacing: PacingRules | None = None,
         user: str = "paper",
         currency: str | Mapping[str, str] = "USD",
         market_data: str | Mapping[str, str] = "live",
         market_delay: float = DELAY_S,
         access: Access | None = None,
+        order_rules: OrderRules | None = None,
     ) -> None:
         if not accounts:
             msg = "a paper gateway needs an account"
@@ -153,6 +164,7 @@ class PaperGateway:
         self._used_feed = False
         self._loop_factory = loop_factory
         self._wait_for_readers = wait_for_readers
+        self._pacing = pacing
         self._rate = rate
         self._wait_for_lines = wait_for_lines
         self._until = until
@@ -164,6 +176,7 @@ class PaperGateway:
         self._market_delay = market_delay
         self._settings: dict[str, Any] = {
             "rates": rates or Rates(),
+            "rules": order_rules or OrderRules(),
             "keeps_hours": keeps_hours,
             "user": user,
         }
@@ -384,6 +397,10 @@ class PaperGateway:
             lines_wanted=self._wait_for_lines,
             timetables=self._timetables,
         )
+        if self._pacing is not None:
+            hub.pacing = PacingJudge(self._pacing)
+            hub.desks[DepthDesk] = DepthDesk(most=self._pacing.depth)
+            hub.desks[TickDesk] = TickDesk(most=self._pacing.tick_by_tick)
         install_permissions(hub, self._permissions, self._market_delay)
         loop = asyncio.get_running_loop()
         try:
