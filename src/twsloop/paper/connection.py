@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections import deque
 from typing import Protocol, cast
 
 from twsloop.clock import Timer
@@ -20,6 +21,8 @@ from twsloop.clock import Timer
 from . import requests
 from .client import Client, Limits
 from .hub import Hub
+from .pacing import TOO_FAST
+from .pacing_judge import StepPacer, Strikes
 from .session import (
     Fault,
     Greeting,
@@ -80,6 +83,10 @@ class Connection(asyncio.Protocol):
         self._silent_for = 0.0
         self._busy = False
         self._refused: TooOld | None = None
+        self._strikes: Strikes | None = None
+        self._pacer: StepPacer | None = None
+        self._paced: deque[Request | Unreadable] = deque()
+        self._step_timer: Timer | None = None
 
     # ---- asyncio.Protocol ------------------------------------------------------------------
 
@@ -148,6 +155,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection ended."""
         self._stop_timer()
+        if self._step_timer is not None:
+            self._step_timer.cancel()
+        self._paced.clear()
         if self._session is not None:
             self._session.close()
         client, self._client = self._client, None
@@ -212,8 +222,8 @@ class Connection(asyncio.Protocol):
     def _take(self, item: Incoming) -> None:
         if isinstance(item, Request | Unreadable):
             client = self._client
-            if client is not None and not self._later(client, item):
-                self._process(client, item)
+            if client is not None and not client.closed and self._passes(client, item):
+                self._handle(client, item)
         elif isinstance(item, Greeting):
             self.write(item.data)
         elif isinstance(item, Start):
@@ -226,6 +236,42 @@ class Connection(asyncio.Protocol):
         else:
             assert isinstance(item, Fault)
             self._fail(item)
+
+    def _passes(self, client: Client, item: Request | Unreadable) -> bool:
+        """Whether a message may be handled now, by the rate that the login may send."""
+        now = self._hub.wall.monotonic()
+        if self._strikes is not None and not self._strikes.offer(now):
+            limit, strike = self._strikes.limit, self._strikes.count
+            text = TOO_FAST.format(limit=limit, count=limit + 1, strike=strike)
+            self._hub.error(client, -1, 100, text)
+            if self._strikes.out:
+                client.close(f"more than {limit} messages a second for the third time")
+            return False
+        if self._pacer is not None and not self._pacer.offer(now):
+            if not self._paced:
+                self._wait_for_step(self._pacer)
+            self._paced.append(item)
+            return False
+        return True
+
+    def _wait_for_step(self, pacer: StepPacer) -> None:
+        wait = max(pacer.next_step() - self._hub.wall.monotonic(), 0.0)
+        self._step_timer = self._hub.wall.call_later(wait, self._step, pacer)
+
+    def _step(self, pacer: StepPacer) -> None:
+        """Handle what a step of the pacing serves."""
+        client = self._client
+        if client is None or client.closed:
+            return
+        for _ in range(pacer.serve(self._hub.wall.monotonic())):
+            self._handle(client, self._paced.popleft())
+        self._hub.settle()
+        if self._paced:
+            self._wait_for_step(pacer)
+
+    def _handle(self, client: Client, item: Request | Unreadable) -> None:
+        if not self._later(client, item):
+            self._process(client, item)
 
     def _later(self, client: Client, item: Request | Unreadable) -> bool:
         """Whether the client's timetable takes the frame, to process it when its time has come."""
@@ -248,7 +294,15 @@ class Connection(asyncio.Protocol):
         client = Client(start.client_id, self._session.server_version, self, self._gateway.limits)
         if self._hub.join(client):
             self._client = client
+            self._judge_rate()
             logger.info("%s joined from %s", client, self._peer)
+
+    def _judge_rate(self) -> None:
+        rules = self._hub.pacing.rules if self._hub.pacing is not None else None
+        if rules is not None and rules.excess == "reject":
+            self._strikes = Strikes(rules.messages)
+        elif rules is not None and rules.excess == "pace":
+            self._pacer = StepPacer(rules.messages)
 
     def _refuse(self, item: TooOld) -> None:
         """Tell a client that is too old, once."""

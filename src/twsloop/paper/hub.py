@@ -31,6 +31,7 @@ from .engine import Engine
 from .history import History
 from .market import Change, Event, Feed
 from .market_clock import MarketClock
+from .pacing import PacingJudge
 from .sessions import Sessions
 from .timetable import Timetables
 
@@ -71,6 +72,7 @@ class Hub:
         wall: Real time, for sockets and the patience with clients.
         lines_wanted: Until so many market data lines are open a `MarketClock` stands.
         timetables: The clients that the clock waits for.
+        pacing: Judges how much and how fast clients ask; None: nobody does.
         access: Who may see what.
         clients: The READY clients by client id.
         lines: The lines that watch each instrument.
@@ -88,6 +90,7 @@ class Hub:
     wall: Clock = attrs.field(default=attrs.Factory(lambda self: self.clock, takes_self=True))
     lines_wanted: int = 0
     timetables: Timetables | None = None
+    pacing: PacingJudge | None = None
     access: visibility.Access = attrs.Factory(visibility.Access)
     clients: dict[int, Client] = attrs.Factory(dict)
     lines: dict[int, list[Line]] = attrs.Factory(dict)

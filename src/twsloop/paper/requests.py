@@ -69,6 +69,11 @@ HANDLERS: Mapping[int, Handler] = MappingProxyType(
 def answer(hub: Hub, client: Client, request: Request) -> None:
     """Answer one request. A fault of ours is logged and told as 320: the session goes on."""
     client.stats.requests += 1
+    if hub.pacing is not None:
+        refusal = hub.pacing.refusal(hub, client, request)
+        if refusal is not None:
+            hub.error(client, ident_of(request.message), *refusal)
+            return
     try:
         HANDLERS[request.type.number](hub, client, request.message)
     except Exception as error:
