@@ -10,8 +10,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from .bars import period_of
-from .history import Chronicle
 from .history_calendar import Session
+from .history_chronicle import Chronicle
 from .history_query import BarQuery, Duration
 
 __all__ = ["MAX_BARS", "reach", "reach_back", "sessions_back", "too_many"]

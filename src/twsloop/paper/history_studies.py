@@ -18,8 +18,8 @@ from datetime import date
 import attrs
 
 from .bars import Bar, Show, period_of
-from .history import Chronicle
 from .history_calendar import Session
+from .history_chronicle import Chronicle
 from .history_query import BarQuery
 
 __all__ = ["STUDIES", "study_bars"]

@@ -17,8 +17,9 @@ from decimal import Decimal
 
 import attrs
 
-from .history import Chronicle
+from .bars import Show
 from .history_calendar import Session
+from .history_chronicle import Chronicle
 from .history_split import Piece, TradePiece
 from .instruments import VENUES
 from .market import QuoteChange, Trade
@@ -72,7 +73,7 @@ class _Reader:
 
     def past(self, minute: Piece) -> Iterator[HistoryTick]:
         """The ticks of a minute of the past, in order."""
-        past = self.chronicle.past
+        past = self.chronicle.past_of(Show(self.kind.value))
         assert past is not None
         tick, digits = past.tick, past.digits
         for trade in past.trades(minute):
@@ -130,7 +131,7 @@ class _Reader:
 
     def minutes(self, session: Session, run: tuple[int, int]) -> list[Piece]:
         """The minutes of the past in one run of a session, in order."""
-        past = self.chronicle.past
+        past = self.chronicle.past_of(Show(self.kind.value))
         if past is None:
             return []
         return [
@@ -222,7 +223,7 @@ def histogram(
     exact: dict[float, Decimal] = {}
     sessions = list(chronicle.between(*span))
     reader = _Reader(chronicle, Ticks.TRADES, ignore_size=False)
-    past = chronicle.past
+    past = chronicle.past_of(Show.TRADES)
     for session in sessions:
         for run in session.runs(regular=regular):
             if past is not None:

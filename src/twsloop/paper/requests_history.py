@@ -15,8 +15,9 @@ from ibapi.protobuf.HistoricalSchedule_pb2 import HistoricalSchedule
 from .bars import BAR_SIZES, Bar, Show, period_of
 from .client import Client
 from .handling import Handler, find_one, processing, validating
-from .history import Chronicle, History
+from .history import History
 from .history_beat import beat_of, history_of
+from .history_chronicle import Chronicle
 from .history_format import BarWriter, zoned_text
 from .history_query import (
     IMPLIED_ZONE,

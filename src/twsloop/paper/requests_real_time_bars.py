@@ -12,8 +12,8 @@ from ibapi.protobuf.RealTimeBarTick_pb2 import RealTimeBarTick
 from .bars import BAR_SIZES, Show
 from .client import Client
 from .handling import Handler, processing, validating
-from .history import Chronicle
 from .history_beat import BEAT_S, beat_of, history_of
+from .history_chronicle import Chronicle
 from .history_format import volume_and_average
 from .hub import Hub
 from .requests_history import find_with_history
