@@ -57,6 +57,7 @@ def paper_gateway(
     from twsloop.paper.market_clock import market_time  # noqa: PLC0415
     from twsloop.paper.replay import replay_start  # noqa: PLC0415
     from twsloop.paper.server import PaperGateway  # noqa: PLC0415
+    from twsloop.paper.visibility import Access  # noqa: PLC0415
 
     params = config.paper
     if params.feed != "replay" and (since or params.data is not None):
@@ -92,6 +93,11 @@ def paper_gateway(
         port=params.port,
         seed=params.seed,
         accounts=params.accounts,
+        currency=params.currency,
+        access=Access(
+            master_client_id=params.master_client_id,
+            download_open_orders=params.download_open_orders,
+        ),
         max_version=params.max_version,
         max_clients=params.max_clients,
         **market,

@@ -397,6 +397,18 @@ class PaperParams(Section):
     accounts: tuple[str, ...] = option(
         ("DU1234567",), "list", "The accounts of its login; paper accounts start with D."
     )
+    currency: str = option("USD", "str", "The accounts' base currency.", pattern="[A-Z]{3}")
+    master_client_id: int | None = option(
+        None,
+        "int",
+        "The client that sees the orders and executions of all clients.",
+        low=0,
+        high=2**31 - 1,
+        unset="no client does",
+    )
+    download_open_orders: bool = option(
+        True, "bool", "A client that comes back is told its open orders before anything else."
+    )
     start: str = option(
         "immediate",
         "str",
