@@ -249,3 +249,23 @@ def test_a_range_of_all_days_begins_at_once() -> None:
     assert (walk.stretch.start.date(), walk.stretch.end.date()) == (dt.date.min, dt.date.max)
     walk.feed([])
     assert walk.stretch is None
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [("2026-10-30", "2026-11-02"), ("2026-03-06", "2026-03-09")]
+)
+def test_over_the_nights_on_which_the_clocks_change(
+    first: str, last: str, client: ApiClient
+) -> None:
+    walked = list(client.trades.iterate("SLV", first, last, limit=25))
+    days = [
+        client.trades.get("SLV", start_date=day, end_date=day, limit=1000) for day in (first, last)
+    ]
+    assert walked == [row for answer in days for row in answer.trades]
+    opened = [answer.trades[0].trade_timestamp for answer in days]
+    offsets = {stamp.astimezone(EASTERN).utcoffset() for stamp in opened if stamp is not None}
+    assert len(offsets) == 2
+    for row in walked:
+        assert row.trade_timestamp is not None
+        assert row.trade_timestamp == row.trade_datetime
+        assert 9 <= row.trade_timestamp.astimezone(EASTERN).hour < 17

@@ -23,9 +23,11 @@ from api_client import (
     ApiError,
     ApiJsonError,
     ApiRedirectError,
+    ApiServiceError,
     ApiShapeError,
     ApiTimeoutError,
     AsyncApiClient,
+    AuthenticationError,
     RateLimitError,
     RetryPolicy,
     ServerError,
@@ -313,6 +315,59 @@ async def test_not_http(reply: bytes, blunt: Callable[[bytes], Blunt], time: Flo
     async with AsyncApiClient(url, KEY, timing=time.timing, retries=ONCE) as client_async:
         with pytest.raises(ApiConnectionError, match="dropped"):
             await client_async.tickers.get()
+    assert there.visits == 2
+
+
+GOOD = b'{"status": "success", "data": {"tickers": ["SLV"], "count": 1}}'
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "expected"),
+    [
+        (b"HTTP/1.0 200 OK\r\n\r\n", GOOD, TickersAnswer),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", GOOD, TickersAnswer),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.0 200 OK\r\n\r\n", GOOD, TickersAnswer),
+        (b"HTTP/1.0 200 OK\r\n\r\n", b"\xef\xbb\xbf" + GOOD, TickersAnswer),
+        (b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n", GOOD, TickersAnswer),
+        (b"HTTP/1.0 200 OK\r\nContent-Encoding: utf-8\r\n\r\n", GOOD, TickersAnswer),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", GOOD, ApiJsonError),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", GOOD, ApiConnectionError),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", GOOD, ApiConnectionError),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+            GOOD,
+            ApiConnectionError,
+        ),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b"", ApiJsonError),
+        (b"HTTP/1.1 304 Not Modified\r\n\r\n", b"", ApiRedirectError),
+        (b"HTTP/1.0 302 X\r\nLocation: javascript:\x1b[2J\r\n\r\n", b"", ApiRedirectError),
+        (b"HTTP/1.0 999 X\r\n\r\n", GOOD, ApiServiceError),
+        (b"HTTP/1.0 401 X\r\n\r\n", b"<html>", AuthenticationError),
+        (b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 300_000 + b"\r\n\r\n", GOOD, ApiConnectionError),
+    ],
+)
+async def test_odd_http(
+    head: bytes,
+    body: bytes,
+    expected: type[Any],
+    blunt: Callable[[bytes], Blunt],
+    time: FlowTime,
+) -> None:
+    there = blunt(head + body)
+    url = f"http://127.0.0.1:{there.port}/api/v1"
+    outcomes: list[Any] = []
+    with ApiClient(url, KEY, timing=time.timing, retries=ONCE) as client:
+        try:
+            outcomes.append(client.tickers.get())
+        except ApiError as error:
+            outcomes.append(error)
+    async with AsyncApiClient(url, KEY, timing=time.timing, retries=ONCE) as client_async:
+        try:
+            outcomes.append(await client_async.tickers.get())
+        except ApiError as error:
+            outcomes.append(error)
+    assert [type(one) for one in outcomes] == [expected, expected]
+    assert str(outcomes[0]) == str(outcomes[1])
     assert there.visits == 2
 
 
