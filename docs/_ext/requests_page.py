@@ -43,9 +43,15 @@ def _words(handler: Any, row: Answer) -> str:
         text = f'Error {handler.code}: "{handler.text}".'
     else:
         text = " ".join((inspect.getdoc(handler) or "").partition("\n\n")[0].split())
-    if row.silent:
-        text += f" Nothing is told when {row.silent}." if row.silent != "always" else ""
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_")
+    if row.silent and "nothing is told" not in text:
+        text += f" Nothing is told when {row.silent}."
+    return (
+        text.replace("|", "\\|")
+        .replace("<", "&lt;")
+        .replace("*", "\\*")
+        .replace("_", "\\_")
+        .replace("``", "`")
+    )
 
 
 def _codes(row: Answer, handler: Any) -> str:

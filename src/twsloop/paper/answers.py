@@ -79,6 +79,7 @@ _TICKS = (
     "tickNews tickSnapshotEnd rerouteMktDataReq"
 )
 _UNTIL = "nothing happens in the market"
+_ALWAYS = "it is right"
 
 ANSWERS: Mapping[str, Answer] = MappingProxyType(
     {
@@ -101,7 +102,7 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "updateDisplayGroup": _answer("displayGroupUpdated", 322),
         "unsubscribeFromGroupEvents": _cancel(322),
         # market data
-        "reqMktData": _stream(_TICKS, 101, 200, 300, 322, 354, 10089, 10090, 10167, 10168, 10197),
+        "reqMktData": _stream(_TICKS, 101, 200, 322, 354, 2187, 10089, 10167, 10168),
         "cancelMktData": _cancel(300),
         "reqMarketDataType": Answer(Kind.SETTING, silent="the type is one of 1 to 4"),
         "reqMktDepth": _stream(
@@ -117,37 +118,35 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
             silent=_UNTIL,
         ),
         "cancelTickByTickData": _cancel(300),
-        "reqRealTimeBars": _stream("realtimeBar", 162, 200, 322, 420, 10225, silent=_UNTIL),
-        "cancelRealTimeBars": _cancel(300, 322, 366),
+        "reqRealTimeBars": _stream("realtimeBar", 200, 322, 420, silent=_UNTIL),
+        "cancelRealTimeBars": _cancel(silent=_ALWAYS),
         "reqSmartComponents": _answer("smartComponents"),
         "reqMarketRule": _answer("marketRule", 322),
-        "calculateImpliedVolatility": _answer("tickOptionComputation", 200, 322),
-        "cancelCalculateImpliedVolatility": _cancel(300, 322),
-        "calculateOptionPrice": _answer("tickOptionComputation", 200, 322),
-        "cancelCalculateOptionPrice": _cancel(300, 322),
+        "calculateImpliedVolatility": _answer("tickOptionComputation", 200),
+        "cancelCalculateImpliedVolatility": _cancel(silent=_ALWAYS),
+        "calculateOptionPrice": _answer("tickOptionComputation", 200),
+        "cancelCalculateOptionPrice": _cancel(silent=_ALWAYS),
         # history
         "reqHistoricalData": _answer(
             "historicalData historicalDataEnd historicalDataUpdate historicalSchedule",
-            *(162, 200, 322, 366, 2174, 10182, 10299, 10314, 10339),
+            *(162, 200, 322, 2174, 10299, 10314, 10339),
         ),
-        "cancelHistoricalData": _cancel(162, 322, 366, silent=""),
-        "reqHeadTimeStamp": _answer("headTimestamp", 162, 200, 322, 2174),
-        "cancelHeadTimeStamp": _cancel(162, 300, 322, 366),
+        "cancelHistoricalData": _cancel(162, 366, silent=""),
+        "reqHeadTimeStamp": _answer("headTimestamp", 162, 200),
+        "cancelHeadTimeStamp": _cancel(silent=_ALWAYS),
         "reqHistoricalTicks": _answer(
             "historicalTicks historicalTicksBidAsk historicalTicksLast",
-            *(162, 200, 322, 2174, 10187, 10314),
+            *(162, 200, 2174, 10299, 10314),
         ),
-        "cancelHistoricalTicks": _cancel(162, 300, 322, 366),
-        "reqHistogramData": _answer("histogramData", 162, 200, 322),
-        "cancelHistogramData": _cancel(162, 300, 322, 366),
+        "cancelHistoricalTicks": _cancel(silent=_ALWAYS),
+        "reqHistogramData": _answer("histogramData", 162, 200),
+        "cancelHistogramData": _cancel(silent=_ALWAYS),
         # contracts
-        "reqContractDetails": _answer(
-            "contractData bondContractDetails contractDetailsEnd", 200, 322
-        ),
-        "cancelContractData": _cancel(300, 322),
+        "reqContractDetails": _answer("contractData bondContractDetails contractDetailsEnd", 200),
+        "cancelContractData": _cancel(silent=_ALWAYS),
         "reqMatchingSymbols": _answer("symbolSamples"),
-        "reqSecDefOptParams": _answer("secDefOptParams secDefOptParamsEnd", 200),
-        "reqFundamentalData": _refused(200, 430, 10358),
+        "reqSecDefOptParams": _answer("secDefOptParams secDefOptParamsEnd"),
+        "reqFundamentalData": _refused(430),
         "cancelFundamentalData": _cancel(322, silent=""),
         # scanners
         "reqScannerParameters": _answer("scannerParameters"),
@@ -158,7 +157,7 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "reqHistoricalNews": _answer("historicalNews historicalNewsEnd", 200),
         "reqNewsArticle": _answer("newsArticle", 10172),
         "reqNewsBulletins": _stream("updateNewsBulletin", silent="there is no bulletin"),
-        "cancelNewsBulletins": _cancel(silent="always"),
+        "cancelNewsBulletins": _cancel(silent=_ALWAYS),
         "reqWshMetaData": _refused(10276),
         "cancelWshMetaData": _cancel(10280, silent=""),
         "reqWshEventData": _refused(10276),
@@ -174,7 +173,7 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
             Kind.SETTING, ("openOrder", "orderStatus", "orderBound"), (327,), "client 0 asks"
         ),
         "reqCompletedOrders": _answer("completedOrder completedOrdersEnd"),
-        "reqExecutions": _answer("execDetails commissionReport execDetailsEnd", 2174),
+        "reqExecutions": _answer("execDetails commissionReport execDetailsEnd"),
         # accounts
         "reqAccountUpdates": _stream(
             "updateAccountValue updatePortfolio updateAccountTime accountDownloadEnd",
@@ -182,20 +181,20 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
             silent="it ends the subscription",
         ),
         "reqAccountSummary": _stream("accountSummary accountSummaryEnd", 322),
-        "cancelAccountSummary": _cancel(300, 322, silent="always"),
+        "cancelAccountSummary": _cancel(silent=_ALWAYS),
         "reqPositions": _stream("position positionEnd"),
-        "cancelPositions": _cancel(silent="always"),
-        "reqPositionsMulti": _stream("positionMulti positionMultiEnd", 322),
-        "cancelPositionsMulti": _cancel(300, 322, silent="always"),
-        "reqAccountUpdatesMulti": _stream("accountUpdateMulti accountUpdateMultiEnd", 322),
-        "cancelAccountUpdatesMulti": _cancel(300, 322, silent="always"),
-        "reqPnL": _stream("pnl", 322),
+        "cancelPositions": _cancel(silent=_ALWAYS),
+        "reqPositionsMulti": _stream("positionMulti positionMultiEnd"),
+        "cancelPositionsMulti": _cancel(silent=_ALWAYS),
+        "reqAccountUpdatesMulti": _stream("accountUpdateMulti accountUpdateMultiEnd"),
+        "cancelAccountUpdatesMulti": _cancel(silent=_ALWAYS),
+        "reqPnL": _stream("pnl"),
         "cancelPnL": _cancel(10185),
-        "reqPnLSingle": _stream("pnlSingle", 322, 2150, silent="nothing has that contract id"),
+        "reqPnLSingle": _stream("pnlSingle", 2150, silent="nothing has that contract id"),
         "cancelPnLSingle": _cancel(10186),
         "reqFamilyCodes": _answer("familyCodes"),
         "reqSoftDollarTiers": _answer("softDollarTiers"),
         "requestFA": _answer("receiveFA", 585),
-        "replaceFA": _answer("replaceFAEnd", 585, 10231, silent="before server version 157"),
+        "replaceFA": _answer("replaceFAEnd", 585, 10231, silent="the server version is below 157"),
     }
 )
