@@ -21,13 +21,14 @@ from .instrument import VENUES, Instrument, generated_con_id
 from .listed import (
     bond_instrument,
     continuous,
+    crypto_instrument,
     currency_instrument,
     expired_futures,
     futures,
     index_instrument,
     stock_instrument,
 )
-from .listings import BONDS, CURRENCIES, ETFS, FUTURES, INDICES, OPTIONS, STOCKS
+from .listings import BONDS, CRYPTO, CURRENCIES, ETFS, FUTURES, INDICES, OPTIONS, STOCKS
 from .market_rules import MARKET_RULES
 
 __all__ = [
@@ -87,6 +88,7 @@ class Catalogue:
         lines = [stock_instrument(line) for line in STOCKS]
         lines += [stock_instrument(line, etf=True) for line in ETFS]
         lines += [currency_instrument(line) for line in CURRENCIES]
+        lines += [crypto_instrument(line) for line in CRYPTO]
         for future in FUTURES:
             lines += futures(future, today)
         others = [index_instrument(line) for line in INDICES]

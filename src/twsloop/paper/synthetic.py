@@ -54,7 +54,13 @@ __all__ = ["DEFAULT_RATE", "SyntheticFeed"]
 DEFAULT_RATE = 3.0
 #: Yearly volatility of the fair value (of a middling share, an index, a major currency), and the
 #: hours a day in which most of it happens.
-VOLATILITY = {"COMMON": (0.25, 6.5), "ETF": (0.15, 6.5), "FUT": (0.15, 10.0), "CASH": (0.08, 24.0)}
+VOLATILITY = {
+    "COMMON": (0.25, 6.5),
+    "ETF": (0.15, 6.5),
+    "FUT": (0.15, 10.0),
+    "CASH": (0.08, 24.0),
+    "CRYPTO": (0.5, 24.0),
+}
 TRADING_DAYS_A_YEAR = 252
 #: After this time the distance to the reference price has halved, seconds.
 HALF_LIFE_S = 4 * 3600.0
@@ -68,7 +74,7 @@ ACTIONS_A_TURN = 500
 QUIET = 6.0
 #: Timers are not set for less, so that a fast market acts in batches, seconds.
 SHORTEST_WAIT_S = 0.001
-VENUES = {"STK": "QPNZKJYUV", "CASH": "", "FUT": ""}
+VENUES = {"STK": "QPNZKJYUV", "CASH": "", "FUT": "", "CRYPTO": ""}
 SECOND_NS = 1_000_000_000
 
 
