@@ -55,6 +55,7 @@ def paper_gateway(
     """
     # Here, because a program that never serves needs none of it.
     from twsloop.paper.market_clock import market_time  # noqa: PLC0415
+    from twsloop.paper.pacing_judge import PacingRules  # noqa: PLC0415
     from twsloop.paper.replay import replay_start  # noqa: PLC0415
     from twsloop.paper.server import PaperGateway  # noqa: PLC0415
     from twsloop.paper.visibility import Access  # noqa: PLC0415
@@ -100,6 +101,11 @@ def paper_gateway(
         ),
         max_version=params.max_version,
         max_clients=params.max_clients,
+        pacing=(
+            None
+            if params.pacing == "off"
+            else PacingRules(lines=params.lines, excess=params.pacing)  # type: ignore[arg-type]
+        ),
         **market,
     )
 

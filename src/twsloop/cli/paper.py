@@ -102,6 +102,12 @@ Examples:
 @click.option("--from", "since", type=_Window(), help="Begin the replay here (UTC).")
 @click.option("--to", "until", type=_Window(), help="End the market or the replay here (UTC).")
 @click.option("--hours", type=click.Choice(["always", "exchange"]), help="When it trades.")
+@click.option(
+    "--pacing",
+    type=click.Choice(["off", "pace", "reject"]),
+    help="Judge how much clients ask, as IB does.",
+)
+@click.option("--lines", type=int, help="The login's market data lines, for --pacing.")
 @click.option("--rate", type=float, help="Actions a second of each made-up instrument.")
 @click.option("--sample", type=click.Choice(["none", "ib"]), help="ib: one tick a kind in 250 ms.")
 @click.option("--max-version", type=int, help="The newest protocol version to speak.")
@@ -120,6 +126,8 @@ def paper(
     since: datetime | None,
     until: datetime | None,
     hours: str | None,
+    pacing: str | None,
+    lines: int | None,
     rate: float | None,
     sample: str | None,
     max_version: int | None,
@@ -164,6 +172,8 @@ def paper(
             "paper.start": next((one for one in starts if not one[0].isdigit()), None),
             "paper.date": next((one for one in starts if one[0].isdigit()), None),
             "paper.hours": hours,
+            "paper.pacing": pacing,
+            "paper.lines": lines,
             "paper.rate": rate,
             "paper.sample": sample,
             "paper.max_version": max_version,

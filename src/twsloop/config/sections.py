@@ -446,3 +446,17 @@ class PaperParams(Section):
     max_version: int = option(
         225, "int", "The highest protocol version it speaks.", low=100, high=225
     )
+    pacing: str = option(
+        "off",
+        "str",
+        "Whether it judges how much clients ask: not at all; as IB does, slowing what is too much; "
+        "or refusing that with error 100, and the third time ends the session.",
+        choices=("off", "pace", "reject"),
+    )
+    lines: int = option(
+        100,
+        "int",
+        "Where pacing is judged: the login's market data lines; the other limits follow from them.",
+        low=0,
+        high=100_000,
+    )
