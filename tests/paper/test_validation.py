@@ -141,8 +141,10 @@ def test_a_high_id_is_taken_with_a_warning(market: Exchange) -> None:
 def test_customer_accounts_are_not_for_everyone(market: Exchange) -> None:
     told = market.place(customerAccount="C123")
     assert told == [
-        "error 1 145 Error in validating entry fields -Account config doesn't allow to specify "
-        f"customer account value: C123 for account {ACCOUNT}"
+        (
+            "error 1 145 Error in validating entry fields -Account config doesn't allow to specify "
+            f"customer account value: C123 for account {ACCOUNT}"
+        )
     ]
 
 
