@@ -166,7 +166,7 @@ async def test_it_opens_with_a_session_under_way() -> None:
         kinds = [kind for _, kind in names]
         if what.quote_driven:
             assert kinds == [None, None, 6, 7, 9, 14, 1, 2, 0, 3]
-        elif what.sec_type == "FUT":
+        elif what.sec_type in {"FUT", "CRYPTO"}:
             assert kinds == [None, None, 45, 4, 5, 8, 6, 7, 9, 14, 1, 2, 0, 3]
         else:
             assert kinds == [None, None, 45, 4, 5, 8, 6, 7, 9, 14, 1, 2, 0, 3, 32, 33]
