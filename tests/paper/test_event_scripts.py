@@ -19,6 +19,7 @@ from tests.support.official import Call
 from tests.support.wireclient import WireClient, error_of
 from twsloop.clock import ManualClock
 from twsloop.paper.market import Event
+from twsloop.paper.rules import OrderRules
 from twsloop.paper.server import PaperGateway
 
 D = Decimal
@@ -375,6 +376,109 @@ async def test_ioc_that_cannot_fill(stage: Stage) -> None:
         "status 1 Cancelled 0/100",
         "error 1 202 Order Canceled - reason:",
     ]
+
+
+# ---- settings of the gateway ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_discard_by_precaution(version: int) -> None:
+    rules = OrderRules(direct_routing="discard")
+    async with open_stage(version, order_rules=rules) as stage:
+        told = await stage.place(contract={**AAPL, "exchange": "ISLAND"}, lmtPrice=269.0)
+        assert told[0].startswith("error 1 10329 ")
+        assert told[1:] == ["status 1 Cancelled 0/100", "error 1 201 Order was discarded."]
+        (line,) = await stage.place(lmtPrice=269.0)
+        assert line == "error 1 103 Duplicate order id"
+        stage.cancel(1)
+        (line,) = await stage.heard()
+        assert line.startswith("error 1 10147 ")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_report_on_the_way_of_a_cancel(version: int) -> None:
+    """Nothing at once; what is reported meanwhile is PendingCancel; then it is cancelled."""
+    clock = ManualClock()
+    rules = OrderRules(cancel_delay=2.0)
+    async with open_stage(version, clock=clock, order_rules=rules) as stage:
+        await stage.place(lmtPrice=269.0)
+        stage.cancel(1)
+        assert await stage.heard() == []
+        stage.quote(268.9, 268.95, 40)
+        assert await stage.heard() == [
+            "exec -1 BOT 40 @268.95 cum 40 avg 268.95 NASDAQ",
+            "open 1 PendingCancel",
+            "status 1 PendingCancel 40/60 avg 268.95 last 268.95",
+            "report 1.00012 USD",
+        ]
+        stage.cancel(1)
+        (line,) = await stage.heard()
+        assert line.startswith("error 1 10148 ")
+        assert line.endswith("state: PendingCancel.")
+        clock.advance(2.0)
+        assert await stage.heard() == [
+            "status 1 Cancelled 40/60 avg 268.95 last 268.95",
+            "error 1 202 Order Canceled - reason:",
+        ]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_second_message_before_the_first_report(version: int) -> None:
+    clock = ManualClock()
+    rules = OrderRules(accept_delay=1.0)
+    async with open_stage(version, clock=clock, order_rules=rules) as stage:
+        stage.send(1, lmtPrice=269.0)
+        (line,) = await stage.place(1, lmtPrice=268.0)
+        assert line.startswith("error 1 2102 Unable to modify this order")
+        clock.advance(1.0)
+        assert await stage.heard() == SUBMITTED * 2
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_empty_time_in_force(version: int) -> None:
+    async with open_stage(version) as stage:
+        told = await stage.place(lmtPrice=269.0, tif="")
+        assert told[0] == "error 1 10349 Order TIF was set to DAY based on order preset."
+        assert told[1:] == SUBMITTED * 2
+    async with open_stage(version, order_rules=OrderRules(empty_tif="refuse")) as stage:
+        (line,) = await stage.place(lmtPrice=269.0, tif="")
+        assert line.startswith("error 1 10052 ")
+
+
+async def test_price_band(stage: Stage) -> None:
+    told = await stage.place(lmtPrice=300.0)
+    assert told[-2] == "status 1 Cancelled 0/100"
+    assert told[-1].startswith("error 1 202 Order Canceled - reason:We cannot accept an order at")
+    assert not any(line.startswith("exec") for line in told)
+
+
+async def test_combination(stage: Stage) -> None:
+    """Its own execution, then its legs'; the legs make the positions and pay."""
+    stage.happen(stage.feed.quote("MSFT", 420.0, 420.1), stage.feed.trade("MSFT", 420.0))
+    msft = stage.feed.instrument("MSFT").con_id
+    legs = [
+        {"conId": 265598, "ratio": 1, "action": "BUY", "exchange": "SMART"},
+        {"conId": msft, "ratio": 1, "action": "SELL", "exchange": "SMART"},
+    ]
+    combo = {"symbol": "AAPL", "secType": "BAG", "currency": "USD", "exchange": "SMART"}
+    stage.send(1, {**combo, "comboLegs": legs}, lmtPrice=-149.0, totalQuantity="5")
+    calls = await stage.calls()
+    told = after("exec", [tell(call) for call in calls])
+    assert [line.split(" avg")[0] for line in told[:3]] == [
+        "exec -1 BOT 5 @-149.95 cum 5",
+        "exec -1 BOT 5 @270.05 cum 5",
+        "exec -1 SLD 5 @420 cum 5",
+    ]
+    assert told[3:5] == ["open 1 Filled", "status 1 Filled 5/0 avg -149.95 last -149.95"]
+    assert told[5].startswith("open 1 Filled paid 2.")
+    assert told[6] == told[4]
+    assert [line.split()[0] for line in told[7:]] == ["report", "report"]
+    ids = [call.args[2]["execId"] for call in calls if call.name == "execDetails"]
+    assert [len(one.split(".")) for one in ids] == [4, 5, 5]
+    reported = [c.args[0]["execId"] for c in calls if c.name == "commissionAndFeesReport"]
+    assert reported == ids[1:]
+    types = [call.args[1]["secType"] for call in calls if call.name == "execDetails"]
+    assert types == ["BAG", "STK", "STK"]
 
 
 # ---- groups ------------------------------------------------------------------------------------
