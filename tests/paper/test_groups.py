@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -135,7 +135,7 @@ def test_a_trailing_child_follows_from_its_parents_fill_on(market: Exchange) -> 
     assert market.order(2).status is Status.PRE_SUBMITTED
     assert market.order(2).stop_price == 269
     market.trade("AAPL", 271.5)
-    assert market.order(2).stop_price == D("270.5")
+    assert market.order(2).stop_price == Decimal("270.5")
 
 
 def test_a_bracket_with_all_that_users_set(market: Exchange) -> None:
