@@ -123,13 +123,15 @@ class Valuation:
     def _rate(self, currency: str, base: str, price: Callable[[int], Decimal | None]) -> Decimal:
         if currency == base:
             return ONE
+        is_crossed = DOLLAR not in {currency, base}
+        # Without a quote of its own a cross follows its two legs, not a reference price.
         direct = self._pairs.get((currency, base))
-        if direct is not None:
+        if direct is not None and (price(direct) or not is_crossed):
             return self._or_reference(direct, price)
         inverse = self._pairs.get((base, currency))
-        if inverse is not None:
+        if inverse is not None and (price(inverse) or not is_crossed):
             return (ONE / self._or_reference(inverse, price)).quantize(RATE_DIGITS)
-        if DOLLAR in {currency, base}:
+        if not is_crossed:
             return ONE
         there, back = self._rate(currency, DOLLAR, price), self._rate(DOLLAR, base, price)
         return (there * back).quantize(RATE_DIGITS)
