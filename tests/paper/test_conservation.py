@@ -295,7 +295,8 @@ class Conservation(RuleBasedStateMachine):
     def _listen(self) -> None:
         """Take what is told, and check each message against the market that stands."""
         totals: dict[tuple[int, int], D] = {}
-        for client, name, message in self.engine.take():
+        news: Any = self.engine.take()
+        for client, name, message in news:
             if name == "openOrder":
                 totals[client, message.orderId] = D(message.order.totalQuantity)
             elif name == "orderStatus":

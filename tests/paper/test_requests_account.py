@@ -212,8 +212,9 @@ async def test_unknown_accounts_and_groups(house: House) -> None:
             client.send(name, reqId=10)
         client.send("cancelPositions")
         assert await told(client) == []
-        (accounts,) = await asked(client, "reqManagedAccts", "managedAccounts") or [None]
-        assert accounts is None
+        client.send("reqManagedAccts")
+        (accounts,) = await told(client)
+        assert (accounts.name, accounts.args) == ("managedAccounts", (f"{FIRST},{SECOND}",))
 
 
 # ---- account summary ---------------------------------------------------------------------------
