@@ -122,7 +122,7 @@ def test_what_goes_wrong_fails_their_test(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     words = done.stdout
-    assert words.count("transcript:1 waits for startApi; the client left") == 1, words
+    assert "transcript:1 waits for startApi; the client left" in words
     assert "transcript:1 waits for reqIds" in words
     assert "tickSize" in words
     assert "by a tick" in words
