@@ -44,6 +44,7 @@ REMEMBERED_MINUTES, REMEMBERED_SESSIONS = 4_000, 300
 BUSIEST = 12_000.0
 MINUTES_A_DAY = 390
 LARGEST_TRADE = 20
+YEAR_S = options.DAYS_A_YEAR * 86_400
 ZERO = Decimal(0)
 
 #: A price from a time (seconds since 1970 UTC) and the price of the source.
@@ -65,10 +66,21 @@ def index_level(index: Instrument, fund: Instrument) -> tuple[Level, bool]:
 
 def option_level(option: Instrument) -> tuple[Level, bool]:
     """What an option is worth at a price of its underlying, and whether it falls with it."""
+    first = option_terms(option, 0)
+    known, volatility = (0, first), option.volatility
 
     def level(second: int, price: float) -> float:
-        terms = option_terms(option, second * SECOND_NS)
-        return options.price(terms, price, options.smile(option.volatility, terms, price))
+        nonlocal known
+        if known[0] != second:
+            years = first.years - second / YEAR_S
+            known = (
+                second,
+                options.Terms(
+                    first.is_call, first.strike, years, first.rate, first.dividends, first.american
+                ),
+            )
+        terms = known[1]
+        return options.price(terms, price, options.smile(volatility, terms, price))
 
     return level, option.right == "P"
 
@@ -225,7 +237,8 @@ class OptionTrades(FollowingPast):
         """The trade of a minute, if it has one."""
         if not minute.count:
             return []
-        at = int(_part("at", self.instrument.con_id, minute.start) * 60_000)
+        span = min(60, self._source.began - minute.start) * 1000
+        at = int(_part("at", self.instrument.con_id, minute.start) * span)
         return [TradePiece(minute.start * 1000 + at, minute.close, minute.volume)]
 
 

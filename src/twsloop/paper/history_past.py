@@ -108,7 +108,7 @@ class Past:
         self._key = f"{seed} {instrument.con_id}"
         kind = "ETF" if instrument.stock_type == "ETF" else instrument.sec_type
         self._trend = TREND.get(kind, 0.0)
-        self.usual_volatility = VOLATILITY.get(kind, 0.2)
+        self.usual_volatility = instrument.volatility or VOLATILITY.get(kind, 0.2)
         self._day_noise = self.usual_volatility / math.sqrt(252)
         chance = Random(self._key)  # noqa: S311  (a market, not a secret)
         wave = WAVE.get(kind, 0.1)

@@ -59,6 +59,7 @@ SOURCES = {
 #: Bars of 30 seconds and less are kept for six months, seconds.
 SMALL_KEPT_S = 183 * 86_400
 HISTORY = "history"
+QUOTES = frozenset({Show.MIDPOINT, Show.BID, Show.ASK, Show.BID_ASK})
 FIVE_SECONDS = BAR_SIZES["5 secs"]
 TOO_OLD = "Your client version is too low for:Historical Schedule requests {symbol}"
 #: The server version from which schedules can be told.
@@ -121,6 +122,8 @@ def req_historical_data(hub: Hub, client: Client, request: Any) -> None:
     if refused is not None:
         hub.error(client, req_id, *refused)
         return
+    if query.show is Show.AGGTRADES:
+        query = attrs.evolve(query, show=Show.TRADES)  # what a crypto currency calls its trades
     end = end_second(history, query.end)
     asked = _Asked(hub, client, request, query, history.of(instrument), end)
     if query.show is Show.SCHEDULE and client.server_version < SCHEDULE_SINCE:
@@ -158,8 +161,11 @@ def _refuse(hub: Hub, client: Client, req_id: int, refusal: Refusal) -> None:
 def _refused(query: BarQuery, instrument: Instrument) -> tuple[int, str] | None:
     """What the service says to a request that is right, but asks for what there is not."""
     show = query.show
-    if show is Show.AGGTRADES:
-        return 10299, WRONG_SHOW.format(right="TRADES", wrong="AGGTRADES")
+    right, wrong = Show.TRADES, Show.AGGTRADES
+    if instrument.sec_type == "CRYPTO":
+        right, wrong = wrong, right
+    if show is wrong:
+        return 10299, WRONG_SHOW.format(right=right.value, wrong=wrong.value)
     if too_fine(query):
         return 162, TOO_LONG
     lacks = instrument.quote_driven and show in {Show.TRADES, Show.ADJUSTED_LAST}
@@ -202,6 +208,8 @@ def _tell_bars(asked: _Asked) -> None:
     span = start, end
     if query.show in STUDIES:
         bars = study_bars(chronicle, query, span)
+    elif query.show in QUOTES and chronicle.instrument.sec_type == "IND":
+        bars = []  # nobody quotes an index
     else:
         bars = chronicle.bars(query.show, query.size, span, regular=query.regular)
     if not bars and not query.live:

@@ -99,6 +99,9 @@ def req_real_time_bars(hub: Hub, client: Client, request: Any) -> None:
         reason = f"No historical market data for {instrument.symbol}/CASH@FXSUBPIP Last 5"
         hub.error(client, req_id, 420, INVALID.format(reason=reason))
         return
+    if instrument.sec_type == "IND" and show is not Show.TRADES:
+        hub.error(client, req_id, 420, INVALID.format(reason="An index has no quotes"))
+        return
     chronicle = history_of(hub).of(instrument)
     _Subscription(hub, client, req_id, chronicle, show, request.useRTH).begin()
 
