@@ -322,7 +322,9 @@ def req_mkt_depth_exchanges(hub: Hub, client: Client, _request: Any) -> None:
     for instrument in hub.engine.catalogue.all():
         if instrument.sec_type not in DEEP_TYPES:
             continue
-        for venue in venues_of(instrument)[0]:
+        venues = venues_of(instrument)[0]
+        # Programs of before 2023 look for NASDAQ under the name that it had.
+        for venue in (*venues, "ISLAND") if "NASDAQ" in venues else venues:
             form = form_of(instrument, venue, smart=False)
             rows[instrument.sec_type, venue] = DepthMarketDataDescription(
                 exchange=venue,

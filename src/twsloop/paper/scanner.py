@@ -11,6 +11,7 @@ The tables (`SCANS`, `PLACES`, `FILTERS`) are also what reqScannerParameters lis
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -420,7 +421,9 @@ def _tests(wanted: Any) -> Sequence[Test]:
         try:
             value = float(text)
         except ValueError:
-            raise ScanError(f"Filter with code {tag} has a wrong value: {text}") from None
+            value = math.nan
+        if not math.isfinite(value):
+            raise ScanError(f"Filter with code {tag} has a wrong value: {text}")
         number, bound = _BY_TAG[tag]
         tests.append(_bound_test(number, bound, value))
     return tests
