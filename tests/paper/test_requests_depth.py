@@ -238,6 +238,7 @@ async def test_the_venues_that_have_depth(gateway: PaperGateway) -> None:
         (call,) = await heard(client)
         rows = {(row["exchange"], row["secType"]): row["serviceDataType"] for row in call.args[0]}
         assert rows["NASDAQ", "STK"] == rows["ISLAND", "STK"] == "Deep2"
+        assert rows["PAXOS", "CRYPTO"] == rows["CBOE", "OPT"] == "Deep"
         assert rows["ARCA", "STK"] == rows["IDEALPRO", "CASH"] == rows["CME", "FUT"] == "Deep"
 
 

@@ -56,7 +56,7 @@ MAKERS = ("NSDQ", "CDRG", "ETMM", "GSCO", "JPMS", "MSCO", "UBSS", "VIRT")
 #: Venues of a share that show their depth; the others show their top only.
 DEEP_VENUES = ("ARCA", "BATS", "BEX", "BYX", "DRCTEDGE", "EDGEA", "IEX", "MEMX", "NASDAQ", "NYSE")
 #: What has depth, and what of it the consolidated form exists for.
-DEEP_TYPES = frozenset({"STK", "CASH", "FUT", "OPT", "FOP"})
+DEEP_TYPES = frozenset({"STK", "CASH", "FUT", "OPT", "FOP", "CRYPTO"})
 SMART_TYPES = frozenset({"STK", "OPT"})
 #: A client that reads again is told what it missed after so long, seconds.
 CATCH_UP_S = 0.25
