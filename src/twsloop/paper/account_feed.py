@@ -290,14 +290,17 @@ def tell_pnl(hub: Hub, client: Client) -> None:
 
 def tell_pnl_of_account(hub: Hub, client: Client, req_id: int) -> None:
     """One account's profit and loss."""
-    figures = snapshot(hub, client.pnl[req_id])
+    account = hub.accounts[client.pnl[req_id]]
+    valuation = hub.engine.valuation
+    valuation.roll(account, hub.now())
+    daily, unrealized, realized = account.profits(valuation.marks_now(account))
     client.send(
         "pnl",
         PnL(
             reqId=req_id,
-            dailyPnL=float(round(figures.daily, 4)),
-            unrealizedPnL=float(round(figures.unrealized, 4)),
-            realizedPnL=float(round(figures.realized, 4)),
+            dailyPnL=float(round(daily, 4)),
+            unrealizedPnL=float(round(unrealized, 4)),
+            realizedPnL=float(round(realized, 4)),
         ),
     )
 

@@ -139,7 +139,8 @@ class Snapshot:
 
 def take_snapshot(account: Account, valuation: Valuation) -> Snapshot:
     """The account's figures now."""
-    marks = valuation.marks_of(account)
+    marks = valuation.marks_now(account)
+    daily, unrealized, realized = account.profits(marks)
     return Snapshot(
         account=account,
         marks=marks,
@@ -148,10 +149,10 @@ def take_snapshot(account: Account, valuation: Valuation) -> Snapshot:
         option=account.option_value(marks),
         futures=account.futures_profit(marks),
         gross=account.gross_value(marks),
-        need=valuation.requirement(account),
-        unrealized=account.total_unrealized(marks),
-        realized=account.total_realized(marks),
-        daily=account.total_daily(marks),
+        need=valuation.requirement(account, marks=marks),
+        unrealized=unrealized,
+        realized=realized,
+        daily=daily,
     )
 
 

@@ -68,6 +68,7 @@ class Account:
         positions: Positions by conId, flat ones included.
         previous_equity: Its net liquidation value when the day began.
         day: When the account's day ends, in ns since 1970; 0 before the first.
+        rolls_at: When its day or a position's session ends next, in ns since 1970.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Account:
     positions: dict[int, Position] = attrs.Factory(dict)
     previous_equity: Decimal = ZERO
     day: int = 0
+    rolls_at: int = 0
     _booked: set[str] = attrs.Factory(set)
 
     def __attrs_post_init__(self) -> None:
@@ -262,6 +264,17 @@ class Account:
     def total_daily(self, marks: Marks) -> Decimal:
         """The profit since the session began, in the base currency."""
         return self._sum(lambda item: self.daily(item, marks), marks, None, flat_too=True)
+
+    def profits(self, marks: Marks) -> tuple[Decimal, Decimal, Decimal]:
+        """Daily, unrealized and realized profit in the base currency, in one pass."""
+        daily = unrealized = realized = ZERO
+        for position in self.positions.values():
+            rate = marks.rate(position.instrument.currency)
+            open_profit = self.unrealized(position, marks) if position.quantity else ZERO
+            unrealized += open_profit * rate
+            realized += position.realized_today * rate
+            daily += (position.realized + open_profit - position.day_begin) * rate
+        return daily, unrealized, realized
 
     def _sum(
         self,

@@ -11,6 +11,7 @@ session left it. An account's own day ends at midnight in New York, like the gat
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -96,6 +97,11 @@ class Valuation:
         base = account.currency
         return Marks(self.price, lambda currency: self.rate(currency, base))
 
+    def marks_now(self, account: Account) -> Marks:
+        """The same as they stand now, each asked for once; not to be kept."""
+        marks = self.marks_of(account)
+        return Marks(functools.cache(marks.price), functools.cache(marks.rate))
+
     def price(self, con_id: int) -> Decimal | None:
         """The mark of one instrument, None where nothing is known."""
         try:
@@ -149,6 +155,8 @@ class Valuation:
     def roll(self, account: Account, now: datetime) -> None:
         """Begin the sessions and the day that `now` is in, for whatever is not in it yet."""
         at = nanoseconds(now)
+        if at < account.rolls_at:
+            return
         day = hours.EQUITY.session_end(at)
         if day > account.day:
             closing = self._closing_price(at)
@@ -160,6 +168,8 @@ class Valuation:
                 instrument = position.instrument
                 close = self._closing_price(at)(instrument.con_id)
                 account.roll(position, instrument.hours.session_end(at), close)
+        sessions = (position.session for position in account.positions.values())
+        account.rolls_at = min((day, *sessions))
 
     def book(self, account: Account, booking: Booking, now: datetime) -> Decimal | None:
         """Book one execution in the session that it belongs to; what it realized."""
@@ -170,6 +180,7 @@ class Valuation:
         if is_new:  # nothing of it was carried over
             session = booking.instrument.hours.session_end(nanoseconds(now))
             account.positions[con_id].session = session
+            account.rolls_at = min(account.rolls_at, session)
         return realized
 
     def _closing_price(self, at: int) -> Callable[[int], Decimal | None]:
@@ -236,7 +247,9 @@ class Valuation:
 
     # ---- margins ---------------------------------------------------------------------------
 
-    def requirement(self, account: Account, changes: Iterable[Leg] = ()) -> Requirement:
+    def requirement(
+        self, account: Account, changes: Iterable[Leg] = (), marks: Marks | None = None
+    ) -> Requirement:
         """What the account's positions bind, as if ``changes`` were traded."""
         holdings: dict[int, Leg] = {
             held.instrument.con_id: (held.instrument, held.quantity) for held in account.held()
@@ -244,7 +257,7 @@ class Valuation:
         for instrument, change in changes:
             _, had = holdings.get(instrument.con_id, (instrument, ZERO))
             holdings[instrument.con_id] = (instrument, had + change)
-        marks = self.marks_of(account)
+        marks = marks or self.marks_of(account)
         return requirement(holdings, marks.price, marks.rate)
 
     def loan_equity(self, account: Account, changes: Iterable[Leg] = ()) -> Decimal:
