@@ -31,9 +31,10 @@ from twsloop.wire.messages import Direction
 from twsloop.wire.tape import looks_like_tape, read_tape
 
 from .playback import FLAT_OUT, Playback, Turn
-from .script import Scene, Script, scenes_of_tape
+from .script import Expect, Scene, Script, scenes_of_tape
 from .tape_file import read_lines
 from .transcript import read_transcript
+from .wording import describe
 
 __all__ = ["FLAT_OUT", "ScriptedGateway", "load_script"]
 
@@ -88,6 +89,7 @@ class _Connection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._between_pieces: asyncio.TimerHandle | None = None
         self._full = False
+        self._finished = False
         self._peer = "?"
 
     # ---- asyncio.Protocol ------------------------------------------------------------------
@@ -206,6 +208,9 @@ class _Connection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         turn = playback.turn(self._gateway.clock.monotonic())
+        if playback.finished and not self._finished:
+            self._finished = True
+            self._gateway.scene_finished()
         self._pieces = _joined(turn.writes)
         self._write(turn)
 
@@ -242,6 +247,11 @@ class _Connection(asyncio.Protocol):
         return not self._greeted or (
             self._playback is not None and reason in self._playback.problems
         )
+
+    @property
+    def waits_for(self) -> Expect | None:
+        """What the client has to say before anything else happens."""
+        return self._playback.waits_for if self._playback is not None else None
 
     def buffered(self) -> int:
         """How many bytes wait to be sent."""
@@ -331,7 +341,7 @@ class ScriptedGateway:
                 )
             self._scenes = (self._scenes[session - 1],)
         self._next = 0
-        self._over = 0
+        self._over = self._finished = 0
         self._changed = threading.Condition()
         self._loop_factory = loop_factory
         self._server: asyncio.Server | None = None
@@ -359,6 +369,30 @@ class ScriptedGateway:
             if not self._changed.wait_for(lambda: self._over >= count, timeout):
                 msg = f"{self._over} of {count} sessions were over within {timeout:g} s"
                 raise TimeoutError(msg)
+
+    def wait_script(self, timeout: float = 10.0) -> None:
+        """Wait until a client has done its part to the end of its scene (it may stay connected).
+
+        Raises:
+            TimeoutError: None did in time; the text says what is waited for.
+        """
+        with self._changed:
+            if self._changed.wait_for(lambda: self._finished > 0, timeout):
+                return
+        waits = {
+            f"{self.script.where(step.line)} waits for {describe(step.kind, step.message)}"
+            for connection in tuple(self.connections)
+            if (step := connection.waits_for) is not None
+        }
+        told = "; ".join([*self.problems, *sorted(waits)]) or "no client came"
+        msg = f"the script was not over within {timeout:g} s: {told}"
+        raise TimeoutError(msg)
+
+    def scene_finished(self) -> None:
+        """A client has done its part to the end of its scene."""
+        with self._changed:
+            self._finished += 1
+            self._changed.notify_all()
 
     # ---- scenes (on the gateway's loop) ----------------------------------------------------
 

@@ -12,21 +12,21 @@
     server: errMsg id=1 errorCode=201 errorMsg="Order rejected - reason:no"
     disconnect
 
-=================== ================================================================================
-``client: NAME ...`` wait until the client has sent it; the fields that are given have to be right
-``server: NAME ...`` send it
-``sleep SECONDS``    what follows comes so much later (not when played flat out)
-``split N``          cut what is sent next after N bytes, its 4 bytes of length included
-``disconnect``       the gateway ends the connection; ``client: disconnect``: the client ended it
-``server: fields A B "C d"`` a text message by its fields, its number first
-``server: hex 0000`` a message by its body, without the length; also of the client
-``server: bytes 00`` bytes as they are, length included or not
-``version N``        of the session
-``time TEXT``        in the gateway's hello, such as ``20260105 14:30:00 UTC``
-``accounts A,B``     of the login (of a start that is not written down)
-``next-id N``        the next order id (likewise)
-``session``          begins the next session
-=================== ================================================================================
+========================= ==========================================================================
+``client: NAME ...``      wait until the client has sent it; the fields given have to be right
+``server: NAME ...``      send it
+``sleep SECONDS``         what follows comes so much later (not when played flat out)
+``split N``               cut what is sent next after N bytes, its 4 bytes of length included
+``disconnect``            the gateway ends the connection; ``client: disconnect``: the client did
+``server: fields 4 2 -1`` a text message by its fields, its number first; also of the client
+``server: hex 0000``      a message by its body, without the length; also of the client
+``server: bytes 00``      bytes as they are, whatever they mean
+``version N``             of the session
+``time TEXT``             in the gateway's hello, such as ``20260105 14:30:00 UTC``
+``accounts A,B``          of the login (of a start that is not written down)
+``next-id N``             the next order id (likewise)
+``session``               begins the next session
+========================= ==========================================================================
 
 Names are IB's; fields are those of IB's protobuf messages, written as `wording` says, whatever
 protocol the client speaks. ``#`` begins a comment. A session that does not begin with ``client:
