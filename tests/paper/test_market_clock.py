@@ -155,6 +155,26 @@ async def test_a_scaled_timer_cannot_move_on_past_the_present() -> None:
     assert seen == [False, False]
 
 
+async def test_what_floats_cannot_show_does_not_stop_it() -> None:
+    base = ManualClock()
+    clock = MarketClock(base, speed=60)
+    clock.begin()
+    base.advance(10.0 / 3)
+    origin, moves = clock.monotonic(), [0]
+
+    def pump(due: float) -> None:
+        while clock.reach(origin + due):
+            moves[0] += 1
+            due += 0.1
+        clock.call_later(origin + due - clock.monotonic(), pump, due)
+
+    pump(0.1)
+    for _ in range(100):
+        base.advance(0.1 / 3)
+        await asyncio.sleep(0)
+    assert moves[0] == pytest.approx(2000, abs=25)
+
+
 async def test_a_failing_timer_is_reported_and_the_others_go_on() -> None:
     clock = MarketClock(ManualClock(), speed=None)
     told: list[dict[str, Any]] = []

@@ -47,6 +47,9 @@ NEW_YORK = "US/Eastern"
 TURN_S = 0.004
 #: And so many of them at most, where the base clock stands still (a ManualClock).
 TIMERS_A_TURN = 256
+#: A timer fires when at most so much is missing, in real seconds: the base clock's timers fire a
+#: hair early at times, and sums of floats are not exact.
+TOLERANCE_S = 1e-6
 #: Timers that are due at the same time: holds come last.
 _PLAIN, _HOLD = 0, 1
 
@@ -107,6 +110,7 @@ class MarketClock:
         self.base = base
         self.speed = speed
         self.start = start or base.now()
+        self._tolerance = TOLERANCE_S * max(speed or 0.0, 1.0)
         self._elapsed = 0.0
         self._limit = 0.0
         self._anchor: tuple[float, float] | None = None  # base and market time since when it runs
@@ -213,7 +217,7 @@ class MarketClock:
         Returns:
             False: It is not time yet, or something else comes first; then set a timer.
         """
-        if self._holds or when > self._limit:
+        if self._holds or when > self._limit + self._tolerance:
             return False
         timers = self._timers
         while timers and timers[0][0] < when:
@@ -284,8 +288,7 @@ class MarketClock:
         try:
             for _ in range(TIMERS_A_TURN):
                 timers = self._timers
-                # A timer of the base clock may fire a hair early.
-                if self._holds or not timers or timers[0][0] > self._limit + 1e-9:
+                if self._holds or not timers or timers[0][0] > self._limit + self._tolerance:
                     break
                 due, _, _, timer = heapq.heappop(timers)
                 if timer.cancelled:
