@@ -43,7 +43,7 @@ from .market import Event, Feed, Halt, QuoteChange, Sink, TopOfBook, Trade, Valu
 from .market_rules import increment
 from .options import Greeks, Terms
 
-__all__ = ["RATE", "DerivedFeed", "option_terms"]
+__all__ = ["RATE", "DerivedFeed", "expiry_ns", "option_terms"]
 
 #: Interest a year, continuous, of the option model.
 RATE = 0.04
@@ -71,7 +71,7 @@ def _part(*of: object) -> float:
     return zlib.crc32(" ".join(map(str, of)).encode()) / 2**32
 
 
-def _expiry_ns(option: Instrument) -> int:
+def expiry_ns(option: Instrument) -> int:
     """When an option expires, in ns since 1970 UTC."""
     zone = ZoneInfo(option.time_zone)
     if option.expires:  # settled by the opening of that day
@@ -86,7 +86,7 @@ def option_terms(option: Instrument, time_ns: int, rate: float = RATE) -> Terms:
     return Terms(
         is_call=option.right == "C",
         strike=option.strike,
-        years=(_expiry_ns(option) - time_ns) / YEAR_NS,
+        years=(expiry_ns(option) - time_ns) / YEAR_NS,
         rate=rate,
         dividends=option.dividend_yield,
         american=option.american,
@@ -155,7 +155,7 @@ class _Option(_Follower):
 
     def __attrs_post_init__(self) -> None:
         self.every_ns = OPTION_EVERY_NS
-        self.expiry_ns = _expiry_ns(self.instrument)
+        self.expiry_ns = expiry_ns(self.instrument)
         self.rule = _QUOTE_RULES.get(self.instrument.trading_class, 109)
 
     def terms(self, time_ns: int) -> Terms:

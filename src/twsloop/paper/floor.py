@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import attrs
 
@@ -396,6 +397,15 @@ class Floor:
                 other.request.totalQuantity = echo.plain(other.total)
                 self.outbox.pair(other)
 
+    def fill_outside(self, order: PaperOrder, price: Decimal, now: datetime) -> None:
+        """Fill an order that no market fills: what becomes of an option, and its delivery."""
+        order.perm_id = self.orders.take_perm_id()
+        self.orders.add(order)
+        order.happen(OrderEvent.SEND)
+        order.happen(OrderEvent.WORK)
+        echo.echo_order(order, self.user, now)
+        self._fill(Fill(order, order.total, price, now))
+
     # ---- the end, and the others -----------------------------------------------------------
 
     def cancel(self, order: PaperOrder, now: datetime) -> None:
@@ -415,6 +425,7 @@ class Floor:
     ) -> None:
         """End an order, its children and (unless it ends alone) the rest of its OCA group."""
         order.happen(OrderEvent.CANCEL)
+        order.silent = False
         order.completed_at = now
         order.completed_status = "Cancelled by Trader"
         self.orders.settle(order)

@@ -23,7 +23,7 @@ from ibapi.protobuf.TickSnapshotEnd_pb2 import TickSnapshotEnd
 
 from twsloop.clock import Clock, Timer
 
-from . import account_feed, echo, fanout, ticks, visibility
+from . import account_feed, echo, exercise, fanout, ticks, visibility
 from .accounts import Account
 from .alarm import Alarm
 from .client import Client, Line
@@ -58,6 +58,8 @@ SNAPSHOT_PATIENCE = 11.0
 PNL_EVERY = 1.0
 #: How often account values that changed are told, seconds.
 ACCOUNT_EVERY = 180.0
+#: How often expired options are looked for, seconds of the market's time.
+EXPIRY_EVERY = 60.0
 
 
 @attrs.define(eq=False)
@@ -136,6 +138,7 @@ class Hub:
         self._orders_are_due()  # what fell due while the gateway was down
         self._every(PNL_EVERY, self._tell_pnl)
         self._every(ACCOUNT_EVERY, self._tell_accounts)
+        self._every(EXPIRY_EVERY, self._settle_expired)
 
     def stop(self) -> None:
         """End the feed and the timers."""
@@ -377,6 +380,10 @@ class Hub:
         for client in tuple(self.clients.values()):
             account_feed.tell_pnl(self, client)
             client.flush()
+
+    def _settle_expired(self) -> None:
+        if exercise.settle_expired(self.engine, self.now()):
+            self.settle()
 
     def _tell_accounts(self) -> None:
         for client in tuple(self.clients.values()):

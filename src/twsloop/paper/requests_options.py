@@ -1,4 +1,4 @@
-"""Requests about options: what a price implies, what a volatility is worth."""
+"""Requests about options: what a price implies, what a volatility is worth, exercise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 from . import options
 from .client import Client
 from .derived import RATE, DerivedFeed, option_terms
-from .handling import Handler, validating
+from .exercise import EXERCISE, LAPSE, Ending
+from .handling import Handler, processing, validating
 from .hub import Hub
 from .instruments import Instrument
 from .options import Greeks
@@ -24,7 +25,7 @@ CUSTOM = 53
 NANOSECONDS = 1_000_000_000
 
 
-def _find_option(hub: Hub, client: Client, request: Any) -> Instrument | None:
+def _find_option(hub: Hub, client: Client, request: Any, ident: int) -> Instrument | None:
     """The option that a request is about; otherwise 200 is told, and None returned.
 
     200 and not 321, which ib_async takes for a warning: its caller would wait for its time-out.
@@ -35,7 +36,7 @@ def _find_option(hub: Hub, client: Client, request: Any) -> Instrument | None:
     if len(found) == 1:
         return found[0]
     text = AMBIGUOUS.format(symbol=request.contract.symbol) if found else NO_DEFINITION
-    hub.error(client, request.reqId, 200, text)
+    hub.error(client, ident, 200, text)
     return None
 
 
@@ -62,7 +63,7 @@ def _tell(client: Client, request: Any, greeks: Greeks) -> None:
 
 def calculate_implied_volatility(hub: Hub, client: Client, request: Any) -> None:
     """The volatility that an option's price implies at a price of the underlying."""
-    option = _find_option(hub, client, request)
+    option = _find_option(hub, client, request, request.reqId)
     if option is None:
         return
     price, underlying = request.optionPrice, request.underPrice
@@ -78,7 +79,7 @@ def calculate_implied_volatility(hub: Hub, client: Client, request: Any) -> None
 
 def calculate_option_price(hub: Hub, client: Client, request: Any) -> None:
     """What an option is worth at a volatility and a price of the underlying."""
-    option = _find_option(hub, client, request)
+    option = _find_option(hub, client, request, request.reqId)
     if option is None:
         return
     volatility, underlying = request.volatility, request.underPrice
@@ -89,12 +90,42 @@ def calculate_option_price(hub: Hub, client: Client, request: Any) -> None:
     _tell(client, request, options.valued(_terms(hub, option), underlying, volatility))
 
 
+def exercise_options(hub: Hub, client: Client, request: Any) -> None:
+    """Exercise an option or let it lapse; it takes effect at once."""
+    ident, engine = request.orderId, hub.engine
+    option = _find_option(hub, client, request, ident)
+    if option is None:
+        return
+    account = request.account or next(iter(engine.accounts))
+    cause = None
+    if account not in engine.accounts or (not request.account and len(engine.accounts) > 1):
+        cause = "Invalid account code"
+    elif request.exerciseAction not in {EXERCISE, LAPSE}:
+        cause = f"Invalid exercise action: {request.exerciseAction}"
+    elif request.exerciseQuantity <= 0:
+        cause = f"Invalid exercise quantity: {request.exerciseQuantity}"
+    if cause is not None:
+        validating(hub, client, ident, "cq", cause)
+        return
+    if engine.book.find(client.client_id, ident) is not None:
+        hub.error(client, ident, 103, "Duplicate order id")
+        return
+    ending = Ending(engine, account, option, hub.now())
+    refused = ending.refusal(request)
+    if refused is not None:
+        processing(hub, client, ident, "bS", refused)
+        return
+    ending.carry_out(client.client_id, request)
+    hub.settle()
+
+
 def cancel_calculation(_hub: Hub, _client: Client, _request: Any) -> None:
     """A calculation is answered at once and once: nothing is left to cancel."""
 
 
 HANDLERS: Mapping[int, Handler] = MappingProxyType(
     {
+        21: exercise_options,
         54: calculate_implied_volatility,
         55: calculate_option_price,
         56: cancel_calculation,

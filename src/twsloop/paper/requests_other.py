@@ -104,7 +104,6 @@ _NO_WSH = Refused(10276, "News feed is not allowed")
 #: What this gateway does not have yet, and the error it gives.
 REFUSALS: Mapping[int, Refused] = MappingProxyType(
     {
-        21: _invalid("No option to exercise: no options are listed"),
         52: _NO_FUNDAMENTALS,
         65: _NO_VERIFY,
         66: _NO_VERIFY,
