@@ -211,7 +211,9 @@ def test_periods_are_read(text: str, expected: Duration) -> None:
     assert parse_period(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "days", "0 days", "x days", "3 fortnights", "3"])
+@pytest.mark.parametrize(
+    "text", ["", "days", "0 days", "x days", "3 fortnights", "3", "9999 years"]
+)
 def test_other_periods_are_refused(text: str) -> None:
     with pytest.raises(Refusal, match="period is invalid"):
         parse_period(text)

@@ -12,7 +12,7 @@ import bisect
 import calendar as months
 import functools
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,7 @@ __all__ = ["Calendar", "Session", "Span", "calendar_of", "months_back"]
 
 #: No session of any instrument lasts longer, seconds.
 LONGEST_SESSION_S = 26 * 3600
-DAY_S = 86_400
+NOON = time(12)
 
 
 class Span(NamedTuple):
@@ -94,6 +94,14 @@ class Calendar:
 
     def session(self, day: date) -> Session | None:
         """The session of a day; None when it is closed."""
+        sessions, starts = self._year(day.year)
+        noon = int(datetime.combine(day, NOON, self.zone).timestamp())
+        for session in sessions[max(bisect.bisect_left(starts, noon) - 2, 0) :][:4]:
+            if session.day == day:
+                return session
+        return None
+
+    def _make_session(self, day: date) -> Session | None:
         trading = self.hours.session(day)
         if trading is None:
             return None
@@ -118,7 +126,7 @@ class Calendar:
         if known is None:
             day, found = date(year, 1, 1), []
             while day.year == year:
-                session = self.session(day)
+                session = self._make_session(day)
                 if session is not None:
                     found.append(session)
                 day += timedelta(days=1)

@@ -28,6 +28,7 @@ from .instruments import Instrument
 __all__ = ["Chronicle"]
 
 SECOND_NS = 1_000_000_000
+HALF_S = 1800
 #: How long before the start of an always open market its first session began, where the exchange
 #: was closed: what the book says has happened in the session, happened then.
 UNDER_WAY_S = 3600
@@ -324,26 +325,55 @@ class Chronicle:
         for place, whole in enumerate(past.session(session)):
             if whole.start >= last or whole.start < run_start:
                 continue
-            for minute in past.minutes(session, place):
-                at = minute.start
-                if at + 60 <= first:
-                    continue
-                if at >= last:
-                    break
-                if size < 60 or at + 60 > last:
-                    pieces = self._seconds(past, minute, size, (first, last, offset))
-                else:
-                    pieces = [minute]
-                for piece in pieces:
-                    own = piece.start - (piece.start + offset) % size
-                    if own != key:
-                        if group:
-                            found.append(self._group(show, group, max(key, run_start)))
-                        key, group = own, []
-                    group.append(piece)
+            for piece in self._parts(past, session, place, (size, first, last, offset)):
+                own = piece.start - (piece.start + offset) % size
+                if own != key:
+                    if group:
+                        found.append(self._group(show, group, max(key, run_start)))
+                    key, group = own, []
+                group.append(piece)
         if group:
             found.append(self._group(show, group, max(key, run_start)))
         return found
+
+    def _parts(
+        self,
+        past: Past | FollowingPast,
+        session: Session,
+        place: int,
+        cut: tuple[int, int, int, int],
+    ) -> Iterator[Piece]:
+        """What bars are made of: pieces of the past no longer than a bar, in order."""
+        size, first, last, offset = cut
+        if size % HALF_S == 0 and offset % HALF_S == 0 and isinstance(past, Past):
+            for half in past.halves(session, place):
+                end = half.start - half.start % HALF_S + HALF_S
+                if end > first and half.start < last:
+                    if end <= last:
+                        yield half
+                    else:
+                        yield from self._cut(past, past.minutes_of(session, half), cut)
+        else:
+            yield from self._cut(past, past.minutes(session, place), cut)
+
+    def _cut(
+        self,
+        past: Past | FollowingPast,
+        minutes: list[Piece],
+        cut: tuple[int, int, int, int],
+    ) -> Iterator[Piece]:
+        """Minutes from a second to another, in seconds where bars are shorter or one is cut."""
+        size, first, last, offset = cut
+        for minute in minutes:
+            at = minute.start
+            if at + 60 <= first:
+                continue
+            if at >= last:
+                return
+            if size < 60 or at + 60 > last:
+                yield from self._seconds(past, minute, size, (first, last, offset))
+            else:
+                yield minute
 
     def _seconds(
         self, past: Past | FollowingPast, minute: Piece, size: int, cut: tuple[int, int, int]

@@ -7,8 +7,8 @@ towards `ANCHOR`, and noise that forgets within weeks, around the catalogue's re
 a question about a day has the same answer whenever it is asked, and nothing has to be stored.
 
 A session opens somewhere between the close before and its own close; its spans (before, in and
-after regular hours) are one bar each; `history_split` makes minutes and trades of them when they
-are asked for.
+after regular hours) are one bar each; `history_split` makes half hours, minutes and trades of them
+when they are asked for.
 
 Two days are bent so that they fit the market that the gateway began with: the last session before
 closes at the live book's close; and the session that was under way has the book's open, high, low
@@ -29,7 +29,7 @@ from random import Random
 import attrs
 
 from .history_calendar import Calendar, Session, Span
-from .history_split import MINUTE_TRADES, Piece, TradePiece, minutes, trades
+from .history_split import MINUTE_S, MINUTE_TRADES, Piece, TradePiece, minutes, split, trades
 from .instruments import Instrument
 
 __all__ = ["Opening", "Past"]
@@ -54,7 +54,7 @@ BUSY, QUIET = 30.0, 8.0
 OUTSIDE_SHARE = 0.04
 #: What a currency or an index has instead of volume, a day: it only weighs prices.
 UNSEEN_VOLUME = 2_000_000
-MINUTE_S = 60
+HALF_S = 1800
 CACHED_SESSIONS, CACHED_SPANS, CACHED_MINUTES = 600, 24, 64
 
 
@@ -129,6 +129,7 @@ class Past:
         self._base = chance.getrandbits(62)
         self._noise: dict[int, float] = {}
         self._sessions: OrderedDict[date, tuple[Session, list[Piece]]] = OrderedDict()
+        self._halves: OrderedDict[tuple[date, int], list[Piece]] = OrderedDict()
         self._spans: OrderedDict[tuple[date, int], list[Piece]] = OrderedDict()
         self._minutes: OrderedDict[int, list[TradePiece]] = OrderedDict()
         self._under_way = calendar.day_of(opening.second)
@@ -314,29 +315,59 @@ class Past:
 
     # -- minutes and trades ------------------------------------------------------------------
 
+    def halves(self, session: Session, place: int) -> list[Piece]:
+        """The half hours of one of a session's bars (see `session`), by the clock."""
+        key = session.day, place
+        known = self._halves.get(key)
+        if known is not None:
+            self._halves.move_to_end(key)
+            return known
+        whole = self.session(session)[place]
+        span = next(span for span in session.spans if span.start == whole.start)
+        end = min(span.end, self.opening.second)
+        starts = [whole.start, *range(whole.start - whole.start % HALF_S + HALF_S, end, HALF_S)]
+        chance = self._chance(whole.start, 2)
+        weights = []
+        for start, until in zip(starts, [*starts[1:], end], strict=True):
+            first, last = (start - span.start) // MINUTE_S, -(-(until - span.start) // MINUTE_S)
+            shape = self._shape(span)[first:last]
+            weights.append(sum(shape) * (0.7 + 0.6 * chance.random()))
+        found = split(whole, starts, weights, chance)
+        self._halves[key] = found
+        if len(self._halves) > CACHED_SESSIONS:
+            self._halves.popitem(last=False)
+        return found
+
+    @staticmethod
+    def _shape(span: Span) -> Sequence[float]:
+        """How a span's volume spreads over its minutes."""
+        count = -(-(span.end - span.start) // MINUTE_S)
+        return _profile(count) if span.regular else [1.0] * count
+
     def minutes(self, session: Session, place: int) -> list[Piece]:
-        """The minutes of one of a session's bars (see `session`)."""
+        """The minutes of one of a session's bars."""
         key = session.day, place
         known = self._spans.get(key)
         if known is not None:
             self._spans.move_to_end(key)
             return known
-        whole = self.session(session)[place]
-        span = next(span for span in session.spans if span.start == whole.start)
-        end = min(span.end, self.opening.second)
-        pieces = -(-(end - span.start) // MINUTE_S)
-        chance = self._chance(whole.start, 2)
-        shape = _profile(-(-(span.end - span.start) // MINUTE_S)) if span.regular else None
-        random = chance.random
-        if shape is None:
-            weights = [0.5 + random() for _ in range(pieces)]
-        else:
-            weights = [(0.6 + 0.8 * random()) * share for share in shape[:pieces]]
-        found = minutes(whole, weights, chance)
+        found: list[Piece] = []
+        for half in self.halves(session, place):
+            found += self.minutes_of(session, half)
         self._spans[key] = found
         if len(self._spans) > CACHED_SPANS:
             self._spans.popitem(last=False)
         return found
+
+    def minutes_of(self, session: Session, half: Piece) -> list[Piece]:
+        """The minutes of a half hour."""
+        span = next(span for span in session.spans if span.start <= half.start < span.end)
+        end = min(half.start - half.start % HALF_S + HALF_S, span.end, self.opening.second)
+        first = (half.start - span.start) // MINUTE_S
+        shape = self._shape(span)[first : first - (half.start - end) // MINUTE_S]
+        chance = self._chance(half.start, 4)
+        random = chance.random
+        return minutes(half, [(0.6 + 0.8 * random()) * share for share in shape], chance)
 
     def trades(self, minute: Piece) -> list[TradePiece]:
         """The trades of a minute."""

@@ -76,6 +76,8 @@ LIMITS = {
     "W": (52, "Historical data request for durations longer than 52 weeks"),
     "M": (12, "Historical data request for durations longer than 12 months"),
 }
+#: The longest histograms, about the longest duration of bars.
+LONGEST_PERIODS = {"S": 86_400, "D": 365, "W": 520, "M": 120, "Y": 10}
 LIVE = {Show.TRADES, Show.MIDPOINT, Show.BID, Show.ASK}
 _CLOCK = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})")
 _DAY = re.compile(r"(\d{4})(\d\d)(\d\d)")
@@ -244,9 +246,13 @@ def parse_period(text: str) -> Duration:
     letter = next(
         (name[0] for name in names if word.strip().lower() in {name, f"{name}s", name[0]}), ""
     )
-    if not (number.isdecimal() and number.isascii()) or not letter or not 0 < int(number) < 10_000:
-        raise Refusal("Histogram data request period is invalid.")
-    return Duration(int(number), letter.upper())
+    invalid = Refusal("Histogram data request period is invalid.")
+    if not (number.isdecimal() and number.isascii()) or not letter or len(number) > 8:
+        raise invalid
+    count, unit = int(number), letter.upper()
+    if not 0 < count <= LONGEST_PERIODS[unit]:
+        raise invalid
+    return Duration(count, unit)
 
 
 def parse_bar_query(request: Any, zone: str, now: datetime) -> BarQuery:

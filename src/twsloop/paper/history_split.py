@@ -2,9 +2,9 @@
 
 Theory of operation
 -------------------
-The generated past is made from the top down: a session's bar first, its minutes from it, a
-minute's trades from the minute. So twenty years of days cost nothing but days, and still every bar
-is the exact aggregate of the finer ones, because each split keeps the sums:
+The generated past is made from the top down: a session's bar first, half hours from it, minutes
+from them, a minute's trades from the minute. So twenty years of days cost nothing but days, and
+still every bar is the exact aggregate of the finer ones, because each split keeps the sums:
 
 - the first piece opens where the whole opens, the last closes where it closes;
 - the highest high and the lowest low of the pieces are those of the whole;
@@ -24,10 +24,11 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-__all__ = ["MINUTE_TRADES", "Piece", "TradePiece", "minutes", "trades"]
+__all__ = ["MINUTE_TRADES", "Piece", "TradePiece", "minutes", "split", "trades"]
 
 #: So many trades has every piece that trades at all (see the module).
 MINUTE_TRADES = 5
+MINUTE_S = 60
 
 
 class Piece(NamedTuple):
@@ -86,14 +87,22 @@ def _shares(total: int, weights: Sequence[float]) -> list[int]:
     return found
 
 
-def minutes(whole: Piece, weights: Sequence[float], chance: Random, step: int = 60) -> list[Piece]:
-    """Split a bar into pieces of one length.
+def minutes(whole: Piece, weights: Sequence[float], chance: Random) -> list[Piece]:
+    """Split a bar into minutes: `split` at each full minute from its start on."""
+    starts = range(whole.start, whole.start + MINUTE_S * len(weights), MINUTE_S)
+    return split(whole, starts, weights, chance)
+
+
+def split(
+    whole: Piece, starts: Sequence[int], weights: Sequence[float], chance: Random
+) -> list[Piece]:
+    """Split a bar.
 
     Args:
-        whole: What to split; at least `MINUTE_TRADES` trades, and as much volume.
+        whole: What to split; at least `MINUTE_TRADES` trades, and as much volume, or none.
+        starts: When the pieces begin, the first with the whole.
         weights: How the volume spreads over the pieces, one number each.
         chance: Where chance comes from.
-        step: Length of a piece, seconds.
     """
     pieces = len(weights)
     if pieces == 1:
@@ -108,10 +117,10 @@ def minutes(whole: Piece, weights: Sequence[float], chance: Random, step: int = 
         volumes = [count + size for count, size in zip(counts, sizes, strict=True)]
         found = _candles(whole, _path(whole, volumes, chance), volumes, counts, chance)
         if _fit_turnover(whole, found):
-            return _spread(whole, found, flags, step)
+            return _spread(whole, found, flags, starts)
         # An average price at the very edge of the range: fewer pieces have more room.
         active //= 2
-    return _in_one(whole, pieces, step)
+    return _in_one(whole, starts)
 
 
 def _chosen(pieces: int, active: int, chance: Random) -> bytes:
@@ -122,30 +131,28 @@ def _chosen(pieces: int, active: int, chance: Random) -> bytes:
     return bytes(flags)
 
 
-def _in_one(whole: Piece, pieces: int, step: int) -> list[Piece]:
+def _in_one(whole: Piece, starts: Sequence[int]) -> list[Piece]:
     """Too few trades to split: one piece has them, at the end."""
     price = whole.open
-    found = [
-        Piece(whole.start + place * step, price, price, price, price, 0, 0, 0)
-        for place in range(pieces - 1)
-    ]
-    found.append(whole._replace(start=whole.start + (pieces - 1) * step))
+    found = [Piece(start, price, price, price, price, 0, 0, 0) for start in starts[:-1]]
+    found.append(whole._replace(start=starts[-1]))
     return found
 
 
-def _spread(whole: Piece, rows: list[list[int]], flags: bytes, step: int) -> list[Piece]:
+def _spread(
+    whole: Piece, rows: list[list[int]], flags: bytes, starts: Sequence[int]
+) -> list[Piece]:
     """Put flat pieces between those that trade."""
     found = []
-    price, start = whole.open, whole.start
+    price = whole.open
     following = iter(rows)
-    for flag in flags:
+    for start, flag in zip(starts, flags, strict=True):
         if flag:
             row = next(following)
             found.append(Piece(start, *row))
             price = row[3]
         else:
             found.append(Piece(start, price, price, price, price, 0, 0, 0))
-        start += step
     return found
 
 

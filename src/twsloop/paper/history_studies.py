@@ -10,9 +10,10 @@ bars are as consistent as those of prices: each opens where the one before close
 
 from __future__ import annotations
 
+import itertools
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 
 import attrs
@@ -25,6 +26,8 @@ from .history_query import BarQuery
 __all__ = ["STUDIES", "study_bars"]
 
 RETURNS = 30
+#: Time that has more trading days than the returns need, seconds.
+WARM_UP_S = 80 * 86_400
 YEAR = 252
 DIGITS = 6
 #: What options cost more than what happens: a factor.
@@ -43,12 +46,12 @@ def study_bars(chronicle: Chronicle, query: BarQuery, span: tuple[int, int]) -> 
     past = chronicle.past
     if past is None or chronicle.instrument.sec_type not in KINDS[query.show]:
         return []
-    value = _values(chronicle, query.show)
+    values = _values(chronicle, query.show, span)
     found: list[Bar] = []
     for session in chronicle.between(*span):
-        if session.day < past.listed:
+        if session.day < past.listed or session.day not in values:
             continue
-        line = _Line(session, value(_day_before(chronicle, session.day)), value(session.day))
+        line = _Line(session, *values[session.day])
         for run in session.runs(regular=query.regular):
             if run[0] >= span[1] or run[1] <= span[0]:
                 continue
@@ -106,50 +109,33 @@ def _bar(start: int, first: float, last: float) -> Bar:
     return Bar(start, first, max(first, last), min(first, last), last)
 
 
-def _day_before(chronicle: Chronicle, day: date) -> date:
-    ordinal = day.toordinal() - 1
-    while chronicle.calendar.session(date.fromordinal(ordinal)) is None:
-        ordinal -= 1
-    return date.fromordinal(ordinal)
-
-
-def _values(chronicle: Chronicle, show: Show) -> Callable[[date], float]:
-    """The value of a study on each day."""
+def _values(
+    chronicle: Chronicle, show: Show, span: tuple[int, int]
+) -> dict[date, tuple[float, float]]:
+    """The value of a study before and after each session of a span."""
     past = chronicle.past
     assert past is not None
+    begin = span[0] - WARM_UP_S
+    days = [session.day for session in chronicle.calendar.between(begin, span[1])]
     if show is Show.FEE_RATE:
         fee = 0.25 + zlib.crc32(b"%d" % chronicle.instrument.con_id) % 100 / 400
-
-        def rate(_day: date) -> float:
-            return fee
-
-        return rate
-    closes: dict[date, float] = {}
-    returns: dict[date, float] = {}
-    volatilities: dict[date, float] = {}
-
-    def close(day: date) -> float:
-        if day not in closes:
-            closes[day] = math.log(past.close_ticks(day))
-        return closes[day]
-
-    def gain(day: date) -> float:
-        if day not in returns:
-            returns[day] = close(day) - close(_day_before(chronicle, day))
-        return returns[day]
-
-    def volatility(day: date) -> float:
-        if day not in volatilities:
-            gains, each = [], day
-            for _ in range(RETURNS):
-                gains.append(gain(each))
-                each = _day_before(chronicle, each)
-            mean = sum(gains) / RETURNS
-            variance = sum((one - mean) ** 2 for one in gains) / (RETURNS - 1)
-            volatilities[day] = math.sqrt(variance * YEAR)
-        return volatilities[day]
-
-    def implied(day: date) -> float:
-        return PREMIUM * (volatility(day) + past.usual_volatility) / 2
-
-    return implied if show is Show.OPTION_IMPLIED_VOLATILITY else volatility
+        return dict.fromkeys(days, (fee, fee))
+    closes = [math.log(past.close_ticks(day)) for day in days]
+    gains = [later - before for before, later in itertools.pairwise(closes)]
+    total = sum(gains[: RETURNS - 1])
+    squares = sum(gain * gain for gain in gains[: RETURNS - 1])
+    found: dict[date, tuple[float, float]] = {}
+    before = None
+    for place in range(RETURNS - 1, len(gains)):
+        total += gains[place]
+        squares += gains[place] ** 2
+        variance = max(squares - total * total / RETURNS, 0.0) / (RETURNS - 1)
+        value = round(math.sqrt(variance * YEAR), DIGITS)
+        if show is Show.OPTION_IMPLIED_VOLATILITY:
+            value = PREMIUM * (value + past.usual_volatility) / 2
+        if before is not None:
+            found[days[place + 1]] = before, value
+        before = value
+        total -= gains[place - RETURNS + 1]
+        squares -= gains[place - RETURNS + 1] ** 2
+    return found

@@ -60,6 +60,7 @@ SOURCES = {
 SMALL_KEPT_S = 183 * 86_400
 HISTORY = "history"
 QUOTES = frozenset({Show.MIDPOINT, Show.BID, Show.ASK, Show.BID_ASK})
+DAY_S = 86_400
 FIVE_SECONDS = BAR_SIZES["5 secs"]
 TOO_OLD = "Your client version is too low for:Historical Schedule requests {symbol}"
 #: The server version from which schedules can be told.
@@ -199,7 +200,7 @@ def _tell_schedule(asked: _Asked) -> None:
 def _tell_bars(asked: _Asked) -> None:
     client, query, chronicle, end = asked.client, asked.query, asked.chronicle, asked.end
     req_id = asked.request.reqId
-    start = reach(chronicle, end, query)
+    start = max(reach(chronicle, end, query), chronicle.oldest() - DAY_S)
     if query.size.small:
         start = max(start, end_second(history_of(asked.hub), None) - SMALL_KEPT_S)
     if too_many(chronicle, query, (start, end)):

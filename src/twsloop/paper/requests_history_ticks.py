@@ -56,12 +56,14 @@ def req_historical_ticks(hub: Hub, client: Client, request: Any) -> None:
     if cause is not None:
         validating(hub, client, req_id, "bP", cause)
         return
-    if what == "AGGTRADES":
-        hub.error(client, req_id, 10299, WRONG_SHOW.format(right="TRADES", wrong="AGGTRADES"))
-        what = "TRADES"
     instrument = find_with_history(hub, client, request)
     if instrument is None:
         return
+    if what == "AGGTRADES":
+        if instrument.sec_type != "CRYPTO":
+            text = WRONG_SHOW.format(right="TRADES", wrong="AGGTRADES")
+            hub.error(client, req_id, 10299, text)
+        what = "TRADES"
     if instrument.quote_driven and what == "TRADES":
         what = "MIDPOINT"  # currencies have no trades: a gateway asks for midpoints instead
     kind = Ticks(what)
@@ -70,7 +72,9 @@ def req_historical_ticks(hub: Hub, client: Client, request: Any) -> None:
     until = history.now_ns() // 1_000_000_000 + 1
     count = min(request.numberOfTicks, MOST)
     options = {"regular": request.useRTH, "ignore_size": request.ignoreSize}
-    if start is None and end is not None:
+    if instrument.sec_type == "IND" and kind is not Ticks.TRADES:
+        found = []  # nobody quotes an index
+    elif start is None and end is not None:
         found = ticks_before(chronicle, kind, min(end.second, until), count, **options)
     else:
         first = max(0 if start is None else start.second, until - KEPT_S, chronicle.oldest())
@@ -187,7 +191,7 @@ def req_histogram_data(hub: Hub, client: Client, request: Any) -> None:
     end = history.now_ns() // 1_000_000_000 + 1
     start = reach_back(chronicle, end, period, regular=request.useRTH)
     found = []
-    if not instrument.quote_driven:
+    if not instrument.quote_driven and instrument.sec_type != "IND":
         found = histogram(chronicle, (start, end), regular=request.useRTH)
     if not found:
         what = describe(request.contract, "Histogram")
