@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.manual_feed import ManualFeed
-from tests.support.wireclient import WireClient, error_of
+from tests.support.wireclient import WireClient, error_of, raw_frame
 from twsloop.clock import ManualClock
 from twsloop.paper import PaperGateway, requests
 from twsloop.paper.handling import merge
@@ -120,3 +120,20 @@ async def test_executions_by_filter(gateway: PaperGateway) -> None:
             assert sum(call.name == "execDetails" for call in calls) == count, wanted
         client.send("reqExecutions", reqId=9, executionFilter={"time": "yesterday"})
         assert error_of((await client.next())[0])[:2] == (9, 321)
+
+
+@pytest.mark.parametrize("version", [157, 200])
+async def test_an_id_that_cannot_be_read_is_told_in_a_gateways_words(
+    gateway: PaperGateway, version: int
+) -> None:
+    async with WireClient(gateway.host, gateway.port, version=version) as client:
+        await client.ready()
+        client.write(raw_frame("9,8,AAPL,0,,STK"))
+        assert error_of((await client.next())[0]) == (
+            -1,
+            320,
+            (
+                "Error reading request. Unable to parse field: 'Client Req Id' for input string: "
+                "'AAPL'"
+            ),
+        )

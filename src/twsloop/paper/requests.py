@@ -40,6 +40,9 @@ __all__ = ["HANDLERS", "answer", "answer_unreadable"]
 
 logger = logging.getLogger(__name__)
 
+#: What a gateway calls a field that it cannot read, where that was seen.
+FIELD_NAMES: Mapping[str, str] = MappingProxyType({"reqId": "Client Req Id"})
+
 HANDLERS: Mapping[int, Handler] = MappingProxyType(
     merge(
         (
@@ -88,7 +91,8 @@ def answer_unreadable(hub: Hub, client: Client, unreadable: Unreadable) -> None:
     error: ParseError = unreadable.error
     logger.warning("%s sent a request that cannot be read: %s", client, error)
     if error.field and error.value is not None:
-        text = f"Unable to parse field: '{error.field}' for input string: '{error.value}'"
+        field = FIELD_NAMES.get(error.field, error.field)
+        text = f"Unable to parse field: '{field}' for input string: '{error.value}'"
     else:
         text = str(error)
     hub.error(client, ident_of(error.partial), 320, f"Error reading request. {text}")
