@@ -23,7 +23,6 @@ from twsloop.wire.tape import (
     dump_entry,
     dump_header,
     looks_like_tape,
-    of_session,
     read_tape,
 )
 
@@ -135,8 +134,3 @@ def test_an_empty_file_is_no_tape() -> None:
 def test_what_looks_like_a_tape() -> None:
     assert looks_like_tape(dump_header(HEADER))
     assert not looks_like_tape("version 178\n")
-
-
-def test_the_entries_of_one_session() -> None:
-    happened: list[Entry] = [Open(0, 1), Open(1, 2), End(2, 1, "client")]
-    assert list(of_session(happened, 1)) == [happened[0], happened[2]]

@@ -58,7 +58,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.ORDER: "the order was refused, rejected or cancelled",
     Exit.ORDER_OPEN: "the order is still open after --timeout",
     Exit.STORAGE: "the database file cannot be used",
-    Exit.PAPER: "the paper gateway cannot listen, or cannot read its data",
+    Exit.PAPER: "the paper gateway or recorder cannot listen, or cannot use its files",
     Exit.KEY: "the flow service does not accept the API key",
     Exit.RATE: "the flow service's rate limit is reached, also after waiting",
     Exit.SERVICE: "the flow service failed, or its answer cannot be read",

@@ -19,6 +19,7 @@ what was waited for and what came instead, and after `patience` the connection i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -104,6 +105,12 @@ class Playback:
         self._seconds = seconds
         self._at = 0
         self._inbox: list[Heard] = list(inbox)
+        #: How often each request is still waited for.
+        self._wanted = Counter(
+            step.kind.name
+            for step in scene.steps
+            if isinstance(step, Expect) and step.kind is not None
+        )
         self._answers: list[bytes] = []
         self._pace: float | None = None
         self._waiting: float | None = None
@@ -149,6 +156,8 @@ class Playback:
             if isinstance(step, Expect):
                 if not self._met(step, now, turn):
                     break
+                if step.kind is not None:
+                    self._wanted[step.kind.name] -= 1
             elif isinstance(step, Cut):
                 self._cut = step.at
             else:
@@ -256,10 +265,7 @@ class Playback:
         return following is not None and self._place_of(following) is not None
 
     def _expects(self, name: str) -> bool:
-        return any(
-            isinstance(step, Expect) and step.kind is not None and step.kind.name == name
-            for step in self.scene.steps[self._at :]
-        )
+        return self._wanted[name] > 0
 
     def _wait(self, step: Expect, now: float, turn: Turn) -> None:
         if self._waiting is None:

@@ -29,16 +29,7 @@ from twsloop.wire import codec
 from twsloop.wire.masking import is_sensitive
 from twsloop.wire.messages import INBOUND_BY_NAME, OUTBOUND_BY_NAME, Direction, MessageType
 from twsloop.wire.messages import message_class as class_of
-from twsloop.wire.tape import (
-    ClientHello,
-    End,
-    Frame,
-    Header,
-    Open,
-    ServerHello,
-    Tape,
-    of_session,
-)
+from twsloop.wire.tape import End, Entry, Frame, Header, ServerHello, Tape
 
 from .idmap import id_paths
 
@@ -178,40 +169,40 @@ def scenes_of_tape(tape: Tape) -> Script:
     Raises:
         TapeError: It holds no session with a hello.
     """
-    numbers = sorted({entry.session for entry in tape.entries if isinstance(entry, Open)})
-    scenes = [scene for number in numbers if (scene := _scene(tape, number)) is not None]
+    sessions: dict[int, list[tuple[Entry, int]]] = {}
+    lines = tape.lines or (0,) * len(tape.entries)
+    for entry, line in zip(tape.entries, lines, strict=True):
+        sessions.setdefault(entry.session, []).append((entry, line))
+    scenes = [scene for _, one in sorted(sessions.items()) if (scene := _scene(one)) is not None]
     if not scenes:
         raise TapeError("no session on this tape got as far as its hello", file=tape.name or None)
     return Script(tuple(scenes), tape.name or "tape", tape.header)
 
 
-def _scene(tape: Tape, number: int) -> Scene | None:
-    lines = dict(zip(map(id, tape.entries), tape.lines, strict=True)) if tape.lines else {}
+def _scene(entries: list[tuple[Entry, int]]) -> Scene | None:
+    """One session's entries, with their lines; None if it has no hello."""
     hello: ServerHello | None = None
     steps: list[Step] = []
     client_id: int | None = None
-    first = before = 0
-    for entry in of_session(tape.entries, number):
-        line = lines.get(id(entry), 0)
-        first = first or line
+    before = entries[0][0].t
+    for entry, line in entries:
         delay = max(entry.t - before, 0) / 1e9
-        if isinstance(entry, Open | ClientHello):
-            continue
+        before = entry.t
         if isinstance(entry, ServerHello):
             hello = entry
         elif isinstance(entry, Frame) and hello is not None:
             step = _step(entry, hello.version, delay, line)
+            if step is None:
+                continue
+            steps.append(step)
             if isinstance(step, Expect) and step.kind is not None and step.kind.name == "startApi":
                 client_id = step.message.clientId
-            if step is not None:
-                steps.append(step)
         elif isinstance(entry, End) and hello is not None:
             by = "server" if entry.by == "server" else "client"
             steps.append(Hangup(by, delay, line))
-        before = entry.t
     if hello is None:
         return None
-    return Scene(tuple(steps), hello.version, hello.time, client_id, first)
+    return Scene(tuple(steps), hello.version, hello.time, client_id, entries[0][1])
 
 
 def _step(entry: Frame, version: int, delay: float, line: int) -> Step | None:

@@ -31,7 +31,7 @@ broken line, the last; `read_tape` tells (`Tape.truncated`). Any other line that
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -54,7 +54,6 @@ __all__ = [
     "dump_entry",
     "dump_header",
     "looks_like_tape",
-    "of_session",
     "read_tape",
 ]
 
@@ -378,8 +377,3 @@ def _party(row: dict[str, Any], key: str) -> Party:
             return party  # type: ignore[return-value]  # the tuple has the literal's texts
     msg = f'"{key}" has to be one of {", ".join(PARTIES)}'
     raise _BadLine(msg)
-
-
-def of_session(entries: Iterable[Entry], session: int) -> Iterator[Entry]:
-    """The entries of one session."""
-    return (entry for entry in entries if entry.session == session)
