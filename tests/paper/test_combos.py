@@ -52,9 +52,8 @@ def test_the_net_of_the_legs_quotes(market: Exchange) -> None:
         "report 1.4425 USD",
     ]
     assert (market.account.quantity(AAPL), market.account.quantity(MSFT)) == (50, -50)
-    assert market.account.cash["USD"] == Decimal(1_000_000) + 50 * Decimal("149.95") - Decimal(
-        "2.44265"
-    )
+    paid = 50 * Decimal("149.95") - Decimal("2.44265")
+    assert market.account.cash["USD"] == Decimal(1_000_000) + paid
 
 
 def test_a_sale_takes_the_other_sides(market: Exchange) -> None:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from ibapi.protobuf.Contract_pb2 import Contract
 from ibapi.protobuf.Order_pb2 import Order
 from ibapi.protobuf.PlaceOrderRequest_pb2 import PlaceOrderRequest
 
 from tests.support.exchange import ACCOUNT, NOW, Exchange, brief
-from twsloop.paper.orders import TERMINAL, Status
+from twsloop.paper.orders import Status
 
 D = Decimal
 
@@ -533,127 +529,3 @@ def test_several_accounts_need_a_choice() -> None:
     market.place(account="DU2")
     assert market.engine.accounts["DU2"].quantity(265598) == 100
     assert market.engine.accounts["DU1"].quantity(265598) == 0
-
-
-prices = st.integers(26900, 27100).map(lambda cents: cents / 100)
-
-
-class Orders(RuleBasedStateMachine):
-    """Any sequence of orders, quotes and cancels."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.market = Exchange()
-        self.next_id = 1
-        self.ended: dict[int, str] = {}
-        self.seen: Sequence[str] = ()
-
-    @rule(bid=prices, spread=st.integers(1, 20), size=st.integers(1, 300))
-    def quote(self, bid: float, spread: int, size: int) -> None:
-        self.market.quote("AAPL", bid, round(bid + spread / 100, 2), size)
-
-    @rule(price=prices)
-    def trade(self, price: float) -> None:
-        self.market.trade("AAPL", price)
-
-    @rule(
-        action=st.sampled_from(["BUY", "SELL"]),
-        order_type=st.sampled_from(["MKT", "LMT", "STP", "STP LMT"]),
-        quantity=st.integers(1, 500),
-        price=prices,
-        stop=prices,
-        tif=st.sampled_from(["DAY", "GTC", "IOC", "AUC"]),
-        group=st.sampled_from([("", 0), ("", 0), ("g", 1), ("h", 3)]),
-        parent=st.booleans(),
-    )
-    def place(
-        self,
-        action: str,
-        order_type: str,
-        quantity: int,
-        price: float,
-        stop: float,
-        tif: str,
-        group: tuple[str, int],
-        parent: bool,
-    ) -> None:
-        self.market.place(
-            self.next_id,
-            action=action,
-            orderType=order_type,
-            totalQuantity=str(quantity),
-            lmtPrice=price,
-            auxPrice=stop,
-            tif=tif,
-            ocaGroup=group[0],
-            ocaType=group[1],
-            parentId=self.next_id - 1 if parent else 0,
-        )
-        self.next_id += 1
-
-    @rule(data=st.data(), quantity=st.integers(1, 500), price=prices)
-    def modify(self, data: st.DataObject, quantity: int, price: float) -> None:
-        order_id = data.draw(st.integers(1, self.next_id))
-        known = self.market.order(order_id)
-        if known is None:
-            return
-        self.market.place(
-            order_id,
-            action=known.request.action,
-            orderType=known.order_type,
-            totalQuantity=str(quantity),
-            lmtPrice=price,
-            auxPrice=price,
-            tif=known.tif,
-        )
-
-    @rule(data=st.data())
-    def cancel(self, data: st.DataObject) -> None:
-        self.market.cancel(data.draw(st.integers(1, self.next_id)))
-
-    @invariant()
-    def filled_and_remaining_make_the_total(self) -> None:
-        for order in self.market.engine.book:
-            assert order.filled + order.remaining == order.total
-            assert order.filled == sum((e.quantity for e in order.executions), D(0))
-            assert 0 <= order.filled <= order.total
-
-    @invariant()
-    def an_end_is_an_end(self) -> None:
-        for order in self.market.engine.book:
-            if order.order_id in self.ended:
-                assert order.status == self.ended[order.order_id]
-            elif order.status in TERMINAL:
-                self.ended[order.order_id] = order.status
-
-    @invariant()
-    def executions_are_the_position_and_counted_once(self) -> None:
-        fills = self.market.engine.executions
-        assert len({f.exec_id for f in fills}) == len(fills)
-        signed = sum((f.quantity if f.order.is_buy else -f.quantity for f in fills), D(0))
-        assert self.market.account.quantity(265598) == signed
-
-    @invariant()
-    def money_is_conserved(self) -> None:
-        account = self.market.account
-        paid = sum((f.commission for f in self.market.engine.executions), D(0))
-        turned = sum(
-            (
-                f.quantity * f.price * (1 if f.order.is_buy else -1)
-                for f in self.market.engine.executions
-            ),
-            D(0),
-        )
-        assert account.cash["USD"] == account.start - turned - paid
-        cost = sum((p.cost for p in account.positions.values()), D(0))
-        realized = sum((p.realized for p in account.positions.values()), D(0))
-        assert abs(account.cash["USD"] + cost - realized - account.start) < D("1e-12")
-
-    @invariant()
-    def no_fill_outside_the_limit(self) -> None:
-        for fill in self.market.engine.executions:
-            assert fill.quantity > 0
-
-
-Orders.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
-TestOrders = Orders.TestCase

@@ -77,7 +77,12 @@ class Exchange:
             return Contract(symbol=base, secType="CASH", currency=quote, exchange="IDEALPRO")
         return Contract(symbol=symbol, secType="STK", currency="USD", exchange="SMART")
 
-    def place(
+    def place(self, order_id: int = 1, **order: Any) -> list[str]:
+        """Place an order, and hear what is told (see `send`)."""
+        self.send(order_id, **order)
+        return self.told()
+
+    def send(
         self,
         order_id: int = 1,
         *,
@@ -85,8 +90,8 @@ class Exchange:
         client: int = 7,
         contract: Contract | None = None,
         **order: Any,
-    ) -> list[str]:
-        """Place an order, and hear what is told; a market order for 100 AAPL unless changed."""
+    ) -> None:
+        """Place an order: a market order for 100 AAPL, unless told otherwise."""
         fields: dict[str, Any] = {
             "action": "BUY",
             "totalQuantity": "100",
@@ -101,7 +106,6 @@ class Exchange:
             order=Order(**fields),
         )
         self.engine.place(client, request, self.now)
-        return self.told()
 
     def cancel(self, order_id: int = 1, client: int = 7) -> list[str]:
         self.engine.cancel(client, order_id, self.now)

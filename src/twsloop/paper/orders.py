@@ -96,6 +96,7 @@ TRANSITIONS: Mapping[Status, Mapping[OrderEvent, Status]] = MappingProxyType(
         Status.PRE_SUBMITTED: _HELD,
         Status.SUBMITTED: {**_HELD, OrderEvent.HOLD: Status.SUBMITTED},
         Status.PENDING_CANCEL: {
+            OrderEvent.ASK_CANCEL: Status.PENDING_CANCEL,
             OrderEvent.HOLD: Status.PENDING_CANCEL,
             OrderEvent.WORK: Status.PENDING_CANCEL,
             OrderEvent.REJECT: Status.INACTIVE,
