@@ -36,7 +36,7 @@ lint: $(STAMP)  ## ruff, import contracts, mypy strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/mypy src/twsloop api_client gateway_cli.py examples tests
+	$(BIN)/mypy src/twsloop api_client gateway_cli.py examples/*.py tests
 
 docs: $(STAMP)  ## build the docs (warnings are errors) and run their doctests
 	$(BIN)/python -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
