@@ -15,7 +15,7 @@ from tests.support.manual_feed import ManualFeed
 from twsloop.clock import ManualClock
 from twsloop.paper import options
 from twsloop.paper.derived import SLEEPY_NS, DerivedFeed, option_terms
-from twsloop.paper.instruments import Instrument
+from twsloop.paper.instruments import Catalogue, Instrument
 from twsloop.paper.market import Change, Event, Field, Halt, QuoteChange, TopOfBook, Trade, Valued
 from twsloop.paper.market_rules import increment
 
@@ -193,10 +193,19 @@ def test_without_a_price_of_the_underlying_it_has_none() -> None:
     assert book.ask is not None
 
 
-def test_what_has_no_prices_has_no_book(market: Market) -> None:
-    for con_id in (29105564, 12345):  # a bond, nothing
-        with pytest.raises(KeyError):
-            market.feed.book(con_id)
+def test_what_has_no_prices_has_an_empty_book(market: Market) -> None:
+    wanted = Contract(symbol="ES", secType="FUT", includeExpired=True)
+    expired = market.feed.instruments.find(wanted)[0]
+    for con_id in (29105564, expired.con_id):  # a bond, a future of the past
+        market.feed.subscribe(con_id)
+        assert market.feed.book(con_id) is market.feed.book(con_id)
+        assert market.feed.book(con_id) == TopOfBook(con_id)
+        market.feed.unsubscribe(con_id)
+    with pytest.raises(KeyError):
+        market.feed.book(12345)
+    no_funds = [one for one in market.feed.instruments if one.stock_type != "ETF"]
+    indices = Catalogue(no_funds, others=market.feed.instruments.others)
+    assert DerivedFeed(ManualFeed(indices)).book(SPX).last is None
     custom = DerivedFeed(ManualFeed(market.feed.instruments.with_instruments([])))
     assert custom.book(SPX).last is None
 

@@ -301,6 +301,7 @@ class DerivedFeed:
         self._held = held
         self._relaying = False
         self._followers: dict[int, _Follower] = {}
+        self._silent: dict[int, TopOfBook] = {}
         self._awake: dict[int, list[_Follower]] = {}
         self._fed = frozenset(one.con_id for one in source.instruments.all())
 
@@ -328,14 +329,22 @@ class DerivedFeed:
     def book(self, con_id: int) -> TopOfBook:
         """The one live book of an instrument, which the sink advances; asking for it wakes it.
 
+        That of an instrument without prices (a bond, an expired future) stays empty.
+
         Raises:
-            KeyError: The catalogue has no such instrument, or it has no prices (a bond).
+            KeyError: The catalogue has no such instrument.
         """
         if con_id in self._fed:
             return self.source.book(con_id)
         follower = self._followers.get(con_id)
         if follower is None:
-            follower = self._followers[con_id] = self._make(con_id)
+            if con_id in self._silent:
+                return self._silent[con_id]
+            made = self._make(con_id)
+            if isinstance(made, TopOfBook):
+                self._silent[con_id] = made
+                return made
+            follower = self._followers[con_id] = made
         self._wake(follower)
         return follower.book
 
@@ -358,24 +367,24 @@ class DerivedFeed:
 
     # ---- what follows -----------------------------------------------------------------------
 
-    def _make(self, con_id: int) -> _Follower:
+    def _make(self, con_id: int) -> _Follower | TopOfBook:
         instrument = self.instruments.by_con_id(con_id)
         if instrument is None:
             raise KeyError(con_id)
         book = TopOfBook(con_id, instrument.hours.session_end)
         line = _INDEX_LINES.get(con_id)
-        if line is not None:
-            fund = self._fund(line)
+        fund = self._fund(line) if line is not None else None
+        if line is not None and fund is not None:
             return _Index(instrument, fund.con_id, book, line=line, fund=fund)
         if instrument.is_option:
             return _Option(instrument, instrument.under_con_id, book, rate=self.rate)
-        raise KeyError(con_id)
+        return book
 
-    def _fund(self, line: IndexLine) -> Instrument:
+    def _fund(self, line: IndexLine) -> Instrument | None:
         for one in self.instruments.all():
             if one.symbol == line.follows and one.stock_type == "ETF":
                 return one
-        raise KeyError(line.con_id)
+        return None
 
     def _wake(self, follower: _Follower) -> None:
         if follower.awake and self._relaying:
