@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 
 from tests.support.manual_feed import ManualFeed
 from twsloop.clock import ManualClock
-from twsloop.paper.accounts import Account
+from twsloop.paper import PaperGateway
 from twsloop.paper.client import Client
-from twsloop.paper.engine import Engine
-from twsloop.paper.hub import Hub
 from twsloop.paper.requests import HANDLERS
 from twsloop.wire.messages import OUTBOUND, message_class
 
@@ -25,6 +23,7 @@ WORDS = st.sampled_from(
     [
         *("", "AAPL", "EUR", "USD", "STK", "CASH", "SMART", "BUY", "SELL", "MKT", "LMT", "STP"),
         *("STP LMT", "DAY", "GTC", "IOC", "100", "1E+3", "-1", "NaN", "Infinity", "1e400", "DU1"),
+        *("Last", "BidAsk", "TRADES", "1 D", "5 mins", "STK.US", "MOST_ACTIVE", "BRFG+DJNL", "292"),
         *("All", "$LEDGER:ALL", "20260105 09:30:00 US/Eastern", "20260105 09:30:00 US/", "x/y"),
     ]
 )
@@ -101,51 +100,49 @@ def order_request(data: st.DataObject) -> Any:
     return request
 
 
-@pytest.fixture
-def hub() -> Hub:
+def gateway() -> PaperGateway:
+    """A whole one: handlers find what they keep in a hub that was started."""
     feed = ManualFeed()
-    accounts = {"DU1": Account("DU1")}
-    it = Hub(Engine(feed.instruments, accounts, feed.book), feed, ManualClock())
-    feed.sink = it.on_events
     feed.send([feed.quote("AAPL", 270.0, 270.05), feed.trade("AAPL", 270.02)])
-    return it
+    return PaperGateway(feed=feed, clock=ManualClock(), accounts=("DU1",))
 
 
 @settings(max_examples=60)
 @given(data=st.data())
 def test_no_handler_fails(data: st.DataObject) -> None:
     async def session() -> None:
-        feed = ManualFeed()
-        engine = Engine(feed.instruments, {"DU1": Account("DU1")}, feed.book)
-        hub = Hub(engine, feed, ManualClock())
-        feed.sink = hub.on_events
-        feed.send([feed.quote("AAPL", 270.0, 270.05), feed.trade("AAPL", 270.02)])
-        version = data.draw(st.sampled_from([157, 200, 225]))
-        client = Client(1, version, Nowhere())
-        assert hub.join(client)
-        kinds = [kind for kind in OUTBOUND.values() if kind.proto is not None]
-        for _ in range(data.draw(st.integers(1, 12))):
-            # Orders make up half, because they leave the most behind.
-            if data.draw(st.booleans()):
-                HANDLERS[3](hub, client, order_request(data))
-            else:
-                kind = data.draw(st.sampled_from(kinds))
-                assert kind.proto is not None
-                HANDLERS[kind.number](hub, client, filled(data, message_class(kind.proto)))
-            hub.settle()
-        feed.send([feed.quote("AAPL", 269.0, 269.05), feed.trade("AAPL", 269.02)])
+        async with gateway() as paper:
+            hub, feed = paper.hub, paper.feed
+            assert isinstance(feed, ManualFeed)
+            version = data.draw(st.sampled_from([157, 200, 225]))
+            client = Client(1, version, Nowhere())
+            assert hub.join(client)
+            kinds = [kind for kind in OUTBOUND.values() if kind.proto is not None]
+            for _ in range(data.draw(st.integers(1, 12))):
+                # Orders make up half, because they leave the most behind.
+                if data.draw(st.booleans()):
+                    HANDLERS[3](hub, client, order_request(data))
+                else:
+                    kind = data.draw(st.sampled_from(kinds))
+                    assert kind.proto is not None
+                    HANDLERS[kind.number](hub, client, filled(data, message_class(kind.proto)))
+                hub.settle()
+            feed.send([feed.quote("AAPL", 269.0, 269.05), feed.trade("AAPL", 269.02)])
+            hub.leave(client)
 
     asyncio.run(session())
 
 
-def test_nothing_is_logged_as_untellable(hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_is_logged_as_untellable(caplog: pytest.LogCaptureFixture) -> None:
     """Empty requests of every kind: all answers exist at every version that can ask."""
     with caplog.at_level(logging.WARNING):
-        for version in (157, 200, 225):
-            client = Client(version, version, Nowhere())
-            assert hub.join(client)
-            for kind in OUTBOUND.values():
-                if kind.proto is not None and kind.since <= version:
-                    HANDLERS[kind.number](hub, client, message_class(kind.proto)())
-                    hub.settle()
+        async with gateway() as paper:
+            hub = paper.hub
+            for version in (157, 200, 225):
+                client = Client(version, version, Nowhere())
+                assert hub.join(client)
+                for kind in OUTBOUND.values():
+                    if kind.proto is not None and kind.since <= version:
+                        HANDLERS[kind.number](hub, client, message_class(kind.proto)())
+                        hub.settle()
     assert caplog.text == ""
