@@ -161,18 +161,18 @@ def blast(options: argparse.Namespace, version: int) -> dict[str, Any]:
         )
         feed.finished.result(300)
         stats = paper.stats["clients"]
-        sent = {client_id: one["ticks"] for client_id, one in stats.items()}
+        sent = {client_id: one["ticks"] + one["messages"] for client_id, one in stats.items()}
         counted = sinks.ask()
         until = time.monotonic() + 30
-        while counted["ticks"] != sent and time.monotonic() < until:
+        while counted["frames"] != sent and time.monotonic() < until:
             time.sleep(0.05)
             counted = sinks.ask()
         counted = sinks.end()
-    if counted["ticks"] != sent:
+    if counted["frames"] != sent:
         msg = f"sent {sent}, but {counted['ticks']} came"
         raise SystemExit(msg)
     seconds = feed.ended - feed.began
-    total = sum(sent.values())
+    total = sum(one["ticks"] for one in stats.values())
     return {
         "messages": total,
         "a_second": total / seconds,

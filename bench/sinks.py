@@ -1,7 +1,7 @@
 """Official-protocol clients that only count: raw sockets, many in one process.
 
 A sink speaks the handshake, startApi and the requests it is given; what comes is split into frames
-and counted by message number, and nothing is decoded. So the clients cost as little as they can,
+and counted, and nothing is decoded. So the clients cost as little as they can,
 and what is measured is the server.
 """
 
@@ -14,7 +14,6 @@ import selectors
 import socket
 import struct
 import time
-from collections import Counter
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,13 +21,10 @@ from typing import Any
 
 from twsloop.wire import codec, handshake
 from twsloop.wire.framing import frame
-from twsloop.wire.messages import OUTBOUND_BY_NAME, PROTOBUF_OFFSET, RAW_ID_SINCE, message_class
+from twsloop.wire.messages import OUTBOUND_BY_NAME, message_class
 
-__all__ = ["TICKS", "Sink", "SinkProcess", "cpu_seconds", "memory_mb"]
+__all__ = ["Sink", "SinkProcess", "cpu_seconds", "memory_mb"]
 
-#: The numbers of tick messages: price, size, option, generic, string; parameters and type of data
-#: are what a subscription is opened with.
-TICKS = frozenset({1, 2, 21, 45, 46, 58, 81})
 READ = 1 << 20
 _length = struct.Struct(">I").unpack_from
 
@@ -50,7 +46,7 @@ class Sink:
 
     def __init__(self, host: str, port: int, client_id: int, version: int) -> None:
         self.client_id = client_id
-        self.counts: Counter[int] = Counter()
+        self.frames = 0
         self.bytes = 0
         self._rest = b""
         self.sock = socket.create_connection((host, port))
@@ -69,37 +65,27 @@ class Sink:
             frame(codec.encode(kind, message_class(kind.proto)(**fields), self.version))
         )
 
-    @property
-    def ticks(self) -> int:
-        """How many tick messages came."""
-        return sum(count for number, count in self.counts.items() if number in TICKS)
-
     def read(self) -> bool:
         """Take what is there; False at the end."""
         data = self.sock.recv(READ)
         if not data:
             return False
         self.bytes += len(data)
-        data = self._rest + data
-        place, end = 0, len(data)
-        numbers: list[bytes] = []
-        add = numbers.append
-        while place + 4 <= end:
-            following = place + 4 + _length(data, place)[0]
-            if following > end:
-                break
-            add(data[place + 4 : place + 8])
-            place = following
+        if self._rest:
+            data = self._rest + data
+        place, end, frames = 0, len(data) - 4, 0
+        length = _length
+        size = 0
+        while place <= end:
+            (size,) = length(data, place)
+            place += size + 4
+            frames += 1
+        if place > end + 4:  # the last one is not whole yet
+            place -= size + 4
+            frames -= 1
+        self.frames += frames
         self._rest = data[place:]
-        for head, count in Counter(numbers).items():
-            self.counts[self._number(head)] += count
         return True
-
-    def _number(self, head: bytes) -> int:
-        if self.version >= RAW_ID_SINCE:
-            number = int.from_bytes(head, "big")
-            return number - PROTOBUF_OFFSET if number > PROTOBUF_OFFSET else number
-        return int(head.split(b"\0")[0])
 
 
 def _serve(pipe: Connection, host: str, port: int, ids: Sequence[int], options: Any) -> None:
@@ -130,7 +116,7 @@ def _serve(pipe: Connection, host: str, port: int, ids: Sequence[int], options: 
             word = pipe.recv()
             pipe.send(
                 {
-                    "ticks": {sink.client_id: sink.ticks for sink in sinks},
+                    "frames": {sink.client_id: sink.frames for sink in sinks},
                     "bytes": sum(sink.bytes for sink in sinks),
                     "seconds": last - first,
                     "cpu": cpu_seconds() - cpu,
