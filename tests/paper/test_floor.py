@@ -280,8 +280,10 @@ class OrdersUnderWay(Orders):
     }
 
 
+QUICK = settings(max_examples=25, stateful_step_count=30, deadline=None)
 TestOrders = Orders.TestCase
+TestOrders.settings = QUICK
 TestOrdersInHours = OrdersInHours.TestCase
+TestOrdersInHours.settings = QUICK
 TestOrdersUnderWay = OrdersUnderWay.TestCase
-for case in (TestOrders, TestOrdersInHours, TestOrdersUnderWay):
-    case.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestOrdersUnderWay.settings = QUICK

@@ -148,7 +148,8 @@ class Floor:
         if band is not None:
             self._turn_away(order, band, now)
             return
-        order.silent = order.kind.auction and self._trades(order, now)
+        is_wanted = order.status is Status.PENDING_SUBMIT  # no cancel is on the way yet
+        order.silent = is_wanted and order.kind.auction and self._trades(order, now)
         order.happen(OrderEvent.WORK if self._starts_working(order, now) else OrderEvent.HOLD)
         if not order.silent:
             self.report_and_work(order, now)
@@ -395,7 +396,8 @@ class Floor:
             else:
                 other.total -= fill.quantity
                 other.request.totalQuantity = echo.plain(other.total)
-                self.outbox.pair(other)
+                if other.status is not Status.PENDING_SUBMIT:
+                    self.outbox.pair(other)
 
     def fill_outside(self, order: PaperOrder, price: Decimal, now: datetime) -> None:
         """Fill an order that no market fills: what becomes of an option, and its delivery."""
@@ -412,6 +414,7 @@ class Floor:
         """Cancel an order on demand: now, or after the way that the cancel takes."""
         if self.rules.cancel_delay > 0 and order.is_live:
             order.happen(OrderEvent.ASK_CANCEL)
+            order.silent = False
             order.cancel_at = now + timedelta(seconds=self.rules.cancel_delay)
             self.agenda.note(order.cancel_at, order)
             return
