@@ -25,7 +25,7 @@ from .history_live import Tape
 from .history_past import Opening, Past
 from .instruments import Instrument
 from .listings import INDICES
-from .market import Change, Event, Feed, TopOfBook
+from .market import Change, Event, Feed, TopOfBook, Valued
 
 __all__ = ["Chronicle", "History"]
 
@@ -70,6 +70,8 @@ class History:
         if time_ns >= self.boundary_ns:
             self.on_boundary(time_ns)
         self.last_ns = time_ns
+        if type(event) is Valued:
+            return
         tape = self._tapes.get(event.con_id)
         if tape is None:
             tape = self._tapes[event.con_id] = Tape()
@@ -98,6 +100,7 @@ class History:
         tape = self._tapes.get(con_id)
         if tape is None:
             tape = self._tapes[con_id] = Tape()
+        tape.asked()
         if known is not None and (known.began or not tape.began_ns):
             return known
         chronicle = self._make(instrument, tape)

@@ -2,21 +2,24 @@
 
 Theory of operation. Hearing an event must cost next to nothing, because every event of every
 instrument is heard: it is put into a list, and that is all. The last events stay there as they
-are, for historical ticks and bars of seconds; when the list is full its older half is **folded**
+are, for historical ticks and bars of seconds; when there are too many the older ones are **folded**
 into rows of five seconds, and those into minutes later, each up to a bound, so that memory does
-not grow with time.
+not grow with time. Of instruments whose history nobody has asked for few events are kept as they
+are, and the others become minutes at once.
 
 A row is one second (or five, or sixty) of an instrument: the trades' prices, volume, turnover and
 count, and the prices of bid, offer and midpoint. What did not happen is None there, and whoever
-makes bars carries the last price on.
+makes bars carries the last price on. Rows that are kept are packed, a fourth of their size.
 """
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Sequence
+import math
+import struct
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
 
 from .market import Event, QuoteChange, Trade
@@ -24,10 +27,16 @@ from .market import Event, QuoteChange, Trade
 __all__ = ["Prices", "Row", "Tape"]
 
 SECOND_NS = 1_000_000_000
-#: Raw events kept of an instrument: at least so many, at most twice as many.
-RAW = 8_000
-#: Rows kept of five seconds (six hours, and at most twice that), and of minutes (two weeks).
-FIVES, MINUTES = 4_320, 20_160
+#: Raw events kept of an instrument that somebody asked about, and of the others.
+RAW, RAW_UNASKED = 6_000, 500
+#: Events are folded when there are so many times as many: seldom, so that it costs little.
+ENOUGH = 1.25
+#: Rows kept of five seconds (an hour and a half), and of minutes (two weeks).
+FIVES, MINUTES = 1_080, 20_160
+#: A row as it is kept. Volumes are in units of 1e-8, which is finer than any size.
+PACKED = struct.Struct("<q16dqdqdqdq")
+UNIT, UNITS = Decimal("1e-8"), 10**8
+NOTHING = (math.nan,) * 4
 
 #: Open, high, low, close; None without any.
 Prices = tuple[float, float, float, float] | None
@@ -38,7 +47,6 @@ Row = tuple[
 ZERO = Decimal(0)
 #: The middle of two prices is rounded, or it shows what floats cannot.
 MIDPOINT_DIGITS = 10
-_start = itemgetter(0)
 _time_ns = attrgetter("time_ns")
 
 
@@ -71,37 +79,47 @@ class Tape:
     """One instrument's events since the gateway began.
 
     Attributes:
-        events: The last ones, oldest first. Whoever appends calls `fold` when it is `full`.
+        events: The last ones, oldest first.
         first_ns: When the first of all was; 0 before it.
     """
 
-    __slots__ = ("_fives", "_minutes", "events", "first_ns")
+    __slots__ = ("_fives", "_full", "_keep", "_minutes", "events", "first_ns")
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.first_ns = 0
-        self._fives: list[Row] = []
-        self._minutes: list[Row] = []
+        self._keep = RAW_UNASKED
+        self._full = int(RAW_UNASKED * ENOUGH)
+        self._fives: list[bytes] = []
+        self._minutes: list[bytes] = []
 
     def hear(self, event: Event) -> None:
         """Take an event."""
         self.events.append(event)
-        if len(self.events) >= 2 * RAW:
+        if len(self.events) >= self._full:
             self.fold()
 
+    def asked(self) -> None:
+        """Somebody is interested: more is kept from now on."""
+        self._keep, self._full = RAW, int(RAW * ENOUGH)
+
     def fold(self) -> None:
-        """Turn the older half of the events into rows."""
+        """Turn the older events into rows."""
         events = self.events
         if not self.first_ns and events:
             self.first_ns = events[0].time_ns
-        old = events[:-RAW]
-        del events[:-RAW]
-        _append(self._fives, _rows(old, 5), 5)
-        if len(self._fives) > 2 * FIVES:
-            rows = self._fives[:-FIVES]
-            del self._fives[:-FIVES]
-            _append(self._minutes, rows, 60)
-            del self._minutes[:-MINUTES]
+        first = self.first_ns // SECOND_NS
+        old = events[: -self._keep]
+        del events[: -self._keep]
+        if self._keep == RAW_UNASKED:
+            _append(self._minutes, _rows(old, 60), 60, first)
+        else:
+            _append(self._fives, _rows(old, 5), 5, first)
+            if len(self._fives) > FIVES * ENOUGH:
+                rows = self._fives[:-FIVES]
+                del self._fives[:-FIVES]
+                _append(self._minutes, map(_unpack, rows), 60, first)
+        del self._minutes[:-MINUTES]
 
     @property
     def began_ns(self) -> int:
@@ -117,10 +135,10 @@ class Tape:
 
     def _folded(self, start: int, end: int) -> Iterator[Row]:
         for part in (self._minutes, self._fives):
-            if part and part[-1][0] >= start and part[0][0] < end:
+            if part and _start(part[-1]) >= start and _start(part[0]) < end:
                 low = bisect.bisect_left(part, start, key=_start)
                 high = bisect.bisect_left(part, end, key=_start)
-                yield from part[low:high]
+                yield from map(_unpack, part[low:high])
 
     def last_before(self, start: int, column: int) -> float | None:
         """The last price of a column (1 trades, 5 bid, 6 offer, 7 midpoint) before a second."""
@@ -136,7 +154,7 @@ class Tape:
             place -= 64
         for part in (self._fives, self._minutes):
             for at in range(bisect.bisect_left(part, start, key=_start) - 1, -1, -1):
-                prices = part[at][column]
+                prices = _unpack(part[at])[column]
                 if prices is not None:
                     return float(prices[3])
         return None
@@ -180,14 +198,64 @@ def _rows(events: Sequence[Event], size: int) -> list[Row]:
     return found
 
 
-def _append(rows: list[Row], finer: list[Row], size: int) -> None:
-    """Put finer rows into coarser ones."""
+def _append(rows: list[bytes], finer: Iterable[Row], size: int, first: int) -> None:
+    """Put finer rows into coarser ones; none begins before the first event's second."""
+    current = _unpack(rows.pop()) if rows else None
     for row in finer:
-        start = row[0] - row[0] % size
-        if rows and rows[-1][0] == start:
-            rows[-1] = join(rows[-1], row)
+        start = max(row[0] - row[0] % size, first)
+        if current is not None and current[0] == start:
+            current = join(current, row)
         else:
-            rows.append((start, *row[1:]))
+            if current is not None:
+                rows.append(_pack(current))
+            current = (start, *row[1:])
+    if current is not None:
+        rows.append(_pack(current))
+
+
+def _start(packed: bytes) -> int:
+    return int.from_bytes(packed[:8], "little", signed=True)
+
+
+def _pack(row: Row) -> bytes:
+    return PACKED.pack(
+        row[0],
+        *(row[1] or NOTHING),
+        *(row[5] or NOTHING),
+        *(row[6] or NOTHING),
+        *(row[7] or NOTHING),
+        int(row[2] / UNIT),
+        row[3],
+        row[4],
+        *row[8],
+        *row[9],
+    )
+
+
+def _unpack(packed: bytes) -> Row:
+    values = PACKED.unpack(packed)
+    return (
+        values[0],
+        _some(values[1:5]),
+        _whole(values[17]),
+        values[18],
+        values[19],
+        _some(values[5:9]),
+        _some(values[9:13]),
+        _some(values[13:17]),
+        (values[20], values[21]),
+        (values[22], values[23]),
+    )
+
+
+def _some(prices: tuple[float, float, float, float]) -> Prices:
+    return None if math.isnan(prices[0]) else prices
+
+
+def _whole(units: int) -> Decimal:
+    """A volume, without an exponent that it did not have."""
+    whole, rest = divmod(units, UNITS)
+    return Decimal(whole) if not rest else units * UNIT
 
 
 def _row(second: int, events: list[Event]) -> Row:
