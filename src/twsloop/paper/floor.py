@@ -387,12 +387,16 @@ class Floor:
         if full:
             for child in order.children:
                 self._release(child, now)
-        for other in self.groups.others(order):
+        self._share(fill)
+
+    def _share(self, fill: Fill) -> None:
+        """What a fill does to the other members of the order's group."""
+        for other in self.groups.others(fill.order):
             if not other.is_live:
                 continue  # cancelled with the one before
             if other.oca_type == CANCEL_ALL or other.remaining <= fill.quantity:
                 # The one that was filled goes on with what is left of it.
-                self.end(other, now, alone=True)
+                self.end(other, fill.time, alone=True)
             else:
                 other.total -= fill.quantity
                 other.request.totalQuantity = echo.plain(other.total)
