@@ -134,3 +134,19 @@ def test_a_market_of_another_day_at_full_speed(tmp_path: Path) -> None:
         assert ended["stats"]["events"] > 500
         server.send(signal.SIGTERM)
         assert server.end()[0] == 0
+
+
+def test_a_timetable_from_a_file(tmp_path: Path) -> None:
+    times = tmp_path / "times"
+    times.write_text("7 2026-09-28 09:31\n7 nonsense\n")
+    code, _, errors = run("paper", "--timetable", str(times), home=tmp_path)
+    assert code == 15
+    assert "line 2: '7 nonsense' is neither" in errors
+    times.write_text("7 2026-09-28 09:31\n")
+    arguments = ("--start", "2026-09-28", "--speed", "max", "--to", "2026-09-28T14:00")
+    with program(
+        *("--json", "paper", "--port", "0", *arguments, "--timetable", str(times)), home=tmp_path
+    ) as server:
+        assert server.event()["event"] == "listening"
+        server.send(signal.SIGTERM)  # it waits for client 7: the market has not begun
+        assert json.loads(server.end()[1])["events"] < 1000

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from twsloop.errors import PaperError
 from twsloop.paper import PaperGateway
 from twsloop.paper.client import Limits
 from twsloop.paper.market_clock import MarketClock
-from twsloop.paper.timetable import Timetable, Timetables, timetable
+from twsloop.paper.timetable import Timetable, Timetables, read_timetables, timetable
 
 START = datetime(2026, 9, 28, 13, 30, tzinfo=UTC)
 AAPL: dict[str, Any] = {"symbol": "AAPL", "secType": "STK", "currency": "USD", "exchange": "SMART"}
@@ -304,3 +306,41 @@ async def test_a_slow_reader_holds_the_market_at_full_speed() -> None:
             async with asyncio.timeout(10):
                 await client.body()
             count += 1
+
+
+# ---- as a file -------------------------------------------------------------------------------
+
+
+def test_a_file_of_times(tmp_path: Path) -> None:
+    path = tmp_path / "times"
+    path.write_text(
+        "# two clients\n"
+        "7  2026-09-28 09:31   # New York\n"
+        "7  done reqCurrentTime\n"
+        "\n"
+        "9  2026-09-28T13:45:30+00:00\n"
+        "7  2026-09-28 10:00\n"
+    )
+    read = read_timetables(path)
+    assert read[7].done == "reqCurrentTime"
+    assert list(read[7].times) == after(1, 30)
+    assert read[9] == Timetable(tuple(after(15.5)))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("7\n", "line 1"),
+        ("7 09:61\n", "line 1"),
+        ("\nx 2026-09-28\n", "line 2"),
+        ("7 done nothing\n", "'7 done nothing'"),
+        ("7 2026-09-29\n7 2026-09-28\n", "order"),
+    ],
+)
+def test_a_file_that_means_nothing(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "times"
+    path.write_text(text)
+    with pytest.raises(PaperError, match=re.escape(words)):
+        read_timetables(path)
+    with pytest.raises(PaperError, match="cannot read the timetable"):
+        read_timetables(tmp_path / "none")

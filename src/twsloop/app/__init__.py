@@ -51,13 +51,14 @@ def paper_gateway(
     Raises:
         ConfigError: A replay without data, or a setting that only the other feed has.
         FeedError: The data cannot be read.
-        PaperError: The market ends before it begins.
+        PaperError: The market ends before it begins, or a timetable makes no sense.
     """
     # Here, because a program that never serves needs none of it.
     from twsloop.paper.market_clock import market_time  # noqa: PLC0415
     from twsloop.paper.pacing_judge import PacingRules  # noqa: PLC0415
     from twsloop.paper.replay import replay_start  # noqa: PLC0415
     from twsloop.paper.server import PaperGateway  # noqa: PLC0415
+    from twsloop.paper.timetable import read_timetables  # noqa: PLC0415
     from twsloop.paper.visibility import Access  # noqa: PLC0415
 
     params = config.paper
@@ -88,6 +89,7 @@ def paper_gateway(
             "rate": params.rate,
             "wait_for_lines": replay_start(params.start),
             "keeps_hours": params.hours == "exchange",
+            "timetables": read_timetables(params.timetable) if params.timetable else None,
         }
     return PaperGateway(
         host=params.host,

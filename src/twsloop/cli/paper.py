@@ -108,6 +108,11 @@ Examples:
     help="Judge how much clients ask, as IB does.",
 )
 @click.option("--lines", type=int, help="The login's market data lines, for --pacing.")
+@click.option(
+    "--timetable",
+    type=click.Path(path_type=Path),
+    help="The times at which named clients act: the market waits for them.",
+)
 @click.option("--rate", type=float, help="Actions a second of each made-up instrument.")
 @click.option("--sample", type=click.Choice(["none", "ib"]), help="ib: one tick a kind in 250 ms.")
 @click.option("--max-version", type=int, help="The newest protocol version to speak.")
@@ -128,6 +133,7 @@ def paper(
     hours: str | None,
     pacing: str | None,
     lines: int | None,
+    timetable: Path | None,
     rate: float | None,
     sample: str | None,
     max_version: int | None,
@@ -142,7 +148,7 @@ def paper(
     --json the first line is {"event": "listening", "host": ..., "port": ...}.
     """
     if tape is not None:
-        market = (feed, data, seed, accounts, starts, since, until, hours, rate, sample)
+        market = (feed, data, seed, accounts, starts, since, until, hours, rate, sample, timetable)
         if any(one is not None and one != () for one in market):
             raise click.UsageError("--tape plays what was recorded: it has no market to set up.")
         where = {"paper.host": host, "paper.port": port, "paper.max_version": max_version}
@@ -174,6 +180,7 @@ def paper(
             "paper.hours": hours,
             "paper.pacing": pacing,
             "paper.lines": lines,
+            "paper.timetable": timetable,
             "paper.rate": rate,
             "paper.sample": sample,
             "paper.max_version": max_version,

@@ -446,6 +446,12 @@ class PaperParams(Section):
     max_version: int = option(
         225, "int", "The highest protocol version it speaks.", low=100, high=225
     )
+    timetable: Path | None = option(
+        None,
+        "path",
+        "A file with the times at which named clients act; the made-up market waits for them.",
+        unset="nobody is waited for",
+    )
     pacing: str = option(
         "off",
         "str",

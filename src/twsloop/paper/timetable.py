@@ -27,6 +27,15 @@ client library::
 twsloop's heartbeat does after silence, takes ``reqCurrentTimeInMillis`` for this; its questions for
 the time are answered at once.)
 
+**As a file** (``twsloop paper --timetable FILE``), for clients in other languages: a line a time,
+the client id and then the market time, which is New York's unless it names its offset, or the
+request that ends a step::
+
+    # what client 7 does
+    7  done reqCurrentTime
+    7  2026-09-28 09:31
+    7  2026-09-28 15:59:30
+
 A client that leaves before its last time ends its timetable, with a line in the log; one that keeps
 the clock waiting for long is named there. A restart of the gateway ends none: the clients come
 back, and their timetables go on.
@@ -38,14 +47,17 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from pathlib import Path
 
 import attrs
 
 from twsloop.clock import Timer
+from twsloop.errors import PaperError
+from twsloop.wire.messages import OUTBOUND_BY_NAME
 
-from .market_clock import MarketClock
+from .market_clock import MarketClock, market_time
 
-__all__ = ["Timetable", "Timetables", "timetable"]
+__all__ = ["Timetable", "Timetables", "read_timetables", "timetable"]
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +98,45 @@ def timetable(given: Timetable | Iterable[datetime]) -> Timetable:
         ValueError: A time without a zone, or times out of order.
     """
     return given if isinstance(given, Timetable) else Timetable(tuple(given))
+
+
+def read_timetables(path: Path) -> dict[int, Timetable]:
+    """The timetables that a file holds, by client id (see the module).
+
+    Raises:
+        PaperError: It cannot be read, or a line of it means nothing.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        msg = f"cannot read the timetable {path}: {error.strerror or error}"
+        raise PaperError(msg) from error
+    times: dict[int, list[datetime]] = {}
+    done: dict[int, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.partition("#")[0].split(maxsplit=1)
+        if not words:
+            continue
+        try:
+            client_id, what = int(words[0]), words[1]
+            acts = times.setdefault(client_id, [])
+            if what.startswith("done "):
+                done[client_id] = OUTBOUND_BY_NAME[what[5:].strip()].name
+            else:
+                acts.append(market_time(what.strip()))
+        except (ValueError, IndexError, KeyError) as error:
+            msg = (
+                f"{path}, line {number}: {line.strip()!r} is neither a client id and a time like "
+                "'7  2026-09-28 09:31', nor '7  done reqCurrentTime'"
+            )
+            raise PaperError(msg) from error
+    try:
+        return {
+            client_id: Timetable(tuple(at), done.get(client_id)) for client_id, at in times.items()
+        }
+    except ValueError as error:
+        msg = f"{path}: {error}"
+        raise PaperError(msg) from error
 
 
 class Timetables:
