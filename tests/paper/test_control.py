@@ -205,6 +205,27 @@ async def test_bulletins_and_notices() -> None:
         assert await client.ended()
 
 
+async def test_headlines_and_depth_resets() -> None:
+    contract = {"symbol": "AAPL", "secType": "STK", "exchange": "ISLAND", "currency": "USD"}
+    async with (
+        PaperGateway(feed="manual") as paper,
+        WireClient(paper.host, paper.port, version=225) as client,
+    ):
+        await client.ready()
+        paper.market.quote("AAPL", 270.0, 270.1)
+        client.send("reqMktDepth", reqId=5, contract=contract, numRows=1)
+        await client.until("updateMktDepthL2")
+        await client.until("updateMktDepthL2")
+        paper.market.reset_depth("AAPL")
+        told = await client.until(lambda call: call.args[:5] == (5, 0, call.args[2], 0, 1))
+        assert [call.name for call in told] == ["error", *["updateMktDepthL2"] * 2]
+        assert told[0].args[2] == 317
+        article = paper.market.headline("AAPL", "Apple is halted", "For a while.")
+        client.send("reqNewsArticle", reqId=6, providerCode="PAPER", articleId=article)
+        (found,) = await client.until("newsArticle")
+        assert found.args == (6, 0, "For a while.")
+
+
 # ---- time --------------------------------------------------------------------------------------
 
 

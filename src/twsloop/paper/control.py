@@ -21,7 +21,8 @@ from .instruments import Instrument
 from .interventions import BROKER, Rejection
 from .market import Event, Halt, QuoteChange, TopOfBook, Trade
 from .market_clock import MarketClock
-from .requests_news import GENERAL, post_bulletin
+from .requests_depth import reset
+from .requests_news import GENERAL, post_bulletin, post_headline
 from .steering import SteeredFeed
 from .wording import close_to
 
@@ -203,6 +204,29 @@ class MarketControl:
             exchange: Where it comes from.
         """
         self._do(lambda: post_bulletin(self._gateway.hub, text, kind, exchange))
+
+    def headline(self, symbol: str | int, text: str, body: str = "") -> str:
+        """Let news of an instrument come now; returns the article's id.
+
+        Lines with the generic tick 292 are told, and it is among the historical news.
+
+        Args:
+            symbol: What it is about.
+            text: The headline.
+            body: The article; the headline again unless given.
+        """
+        con_id = self._instrument(symbol).con_id
+
+        def work() -> str:
+            return post_headline(self._gateway.hub, con_id, text, body).article
+
+        article: str = self._do(work)
+        return article
+
+    def reset_depth(self, symbol: str | int | None = None) -> None:
+        """Tell 317 and all rows anew to whoever watches depth, of one instrument or of all."""
+        con_id = None if symbol is None else self._instrument(symbol).con_id
+        self._do(lambda: reset(self._gateway.hub, con_id))
 
     def notice(self, code: int, text: str) -> None:
         """Tell every client a notice, such as 1100: the link to IB's servers is lost."""
