@@ -1,7 +1,7 @@
 """Everything else a client may ask: the time, small lists, and what this gateway does not have.
 
-No request stays without an answer: `REFUSALS` lists those that get the error a real gateway sends
-to an account without that data or permission.
+`REFUSALS` lists what gets the error that a real gateway sends to a login without that product or
+permission; `twsloop.paper.answers` lists the answers of all requests.
 """
 
 from __future__ import annotations
@@ -51,18 +51,18 @@ def start_api_again(hub: Hub, client: Client, _request: Any) -> None:
 
 
 def req_family_codes(hub: Hub, client: Client, _request: Any) -> None:
-    """Accounts without a family."""
+    """Every account, with an empty family code."""
     codes = [FamilyCode(accountId=name, familyCode="") for name in hub.accounts]
     client.send("familyCodes", FamilyCodes(familyCodes=codes))
 
 
 def req_soft_dollar_tiers(_hub: Hub, client: Client, request: Any) -> None:
-    """There are none."""
+    """An empty list: there are no soft dollar tiers."""
     client.send("softDollarTiers", SoftDollarTiers(reqId=request.reqId))
 
 
 def req_user_info(_hub: Hub, client: Client, request: Any) -> None:
-    """No white branding."""
+    """An empty white branding id."""
     client.send("userInfo", UserInfo(reqId=request.reqId, whiteBrandingId=""))
 
 
@@ -101,7 +101,7 @@ _NO_FUNDAMENTALS = Refused(
 )
 _NO_WSH = Refused(10276, "News feed is not allowed")
 
-#: What this gateway does not have yet, and the error it gives.
+#: What a login without the product or the permission is told.
 REFUSALS: Mapping[int, Refused] = MappingProxyType(
     {
         52: _NO_FUNDAMENTALS,
