@@ -9,7 +9,7 @@ import pytest
 from ibapi.protobuf.Contract_pb2 import Contract
 
 from twsloop.paper.instruments import Catalogue, Instrument
-from twsloop.paper.permissions import Level, Permissions, denial
+from twsloop.paper.permissions import Level, Permissions, denial, levels_of
 
 MARKET = Catalogue.standard(date(2026, 1, 5))
 
@@ -67,3 +67,10 @@ def test_denials(level: Level, data_type: int, code: int | None) -> None:
     if code == 10089 and found is not None:
         # Observed: no space before the symbol.
         assert found[1].endswith("Delayed market data is available.AAPL NASDAQ.NMS/TOP/ALL")
+
+
+def test_levels_as_settings_write_them() -> None:
+    assert levels_of("live") == {"": "live"}
+    found = levels_of("none, OPT=delayed ,BRK B=live")
+    assert found == {"": "none", "OPT": "delayed", "BRK B": "live"}
+    assert Permissions(found).level(one("BRK B")) is Level.LIVE

@@ -56,6 +56,7 @@ def paper_gateway(
     # Here, because a program that never serves needs none of it.
     from twsloop.paper.market_clock import market_time  # noqa: PLC0415
     from twsloop.paper.pacing_judge import PacingRules  # noqa: PLC0415
+    from twsloop.paper.permissions import levels_of  # noqa: PLC0415
     from twsloop.paper.replay import replay_start  # noqa: PLC0415
     from twsloop.paper.server import PaperGateway  # noqa: PLC0415
     from twsloop.paper.timetable import read_timetables  # noqa: PLC0415
@@ -101,6 +102,7 @@ def paper_gateway(
             master_client_id=params.master_client_id,
             download_open_orders=params.download_open_orders,
         ),
+        market_data=levels_of(params.market_data),
         max_version=params.max_version,
         max_clients=params.max_clients,
         pacing=(

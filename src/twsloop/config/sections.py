@@ -442,6 +442,13 @@ class PaperParams(Section):
         "Every change, or at most one tick of a kind in 250 ms as IB sends them.",
         choices=("none", "ib"),
     )
+    market_data: str = option(
+        "live",
+        "str",
+        "What its login may see: live, delayed or none; exceptions by symbol, exchange or security "
+        "type follow, as in: live, OPT=delayed, ARCA=none.",
+        pattern="(live|delayed|none)( *, *[A-Z0-9.+ ]+=(live|delayed|none))*",
+    )
     max_clients: int = option(32, "int", "How many clients may be connected.", low=1, high=1000)
     max_version: int = option(
         225, "int", "The highest protocol version it speaks.", low=100, high=225

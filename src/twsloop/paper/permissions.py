@@ -21,7 +21,15 @@ import attrs
 
 from .instruments import Instrument
 
-__all__ = ["DELAYED_TYPES", "FROZEN_TYPES", "NOT_SUBSCRIBED", "Level", "Permissions", "denial"]
+__all__ = [
+    "DELAYED_TYPES",
+    "FROZEN_TYPES",
+    "NOT_SUBSCRIBED",
+    "Level",
+    "Permissions",
+    "denial",
+    "levels_of",
+]
 
 FROZEN_TYPES = frozenset({2, 4})
 DELAYED_TYPES = frozenset({3, 4})
@@ -51,6 +59,16 @@ def _levels(given: str | Mapping[str, str]) -> dict[str, Level]:
     except (ValueError, AttributeError) as error:
         msg = f"market data {given!r}: each level is live, delayed or none"
         raise ValueError(msg) from error
+
+
+def levels_of(text: str) -> dict[str, str]:
+    """Levels as settings write them: ``live, OPT=delayed``; the first is that of all others."""
+    rest, *exceptions = (part.strip() for part in text.split(","))
+    found = {"": rest}
+    for one in exceptions:
+        name, _, level = one.partition("=")
+        found[name.strip()] = level.strip()
+    return found
 
 
 @attrs.frozen
