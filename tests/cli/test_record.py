@@ -5,14 +5,31 @@ from __future__ import annotations
 import json
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.program import program, run
+from tests.support.program import program
+from twsloop.cli import run as invoke
 from twsloop.paper.server import PaperGateway
 from twsloop.paper.tape_file import load_tape
 from twsloop.wire.tape import End, Frame
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line that ends by itself, in this process: exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def ended(*arguments: str) -> tuple[int, str, str]:
+        code = invoke(arguments)
+        out, errors = capfd.readouterr()
+        return code, out, errors
+
+    return ended
 
 
 def talk(port: int) -> None:
@@ -94,30 +111,28 @@ def closed_port() -> int:
         return port
 
 
-def test_no_gateway_there(tmp_path: Path) -> None:
+def test_no_gateway_there(run: Run, tmp_path: Path) -> None:
     port = closed_port()
-    code, out, errors = run("record", "--upstream", f"127.0.0.1:{port}", "x.tape", home=tmp_path)
+    code, out, errors = run("record", "--upstream", f"127.0.0.1:{port}", "x.tape")
     assert (code, out) == (4, "")
     assert errors.startswith(f"twsloop: 127.0.0.1:{port}: connection refused: no gateway listens")
     assert "check --upstream" in errors
     assert not (tmp_path / "x.tape").exists()
 
 
-def test_a_file_that_is_there(tmp_path: Path) -> None:
+def test_a_file_that_is_there(run: Run, tmp_path: Path) -> None:
     (tmp_path / "x.tape").write_text("precious")
     arguments = ["record", "--listen", "0", "--no-probe", "x.tape"]
-    code, out, errors = run(*arguments, home=tmp_path)
+    code, out, errors = run(*arguments)
     assert (code, out) == (15, "")
     assert errors == "twsloop: x.tape: the file is there already\n--force writes over it.\n"
     assert (tmp_path / "x.tape").read_text() == "precious"
 
 
-def test_a_port_in_use(tmp_path: Path) -> None:
+def test_a_port_in_use(run: Run, tmp_path: Path) -> None:
     with PaperGateway() as paper:
         port = str(paper.port)
-        code, out, errors = run(
-            "record", "--listen", port, "--upstream", f":{port}", "x.tape", home=tmp_path
-        )
+        code, out, errors = run("record", "--listen", port, "--upstream", f":{port}", "x.tape")
     assert (code, out) == (15, "")
     assert errors.startswith(f"twsloop: cannot listen on 127.0.0.1:{port}: ")
 
@@ -134,9 +149,9 @@ def test_a_port_in_use(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_recorded(
-    tmp_path: Path, arguments: list[str], code: int, words: str
+    run: Run, tmp_path: Path, arguments: list[str], code: int, words: str
 ) -> None:
-    ended, out, errors = run("record", *arguments, home=tmp_path)
+    ended, out, errors = run("record", *arguments)
     assert (ended, out) == (code, "")
     assert words in errors
     assert "Traceback" not in errors

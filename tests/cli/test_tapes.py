@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.program import program, run
+from tests.support.program import program
+from twsloop.cli import run as invoke
 from twsloop.paper.tape_file import load_tape
 from twsloop.wire.tape import Frame
 
@@ -21,6 +23,22 @@ disconnect
 """
 START = b"\0\0\0\x0871\x002\x007\x00\x00"
 REQ_IDS = b"\0\0\0\x068\x001\x001\x00"
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line that ends by itself, in this process: exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def ended(*arguments: str) -> tuple[int, str, str]:
+        code = invoke(arguments)
+        out, errors = capfd.readouterr()
+        return code, out, errors
+
+    return ended
 
 
 @pytest.fixture
@@ -84,34 +102,34 @@ def test_a_client_that_deviates_is_named(tmp_path: Path, script: Path) -> None:
     ],
 )
 def test_what_cannot_be_played(
-    tmp_path: Path, script: Path, arguments: list[str], code: int, words: str
+    run: Run, tmp_path: Path, script: Path, arguments: list[str], code: int, words: str
 ) -> None:
     (tmp_path / "bad.txt").write_text("nonsense\n")
-    ended, out, errors = run("paper", "--port", "0", *arguments, home=script.parent)
+    ended, out, errors = run("paper", "--port", "0", *arguments)
     assert (ended, out) == (code, "")
     assert words in errors
     assert "Traceback" not in errors
 
 
-def test_to_a_tape_and_back(tmp_path: Path, script: Path) -> None:
-    code, out, errors = run("transcript", "ids.txt", "ids.tape.gz", home=tmp_path)
+def test_to_a_tape_and_back(run: Run, tmp_path: Path, script: Path) -> None:
+    code, out, errors = run("transcript", "ids.txt", "ids.tape.gz")
     assert (code, out, errors) == (0, "", "")
     tape = load_tape(tmp_path / "ids.tape.gz")
     names = [entry.name for entry in tape.entries if isinstance(entry, Frame)]
     assert names == ["startApi", "managedAccounts", "nextValidId", "reqIds", "nextValidId"]
-    code, out, errors = run("transcript", "ids.tape.gz", home=tmp_path)
+    code, out, errors = run("transcript", "ids.tape.gz")
     assert (code, errors) == (0, "")
     lines = out.splitlines()
     assert lines[0].startswith("# recorded at 2")
     assert lines[1] == "version 178"
     assert lines[-2:] == ["server: nextValidId orderId=77", "disconnect"]
-    code, out, errors = run("transcript", "ids.tape.gz", "ids.txt", home=tmp_path)
+    code, out, errors = run("transcript", "ids.tape.gz", "ids.txt")
     assert (code, errors) == (
         15,
         "twsloop: ids.txt: the file is there already\n--force writes over it.\n",
     )
     assert script.read_text() == SCRIPT
-    code, out, errors = run("transcript", "--force", "ids.tape.gz", "ids.txt", home=tmp_path)
+    code, out, errors = run("transcript", "--force", "ids.tape.gz", "ids.txt")
     assert (code, out, errors) == (0, "", "")
     assert "client: reqIds" in script.read_text()
 
@@ -127,10 +145,10 @@ def test_to_a_tape_and_back(tmp_path: Path, script: Path) -> None:
     ],
 )
 def test_what_cannot_be_turned(
-    tmp_path: Path, script: Path, arguments: list[str], code: int, words: str
+    run: Run, tmp_path: Path, script: Path, arguments: list[str], code: int, words: str
 ) -> None:
     (tmp_path / "open.txt").write_text("disconnect\n")
-    ended, out, errors = run("transcript", *arguments, home=script.parent)
+    ended, out, errors = run("transcript", *arguments)
     assert (ended, out) == (code, "")
     assert words in errors
     assert not (tmp_path / "x.tape").exists()
