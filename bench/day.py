@@ -43,10 +43,9 @@ from sinks import cpu_seconds, memory_mb
 
 from twsloop import Config, IBGateway
 from twsloop.event_loop import default_loop_factory
-from twsloop.paper import PaperGateway
+from twsloop.paper import PaperGateway, Timetable
 from twsloop.paper.instruments import Catalogue
 from twsloop.paper.synthetic import SyntheticFeed
-from twsloop.paper.timetable import Timetable
 
 START = datetime(2026, 9, 28, 4, 0, tzinfo=UTC)
 SYMBOLS = 25
