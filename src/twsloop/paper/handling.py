@@ -26,9 +26,7 @@ Desk = TypeVar("Desk")
 #: Handles one request (a protobuf message) of a READY client.
 Handler = Callable[[Hub, Client, Any], None]
 
-CONFLICT = (
-    "Parameters in request conflicts with contract parameters received by contract id: "
-)
+CONFLICT = "Parameters in request conflicts with contract parameters received by contract id: "
 PROCESSING = "Error processing request.-'{mark}' : cause - {cause}"
 
 
