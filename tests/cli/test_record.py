@@ -84,6 +84,21 @@ def test_for_people(tmp_path: Path) -> None:
     assert "sessions are in one.tape.gz" in out
 
 
+def test_a_port_for_the_whole_network_is_said(tmp_path: Path) -> None:
+    with (
+        PaperGateway() as paper,
+        program(
+            *("--json", "record", "--listen", "0", "--host", "0.0.0.0"),
+            *("--upstream", f":{paper.port}", "x.tape"),
+            home=tmp_path,
+        ) as recorder,
+    ):
+        assert recorder.event()["host"] == "0.0.0.0"
+        assert recorder.event()["event"] == "open_to_network"
+        recorder.send(signal.SIGINT)
+        assert recorder.end()[0] == 0
+
+
 def test_ctrl_c_with_a_client_connected(tmp_path: Path) -> None:
     with (
         PaperGateway() as paper,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from twsloop.orders.builders import market_order
 from twsloop.paper.player import FLAT_OUT, ScriptedGateway, load_script
 from twsloop.paper.recorder import Recorder
 from twsloop.paper.server import PaperGateway
+from twsloop.wire.framing import frame
+from twsloop.wire.handshake import client_hello
 
 HELLO_SCRIPT = "client: reqMktData reqId=1\nserver: tickSize reqId=1 tickType=5 size=7\n"
 
@@ -206,6 +209,28 @@ async def test_bytes_that_are_no_hello(caplog: pytest.LogCaptureFixture) -> None
         assert await reader.read() == b""
         writer.close()
     assert "the client has to start with" in caplog.text
+
+
+async def test_garbage_disturbs_nobody() -> None:
+    """Whatever others send, at any stage, a client that does its part is served."""
+    chance = random.Random(11)
+    hello = client_hello(100, 200)
+    start = frame(b"71\x002\x007\x00\x00")
+    async with ScriptedGateway(HELLO_SCRIPT) as gateway:
+        for _ in range(60):
+            reader, writer = await asyncio.open_connection(gateway.host, gateway.port)
+            data = bytearray(hello + start + frame(b"1\x0011\x00") + chance.randbytes(40))
+            for _ in range(chance.randrange(4)):
+                data[chance.randrange(len(data))] = chance.randrange(256)
+            writer.write(bytes(data[: chance.randrange(len(data))]))
+            if chance.random() < 0.5:
+                writer.write_eof()
+                await reader.read()
+            writer.close()
+        async with WireClient(gateway.host, gateway.port, version=178) as client:
+            client.send("reqMktData", reqId=5)
+            assert await client.until("tickSize")
+    assert gateway.connections == set()
 
 
 def test_on_a_thread_of_its_own_with_our_own_client() -> None:

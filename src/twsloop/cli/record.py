@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +123,9 @@ def record(
                 upstream=f"{upstream[0]}:{upstream[1]}",
                 file=str(file),
             )
+            if not _is_local(recorder.host):
+                text = f"anyone who reaches {recorder.host}:{recorder.port} can trade there"
+                out.event("open_to_network", text, host=recorder.host, port=recorder.port)
             _wait(recorder)
         except KeyboardInterrupt:
             recorder.stop()
@@ -138,6 +142,13 @@ def record(
         bytes=counts.bytes,
         file=str(file),
     )
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _wait(recorder: Recorder) -> None:
