@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ibapi.protobuf.Contract_pb2 import Contract
 
 from twsloop.paper.bars import BAR_SIZES, Bar, Show
 from twsloop.paper.history_calendar import calendar_of
@@ -59,6 +60,7 @@ def chronicle(symbol: str, *, always_open: bool = True, seed: int = 7) -> Chroni
         price=round(price + 5 * tick, 6),
     )
     tape = Tape()
+    tape.asked()
     for event in live_events(instrument.con_id, price, tick, trades=not instrument.quote_driven):
         tape.hear(event)
     past = Past(instrument, calendar_of(instrument.hours), seed, opening)
@@ -200,7 +202,7 @@ def test_ticks_add_up_to_bars_of_a_second(symbol: str, back: int, at: int) -> No
 def test_the_session_under_way_is_that_of_the_book(symbol: str) -> None:
     history = chronicle(symbol)
     past = history.past
-    assert past is not None
+    assert isinstance(past, Past)
     show = Show.BID if symbol == "EUR.USD" else Show.TRADES
     days = history.bars(show, BAR_SIZES["1 day"], (START - 5 * 86_400, START), regular=False)
     today, before = days[-1], days[-2]
@@ -220,7 +222,7 @@ def test_the_session_under_way_is_that_of_the_book(symbol: str) -> None:
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_a_day_is_the_same_whenever_the_gateway_began(symbol: str) -> None:
     history = chronicle(symbol)
-    assert history.past is not None
+    assert isinstance(history.past, Past)
     instrument = history.instrument
     later = Past(
         instrument,
@@ -312,3 +314,18 @@ def test_a_closed_market_has_no_bars_where_hours_are_kept() -> None:
     assert not chronicle("AAPL", always_open=False).bars(
         Show.TRADES, BAR_SIZES["1 hour"], (saturday, saturday + 7200), regular=False
     )
+
+
+def test_expiries_of_a_future_move_together_and_end() -> None:
+    opening = Opening(START)
+    wanted = Contract(symbol="ES", secType="FUT", exchange="CME", includeExpired=True)
+    expiries = sorted(CATALOGUE.find(wanted), key=lambda one: one.last_trade_date)
+    gone = [one for one in expiries if one.last_trade_date < "20260105"]
+    assert gone
+    pasts = [Past(one, calendar_of(one.hours), 7, opening) for one in (gone[-1], expiries[-1])]
+    day = date(2025, 10, 7)
+    assert pasts[0].close_ticks(day) == pytest.approx(pasts[1].close_ticks(day), rel=0.03)
+    last = date.fromisoformat(gone[-1].last_trade_date)
+    for past, known in zip(pasts, (False, True), strict=True):
+        for session in past.calendar.between(START - 20 * 86_400, START - 10 * 86_400):
+            assert bool(past.session(session)) is (known or session.day <= last)

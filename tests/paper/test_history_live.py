@@ -109,3 +109,13 @@ def test_rows_are_of_their_seconds() -> None:
     assert list(tape.rows(START + 1, START + 2)) == [second]
     assert tape.last_before(START + 1, 1) == 9.0
     assert tape.last_before(START, 1) is None
+
+
+def test_more_is_kept_of_what_is_watched() -> None:
+    watching = False
+    tape = Tape(lambda: watching)
+    for number in range(3_000):
+        watching = number > 1_000
+        tape.hear(Trade(1, START * NS + number * NS, 100.0, Decimal(1)))
+    assert len(tape.events) > 2_000
+    assert sum(row[2] for row in tape.rows(START, START + 3_000)) == 3_000

@@ -16,8 +16,6 @@ from twsloop.paper.bars import BAR_SIZES, LEGAL_SIZES, Show
 from twsloop.paper.history_query import (
     Duration,
     Refusal,
-    history_request_key,
-    is_small_bar,
     parse_bar_query,
     parse_duration,
     parse_moment,
@@ -329,17 +327,3 @@ def test_the_first_fault_is_told() -> None:
 def test_bars_can_be_too_fine_for_a_duration(duration: str, size: str, fine: bool) -> None:
     query = parse_bar_query(request(duration=duration, barSizeSetting=size), "US/Eastern", NOW)
     assert too_fine(query) is fine
-
-
-def test_what_the_pacing_rules_go_by() -> None:
-    contract = {"conId": 265598, "exchange": "SMART"}
-    one = request(contract=contract, barSizeSetting="5 secs")
-    same = request(contract=contract, barSizeSetting="5 SECS", reqId=2)
-    other = request(contract=contract, barSizeSetting="5 secs", duration="2 D")
-    assert history_request_key(one) == history_request_key(same)
-    assert history_request_key(one) != history_request_key(other)
-    assert history_request_key(one)[:5] == history_request_key(other)[:5]
-    assert is_small_bar(one)
-    assert is_small_bar(request(barSizeSetting="30 secs"))
-    assert not is_small_bar(request(barSizeSetting="1 min"))
-    assert not is_small_bar(request(barSizeSetting="nonsense"))

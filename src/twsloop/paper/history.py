@@ -7,7 +7,7 @@ time of the last event: a replay lives in the time of its data.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import attrs
@@ -74,8 +74,17 @@ class History:
             return
         tape = self._tapes.get(event.con_id)
         if tape is None:
-            tape = self._tapes[event.con_id] = Tape()
+            tape = self._new_tape(event.con_id)
         tape.hear(event)
+
+    def _new_tape(self, con_id: int) -> Tape:
+        feeds = [one for one in (self._feed, getattr(self._feed, "source", None)) if one]
+
+        def watched() -> bool:
+            return any(con_id in getattr(one, "subscribers", ()) for one in feeds)
+
+        tape = self._tapes[con_id] = Tape(watched)
+        return tape
 
     @property
     def follows_clock(self) -> bool:
@@ -99,7 +108,7 @@ class History:
         known = self._chronicles.get(con_id)
         tape = self._tapes.get(con_id)
         if tape is None:
-            tape = self._tapes[con_id] = Tape()
+            tape = self._new_tape(con_id)
         tape.asked()
         if known is not None and (known.began or not tape.began_ns):
             return known
@@ -119,6 +128,10 @@ class History:
         past = None
         if instrument.con_id in self._openings:
             opening = self._opening(instrument, tape)
+        else:
+            opening = Opening(self._began)
+        # A future that has expired trades no more, but has a past; a bond never had a price.
+        if instrument.con_id in self._openings or instrument.sec_type == "FUT":
             past = Past(instrument, calendar_of(instrument.hours), self.seed, opening)
         return Chronicle(instrument, tape, past, began=began, always_open=always_open)
 
@@ -139,7 +152,10 @@ class History:
             level, falling = option_level(instrument)
         else:
             level, falling = index_level(instrument, source.instrument)
-        if source.past is not None:
+        expired = instrument.is_option and date.fromisoformat(
+            instrument.last_trade_date
+        ) < source.calendar.day_of(self._began)
+        if source.past is not None and not expired:  # no history is kept of expired options
             past = FollowingPast(instrument, source, level, falling=falling)
             if instrument.is_option:
                 trades = OptionTrades(instrument, source, level, falling=falling)

@@ -4,8 +4,8 @@ Theory of operation. Hearing an event must cost next to nothing, because every e
 instrument is heard: it is put into a list, and that is all. The last events stay there as they
 are, for historical ticks and bars of seconds; when there are too many the older ones are **folded**
 into rows of five seconds, and those into minutes later, each up to a bound, so that memory does
-not grow with time. Of instruments whose history nobody has asked for few events are kept as they
-are, and the others become minutes at once.
+not grow with time. Of instruments that nobody watches or has asked about few events are kept as
+they are, and the others become minutes at once.
 
 A row is one second (or five, or sixty) of an instrument: the trades' prices, volume, turnover and
 count, and the prices of bid, offer and midpoint. What did not happen is None there, and whoever
@@ -17,7 +17,7 @@ from __future__ import annotations
 import bisect
 import math
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
@@ -78,14 +78,18 @@ def join(a: Row, b: Row) -> Row:
 class Tape:
     """One instrument's events since the gateway began.
 
+    Args:
+        watched: Whether somebody watches the instrument: then more is kept.
+
     Attributes:
         events: The last ones, oldest first.
         first_ns: When the first of all was; 0 before it.
     """
 
-    __slots__ = ("_fives", "_full", "_keep", "_minutes", "events", "first_ns")
+    __slots__ = ("_fives", "_full", "_keep", "_minutes", "_watched", "events", "first_ns")
 
-    def __init__(self) -> None:
+    def __init__(self, watched: Callable[[], bool] = lambda: False) -> None:
+        self._watched = watched
         self.events: list[Event] = []
         self.first_ns = 0
         self._keep = RAW_UNASKED
@@ -105,6 +109,9 @@ class Tape:
 
     def fold(self) -> None:
         """Turn the older events into rows."""
+        if self._keep == RAW_UNASKED and self._watched():
+            self.asked()
+            return
         events = self.events
         if not self.first_ns and events:
             self.first_ns = events[0].time_ns

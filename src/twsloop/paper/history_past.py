@@ -55,6 +55,8 @@ OUTSIDE_SHARE = 0.04
 #: What a currency or an index has instead of volume, a day: it only weighs prices.
 UNSEEN_VOLUME = 2_000_000
 HALF_S = 1800
+#: An odd number that makes neighbouring days and seconds different.
+SPREADER = 0x9E3779B97F4A7C15
 CACHED_SESSIONS, CACHED_SPANS, CACHED_MINUTES = 600, 24, 64
 
 
@@ -94,6 +96,7 @@ class Past:
         below: How many ticks the bid is below a price.
         above: How many ticks the offer is above it.
         listed: The first day with data.
+        last_day: The last one, of what expires.
         usual_volatility: Of its price, a year.
     """
 
@@ -105,12 +108,13 @@ class Past:
         self.opening = opening
         self.tick = float(instrument.min_tick)
         self.digits = instrument.price_digits
-        self._key = f"{seed} {instrument.con_id}"
+        # All expiries of a future move together.
+        name = instrument.symbol if instrument.sec_type == "FUT" else instrument.con_id
         kind = "ETF" if instrument.stock_type == "ETF" else instrument.sec_type
         self._trend = TREND.get(kind, 0.0)
         self.usual_volatility = instrument.volatility or VOLATILITY.get(kind, 0.2)
         self._day_noise = self.usual_volatility / math.sqrt(252)
-        chance = Random(self._key)  # noqa: S311  (a market, not a secret)
+        chance = Random(f"{seed} {name}")  # noqa: S311  (a market, not a secret)
         wave = WAVE.get(kind, 0.1)
         self._waves = [
             (
@@ -126,7 +130,9 @@ class Past:
         self.below = spread // 2
         self.above = spread - self.below
         self.listed = self._listing(chance)
+        self.last_day = _expiry(instrument) or date.max
         self._base = chance.getrandbits(62)
+        self._own = Random(f"{seed} {instrument.con_id}").getrandbits(62)  # noqa: S311
         self._noise: dict[int, float] = {}
         self._sessions: OrderedDict[date, tuple[Session, list[Piece]]] = OrderedDict()
         self._halves: OrderedDict[tuple[date, int], list[Piece]] = OrderedDict()
@@ -137,10 +143,9 @@ class Past:
 
     def _listing(self, chance: Random) -> date:
         day = date(chance.randint(FIRST_LISTING, LAST_LISTING), chance.randint(1, 12), 2)
-        expiry = self.instrument.last_trade_date
-        if len(expiry) >= 8:
-            last = date(int(expiry[:4]), int(expiry[4:6]), int(expiry[6:8]))
-            day = date.fromordinal(last.toordinal() - FUTURE_LIFE_DAYS)
+        expiry = _expiry(self.instrument)
+        if expiry is not None:
+            day = date.fromordinal(expiry.toordinal() - FUTURE_LIFE_DAYS)
         while self.calendar.session(day) is None:
             day = date.fromordinal(day.toordinal() + 1)
         return day
@@ -186,13 +191,14 @@ class Past:
         if found is None:
             if len(self._noise) > 20_000:
                 self._noise.clear()
-            found = self._chance(ordinal, 0).gauss(0.0, self._day_noise)
+            chance = Random(self._base ^ (ordinal * SPREADER))  # noqa: S311
+            found = chance.gauss(0.0, self._day_noise)
             self._noise[ordinal] = found
         return found
 
     def _chance(self, number: int, use: int) -> Random:
         """A generator that is the same whenever it is asked for."""
-        return Random(self._base ^ (number * 0x9E3779B97F4A7C15) ^ (use << 58))  # noqa: S311
+        return Random(self._own ^ (number * SPREADER) ^ (use << 58))  # noqa: S311
 
     # -- sessions ----------------------------------------------------------------------------
 
@@ -205,7 +211,8 @@ class Past:
         if known is not None and known[0] == session:
             self._sessions.move_to_end(session.day)
             return known[1]
-        pieces = [] if session.day < self.listed else self._make_session(session)
+        known_day = self.listed <= session.day <= self.last_day
+        pieces = self._make_session(session) if known_day else []
         self._sessions[session.day] = session, pieces
         if len(self._sessions) > CACHED_SESSIONS:
             self._sessions.popitem(last=False)
@@ -381,6 +388,11 @@ class Past:
         if len(self._minutes) > CACHED_MINUTES:
             self._minutes.popitem(last=False)
         return found
+
+
+def _expiry(instrument: Instrument) -> date | None:
+    text = instrument.last_trade_date
+    return date(int(text[:4]), int(text[4:6]), int(text[6:8])) if len(text) >= 8 else None
 
 
 _PROFILES: dict[int, Sequence[float]] = {}

@@ -23,8 +23,6 @@ __all__ = [
     "Duration",
     "Moment",
     "Refusal",
-    "history_request_key",
-    "is_small_bar",
     "parse_bar_query",
     "parse_duration",
     "parse_moment",
@@ -305,38 +303,3 @@ def too_fine(query: BarQuery) -> bool:
     if query.size.seconds == 1 and query.duration.unit == "S":
         return query.duration.count > LONGEST_OF_SECONDS
     return query.size.seconds < FINEST[query.duration.unit]
-
-
-def history_request_key(request: Any) -> tuple[object, ...]:
-    """What makes two requests for bars identical, for IB's rule about identical requests.
-
-    The contract, exchange and data are the first five fields, for the rule about many requests
-    "for the same contract, exchange and tick type" (use ``key[:5]``).
-
-    Args:
-        request: A HistoricalDataRequest.
-    """
-    contract = request.contract
-    return (
-        contract.conId,
-        contract.symbol or contract.localSymbol,
-        contract.secType,
-        contract.exchange,
-        request.whatToShow.upper(),
-        contract.lastTradeDateOrContractMonth,
-        contract.strike,
-        contract.right,
-        contract.currency,
-        request.endDateTime,
-        request.duration,
-        request.barSizeSetting.lower(),
-        request.useRTH,
-        request.formatDate,
-        request.keepUpToDate,
-    )
-
-
-def is_small_bar(request: Any) -> bool:
-    """Whether IB's history pacing rules hold for a HistoricalDataRequest: bars up to 30 seconds."""
-    size = BAR_SIZES.get(request.barSizeSetting.lower())
-    return size is not None and size.small

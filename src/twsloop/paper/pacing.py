@@ -113,5 +113,5 @@ def _open(hub: Hub, kind: str) -> int:
 
 def _is_small(message: Any) -> bool:
     """Whether the history rules hold for these bars: 30 seconds and less."""
-    size = BAR_SIZES.get(message.barSizeSetting)
+    size = BAR_SIZES.get(message.barSizeSetting.lower())
     return size is not None and size.small
