@@ -13,6 +13,7 @@ from tests.support import official
 from twsloop.paper.playback import FLAT_OUT, WRITES_A_TURN, Playback
 from twsloop.paper.script import Scene, scenes_of_tape
 from twsloop.paper.transcript import entries_of, read_transcript
+from twsloop.paper.wording import describe
 from twsloop.wire import codec
 from twsloop.wire.framing import FrameReader
 from twsloop.wire.messages import OUTBOUND_BY_NAME, message_class
@@ -204,6 +205,66 @@ def test_lenient_looks_at_the_contract_and_not_at_the_rest() -> None:
     client.say("reqMktData", reqId=3, **fields)
     assert client.turn() == ["positionEnd"]
     assert client.playback.unanswered == ("reqMktData",)
+
+
+def recorded_request(name: str, **fields: Any) -> Scene:
+    """A tape on which a client sent one request, and was told its positions' end."""
+    kind = OUTBOUND_BY_NAME[name]
+    assert kind.proto is not None
+    line = describe(kind, message_class(kind.proto)(**fields), limit=None)
+    text = f"version 200\nclient: startApi clientId=7\nclient: {line}\nserver: positionEnd\n"
+    entries = tuple(entries_of(read_transcript(text)))
+    return scenes_of_tape(Tape(Header(datetime(2026, 1, 5, tzinfo=UTC)), entries)).scenes[0]
+
+
+BARS = {
+    "reqId": 1,
+    "contract": {"symbol": "AAPL"},
+    "endDateTime": "20260105-20:00:00",
+    "duration": "1 D",
+    "barSizeSetting": "1 min",
+    "whatToShow": "TRADES",
+}
+ORDER = {"action": "BUY", "orderType": "LMT", "totalQuantity": "100", "lmtPrice": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "recorded", "live", "fits"),
+    [
+        ("reqHistoricalData", BARS, {"endDateTime": "20260302-20:00:00", "reqId": 9}, True),
+        ("reqHistoricalData", BARS, {"duration": "2 D"}, False),
+        ("reqHistoricalData", BARS, {"whatToShow": "MIDPOINT"}, False),
+        ("reqHistoricalData", BARS, {"contract": {"symbol": "MSFT"}}, False),
+        ("placeOrder", {"orderId": 1, "order": ORDER}, {"order": {**ORDER, "lmtPrice": 11}}, True),
+        ("placeOrder", {"orderId": 1, "order": ORDER}, {"order": {**ORDER, "tif": "GTC"}}, True),
+        (
+            "placeOrder",
+            {"orderId": 1, "order": ORDER},
+            {"order": {**ORDER, "action": "SELL"}},
+            False,
+        ),
+        (
+            "placeOrder",
+            {"orderId": 1, "order": ORDER},
+            {"order": {**ORDER, "totalQuantity": "1"}},
+            False,
+        ),
+        ("reqAccountSummary", {"reqId": 1, "group": "All", "tags": "A"}, {"tags": "B"}, False),
+        ("reqAccountUpdates", {"subscribe": True, "acctCode": "DU1"}, {"acctCode": "U9"}, True),
+        ("reqAccountUpdates", {"subscribe": True}, {"subscribe": False}, False),
+        ("reqMarketDataType", {"marketDataType": 3}, {"marketDataType": 1}, False),
+    ],
+)
+def test_lenient_takes_what_has_the_same_answer(
+    name: str, recorded: dict[str, Any], live: dict[str, Any], fits: bool
+) -> None:
+    client = Client(recorded_request(name, **recorded))
+    client.say("startApi", clientId=7)
+    kind = OUTBOUND_BY_NAME[name]
+    assert kind.proto is not None
+    message = message_class(kind.proto)(**{**recorded, **live})
+    client.playback.hear(codec.encode(kind, message, 200))
+    assert ("positionEnd" in client.turn()) is fits
 
 
 # ---- deviations ----------------------------------------------------------------------------

@@ -8,9 +8,10 @@ of the recording (times a speed), counted from when the client did its part.
 
 Two modes:
 
-- **lenient** (the usual one): a request fits if it is of the same kind, for the same contract; its
-  ids may be others, and what is told is told of those (`idmap`). Requests that the script does not
-  have are answered as an account that has nothing would (`reflexes`), or left and named at the end.
+- **lenient** (the usual one): a request fits if the same answer is an answer to it
+  (`script.agrees`); its ids may be others, and what is told is told of those (`idmap`). Requests
+  that the script does not have are answered as an account that has nothing would (`reflexes`), or
+  left and named at the end.
 - **strict**: the client has to send exactly the recorded messages, in their order, ids included.
 
 A client that does not send what is waited for *deviates*: `Playback.problems` says at which line,

@@ -17,8 +17,9 @@ speaks: one transcript serves text and protobuf clients alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -249,11 +250,22 @@ def read_request(body: bytes, version: int) -> Heard:
     return Heard(body, decoded.type, decoded.message)
 
 
-#: What of a contract has to be right before a tape's answer is the answer to a live request.
-_IDENTITY = frozenset(
+#: What of a part has to be right before a tape's answer is the answer to a live request.
+_DECISIVE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        *("conId", "symbol", "secType", "lastTradeDateOrContractMonth", "strike", "right"),
-        *("exchange", "currency", "localSymbol"),
+        "contract": (
+            *("conId", "symbol", "secType", "lastTradeDateOrContractMonth", "strike", "right"),
+            *("exchange", "currency", "localSymbol"),
+        ),
+        "order": ("action", "orderType", "totalQuantity"),
+    }
+)
+#: What may differ: times, which are never the same twice; what only asks for more of the same; and
+#: what says something of the client and not of the request.
+_LOOSE = frozenset(
+    {
+        *("endDateTime", "startDateTime", "genericTickList", "optionalCapabilities", "numIds"),
+        *("attachedOrders", "executionFilter", "orderCancel"),
     }
 )
 
@@ -264,8 +276,8 @@ def agrees(wanted: Expect, heard: Heard, *, exactly: bool) -> bool:
     Args:
         wanted: The script's.
         heard: The client's.
-        exactly: Every field has to be right. Otherwise, of a tape, the kind of message and the
-            contract. Of a transcript always what the transcript says.
+        exactly: Every field has to be right. Otherwise, of a tape, what the answer depends on: not
+            times, not prices of orders. Of a transcript always what the transcript says.
     """
     if wanted.kind is None or heard.kind is None:
         return wanted.body is not None and wanted.body == heard.body
@@ -280,18 +292,32 @@ def agrees(wanted: Expect, heard: Heard, *, exactly: bool) -> bool:
         return _holds(wanted.message, heard.message, ids) and _holds(
             heard.message, wanted.message, ids
         )
-    fields = wanted.message.DESCRIPTOR.fields_by_name
-    if "contract" not in fields:
-        return True
-    return all(
-        getattr(wanted.message.contract, name) == getattr(heard.message.contract, name)
-        for name in _IDENTITY
-    )
+    return _alike(wanted.message, heard.message, ids)
 
 
-def _holds(
-    wanted: Any, given: Any, ids: Sequence[tuple[str, ...]] | frozenset[tuple[str, ...]]
-) -> bool:
+def _alike(wanted: Any, heard: Any, ids: frozenset[tuple[str, ...]]) -> bool:
+    """Whether the answer to one request is an answer to the other."""
+    for field in wanted.DESCRIPTOR.fields:
+        name = field.name
+        if (name,) in ids or name in _LOOSE or is_sensitive(name):
+            continue
+        one, two = getattr(wanted, name), getattr(heard, name)
+        if name in _DECISIVE:
+            if any(getattr(one, part) != getattr(two, part) for part in _DECISIVE[name]):
+                return False
+        elif field.type != FieldDescriptor.TYPE_MESSAGE:
+            if one != two:
+                return False
+        elif not (
+            field.is_repeated
+            or field.message_type.GetOptions().map_entry
+            or (_holds(one, two, ()) and _holds(two, one, ()))
+        ):
+            return False
+    return True
+
+
+def _holds(wanted: Any, given: Any, ids: Collection[tuple[str, ...]]) -> bool:
     """Whether ``given`` has every field of ``wanted`` with the same value, but ids and names."""
     for field, value in wanted.ListFields():
         if (field.name,) in ids or is_sensitive(field.name):
