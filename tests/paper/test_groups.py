@@ -116,6 +116,28 @@ def test_a_child_that_ends_takes_its_sibling_along_and_not_the_parent(market: Ex
     assert states(market, 1, 2, 3) == ["Submitted", "Cancelled", "Cancelled"]
 
 
+def test_three_generations_are_sent_together(market: Exchange) -> None:
+    market.place(1, transmit=False, **APART)
+    market.place(2, transmit=False, action="SELL", orderType="LMT", lmtPrice=275.0, parentId=1)
+    market.place(3, transmit=False, action="SELL", orderType="STP", auxPrice=250.0, parentId=1)
+    told = market.place(4, orderType="LMT", lmtPrice=255.0, parentId=2)
+    assert [line.split()[1] for line in told[::4]] == ["1", "2", "4", "3"]
+    market.quote("AAPL", 259.0, 259.5)
+    assert states(market, 1, 2, 3, 4) == ["Filled", "Submitted", "PreSubmitted", "PreSubmitted"]
+    market.cancel(2)
+    assert states(market, 2, 3, 4) == ["Cancelled"] * 3
+
+
+def test_what_was_never_sent_is_lost_at_a_restart(market: Exchange) -> None:
+    market.place(1, **APART)
+    market.place(2, transmit=False, action="SELL", orderType="LMT", lmtPrice=275.0, parentId=1)
+    market.engine.use_market(market.feed.instruments, market.feed.book)
+    assert market.order(2) is None
+    assert codes(market.cancel(2)) == [10147]
+    assert market.order(1).children == []
+    assert market.engine.next_order_id(7) == 3
+
+
 def test_a_trailing_child_needs_a_limit_parent(market: Exchange) -> None:
     market.place(1, transmit=False)
     trail: dict[str, Any] = {"action": "SELL", "orderType": "TRAIL", "trailingPercent": 2.0}

@@ -99,9 +99,10 @@ class Engine:
         )
 
     def use_market(self, catalogue: Catalogue, books: Callable[[int], TopOfBook]) -> None:
-        """Go on with a new market after a restart; orders and accounts stay."""
+        """Go on with a new market after a restart; orders that were sent and accounts stay."""
         self.catalogue = catalogue
         self.books = books
+        self.book.forget_unsent()
         self.floor.use_market(catalogue, books)
 
     # ---- facts -----------------------------------------------------------------------------
@@ -227,7 +228,14 @@ class Engine:
         """
         known = self.book.find(client_id, request.orderId)
         parent = self._parent(client_id, draft)
-        asked = Asked(draft, request.contract, tuple(self.accounts), known is None, parent)
+        asked = Asked(
+            draft,
+            request.contract,
+            tuple(self.accounts),
+            is_new=known is None,
+            parent=parent,
+            attached=request.attachedOrders,
+        )
         refusal = check_fields(asked) or self._flow(client_id, request, draft, known)
         if refusal is not None:
             return refusal

@@ -103,15 +103,18 @@ class Floor:
 
     def transmit_group(self, order: PaperOrder, now: datetime) -> None:
         """Send an order and the untransmitted members of its bracket, parent first."""
-        root = order.parent or order
-        group = [m for m in (root, *root.children) if m.status is Status.UNTRANSMITTED]
+        root = order
+        while root.parent is not None:
+            root = root.parent
+        group = [m for m in root.family() if m.status is Status.UNTRANSMITTED]
         for member in group:
             member.perm_id = self.orders.take_perm_id()
         for member in group:
             # What became of the members before it may have decided this one's fate already.
             if member.status is not Status.UNTRANSMITTED:
                 continue
-            if any(one.status is Status.FILLED for one in root.children if member.parent):
+            siblings = member.parent.children if member.parent is not None else ()
+            if any(one.status is Status.FILLED for one in siblings):
                 self.end(member, now)
             else:
                 self._send(member, now)

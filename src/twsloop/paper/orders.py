@@ -293,6 +293,12 @@ class PaperOrder:
             or self.auction_at is not None
         )
 
+    def family(self) -> Iterator[PaperOrder]:
+        """It, then its children, each with its own children after it."""
+        yield self
+        for child in self.children:
+            yield from child.family()
+
     @property
     def signed(self) -> tuple[tuple[Any, Decimal], ...]:
         """What it would change in the account: instruments and quantities, sold ones negative."""
@@ -409,6 +415,14 @@ class PaperBook:
             live = self._live.get(con_id)
             if live is not None and live.pop(order.perm_id, None) is not None and not live:
                 del self._live[con_id]
+
+    def forget_unsent(self) -> None:
+        """Drop what was never sent: it does not survive a restart. Its ids stay used."""
+        for key, order in tuple(self._by_id.items()):
+            if order.status is Status.UNTRANSMITTED:
+                del self._by_id[key]
+                if order.parent is not None:
+                    order.parent.children.remove(order)
 
     def take_turn(self) -> int:
         """The last place of the queue."""

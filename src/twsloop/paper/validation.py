@@ -53,6 +53,7 @@ class Asked:
         accounts: The login's accounts.
         is_new: Whether its id names no order yet.
         parent: The order that its parentId names, None if there is none that lives.
+        attached: The ``AttachedOrders`` message that came with it.
     """
 
     draft: Draft
@@ -60,6 +61,7 @@ class Asked:
     accounts: Sequence[str]
     is_new: bool = True
     parent: Any = None
+    attached: Any = None
 
 
 def _side(asked: Asked) -> Refusal | None:
@@ -182,6 +184,13 @@ def _hedge(asked: Asked) -> Refusal | None:
     return None
 
 
+def _attached(asked: Asked) -> Refusal | None:
+    attached = asked.attached
+    if attached is not None and (is_set(attached, "slOrderId") or is_set(attached, "ptOrderId")):
+        return validating("Attached orders come from presets, which this gateway has not")
+    return None
+
+
 def _customer(asked: Asked) -> Refusal | None:
     order = asked.draft.request
     if not order.customerAccount:
@@ -211,6 +220,7 @@ _CHECKS: tuple[Callable[[Asked], Refusal | None], ...] = (
     _middle,
     _parent,
     _hedge,
+    _attached,
     _customer,
 )
 
