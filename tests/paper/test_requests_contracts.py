@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -340,3 +341,15 @@ async def test_smart_components_of_a_known_code(gateway: PaperGateway, version: 
             got = await refused(client, "reqSmartComponents", reqId=4, bboExchange=code)
             text = "Invalid BBO exchange/security type code"
             assert got == (4, 321, f"Error validating request.-'cb' : cause - {text}")
+
+
+async def test_a_replay_of_old_data_lists_the_options_of_its_days() -> None:
+    feed = ManualFeed()  # of January 2026
+    clock = ManualClock(datetime(2030, 6, 3, 15, tzinfo=UTC))
+    async with PaperGateway(feed=feed, clock=clock) as gateway, connect(gateway) as client:
+        await client.ready()
+        feed.send([feed.quote("SPY", 662.0, 662.02)])
+        (found,) = await details(client, **DECEMBER, strike=660.0, right="C")
+        assert found["contract"]["lastTradeDateOrContractMonth"] == "20260116"
+        assert gateway.hub.market_now().year == 2026
+        assert gateway.hub.now().year == 2030

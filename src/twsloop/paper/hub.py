@@ -13,7 +13,7 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -60,6 +60,8 @@ PNL_EVERY = 1.0
 ACCOUNT_EVERY = 180.0
 #: How often expired options are looked for, seconds of the market's time.
 EXPIRY_EVERY = 60.0
+#: Data that is further away from the clock than this, in seconds, is a replay of other days.
+FAR_AWAY = 7 * 86_400.0
 
 
 @attrs.define(eq=False)
@@ -121,6 +123,15 @@ class Hub:
     def now(self) -> datetime:
         """The market's calendar time."""
         return self.clock.now()
+
+    def market_now(self) -> datetime:
+        """The calendar time of the market's data: in a replay of old data, that of its days."""
+        now = self.now()
+        history: History | None = self.desks.get(History)
+        last = history.last_ns / 1e9 if history is not None else 0.0
+        if last and abs(now.timestamp() - last) > FAR_AWAY:
+            return datetime.fromtimestamp(last, UTC)
+        return now
 
     def start(self) -> None:
         """Begin: the feed runs, profit and account values are told in their cadence."""
@@ -382,7 +393,7 @@ class Hub:
             client.flush()
 
     def _settle_expired(self) -> None:
-        if exercise.settle_expired(self.engine, self.now()):
+        if exercise.settle_expired(self.engine, self.market_now()):
             self.settle()
 
     def _tell_accounts(self) -> None:

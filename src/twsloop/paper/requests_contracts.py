@@ -63,7 +63,7 @@ def req_contract_details(hub: Hub, client: Client, request: Any) -> None:
     if wanted.secType and wanted.secType.upper() not in SECURITY_TYPES:
         validating(hub, client, request.reqId, "bO", "Please enter a valid security type")
         return
-    hub.engine.catalogue.move_to(hub.now().date())
+    hub.engine.catalogue.move_to(hub.market_now().date())
     found = hub.engine.catalogue.find(wanted)
     if not found:
         hub.error(client, request.reqId, 200, NO_DEFINITION)
@@ -156,7 +156,7 @@ def req_sec_def_opt_params(hub: Hub, client: Client, request: Any) -> None:
         validating(hub, client, request.reqId, "bW", "Invalid contract id")
         return
     catalogue = hub.engine.catalogue
-    catalogue.move_to(hub.now().date())
+    catalogue.move_to(hub.market_now().date())
     underlying = catalogue.by_con_id(request.underlyingConId)
     asked = (request.underlyingSymbol.upper(), request.underlyingSecType.upper())
     fits = underlying is not None and asked == (underlying.symbol, underlying.sec_type)

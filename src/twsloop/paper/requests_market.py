@@ -110,7 +110,7 @@ def find_watched(hub: Hub, client: Client, req_id: int, contract: Any) -> Instru
         if not all(said):
             validating(hub, client, req_id, "bO", INCOMPLETE_OPTION)
             return None
-    hub.engine.catalogue.move_to(hub.now().date())
+    hub.engine.catalogue.move_to(hub.market_now().date())
     instrument = find_one(hub, client, req_id, contract)
     if instrument is not None and instrument.sec_type == "CONTFUT":
         validating(hub, client, req_id, "bO", "Please enter a valid security type")

@@ -31,7 +31,7 @@ def _find_option(hub: Hub, client: Client, request: Any, ident: int) -> Instrume
     200 and not 321, which ib_async takes for a warning: its caller would wait for its time-out.
     """
     catalogue = hub.engine.catalogue
-    catalogue.move_to(hub.now().date())
+    catalogue.move_to(hub.market_now().date())
     found = [one for one in catalogue.find(request.contract) if one.is_option]
     if len(found) == 1:
         return found[0]
@@ -110,7 +110,7 @@ def exercise_options(hub: Hub, client: Client, request: Any) -> None:
     if engine.book.find(client.client_id, ident) is not None:
         hub.error(client, ident, 103, "Duplicate order id")
         return
-    ending = Ending(engine, account, option, hub.now())
+    ending = Ending(engine, account, option, hub.market_now())
     refused = ending.refusal(request)
     if refused is not None:
         processing(hub, client, ident, "bS", refused)
