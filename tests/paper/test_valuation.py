@@ -12,6 +12,7 @@ from ibapi.protobuf.OrderState_pb2 import OrderState
 from tests.support.manual_feed import ManualFeed
 from twsloop.paper.accounts import Account, Booking
 from twsloop.paper.commissions import OrderCharges, Rates
+from twsloop.paper.instruments import Catalogue
 from twsloop.paper.shelf import Shelf
 from twsloop.paper.valuation import Valuation
 
@@ -46,6 +47,15 @@ def test_rates_cross_over_the_dollar(valuation: Valuation) -> None:
         D(1) / D("150.01") / D("1.1001"), abs=D("1e-6")
     )
     assert valuation.rate("EUR", "EUR") == valuation.rate("XYZ") == 1
+
+
+def test_a_market_without_currencies_has_usual_rates(feed: ManualFeed) -> None:
+    shares = Catalogue([feed.instrument("AAPL")])
+    valuation = Valuation(shares, feed.book)
+    assert D("0.9") < valuation.rate("EUR") < D("1.5")
+    assert valuation.rate("USD", "EUR") == (1 / valuation.rate("EUR")).quantize(D("1e-7"))
+    assert valuation.rate("JPY") < D("0.02")
+    assert valuation.rate("XYZ") == 1
 
 
 def test_charges_are_in_the_currency_of_the_trade(feed: ManualFeed, valuation: Valuation) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import attrs
 
-from . import hours
+from . import hours, listings
 from .accounts import OPTIONS, Account, Booking, Marks, unit_of
 from .commissions import CENT_OF_CENT, OrderCharges
 from .instruments import Catalogue, Instrument
@@ -36,6 +36,9 @@ NANOSECONDS = 1_000_000_000
 #: Where currencies meet that have no pair of their own, and what the tariff is in.
 DOLLAR = "USD"
 
+#: What a rate is taken from where the market does not quote it (a replay of shares).
+LISTED = {(line.base, line.quote): Decimal(repr(line.price)) for line in listings.CURRENCIES}
+
 #: Instrument and signed quantity.
 Leg = tuple[Any, Decimal]
 
@@ -48,6 +51,15 @@ def nanoseconds(moment: datetime) -> int:
 def day_end(now: datetime) -> int:
     """When an account's day ends: midnight in New York, in ns since 1970."""
     return hours.EQUITY.session_end(nanoseconds(now))
+
+
+def _listed_rate(currency: str, base: str) -> Decimal:
+    """A usual rate; 1 for a currency that is not listed."""
+    if (currency, base) in LISTED:
+        return LISTED[currency, base]
+    if (base, currency) in LISTED:
+        return (ONE / LISTED[base, currency]).quantize(RATE_DIGITS)
+    return ONE
 
 
 @attrs.frozen
@@ -138,7 +150,7 @@ class Valuation:
         if inverse is not None and (price(inverse) or not is_crossed):
             return (ONE / self._or_reference(inverse, price)).quantize(RATE_DIGITS)
         if not is_crossed:
-            return ONE
+            return _listed_rate(currency, base)
         there, back = self._rate(currency, DOLLAR, price), self._rate(DOLLAR, base, price)
         return (there * back).quantize(RATE_DIGITS)
 
