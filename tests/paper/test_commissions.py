@@ -78,3 +78,11 @@ def test_futures_pay_by_the_contract_and_the_exchange() -> None:
 def test_options_pay_by_the_contract_with_a_minimum() -> None:
     charges = OrderCharges(Rates(), "OPT", False, "AAPL")
     assert [charges.add(D(1), D(500)).total for _ in range(3)] == [D("1.00"), D("0.30"), D("0.65")]
+
+
+def test_cryptocurrency_pays_by_value_with_a_minimum() -> None:
+    charges = OrderCharges(Rates(), "CRYPTO", False, "BTC")
+    assert [charges.add(D(1), D(value)).total for value in (500, 99_500)] == [
+        D("1.75"),
+        D("178.25"),
+    ]

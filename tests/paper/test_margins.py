@@ -26,7 +26,8 @@ FUTURE = thing(2, "FUT", multiplier="50")
 PAIR = thing(3, "CASH", currency="JPY")
 CALL = thing(4, "OPT", multiplier="100", strike=110.0, right="C", under_con_id=1)
 PUT = thing(5, "OPT", multiplier="100", strike=80.0, right="P", under_con_id=1)
-PRICES = {1: D(100), 2: D(6000), 3: D(150), 4: D(2), 5: D("0.5")}
+COIN = thing(6, "CRYPTO")
+PRICES = {6: D(30_000), 1: D(100), 2: D(6000), 3: D(150), 4: D(2), 5: D("0.5")}
 RATES = {"USD": D(1), "JPY": D("0.01")}
 
 
@@ -44,6 +45,7 @@ def need(*held: tuple[Any, int], prices: dict[int, D] | None = None) -> tuple[D,
         ((FUTURE, 2), "52800", "48000", "0"),
         ((FUTURE, -2), "52800", "48000", "0"),
         ((PAIR, 1000), "49.5", "45", "0"),  # 150,000 yen are 1500 dollars
+        ((COIN, 3), "90000", "90000", "90000"),
         ((CALL, 5), "0", "0", "0"),
         # Premium 200, and 20 % of 100 less the 10 that it is out of the money.
         ((CALL, -1), "1200", "1200", "1200"),

@@ -3,8 +3,8 @@
 The keys, their order (alphabetical) and their forms are those of a USD paper account on Gateway
 10.40 (reference ``domain.md`` e): ledger keys have a row per currency and one for ``BASE``, account
 keys one row in the base currency, a few have no currency at all. Money has two decimals,
-NetLiquidationByCurrency four, Cushion six. Keys of things this gateway does not have (bonds,
-funds, crypto) are there with 0.00, because clients look for them.
+NetLiquidationByCurrency four, Cushion six. Keys of things this gateway does not have (funds,
+warrants, bills) are there with 0.00, because clients look for them.
 """
 
 from __future__ import annotations
@@ -239,11 +239,7 @@ def _ledger_total_cash(s: Snapshot, currency: str) -> str:
     return _money(_total_cash(s, currency))
 
 
-def _ledger_stock(s: Snapshot, currency: str) -> str:
-    return _money(s.stock if currency == BASE else s.account.stock_value(s.marks, currency))
-
-
-def _ledger_options(kind: str) -> Callable[[Snapshot, str], str]:
+def _ledger_value(kind: str) -> Callable[[Snapshot, str], str]:
     def value(s: Snapshot, currency: str) -> str:
         wanted = None if currency == BASE else currency
         return _money(s.account.market_value((kind,), s.marks, wanted))
@@ -292,12 +288,12 @@ _LEDGER: dict[str, Callable[[Snapshot, str], str]] = {
     "AccountOrGroup": lambda s, _currency: s.account.name,
     "AccruedCash": _ledger_zero,
     "CashBalance": _ledger_cash,
-    "CorporateBondValue": _ledger_zero,
-    "Cryptocurrency": _ledger_zero,
+    "CorporateBondValue": _ledger_value("BOND"),
+    "Cryptocurrency": _ledger_value("CRYPTO"),
     "Currency": lambda _s, currency: currency,
     "ExchangeRate": _ledger_rate,
     "FundValue": _ledger_zero,
-    "FutureOptionValue": _ledger_options("FOP"),
+    "FutureOptionValue": _ledger_value("FOP"),
     "FuturesPNL": _ledger_futures,
     "FxCashBalance": _ledger_zero,
     "IssuerOptionValue": _ledger_zero,
@@ -305,10 +301,10 @@ _LEDGER: dict[str, Callable[[Snapshot, str], str]] = {
     "MutualFundValue": _ledger_zero,
     "NetDividend": _ledger_zero,
     "NetLiquidationByCurrency": _ledger_equity,
-    "OptionMarketValue": _ledger_options("OPT"),
+    "OptionMarketValue": _ledger_value("OPT"),
     "RealCurrency": lambda _s, currency: currency,
     "RealizedPnL": _ledger_realized,
-    "StockMarketValue": _ledger_stock,
+    "StockMarketValue": _ledger_value("STK"),
     "TBillValue": _ledger_zero,
     "TBondValue": _ledger_zero,
     "TotalCashBalance": _ledger_total_cash,

@@ -49,6 +49,8 @@ class Rates:
         micro_exchange_fee: The same of a micro future: 0.62 in all, as seen on paper accounts.
         option_per_contract: Commission of one option.
         option_minimum: The least commission of an option order.
+        crypto_of_value: Commission as a part of the value of cryptocurrency (18 basis points).
+        crypto_minimum: The least commission of a cryptocurrency order.
     """
 
     stock_per_share: Decimal = Decimal("0.005")
@@ -65,6 +67,8 @@ class Rates:
     micro_exchange_fee: Decimal = Decimal("0.37")
     option_per_contract: Decimal = Decimal("0.65")
     option_minimum: Decimal = Decimal("1.00")
+    crypto_of_value: Decimal = Decimal("0.0018")
+    crypto_minimum: Decimal = Decimal("1.75")
 
 
 @attrs.frozen
@@ -91,7 +95,7 @@ class OrderCharges:
 
     Attributes:
         rates: The tariff.
-        sec_type: ``STK``, ``CASH``, ``FUT``, ``OPT``, ``FOP``; others are free.
+        sec_type: ``STK``, ``CASH``, ``FUT``, ``OPT``, ``FOP``, ``CRYPTO``; others are free.
         is_sale: Whether the order sells.
         symbol: What it trades: micro futures pay less.
         shares: How much of it has filled so far.
@@ -143,6 +147,8 @@ class OrderCharges:
             amount = each * shares
         elif self.sec_type == "OPT":
             amount = max(rates.option_minimum, rates.option_per_contract * shares)
+        elif self.sec_type == "CRYPTO":
+            amount = max(rates.crypto_minimum, rates.crypto_of_value * value)
         else:
             amount = ZERO
         return amount.quantize(CENT_OF_CENT, ROUND_HALF_UP)

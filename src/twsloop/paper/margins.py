@@ -17,6 +17,7 @@ option, short             premium + the larger of 20 % of the     the same
                           money, and 10 % of the underlying (put:
                           of the strike)
 call covered by stock     premium                                 the same
+cryptocurrency            all of it: no loan                      the same
 ========================  ======================================  ==========================
 
 Regulation T's own overnight requirement (``RegTMargin``) is half of the stock value.
@@ -99,6 +100,8 @@ def margin_of(
         return Requirement(value * FUTURE * INITIAL_OF_MAINTENANCE, value * FUTURE)
     if kind == "CASH":
         return Requirement(value * CURRENCY * INITIAL_OF_MAINTENANCE, value * CURRENCY)
+    if kind == "CRYPTO":
+        return Requirement(value, value, value)
     initial = value * (STOCK_LONG if quantity > 0 else STOCK_SHORT)
     return Requirement(initial, initial * STOCK_MAINTENANCE, value * REG_T)
 
