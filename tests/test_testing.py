@@ -7,6 +7,10 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
+from twsloop import testing
+
 FOREIGN = """
     import socket
     import pytest
@@ -94,6 +98,27 @@ FAILING = """
     def test_a_marker_that_says_nothing(paper_gateway):
         pass
 """
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(testing.__all__) == [
+        "GatewayDouble",
+        "MakePaperGateway",
+        "ManualClock",
+        "PaperGateway",
+        "ScriptedGateway",
+        "Sent",
+        "gateway_double",
+        "ib_gateway",
+        "make_paper_gateway",
+        "manual_clock",
+        "paper_gateway",
+        "scripted_gateway",
+    ]
+    for name in testing.__all__:
+        assert getattr(testing, name) is not None
+    with pytest.raises(AttributeError, match="nothing_of_that_name"):
+        testing.nothing_of_that_name  # noqa: B018  (the mistake itself)
 
 
 def test_a_foreign_suite_finds_the_fixtures(tmp_path: Path) -> None:

@@ -57,6 +57,9 @@ def test_the_contract_for_scripts(tmp_path: Path, number: int) -> None:
             assert recorder.event() == {"event": "connected", "session": 1}
             assert recorder.event()["server_version"] == 178
             assert recorder.event()["event"] == "session_end"
+            progress = recorder.event()
+            assert progress["event"] == "progress"
+            assert progress["messages"] >= 6
             recorder.send(number)
             code, out, errors = recorder.end()
     assert (code, errors) == (0, "")

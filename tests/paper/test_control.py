@@ -136,6 +136,17 @@ def test_a_halt_stops_fills(paper: PaperGateway, client: IBGateway) -> None:
     assert paper.market.book("AAPL").halted == 2
 
 
+def test_what_follows_a_price_follows_it(paper: PaperGateway) -> None:
+    """An index follows its fund."""
+    paper.market.set_price("SPY", bid=599.9, ask=600.1)
+    before = paper.market.book("SPX").last
+    paper.market.set_price("SPY", bid=699.9, ask=700.1)
+    after = paper.market.book("SPX").last
+    assert before is not None
+    assert after is not None
+    assert after >= before
+
+
 # ---- orders ------------------------------------------------------------------------------------
 
 
@@ -264,6 +275,8 @@ def test_slips_are_explained(paper: PaperGateway) -> None:
         paper.market.quote("AAPL", 2, 1)
     with pytest.raises(PaperError, match=r"EUR.USD is quoted, and has no trades"):
         paper.market.trade("EUR.USD", 1.1)
+    with pytest.raises(PaperError, match="the price of SPX follows from its underlying's"):
+        paper.market.set_price("SPX", 5000)
     paper.market.set_price(265598, 100)
     assert paper.market.book("AAPL").last == 100
 

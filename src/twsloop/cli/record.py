@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["record"]
 
 #: How often the waiting main thread looks up, seconds; a signal wakes it at once on POSIX.
-LOOK_UP = 0.5
+LOOK_UP = 1.0
 HINT = "Start TWS or IB Gateway first, and check --upstream; --no-probe records all the same."
 
 
@@ -91,7 +91,8 @@ def record(
     stood between. FILE holds every message with its time, one JSON object a line (gzipped if the
     name ends with .gz), account numbers and user names masked. Ctrl-C ends it, the file whole.
 
-    With --json the first line is {"event": "listening", "host": ..., "port": ...}.
+    With --json the first line is {"event": "listening", "host": ..., "port": ...}, and while
+    messages pass there is a line {"event": "progress", ...} a second.
     """
     from twsloop.paper.recorder import Recorder  # noqa: PLC0415
 
@@ -126,7 +127,7 @@ def record(
             if not _is_local(recorder.host):
                 text = f"anyone who reaches {recorder.host}:{recorder.port} can trade there"
                 out.event("open_to_network", text, host=recorder.host, port=recorder.port)
-            _wait(recorder)
+            _wait(recorder, out)
         except KeyboardInterrupt:
             recorder.stop()
         finally:
@@ -151,12 +152,17 @@ def _is_local(host: str) -> bool:
         return host == "localhost"
 
 
-def _wait(recorder: Recorder) -> None:
+def _wait(recorder: Recorder, out: Output) -> None:
     """Wait for Ctrl-C, or until the tape cannot be written and nobody is connected any more."""
+    told = 0
     while True:
         with contextlib.suppress(concurrent.futures.TimeoutError):
             recorder.ended.result(timeout=LOOK_UP)
             return
+        counts = recorder.counts
+        if counts.messages != told:
+            told = counts.messages
+            out.event("progress", sessions=counts.open, messages=told, bytes=counts.bytes)
 
 
 def _tell(out: Output, event: str, fields: dict[str, Any]) -> None:

@@ -37,6 +37,8 @@ T = TypeVar("T")
 Size = int | str | Decimal
 #: IB's values of a halt.
 GENERAL_HALT, VOLATILITY_HALT = 1, 2
+#: Indices follow their fund, options their underlying (`derived`).
+FOLLOWERS = frozenset({"IND", "OPT", "FOP"})
 #: The venues of quotes and trades that are made by hand.
 BID_VENUE, ASK_VENUE, TRADE_VENUE = "P", "Q", "Q"
 
@@ -77,9 +79,10 @@ class MarketControl:
             size: Of each side, and of the trade.
 
         Raises:
-            PaperError: There is no such symbol, or the bid would be above the offer.
+            PaperError: There is no such symbol, it has no price of its own, or the bid would be
+                above the offer.
         """
-        instrument = self._instrument(symbol)
+        instrument = self._priced(symbol)
         if price is not None:
             tick = float(instrument.min_tick)
             digits = instrument.price_digits
@@ -108,9 +111,10 @@ class MarketControl:
         """Set both sides of the quote; a side that is None has nobody.
 
         Raises:
-            PaperError: There is no such symbol, or the bid is above the offer.
+            PaperError: There is no such symbol, it has no price of its own, or the bid is above the
+                offer.
         """
-        instrument = self._instrument(symbol)
+        instrument = self._priced(symbol)
         _check_sides(instrument, bid, ask)
 
         def work() -> None:
@@ -132,9 +136,10 @@ class MarketControl:
         """Print a trade; the quote stays as it is.
 
         Raises:
-            PaperError: There is no such symbol, or it has no trades (a currency pair).
+            PaperError: There is no such symbol, it has no price of its own, or no trades (a
+                currency pair).
         """
-        instrument = self._instrument(symbol)
+        instrument = self._priced(symbol)
         if instrument.quote_driven:
             msg = f"{symbol} is quoted, and has no trades"
             raise PaperError(msg)
@@ -326,6 +331,14 @@ class MarketControl:
             msg = f"the market has no {symbol!r}{hint}"
             raise PaperError(msg)
         return found
+
+    def _priced(self, symbol: str | int) -> Instrument:
+        """An instrument whose price does not follow from another's."""
+        instrument = self._instrument(symbol)
+        if instrument.sec_type in FOLLOWERS:
+            msg = f"the price of {symbol} follows from its underlying's: set that one"
+            raise PaperError(msg)
+        return instrument
 
     def _hold(self, instrument: Instrument) -> SteeredFeed:
         feed = self._feed
