@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from ibapi.protobuf.Order_pb2 import Order
 from ibapi.protobuf.PlaceOrderRequest_pb2 import PlaceOrderRequest
 
 from tests.support.exchange import Exchange, codes
+from twsloop.paper.market import QuoteChange
 from twsloop.paper.orders import Status
 
 
@@ -169,6 +171,24 @@ def test_cash_quantity(market: Exchange) -> None:
     assert market.order().request.cashQty == 11001.0
     assert market.order().request.totalQuantity == "10000"
     assert codes(market.place(2, totalQuantity="", cashQty=1000.0)) == [10244]
+
+
+def test_crypto_currencies(market: Exchange) -> None:
+    coin = next(one for one in market.feed.instruments if one.sec_type == "CRYPTO")
+    size = Decimal(2)
+    price = coin.reference_price
+    market.happen(QuoteChange(coin.con_id, market.feed.time_ns, price, size, price, size))
+    contract = coin.contract()
+    assert codes(market.place(1, contract=contract, totalQuantity="0.5")) == [10289]
+    told = market.place(2, contract=contract, totalQuantity="", cashQty=price / 2, tif="IOC")
+    assert told[2].split()[3] == "0.5"
+    assert market.order(2).status is Status.FILLED
+    told = market.place(3, contract=contract, totalQuantity="1", cashQty=1000.0)
+    assert codes(told) == [10293]
+    told = market.place(4, contract=contract, action="SELL", totalQuantity="0.25")
+    assert market.order(4).status is Status.FILLED
+    told = market.place(5, contract=contract, action="SELL", totalQuantity="0.000000001")
+    assert codes(told) == [10250]
 
 
 # ---- attributes --------------------------------------------------------------------------------

@@ -47,6 +47,8 @@ BROKER_REFUSED_TIFS = frozenset({"AUC", "FOK"})
 OVERNIGHT_DAY = "OVERNIGHT + DAY"
 #: Which order types the opening auction takes.
 OPENING_TYPES = frozenset({"MKT", "LMT"})
+#: Kinds whose quantity may be an amount of money.
+BY_MONEY = frozenset({"CASH", "CRYPTO"})
 #: Kinds that nobody can order.
 UNTRADABLE = frozenset({"IND", "NEWS", "CONTFUT"})
 
@@ -120,6 +122,12 @@ def _tick(it: Setting) -> Refusal | None:
 
 def _fractions(it: Setting) -> Refusal | None:
     total = it.draft.total
+    if it.instrument.sec_type == "CRYPTO":
+        step = it.instrument.size_increment
+        if total % step == ZERO:
+            return None
+        text = f"The size {total} does not conform to the minimum variation of {step:f}"
+        return Refusal(10250, f"{text} for this contract")
     if total == total.to_integral_value():
         return None
     if it.instrument.sec_type != "STK":
@@ -147,8 +155,15 @@ def _least_size(it: Setting) -> Refusal | None:
 
 
 def _cash_quantity(it: Setting) -> Refusal | None:
-    if it.draft.cash is not None and (it.instrument.sec_type != "CASH" or it.draft.cash < ZERO):
+    draft, sec_type = it.draft, it.instrument.sec_type
+    if draft.cash is None:
+        if sec_type == "CRYPTO" and draft.type_word == "MKT" and draft.action == "BUY":
+            return Refusal(10289, "You must set Cash Quantity for this order")
+        return None
+    if sec_type not in BY_MONEY or draft.cash < ZERO:
         return Refusal(10244, "Cash Quantity cannot be used for this order")
+    if sec_type == "CRYPTO" and Decimal(draft.request.totalQuantity or 0):
+        return Refusal(10293, "Cryptocurrency Cash Quantity order cannot specify size")
     return None
 
 

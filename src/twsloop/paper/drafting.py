@@ -18,7 +18,7 @@ from . import acceptance, combos, echo, validation
 from .accounts import Account
 from .combos import ComboLeg
 from .commissions import OrderCharges, Rates
-from .contract_rules import Setting
+from .contract_rules import BY_MONEY, Setting
 from .instruments import Catalogue, Instrument
 from .market import TopOfBook
 from .order_types import Trigger
@@ -84,7 +84,7 @@ class Drafting:
             text = AMBIGUOUS.format(symbol=contract.symbol) if found else NO_DEFINITION
             return Refusal(200, text)
         instrument = found[0]
-        if draft.cash is not None and instrument.sec_type == "CASH":
+        if draft.cash is not None and instrument.sec_type in BY_MONEY:
             return Found(self._in_units(draft, instrument), instrument)
         return Found(draft, instrument)
 
@@ -95,7 +95,9 @@ class Drafting:
         price = draft.limit_price or quote or self.valuation.price(instrument.con_id)
         if not price or draft.cash is None:
             return draft
-        return attrs.evolve(draft, total=(draft.cash / price).to_integral_value(ROUND_FLOOR))
+        step = instrument.size_increment if instrument.sec_type == "CRYPTO" else Decimal(1)
+        units = (draft.cash / price / step).to_integral_value(ROUND_FLOOR) * step
+        return attrs.evolve(draft, total=units)
 
     def setting(
         self, request: Any, found: Found, parent: PaperOrder | None, now: datetime, *, is_new: bool

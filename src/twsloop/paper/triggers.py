@@ -33,7 +33,7 @@ __all__ = ["METHODS", "decimal_price", "follow", "is_rising", "is_triggered", "p
 METHODS = frozenset({0, 1, 2, 3, 4, 7, 8})
 DEFAULT, DOUBLE_QUOTE, LAST, DOUBLE_LAST, QUOTE, LAST_OR_QUOTE, MIDDLE = 0, 1, 2, 3, 4, 7, 8
 _DOUBLE = frozenset({DOUBLE_QUOTE, DOUBLE_LAST})
-_QUOTED = frozenset({"CASH", "BAG", "CRYPTO"})
+_QUOTED = frozenset({"CASH", "BAG"})
 _OPTIONS = frozenset({"OPT", "FOP"})
 HUNDRED = Decimal(100)
 
