@@ -14,7 +14,8 @@ from ibapi.protobuf.Order_pb2 import Order
 from twsloop.paper.commissions import OrderCharges, Rates
 from twsloop.paper.market import TopOfBook
 from twsloop.paper.matching import Liquidity, Match, decimal_price, match
-from twsloop.paper.orders import OrderEvent, PaperBook, PaperOrder
+from twsloop.paper.order_book import PaperBook
+from twsloop.paper.orders import OrderEvent, PaperOrder
 
 D = Decimal
 

@@ -40,7 +40,8 @@ from .floor import Floor
 from .instruments import Catalogue
 from .interventions import Interventions
 from .market import TopOfBook
-from .orders import TERMINAL, Execution, OrderEvent, PaperBook, PaperOrder, Status
+from .order_book import PaperBook
+from .orders import TERMINAL, Execution, OrderEvent, PaperOrder, Status
 from .outbox import Outbox, Outgoing
 from .reading import Draft, bad_number, read
 from .refusals import Refusal

@@ -38,8 +38,9 @@ from .matching import (
     precedence,
     takes,
 )
+from .order_book import PaperBook
 from .order_types import Peg
-from .orders import Execution, OrderEvent, PaperBook, PaperOrder, Status
+from .orders import Execution, OrderEvent, PaperOrder, Status
 from .outbox import Outbox
 from .refusals import Refusal
 from .rules import OrderRules

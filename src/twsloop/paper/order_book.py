@@ -1,0 +1,128 @@
+"""The orders of a server's life: by id, and the live ones by the instruments that concern them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from .orders import PaperOrder, Status
+
+__all__ = ["PaperBook"]
+
+
+@attrs.define(eq=False)
+class PaperBook:
+    """All orders of the server's life.
+
+    Attributes:
+        next_perm_id: The permId of the next order.
+    """
+
+    next_perm_id: int = 1_000_000_001
+    _by_id: dict[tuple[int, int], PaperOrder] = attrs.Factory(dict)
+    _live: dict[int, dict[int, PaperOrder]] = attrs.Factory(dict)
+    _used: dict[int, int] = attrs.Factory(dict)
+    _seen: dict[int, int] = attrs.Factory(dict)
+    _turns: int = 0
+
+    def take_perm_id(self) -> int:
+        """The next permId; those of orders sent together are consecutive."""
+        taken = self.next_perm_id
+        self.next_perm_id += 1
+        return taken
+
+    def add(self, order: PaperOrder) -> None:
+        """Put an accepted order into the book."""
+        self._by_id[order.client_id, order.order_id] = order
+        self.use_id(order.client_id, order.order_id)
+
+    def use_id(self, client_id: int, order_id: int) -> None:
+        """Take note that this id has been used by this client id: no lower one is taken (103)."""
+        self._used[client_id] = max(self._used.get(client_id, 0), order_id)
+        self.see_id(client_id, order_id)
+
+    def see_id(self, client_id: int, order_id: int) -> None:
+        """Take note of an id that a refused order had: it is not handed out again."""
+        self._seen[client_id] = max(self._seen.get(client_id, 0), order_id)
+
+    def highest_id(self, client_id: int) -> int:
+        """The highest order id this client id has used; 0 for none."""
+        return self._used.get(client_id, 0)
+
+    def highest_seen(self, client_id: int) -> int:
+        """The highest order id this client id has sent, refused ones included; 0 for none."""
+        return self._seen.get(client_id, 0)
+
+    def rebind(self, order: PaperOrder, client_id: int, order_id: int) -> None:
+        """Give an order to another client id, under another order id."""
+        del self._by_id[order.client_id, order.order_id]
+        order.client_id, order.order_id = client_id, order_id
+        self._by_id[client_id, order_id] = order
+
+    def find(self, client_id: int, order_id: int) -> PaperOrder | None:
+        """The order of this client id with this id."""
+        return self._by_id.get((client_id, order_id))
+
+    def settle(self, order: PaperOrder) -> None:
+        """Keep the index of live orders in step with the order's state."""
+        for con_id in self._watched(order):
+            live = self._live.setdefault(con_id, {})
+            if order.is_live:
+                live[order.perm_id] = order
+            else:
+                live.pop(order.perm_id, None)
+                if not live:
+                    del self._live[con_id]
+
+    def unlist(self, order: PaperOrder) -> None:
+        """Take an order that is about to change from the index; `settle` puts it back."""
+        for con_id in self._watched(order):
+            live = self._live.get(con_id)
+            if live is not None and live.pop(order.perm_id, None) is not None and not live:
+                del self._live[con_id]
+
+    def forget_unsent(self) -> None:
+        """Drop what was never sent: it does not survive a restart. Its ids stay used."""
+        for key, order in tuple(self._by_id.items()):
+            if order.status is Status.UNTRANSMITTED:
+                del self._by_id[key]
+                if order.parent is not None:
+                    order.parent.children.remove(order)
+
+    def take_turn(self) -> int:
+        """The last place of the queue."""
+        self._turns += 1
+        return self._turns
+
+    @staticmethod
+    def _watched(order: PaperOrder) -> set[int]:
+        """The instruments whose market can change what becomes of it."""
+        con_ids = {leg.instrument.con_id for leg in order.legs} or {order.instrument.con_id}
+        if order.awaits_conditions or order.request.conditions:
+            con_ids.update(one.conId for one in order.request.conditions if one.conId)
+        return con_ids
+
+    def live(self, con_id: int) -> tuple[PaperOrder, ...]:
+        """The live orders that an instrument's market concerns, first come first."""
+        found = self._live.get(con_id)
+        return tuple(found.values()) if found else ()
+
+    def has_live(self, con_id: int) -> bool:
+        """Whether an instrument has live orders; cheap, asked for every quote."""
+        return con_id in self._live
+
+    def __iter__(self) -> Iterator[PaperOrder]:
+        return iter(tuple(self._by_id.values()))
+
+    def open_orders(self, client_id: int | None = None) -> tuple[PaperOrder, ...]:
+        """The live orders of one client id, or of all, in the order of their permIds."""
+        return tuple(
+            order
+            for order in self
+            if order.is_live and (client_id is None or order.client_id == client_id)
+        )
+
+    def completed(self) -> tuple[PaperOrder, ...]:
+        """The orders that came to their end; one that was never sent is none of them."""
+        return tuple(order for order in self if order.is_terminal and order.perm_id)
