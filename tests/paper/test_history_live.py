@@ -93,7 +93,7 @@ def test_memory_is_bounded() -> None:
         event = Trade(1, START * NS + number * NS // 3, 100.0, Decimal(100))
         asked.hear(event)
         unasked.hear(event)
-    assert len(unasked) < 1_000
+    assert len(unasked) < 1_500
     assert len(asked) < 10_000
     total = sum(row[2] for row in unasked.rows(START, START + 30_000))
     assert total == sum(row[2] for row in asked.rows(START, START + 30_000)) == 6_000_000

@@ -23,7 +23,7 @@ BEAT_NS = BEAT_S * SECOND_NS
 #: So long after its time a beat waits for an event, seconds.
 GRACE_S = 0.25
 #: After a longer pause (a night) beats are left out.
-LONGEST_PAUSE_NS = 120 * SECOND_NS
+LONGEST_PAUSE_NS = 1800 * SECOND_NS
 NEVER = 1 << 62
 
 

@@ -93,7 +93,7 @@ class Tape:
         self.events: list[Event] = []
         self.first_ns = 0
         self._keep = RAW_UNASKED
-        self._full = int(RAW_UNASKED * ENOUGH)
+        self._full = 2 * RAW_UNASKED
         self._fives: list[bytes] = []
         self._minutes: list[bytes] = []
 

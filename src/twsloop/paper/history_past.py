@@ -57,7 +57,7 @@ UNSEEN_VOLUME = 2_000_000
 HALF_S = 1800
 #: An odd number that makes neighbouring days and seconds different.
 SPREADER = 0x9E3779B97F4A7C15
-CACHED_SESSIONS, CACHED_SPANS, CACHED_MINUTES = 600, 24, 64
+CACHED_SESSIONS, CACHED_HALVES, CACHED_SPANS, CACHED_MINUTES = 600, 64, 8, 64
 
 
 @attrs.frozen
@@ -341,7 +341,7 @@ class Past:
             weights.append(sum(shape) * (0.7 + 0.6 * chance.random()))
         found = split(whole, starts, weights, chance)
         self._halves[key] = found
-        if len(self._halves) > CACHED_SESSIONS:
+        if len(self._halves) > CACHED_HALVES:
             self._halves.popitem(last=False)
         return found
 
