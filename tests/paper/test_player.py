@@ -211,6 +211,15 @@ async def test_bytes_that_are_no_hello(caplog: pytest.LogCaptureFixture) -> None
     assert "the client has to start with" in caplog.text
 
 
+async def test_who_has_said_nothing_is_no_problem() -> None:
+    async with ScriptedGateway(HELLO_SCRIPT) as gateway:
+        _, writer = await asyncio.open_connection(gateway.host, gateway.port)
+        while not gateway.connections:
+            await asyncio.sleep(0.005)
+    writer.close()
+    assert gateway.problems == []
+
+
 async def test_garbage_disturbs_nobody() -> None:
     """Whatever others send, at any stage, a client that does its part is served."""
     chance = random.Random(11)

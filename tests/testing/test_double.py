@@ -14,7 +14,7 @@ from ibapi.wrapper import EWrapper
 from twsloop.config import Config, ConnectionParams, ReconnectParams
 from twsloop.connection import IBKRConnection
 from twsloop.contracts.builders import stock
-from twsloop.errors import NotConnected, RequestError, TapeError, TcpFailed
+from twsloop.errors import LoopError, NotConnected, RequestError, TapeError, TcpFailed
 from twsloop.gateway import IBGateway
 from twsloop.orders.builders import limit_order, market_order
 from twsloop.paper.recorder import Recorder
@@ -277,6 +277,7 @@ def test_slips_are_explained(what: str, fields: dict[str, Any], words: str) -> N
 def test_what_was_not_sent_is_said() -> None:
     double = GatewayDouble(App)
     double.app.reqIds(1)
+    assert repr(double.sent) == "[<Sent reqIds numIds=1>]"
     with pytest.raises(AssertionError, match="no placeOrder was sent; sent was: reqIds numIds=1"):
         double.last("placeOrder")
     with pytest.raises(ValueError, match="did you mean placeOrder"):
@@ -321,6 +322,10 @@ def test_ib_s_own_start() -> None:
     assert old.ids == []  # they wait for run()
     double.deliver()
     assert old.ids == [1]
+    with pytest.raises(LoopError, match=r"call the double's deliver\(\) instead"):
+        double.app.run()
+    double = GatewayDouble(lambda: IBGateway(wrapper=old), start=False)
+    double.app.connect("127.0.0.1", 4002, 3)
     double.app.disconnect()
     double.app.run()  # returns: the session is over
 

@@ -17,6 +17,10 @@ Theory of operation, from the inside out; what knows sockets, the loop or timers
 - `market_clock`, `timetable`, `sessions`, `hours`: the market's time, who holds it, and its days.
 - `pacing_judge`, `pacing`: how much and how fast clients may ask.
 - `server`: sockets and the loop.
+- `control`, with `steering`, `manual` and `interventions`: a test's hand on the market.
+
+Beside it, a gateway without a market: `recorder` writes tapes of other gateways' sessions, `player`
+(with `playback`, `script`, `idmap`, `reflexes`) plays them and what people write as a `transcript`.
 """
 
 from __future__ import annotations

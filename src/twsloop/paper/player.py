@@ -46,6 +46,8 @@ CUT_PAUSE = 0.02
 CLOSE_PATIENCE = 2.0
 #: A connection that has not finished its hello by then is closed, seconds.
 HELLO_PATIENCE = 30.0
+#: Why connections are closed at the gateway's end; the one reason that is no trouble.
+STOPPING = "the gateway stops"
 #: How long the client may take to do its part, unless told otherwise, seconds.
 PATIENCE = 10.0
 
@@ -236,7 +238,7 @@ class _Connection(asyncio.Protocol):
         """Send what waits, and end the connection."""
         level = logging.WARNING if self._is_trouble(reason) else logging.INFO
         logger.log(level, "connection from %s closed: %s", self._peer, reason)
-        if not self._greeted:
+        if not self._greeted and reason != STOPPING:
             self._gateway.refused(f"connection from {self._peer} closed: {reason}")
         self._stop_timers()
         if self._transport is not None and not self._transport.is_closing():
@@ -244,7 +246,7 @@ class _Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_later(CLOSE_PATIENCE, self._transport.abort)
 
     def _is_trouble(self, reason: str) -> bool:
-        return not self._greeted or (
+        return (not self._greeted and reason != STOPPING) or (
             self._playback is not None and reason in self._playback.problems
         )
 
@@ -512,7 +514,7 @@ class ScriptedGateway:
             return
         server.close()
         for connection in tuple(self.connections):
-            connection.close("the gateway stops")
+            connection.close(STOPPING)
         while self.connections:
             await asyncio.sleep(0)
             for connection in tuple(self.connections):

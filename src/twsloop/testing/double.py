@@ -47,7 +47,7 @@ NO_HURRY = float("inf")
 _START = frozenset({"managedAccounts", "nextValidId"})
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Sent:
     """A request that left the program.
 
@@ -58,6 +58,10 @@ class Sent:
 
     name: str
     message: Any
+
+    def __repr__(self) -> str:
+        """The request in words, as a failed assertion shows it."""
+        return f"<Sent {self}>"
 
     def __str__(self) -> str:
         """The request in words."""

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import contextvars
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVarTuple
 
 from twsloop.clock import Clock, ManualClock
@@ -269,6 +270,21 @@ class HandDrivenLoop(IBKREventLoop):
         hand.run()
         hand.close()
         self._hand = None
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """``run()`` begins: it can deliver what waits, but not wait for what nobody will send.
+
+        Raises:
+            LoopError: The session stands, so there would be no end to it.
+        """
+        if self.running:
+            msg = (
+                "run() waits for the end of the session, and there is no thread here that would "
+                "end it: call the double's deliver() instead, or disconnect() first"
+            )
+            raise LoopError(msg)
+        yield
 
     def let_time_pass(self, done: Callable[[], bool], timeout: float | None) -> float | None:
         """Somebody waits for a result: run, and move the clock for as long as he would wait.

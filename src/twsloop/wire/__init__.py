@@ -7,4 +7,5 @@
   (pieces they share: `fragments`), in the language of `grammar`, with the types of `kinds` and the
   named `conditions`.
 - `codec`: a body from a protobuf message at a server version, and back.
+- `tape`: recorded sessions, one JSON object a line; `masking`: without account numbers and names.
 """
