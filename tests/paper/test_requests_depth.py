@@ -312,7 +312,10 @@ async def test_an_option_has_depth_behind_its_quote(version: int) -> None:
         quote = {int(c.args[1]): c.args[2] for c in await heard(client) if c.name == "tickPrice"}
         client.send("reqMktDepth", reqId=3, contract=contract, numRows=5, isSmartDepth=True)
         book = Book()
-        for call in (await heard(client))[1:]:
+        notice, *rows = await heard(client)
+        assert error_of(notice)[2].startswith("Exchanges - Depth: AMEX; CBOE; ")
+        assert "Top" not in error_of(notice)[2]
+        for call in rows:
             book.take(call)
         asks, bids = book.sides
         assert (bids[0][0], asks[0][0]) == (float(quote[1]), float(quote[2]))

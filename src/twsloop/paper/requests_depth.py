@@ -300,7 +300,9 @@ def req_mkt_depth(hub: Hub, client: Client, request: Any) -> None:
         return
     deep, top_only = venues_of(instrument)
     if form is Form.SMART:
-        text = f"Exchanges - Depth: {'; '.join(deep)}; Top: {'; '.join(top_only)}; "
+        text = f"Exchanges - Depth: {'; '.join(deep)}; "
+        if top_only:
+            text += f"Top: {'; '.join(top_only)}; "
         hub.error(client, req_id, 2152, text)
     makers = MAKERS if form is Form.L2 else (deep or [instrument.exchange])
     rows = min(request.numRows, depth.LEVELS)
