@@ -36,7 +36,8 @@ class Market:
         spy.close, spy.open, spy.high, spy.low = 660.0, 661.0, 664.0, 659.0
         self.manual.send([self.manual.quote("SPY", price, price + 0.02)])
         self.manual.send([self.manual.trade("SPY", price)])
-        self.feed.start(self.sink, ManualClock())
+        self.clock = ManualClock()
+        self.feed.start(self.sink, self.clock)
 
     def sink(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -143,12 +144,82 @@ def test_an_index_option_follows_the_fund_through_the_index(market: Market) -> N
     assert model.underlying == market.feed.book(SPX).last
 
 
-def test_it_is_quoted_at_most_ten_times_a_second(market: Market) -> None:
+async def test_it_is_quoted_at_most_ten_times_a_second() -> None:
+    market = Market()
     option = market.option(strike=660.0, right="C")
     market.feed.subscribe(option.con_id)
     assert len(market.move(663.0, 0.05)) == 1
     assert len(market.move(664.0, 0.06)) > 1
     assert len(market.move(665.0, 0.09)) == 1
+    # What was left out follows when the time is over.
+    quoted, seen = market.feed.book(option.con_id).bid, len(market.events)
+    market.clock.advance(0.06)
+    assert {one.con_id for one in market.events[seen:]} == {option.con_id}
+    assert market.feed.book(option.con_id).bid != quoted
+    model = market.feed.book(option.con_id).values[13]
+    assert model is not None
+    assert model.underlying == pytest.approx(665.01)
+    seen = len(market.events)
+    market.clock.advance(10.0)
+    assert len(market.events) == seen
+
+
+async def test_what_is_late_waits_for_a_paused_market_and_ends_with_it() -> None:
+    market = Market()
+    option = market.option(strike=660.0, right="C")
+    market.feed.subscribe(option.con_id)
+    market.move(663.0)
+    market.move(664.0, 0.01)
+    seen = len(market.events)
+    market.feed.pause()
+    market.clock.advance(1.0)
+    assert len(market.events) == seen
+    market.feed.resume()
+    assert len(market.move(665.0)) > 1
+    market.move(666.0, 0.01)
+    seen = len(market.events)
+    market.feed.stop()
+    market.clock.advance(1.0)
+    assert len(market.events) == seen
+
+
+def combo(market: Market, *legs: tuple[Instrument, int, int]) -> Instrument:
+    found = Instrument(con_id=77, symbol="SPY", sec_type="BAG", local_symbol="", trading_class="")
+    market.feed.combine(found, [(one.con_id, sign, Decimal(n)) for one, sign, n in legs])
+    return found
+
+
+def test_a_combination_has_the_net_of_its_legs_quotes(market: Market) -> None:
+    low, high = market.option(strike=650.0, right="C"), market.option(strike=670.0, right="C")
+    spread = combo(market, (low, 1, 1), (high, -1, 2))
+    assert market.feed._awake.keys() == {SPY}  # the legs, not yet the combination
+    book = market.feed.book(spread.con_id)
+    legs = [market.feed.book(one.con_id) for one in (low, high)]
+
+    def fits() -> bool:
+        bid = legs[0].bid - 2 * legs[1].ask  # type: ignore[operator]
+        ask = legs[0].ask - 2 * legs[1].bid  # type: ignore[operator]
+        return book.bid == pytest.approx(bid) and book.ask == pytest.approx(ask)
+
+    assert fits()
+    assert book.bid_size == min(legs[0].bid_size, legs[1].ask_size // 2)  # type: ignore[type-var, operator]
+    assert book.last is None
+    assert book.close == pytest.approx(legs[0].close - 2 * legs[1].close)  # type: ignore[operator]
+    market.feed.subscribe(spread.con_id)
+    events = market.move(668.0)
+    assert spread.con_id in {one.con_id for one in events}
+    market.move(669.0)
+    assert fits()
+
+
+def test_a_combination_without_a_leg_has_no_quote(market: Market) -> None:
+    low, far = market.option(strike=650.0, right="C"), market.option(strike=400.0, right="P")
+    spread = combo(market, (low, 1, 1), (far, 1, 1))
+    book = market.feed.book(spread.con_id)
+    assert book.bid is None  # nobody bids for the far one
+    assert book.ask is not None
+    stocks = combo(market, (low, 1, 1))
+    assert market.feed.book(stocks.con_id) is book  # made once
 
 
 def test_it_falls_asleep_when_nobody_looks(market: Market) -> None:

@@ -149,7 +149,7 @@ async def test_a_client_that_goes_leaves_no_option_awake(
         ({"symbol": "IBM", "secType": "BOND"}, 200),
         ({"conId": 29105564}, 354),
         ({"symbol": "AAPL", "secType": "EQUITY"}, 321),
-        ({"symbol": "SPY,AAPL", "secType": "BAG", "exchange": "SMART"}, 200),
+        ({"symbol": "SPY,AAPL", "secType": "BAG", "exchange": "SMART"}, 321),
         ({**AAPL, "symbol": "A" * 10_000}, 200),
         ({**AAPL, "symbol": "AAPL\x00"}, 200),
         ({**AAPL, "strike": float("inf")}, 200),
@@ -223,3 +223,31 @@ def test_no_description_breaks_the_catalogue(fields: dict[str, Any]) -> None:
 def test_no_contract_id_breaks_the_catalogue(con_id: int) -> None:
     found = CATALOGUE.by_con_id(con_id)
     assert found is None or found.con_id == con_id
+
+
+@pytest.mark.parametrize("version", [157, 178, 200, 225])
+async def test_a_combinations_line(gateway: PaperGateway, feed: ManualFeed, version: int) -> None:
+    async with connect(gateway, version) as client:
+        await client.ready()
+        ids = [CATALOGUE.find(Contract(**option(strike)))[0].con_id for strike in (650.0, 660.0)]
+        legs = [
+            {"conId": con_id, "ratio": 1, "action": action, "exchange": "SMART"}
+            for con_id, action in zip(ids, ("BUY", "SELL"), strict=True)
+        ]
+        spread = {**AAPL, "symbol": "SPY", "secType": "BAG", "comboLegs": legs}
+        client.send("reqMktData", reqId=5, contract=spread)
+        calls = await told(client)
+        prices = {int(c.args[1]): float(c.args[2]) for c in calls if c.name == "tickPrice"}
+        assert 5.0 < prices[1] < prices[2] < 10.0
+        feed.time_ns += 10**9
+        feed.send([feed.quote("SPY", 640.0, 640.02)])
+        calls = await told(client)
+        prices = {int(c.args[1]): float(c.args[2]) for c in calls if c.name == "tickPrice"}
+        assert prices[2] < 5.0
+        client.send("cancelMktData", reqId=5)
+        assert await told(client) == []
+        legs[0]["conId"] = 1
+        client.send("reqMktData", reqId=6, contract=spread)
+        (call,) = await told(client)
+        assert error_of(call)[:2] == (6, 313)
+        nothing_is_left(gateway, feed)

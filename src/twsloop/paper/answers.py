@@ -102,7 +102,9 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "updateDisplayGroup": _answer("displayGroupUpdated", 322),
         "unsubscribeFromGroupEvents": _cancel(322),
         # market data
-        "reqMktData": _stream(_TICKS, 101, 200, 322, 354, 478, 2187, 10089, 10167, 10168),
+        "reqMktData": _stream(
+            _TICKS, 101, 200, 312, 313, 315, 322, 354, 478, 2187, 10089, 10167, 10168
+        ),
         "cancelMktData": _cancel(300),
         "reqMarketDataType": Answer(Kind.SETTING, silent="the type is one of 1 to 4"),
         "reqMktDepth": _stream(

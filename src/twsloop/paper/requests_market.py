@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from . import generic_ticks, requests_news
+from . import combos, generic_ticks, requests_news
 from .client import Client, Line
 from .delayed import DelayedMarket
+from .derived import DerivedFeed
 from .generic_feed import GenericFeed
 from .generic_ticks import GenericTicks
 from .handling import Handler, find_one, processing, validating
@@ -16,6 +17,7 @@ from .hub import Hub
 from .instruments import Instrument
 from .news import PROVIDERS, provider_codes
 from .permissions import FROZEN_TYPES, Level, Permissions, denial
+from .refusals import Refusal
 from .requests_contracts import SECURITY_TYPES
 from .ticks import volume_unit
 
@@ -40,7 +42,9 @@ def req_mkt_data(hub: Hub, client: Client, request: Any) -> None:
     if req_id in client.lines:
         processing(hub, client, req_id, "bQ", "Duplicate ticker id")
         return
-    instrument = find_watched(hub, client, req_id, request.contract)
+    is_combo = request.contract.secType.upper() == "BAG"
+    find = _find_combo if is_combo else find_watched
+    instrument = find(hub, client, req_id, request.contract)
     if instrument is None:
         return
     snapshot = request.snapshot or request.regulatorySnapshot
@@ -116,6 +120,19 @@ def find_watched(hub: Hub, client: Client, req_id: int, contract: Any) -> Instru
         validating(hub, client, req_id, "bO", "Please enter a valid security type")
         return None
     return instrument
+
+
+def _find_combo(hub: Hub, client: Client, req_id: int, contract: Any) -> Instrument | None:
+    """The combination of a request, with a market of its legs' quotes."""
+    found = combos.missing_legs(contract) or combos.resolve(contract, hub.engine.catalogue)
+    if isinstance(found, Refusal):
+        hub.error(client, req_id, found.code, found.text)
+        return None
+    combo, legs = found
+    if isinstance(hub.feed, DerivedFeed):
+        sides = [(leg.instrument.con_id, leg.sign, leg.ratio) for leg in legs]
+        hub.feed.combine(combo, sides)
+    return combo
 
 
 def _is_closed(hub: Hub, instrument: Instrument) -> bool:
