@@ -69,8 +69,9 @@ class ScannerDesk:
                     counted[one.con_id] = int(volume / (one.lot * USUAL_TRADE))
 
             def witness(event: Event, changed: Sequence[Change], _now: datetime) -> None:
-                if any(one.field is Field.VOLUME and not one.size for one in changed):
-                    counted[event.con_id] = 0  # a new session
+                # A new session tells its close and its volume before all else.
+                if any(one.field is Field.VOLUME and not one.size for one in changed[:2]):
+                    counted[event.con_id] = 0
                 if isinstance(event, Trade):
                     counted[event.con_id] += 1
 
