@@ -202,6 +202,14 @@ async def test_seconds_count_back_from_the_end_of_trading(asker: Asker) -> None:
         endDateTime="20260104 12:00:00 US/Eastern", duration="120 S", barSizeSetting="1 min"
     )
     assert [bar["date"][:17] for bar in bars] == ["20260102 15:58:00", "20260102 15:59:00"]
+    bars = await asker.bars(
+        endDateTime="20260105 09:31:00 US/Eastern", duration="180 S", barSizeSetting="1 min"
+    )
+    assert [bar["date"][:17] for bar in bars] == [
+        "20260102 15:58:00",
+        "20260102 15:59:00",
+        "20260105 09:30:00",
+    ]
 
 
 async def test_a_bar_may_be_larger_than_the_duration(asker: Asker) -> None:

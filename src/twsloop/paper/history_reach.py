@@ -1,6 +1,6 @@
 """How far back a request for history reaches, and whether that is too much (pure).
 
-Seconds count back from the end of trading, where the end lies outside it. Days are trading days,
+Seconds are seconds of trading: they count on before a night or a weekend. Days are trading days,
 the one under way included. Weeks, months and years go by the calendar; bars of a week or more begin
 with the whole week (or month) that the first day is in.
 """
@@ -18,6 +18,8 @@ __all__ = ["MAX_BARS", "reach", "reach_back", "sessions_back", "too_many"]
 
 #: More bars than this do not fit into a message.
 MAX_BARS = 180_000
+#: A day of seconds is in so many sessions, of the shortest ones.
+MOST_SESSIONS = 10
 
 
 def sessions_back(
@@ -47,7 +49,7 @@ def sessions_back(
 def reach_back(chronicle: Chronicle, end: int, duration: Duration, *, regular: bool) -> int:
     """The first second of a duration that ends before ``end``."""
     if duration.unit == "S":
-        return _last_trading(chronicle, end, regular=regular) - duration.count
+        return _seconds_back(chronicle, end, duration.count, regular=regular)
     if duration.unit == "D":
         return _days_back(chronicle, end, duration.count, regular=regular)
     return chronicle.day_end(duration.start_day(chronicle.calendar.day_of(end - 1)))
@@ -73,12 +75,21 @@ def _first_of_period(day: date, unit: str) -> date:
     return day
 
 
-def _last_trading(chronicle: Chronicle, end: int, *, regular: bool) -> int:
+def _seconds_back(chronicle: Chronicle, end: int, count: int, *, regular: bool) -> int:
+    """So many seconds of trading back."""
+    sessions = 0
     for session in chronicle.before(end):
-        for run in reversed(session.runs(regular=regular)):
-            if run[0] < end:
-                return min(end, run[1])
-    return end
+        for first, last in reversed(session.runs(regular=regular)):
+            if first >= end:
+                continue
+            length = min(end, last) - first
+            if length >= count:
+                return min(end, last) - count
+            count -= length
+        sessions += 1
+        if sessions == MOST_SESSIONS:
+            break
+    return end - count
 
 
 def _days_back(
