@@ -173,6 +173,9 @@ class Watched:
             if event.halted:
                 self._halt()
             return
+        self._tell()
+
+    def _tell(self) -> None:
         sides = self.sides()
         behind = False
         for stream in self.streams:
@@ -200,13 +203,9 @@ class Watched:
 
     def _catch_up(self) -> None:
         self.late = None
-        sides = self.sides()
+        self._tell()
         for stream in self.streams:
-            if stream.client.conflating:
-                self.late = self.hub.clock.call_later(CATCH_UP_S, self._catch_up)
-            else:
-                stream.tell(sides)
-                stream.client.flush()
+            stream.client.flush()
 
     def _halt(self) -> None:
         for stream in tuple(self.streams):
