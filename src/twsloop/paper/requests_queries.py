@@ -116,10 +116,10 @@ class _Days:
     """The days that a filter asks for: from one on, or only some."""
 
     begin: datetime
-    only: frozenset[date] = frozenset()
+    only: frozenset[date] | None = None
 
     def __contains__(self, moment: datetime) -> bool:
-        if self.only:
+        if self.only is not None:
             return moment.astimezone(NEW_YORK).date() in self.only
         return moment >= self.begin
 
