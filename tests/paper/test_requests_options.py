@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from ibapi.protobuf.Contract_pb2 import Contract
 
 from tests.support.manual_feed import ManualFeed
 from tests.support.official import Call
@@ -180,3 +181,53 @@ async def test_an_incomplete_option_has_no_line(gateway: PaperGateway, missing: 
         (call,) = await client.next()
         assert error_of(call)[:2] == (8, 200)
         assert "ambiguous" in error_of(call)[2]
+
+
+async def test_a_resting_order_fills_when_the_underlying_moves(
+    gateway: PaperGateway, feed: ManualFeed
+) -> None:
+    async with connect(gateway) as client:
+        await client.ready()
+        con_id = gateway.hub.engine.catalogue.find(Contract(**CALL))[0].con_id
+        ask = gateway.hub.feed.book(con_id).ask
+        assert ask is not None
+        limit = round(ask - 2.0, 2)
+        order = {
+            "action": "BUY",
+            "totalQuantity": "1",
+            "orderType": "LMT",
+            "lmtPrice": limit,
+            "tif": "GTC",
+            "transmit": True,
+        }
+        client.send("placeOrder", orderId=1, contract=CALL, order=order)
+        await client.until("orderStatus")
+        # Long after, and though nobody watches it.
+        feed.time_ns += 600 * 10**9
+        feed.send([feed.quote("SPY", 661.0, 661.02)])
+        feed.time_ns += 10**9
+        feed.send([feed.quote("SPY", 655.0, 655.02)])
+        calls = await client.until("commissionAndFeesReport")
+        fill: Any = next(call for call in calls if call.name == "execDetails").args[2]
+        assert float(fill["price"]) <= limit
+        assert float(fill["price"]) == gateway.hub.feed.book(con_id).ask
+        assert fill["exchange"] in {"AMEX", "CBOE", "BATS"}
+        report: Any = calls[-1].args[0]
+        assert float(report["commissionAndFees"]) >= 0.65
+
+
+@pytest.mark.parametrize("version", [178, 225])
+async def test_an_option_off_its_ticks_is_refused(gateway: PaperGateway, version: int) -> None:
+    async with connect(gateway, version) as client:
+        await client.ready()
+        order = {
+            "action": "BUY",
+            "totalQuantity": "1",
+            "orderType": "LMT",
+            "lmtPrice": 5.005,
+            "tif": "DAY",
+            "transmit": True,
+        }
+        client.send("placeOrder", orderId=1, contract=CALL, order=order)
+        (call,) = await client.next()
+        assert error_of(call)[:2] == (1, 110)
