@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from twsloop.clock import ManualClock, SystemClock
 from twsloop.errors import FeedError
 from twsloop.paper.market import Event, Feed, QuoteChange
+from twsloop.paper.market_clock import MarketClock
 from twsloop.paper.replay import ROWS_A_TURN, ReplayFeed, replay_speed, replay_start
 from twsloop.paper.tick_files import TickFiles, window_time
 
@@ -39,11 +41,12 @@ class Sink:
         self.events: list[Event] = []
         self.batches: list[int] = []
 
-    def __call__(self, events: Sequence[Event]) -> None:
-        for event in events:
+    def __call__(self, events: Iterable[Event]) -> None:
+        batch = list(events)
+        for event in batch:
             self.feed.book(event.con_id).apply(event)
-        self.events += events
-        self.batches.append(len(events))
+        self.events += batch
+        self.batches.append(len(batch))
 
     @property
     def bids(self) -> list[float | None]:
@@ -120,7 +123,7 @@ async def test_a_pause_stops_reading_and_nothing_is_lost(tmp_path: Path) -> None
     feed = ReplayFeed(quotes(tmp_path / "IBM.csv", [n / 100 for n in range(count)]), speed="max")
     sink = Sink(feed)
 
-    def slow(events: Sequence[Event]) -> None:
+    def slow(events: Iterable[Event]) -> None:
         sink(events)
         feed.pause()
 
@@ -211,7 +214,7 @@ async def test_a_sink_that_fails_ends_it(tmp_path: Path) -> None:
     )
     feed = ReplayFeed(quotes(tmp_path / "IBM.csv", [0, 1, 2]), speed="max")
 
-    def sink(_events: Sequence[Event]) -> None:
+    def sink(_events: Iterable[Event]) -> None:
         msg = "out of order"
         raise RuntimeError(msg)
 
@@ -243,8 +246,8 @@ async def test_stop_inside_the_sink(tmp_path: Path) -> None:
     feed = ReplayFeed(quotes(tmp_path / "IBM.csv", list(range(2000))), speed="max")
     seen: list[int] = []
 
-    def sink(events: Sequence[Event]) -> None:
-        seen.append(len(events))
+    def sink(events: Iterable[Event]) -> None:
+        seen.append(len(list(events)))
         feed.stop()
 
     feed.start(sink, ManualClock())
@@ -338,3 +341,63 @@ def test_it_is_a_feed(tmp_path: Path) -> None:
 def test_a_sample_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(FeedError, match="sample"):
         ReplayFeed(quotes(tmp_path / "IBM.csv", [0]), sample="1s")
+
+
+# -- on the market's clock -----------------------------------------------------------------------
+
+
+class Noting:
+    """Notes when each event comes, by the market's clock, which shows the event's time."""
+
+    def __init__(self, clock: MarketClock) -> None:
+        self.clock = clock
+        self.shown: list[float] = []
+
+    def __call__(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.shown.append((event.time_ns - 1381132800 * SECOND) / SECOND)
+            assert self.clock.now().timestamp() == pytest.approx(event.time_ns / SECOND, abs=1e-5)
+
+
+@pytest.mark.parametrize("speed", [None, 100_000.0])
+async def test_on_a_market_clock_the_data_s_time_is_the_market_s(
+    tmp_path: Path, speed: float | None
+) -> None:
+    seconds = [n * 0.25 for n in range(2 * ROWS_A_TURN)]
+    feed = ReplayFeed(quotes(tmp_path / "IBM.csv", seconds), start="on-subscribe")
+    assert feed.begins == datetime(2013, 10, 7, 8, tzinfo=UTC)
+    clock = MarketClock(SystemClock(), start=feed.begins, speed=speed)
+    sink = Noting(clock)
+    fired: list[int] = []
+    clock.call_later(100, lambda: fired.append(len(sink.shown)))
+    feed.start(sink, clock)
+    clock.begin()
+    await turns()
+    assert not sink.shown
+    assert clock.now() == feed.begins  # it stands
+    feed.subscribe(IBM)
+    await asyncio.wait_for(asyncio.wrap_future(feed.finished), 10)
+    assert sink.shown == seconds
+    # What is due between two rows comes between them.
+    assert fired == [401]
+    ended = clock.monotonic()
+    await turns()
+    assert clock.monotonic() == ended >= seconds[-1]
+
+
+async def test_a_bad_row_ends_it_on_a_market_clock_too(tmp_path: Path) -> None:
+    path = quotes(tmp_path / "IBM.csv", [0, 1, 2])
+    path.write_text(path.read_text().replace("T08:00:02.000Z", "never"))
+    feed = ReplayFeed(path)
+    clock = MarketClock(SystemClock(), start=feed.begins, speed=None)
+    sink = Noting(clock)
+    feed.start(sink, clock)
+    clock.begin()
+    with pytest.raises(FeedError, match="IBM"):
+        await asyncio.wait_for(asyncio.wrap_future(feed.finished), 10)
+    assert sink.shown == [0, 1]
+
+
+def test_no_rows_no_beginning(tmp_path: Path) -> None:
+    feed = ReplayFeed(quotes(tmp_path / "IBM.csv", [0, 1]), since=datetime(2013, 10, 8, tzinfo=UTC))
+    assert feed.begins is None

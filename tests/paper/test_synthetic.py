@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -32,7 +32,7 @@ class Consumer:
         self.feed = feed
         self.events: list[Event] = []
 
-    def __call__(self, events: Sequence[Event]) -> None:
+    def __call__(self, events: Iterable[Event]) -> None:
         for event in events:
             self.feed.book(event.con_id).apply(event)
             self.events.append(event)
@@ -103,7 +103,7 @@ async def test_it_looks_like_a_market(symbol: str) -> None:
     volume = Decimal(0)
     tick = float(what.min_tick)
 
-    def sink(events: Sequence[Event]) -> None:
+    def sink(events: Iterable[Event]) -> None:
         nonlocal volume
         for event in events:
             book = feed.book(event.con_id)

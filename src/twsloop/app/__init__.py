@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from twsloop.gateway import IBGateway
-    from twsloop.paper.market import Feed
+    from twsloop.paper.replay import ReplayFeed
     from twsloop.paper.server import PaperGateway
 
 __all__ = ["logged", "paper_gateway", "session"]
@@ -81,7 +81,14 @@ def paper_gateway(
         )
     market: dict[str, Any] = {}
     if params.feed == "replay":
-        market["feed"] = _replay(config, since, until)
+        feed = _replay(config, since, until)
+        # The market has the data's time: orders and executions, too.
+        market |= {
+            "feed": feed,
+            "start": feed.begins,
+            "speed": params.speed,
+            "timetables": read_timetables(params.timetable) if params.timetable else None,
+        }
     else:
         market |= {
             "start": market_time(params.date) if params.date else None,
@@ -114,7 +121,7 @@ def paper_gateway(
     )
 
 
-def _replay(config: Config, since: datetime | None, until: datetime | None) -> Feed:
+def _replay(config: Config, since: datetime | None, until: datetime | None) -> ReplayFeed:
     """The replay feed that ``[paper]`` describes."""
     from twsloop.paper.replay import ReplayFeed  # noqa: PLC0415
 

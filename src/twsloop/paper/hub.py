@@ -140,7 +140,6 @@ class Hub:
                 self._market.hold("lines")
             if self.timetables is not None:
                 self.timetables.start(self.settle)
-            self._market.begin()
         self.sessions.start(one.hours for one in self.feed.instruments.all())
         history = self.desks[History] = History(self.feed, self.now)
         self.witnesses.append(history.hear)
@@ -149,6 +148,8 @@ class Hub:
         self._orders_are_due()  # what fell due while the gateway was down
         self._every(PNL_EVERY, self._tell_pnl)
         self._every(ACCOUNT_EVERY, self._tell_accounts)
+        if self._market is not None:
+            self._market.begin()
         self._every(EXPIRY_EVERY, self._settle_expired)
 
     def stop(self) -> None:

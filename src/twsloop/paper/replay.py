@@ -15,12 +15,17 @@ decides *when*:
   at a finite speed what became due meanwhile follows at once after `resume`.
 
 Events keep the data's time stamps at every speed; IB's tick 45 shows them.
+
+On a `MarketClock` that begins when the data does (`ReplayFeed.begins`) the speed is the clock's,
+and an event is due when the clock shows its time: then orders, executions and everything else have
+the data's time, and clients with a timetable can hold a replay as they hold a made-up market. The
+clock stands before the start and after the end of the data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from twsloop.errors import FeedError
@@ -28,6 +33,7 @@ from twsloop.errors import FeedError
 from .feed_base import FeedBase
 from .instruments import Catalogue
 from .market import Event
+from .market_clock import MarketClock
 from .tick_files import ReplayStats, Step, TickFiles
 
 __all__ = ["ReplayFeed", "replay_speed", "replay_start"]
@@ -80,7 +86,7 @@ class ReplayFeed(FeedBase):
         paths: A file, a folder, or several of them.
         instruments: What the symbols mean; the standard catalogue of the data's first day unless
             given, plus the files' own symbols.
-        speed: How many seconds of data pass in a second, or ``max``.
+        speed: How many seconds of data pass in a second, or ``max``; on a `MarketClock` its own.
         start: ``immediate``, or ``on-subscribe=N``.
         since: Begin with the first row at or after this time, as if nothing had been before.
         until: End before the first row at or after this time.
@@ -114,8 +120,11 @@ class ReplayFeed(FeedBase):
         )
         super().__init__(self._files.instruments)
         self._steps: Iterator[Step] | None = None
+        self._opened: Iterator[Step] | None = None
         self._next: Step | None = None
+        self._market: MarketClock | None = None
         self._failure: FeedError | None = None
+        self._over = False
         self._origin_ns = 0
         self._origin = 0.0
 
@@ -129,6 +138,21 @@ class ReplayFeed(FeedBase):
         """The contract ids that have data."""
         return self._files.traded
 
+    @property
+    def begins(self) -> datetime | None:
+        """When the first event is due, in the data's time; None without any.
+
+        Raises:
+            FeedError: A row before it cannot be read.
+        """
+        if self._opened is None and not self._started:
+            self._opened = self._files.steps()
+            self._next = next((step for step in self._opened if step.events), None)
+        if self._next is None:
+            return None
+        seconds, rest = divmod(self._next.due_ns, 1_000_000_000)
+        return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=rest // 1000)
+
     def subscribe(self, con_id: int) -> None:
         """Somebody watches this instrument from now on; may be what the start waits for."""
         super().subscribe(con_id)
@@ -138,13 +162,19 @@ class ReplayFeed(FeedBase):
     # -- the pump --------------------------------------------------------------------------------
 
     def _begin(self) -> None:
+        if isinstance(self._clock, MarketClock):
+            self._market = self._clock
+            self._market.hold(self)
         self._start_if_wanted()
 
     def _start_if_wanted(self) -> None:
         lines = sum(count for con_id, count in self.subscribers.items() if con_id in self.traded)
         if lines >= self._lines_wanted:
-            self._steps = self._files.steps()
-            if not self.paused:
+            self._steps = self._files.steps() if self._opened is None else self._opened
+            if self._market is not None:
+                self._pump_later(0.0)
+                self._market.release(self)
+            elif not self.paused:
                 self._pump_soon()
 
     def _resumed(self) -> None:
@@ -153,16 +183,23 @@ class ReplayFeed(FeedBase):
 
     def _end(self) -> None:
         # Closing the generator closes the files.
-        steps, self._steps = self._steps, None
-        close = getattr(steps, "close", None)
-        if close is not None:
-            close()
+        for steps in (self._steps, self._opened):
+            close = getattr(steps, "close", None)
+            if close is not None:
+                close()
+        self._steps = self._opened = None
+        if self._market is not None:
+            self._market.hold(self)
 
     def _pump(self) -> None:
         self._timer = None
         if not self._running() or self.paused or self._steps is None:
             return
-        events, wait = self._take(self._steps)
+        if self._market is not None:
+            events: Iterable[Event] = self._reached(self._steps, self._market)
+            wait: float | None = 0.0
+        else:
+            events, wait = self._take(self._steps)
         try:
             if events:
                 self._sink(events)
@@ -172,24 +209,54 @@ class ReplayFeed(FeedBase):
             raise
         if not self._running() or self.paused:
             return
+        if self._market is not None:
+            wait = self._wait_on(self._market)
         if wait is None:
             self._finish(self._failure)
-        elif wait > 0:
+        elif wait > 0 or self._market is not None:
             self._pump_later(wait)
         else:
             self._pump_soon()
+
+    def _reached(self, steps: Iterator[Step], clock: MarketClock) -> Iterator[Event]:
+        """Move the clock from row to row, as far as it goes; the row it stops before is kept."""
+        for _ in range(ROWS_A_TURN):
+            step = self._next_step(steps)
+            if step is None:
+                self._over = True
+                return
+            if step.events:
+                if not clock.reach(self._elapsed_at(step.due_ns, clock)):
+                    self._next = step
+                    return
+                yield from step.events
+
+    def _wait_on(self, clock: MarketClock) -> float | None:
+        if self._over:
+            return None
+        if self._next is None:
+            return 0.0
+        return max(self._elapsed_at(self._next.due_ns, clock) - clock.monotonic(), 0.0)
+
+    @staticmethod
+    def _elapsed_at(due_ns: int, clock: MarketClock) -> float:
+        return due_ns / 1e9 - clock.start.timestamp()
+
+    def _next_step(self, steps: Iterator[Step]) -> Step | None:
+        try:
+            step = self._next if self._next is not None else next(steps, None)
+        except FeedError as error:
+            # What was read before the bad row is handed over first.
+            self._failure = error
+            step = None
+        self._next = None
+        return step
 
     def _take(self, steps: Iterator[Step]) -> tuple[list[Event], float | None]:
         """What is due now, at most a turn's rows; and seconds to wait, None: the data is over."""
         events: list[Event] = []
         for _ in range(ROWS_A_TURN):
-            try:
-                step = self._next if self._next is not None else next(steps, None)
-            except FeedError as error:
-                # What was read before the bad row is handed over first.
-                self._failure = error
-                step = None
-            self._next = None
+            step = self._next_step(steps)
             if step is None:
                 return events, None
             if not step.events:
