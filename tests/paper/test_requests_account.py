@@ -268,6 +268,25 @@ async def test_a_summary_with_a_ledger_is_told_as_10_40_does(house: House) -> No
         assert {call.args[4] for call in second} == {"BASE", "USD"}
 
 
+async def test_a_summary_of_an_advisors_group() -> None:
+    xml = (
+        "<ListOfGroups><Group><name>Some</name><ListOfAccts><Account><acct>DU2222222</acct>"
+        "</Account></ListOfAccts></Group></ListOfGroups>"
+    )
+    paper = PaperGateway(feed=ManualFeed(), accounts=("DF1111111", FIRST, SECOND))
+    async with paper:
+        house = House(ManualFeed(), ManualClock(), paper, 225)
+        async with house.client() as client:
+            await client.ready()
+            client.send("replaceFA", reqId=1, faDataType=1, xml=xml)
+            await client.until("replaceFAEnd")
+            wanted = {"group": "Some", "tags": "NetLiquidation"}
+            calls = await asked(client, "reqAccountSummary", "accountSummaryEnd", reqId=2, **wanted)
+            assert [call.args[1] for call in calls] == [SECOND]
+            client.send("reqAccountSummary", reqId=3, group="Others", tags="NetLiquidation")
+            assert errors(await told(client)) == [(3, 321)]
+
+
 # ---- positions and profit ----------------------------------------------------------------------
 
 

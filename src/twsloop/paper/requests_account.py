@@ -8,7 +8,7 @@ from typing import Any
 
 from ibapi.protobuf.ManagedAccounts_pb2 import ManagedAccounts
 
-from . import account_feed
+from . import account_feed, requests_advisor
 from .client import Client
 from .handling import Handler, processing, validating
 from .hub import Hub
@@ -74,7 +74,7 @@ def req_account_updates(hub: Hub, client: Client, request: Any) -> None:
 
 
 def req_account_summary(hub: Hub, client: Client, request: Any) -> None:
-    """Subscribe to tags of all accounts; two at a time."""
+    """Subscribe to tags of all accounts, one, or an advisor's group; two at a time."""
     req_id = request.reqId
     if req_id in client.summaries:
         processing(hub, client, req_id, "b1", "Duplicate ticker id")
@@ -90,6 +90,8 @@ def req_account_summary(hub: Hub, client: Client, request: Any) -> None:
         names = tuple(hub.accounts)
     elif group in hub.accounts:
         names = (group,)
+    elif found := requests_advisor.members(hub, group):
+        names = found
     else:
         validating(hub, client, req_id, "b1", f"Group name is invalid: {group}")
         return

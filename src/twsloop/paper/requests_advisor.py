@@ -24,7 +24,7 @@ from .client import Client
 from .handling import Handler, desk, ident_of, validating
 from .hub import Hub
 
-__all__ = ["HANDLERS", "AdvisorDesk"]
+__all__ = ["HANDLERS", "AdvisorDesk", "members"]
 
 GROUPS, PROFILES, ALIASES = 1, 2, 3
 ADVISOR = re.compile(r"D?F\d+")
@@ -118,6 +118,17 @@ def replace_fa(hub: Hub, client: Client, request: Any) -> None:
     desk(hub, AdvisorDesk).groups = request.xml
     if client.server_version >= INBOUND_BY_NAME["replaceFAEnd"].since:
         client.send("replaceFAEnd", ReplaceFAEnd(reqId=ident, text="success"))
+
+
+def members(hub: Hub, group: str) -> tuple[str, ...]:
+    """The accounts of an advisor's group; none if there is no such group."""
+    root = _read(desk(hub, AdvisorDesk).groups or "")
+    for one in () if root is None else root.iterfind("Group"):
+        if (one.findtext("name") or "").strip() == group:
+            paths = (path.removeprefix("./Group") for path in ACCOUNTS)
+            named = [leaf.text or "" for path in paths for leaf in one.iterfind(f".{path}")]
+            return tuple(name.strip() for name in named)
+    return ()
 
 
 def _read(xml: str) -> ET.Element | None:
