@@ -196,3 +196,4 @@ def test_details_of_an_index_option_settled_in_the_morning() -> None:
     assert (option.trading_class, option.american, details.minTick) == ("SPX", False, "0.05")
     assert details.underSecType == "IND"
     assert details.validExchanges == "SMART,CBOE"
+    assert (option.market_rule, option.rule_at("CBOE"), option.rule_at("")) == (110, 110, 110)

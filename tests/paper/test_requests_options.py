@@ -231,3 +231,23 @@ async def test_an_option_off_its_ticks_is_refused(gateway: PaperGateway, version
         client.send("placeOrder", orderId=1, contract=CALL, order=order)
         (call,) = await client.next()
         assert error_of(call)[:2] == (1, 110)
+
+
+@pytest.mark.parametrize(("price", "code"), [(2.95, None), (3.05, 110), (3.10, None), (2.97, 110)])
+async def test_an_index_options_ticks_depend_on_the_price(
+    gateway: PaperGateway, price: float, code: int | None
+) -> None:
+    spx = {**CALL, "symbol": "SPX", "strike": 6600.0, "tradingClass": "SPXW"}
+    async with connect(gateway) as client:
+        await client.ready()
+        order = {
+            "action": "BUY",
+            "totalQuantity": "1",
+            "orderType": "LMT",
+            "lmtPrice": price,
+            "tif": "DAY",
+            "transmit": True,
+        }
+        client.send("placeOrder", orderId=1, contract=spx, order=order)
+        (call, *_) = await client.next()
+        assert (error_of(call)[1] if call.name == "error" else None) == code

@@ -172,6 +172,7 @@ class Chain:
             long_name=under.long_name,
             valid_exchanges=rules.exchanges,
             order_types=OPTION_TYPES,
+            market_rule=rules.market_rules[0],
             market_rules=rules.market_rules,
             industry=under.industry,
             category=under.category,
