@@ -292,6 +292,34 @@ def test_who_asks_for_something_else_is_told_what() -> None:
     assert client.hung_up.endswith("; and 4 more")
 
 
+def test_what_is_almost_right_is_told_by_its_difference() -> None:
+    scene = recorded_request("placeOrder", orderId=1, contract={"symbol": "AAPL"}, order=ORDER)
+    client = Client(scene, patience=1.0)
+    client.say("startApi", clientId=7)
+    order = {**ORDER, "action": "SELL", "totalQuantity": "6", "lmtPrice": 11.0}
+    client.say("placeOrder", orderId=1, contract={"symbol": "AAPL"}, order=order)
+    client.turn(0.0)
+    client.turn(1.0)
+    assert client.hung_up is not None
+    assert client.hung_up.endswith(
+        "it sent placeOrder with order.action=SELL where the script has BUY, "
+        "order.totalQuantity=6 where the script has 100"
+    )
+    strict = Client(recorded(), strict=True, patience=1.0)
+    strict.say("startApi", clientId=7)
+    strict.say("reqMktData", reqId=2, contract={"symbol": "AAPL", "secType": "STK"})
+    strict.turn()
+    assert "with reqId=2 where the script has 1" in strict.playback.problems[0]
+    loose = Client(START + "client: reqMktData reqId=1 contract.symbol=AAPL\n", patience=1.0)
+    loose.say("startApi", clientId=7)
+    loose.say("reqMktData", reqId=2, contract={"symbol": "MSFT", "secType": "STK"})
+    loose.turn(0.0)
+    loose.turn(1.0)
+    assert "reqMktData with reqId=2 where the script has 1, contract.symbol=MSFT" in str(
+        loose.hung_up
+    )
+
+
 def test_who_leaves_early_is_named() -> None:
     client = Client(START + "client: reqMktData reqId=1\n")
     client.say("startApi", clientId=1)

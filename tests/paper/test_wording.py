@@ -71,6 +71,19 @@ def test_how_it_looks() -> None:
     assert describe(None, None) == "a message that cannot be read"
 
 
+def test_brief_leaves_out_what_says_nothing() -> None:
+    message = message_class("PlaceOrderRequest")(orderId=0)
+    message.contract.symbol = "AAPL"
+    message.contract.strike = 0.0
+    message.order.permId = 0
+    message.order.transmit = False
+    message.order.action = "BUY"
+    message.attachedOrders.SetInParent()
+    kind = NAMES[OUT]["placeOrder"]
+    words = "placeOrder orderId=0 contract.symbol=AAPL order.action=BUY"
+    assert describe(kind, message, brief=True) == words
+
+
 def test_callbacks_are_names_too() -> None:
     assert kind_named(IN, "error").name == "errMsg"
     assert kind_named(IN, "contractDetails").name == "contractData"

@@ -32,7 +32,18 @@ from twsloop.wire.messages import Direction, MessageType
 
 from .idmap import IdMap, id_paths
 from .reflexes import reflex
-from .script import Cut, Expect, Hangup, Heard, Raw, Say, Scene, agrees, read_request
+from .script import (
+    Cut,
+    Expect,
+    Hangup,
+    Heard,
+    Raw,
+    Say,
+    Scene,
+    agrees,
+    differences,
+    read_request,
+)
 from .wording import describe
 
 __all__ = ["FLAT_OUT", "Playback", "Turn"]
@@ -47,6 +58,8 @@ _ENDS = ("cancel", "unsubscribe", "update")
 WRITES_A_TURN = 1000
 #: So many requests are named in a complaint.
 NAMED = 8
+#: And so many fields of one that is almost right.
+DIFFERENCES = 4
 
 
 @attrs.define
@@ -272,13 +285,13 @@ class Playback:
         if self._waiting is None:
             self._waiting = now
         if self._strict and self._inbox and not self._complained:
-            self._complain(step, f"the client sent {self._what_came()}")
+            self._complain(step, f"the client sent {self._what_came(step)}")
         deadline = self._waiting + self._patience
         if now < deadline:
             turn.wake = deadline
             return
         if not self._complained:
-            came = f"it sent {self._what_came()}" if self._inbox else "it sent nothing"
+            came = f"it sent {self._what_came(step)}" if self._inbox else "it sent nothing"
             self._complain(step, f"within {self._patience:g} s {came}")
         turn.hang_up = self.problems[-1]
 
@@ -313,11 +326,17 @@ class Playback:
 
     def _complain(self, step: Expect, came: str) -> None:
         self._complained = True
-        wanted = describe(step.kind, step.message)
+        wanted = describe(step.kind, step.message, brief=True)
         self.problems.append(f"{self._where(step.line)} waits for {wanted}; {came}")
 
-    def _what_came(self) -> str:
-        shown = [describe(heard.kind, heard.message) for heard in self._inbox[:NAMED]]
+    def _what_came(self, step: Expect | None = None) -> str:
+        shown = []
+        for heard in self._inbox[:NAMED]:
+            words = describe(heard.kind, heard.message, brief=True)
+            if step is not None and heard.kind is not None and heard.kind is step.kind:
+                other = differences(step, heard, exactly=self._strict)[:DIFFERENCES]
+                words = f"{heard.name} with {', '.join(other)}" if other else words
+            shown.append(words)
         more = len(self._inbox) - len(shown)
         return "; ".join(shown) + (f"; and {more} more" if more else "")
 

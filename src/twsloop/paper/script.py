@@ -33,6 +33,7 @@ from twsloop.wire.messages import message_class as class_of
 from twsloop.wire.tape import End, Entry, Frame, Header, ServerHello, Tape
 
 from .idmap import id_paths
+from .wording import NOTHING, fields_of
 
 __all__ = [
     "Cut",
@@ -45,6 +46,7 @@ __all__ = [
     "Script",
     "Step",
     "agrees",
+    "differences",
     "read_request",
     "scenes_of_tape",
 ]
@@ -293,6 +295,26 @@ def agrees(wanted: Expect, heard: Heard, *, exactly: bool) -> bool:
             heard.message, wanted.message, ids
         )
     return _alike(wanted.message, heard.message, ids)
+
+
+def differences(wanted: Expect, heard: Heard, *, exactly: bool) -> list[str]:
+    """In which fields a message of the right kind is not the one that is waited for."""
+    if wanted.message is None or heard.message is None:
+        return []
+    ids = frozenset(".".join(path) for path, _ in id_paths(wanted.message.DESCRIPTOR))
+    script, live = dict(fields_of(wanted.message)), dict(fields_of(heard.message))
+    found = []
+    for path in dict.fromkeys((*script, *(live if wanted.whole else ()))):
+        first, _, rest = path.partition(".")
+        loose = (
+            path in ids or first in _LOOSE or (first in _DECISIVE and rest not in _DECISIVE[first])
+        )
+        if is_sensitive(path.rpartition(".")[2]) or (wanted.whole and not exactly and loose):
+            continue
+        one, two = script.get(path, ""), live.get(path, "")
+        if one != two and {one, two} - NOTHING:
+            found.append(f"{path}={two or 'nothing'} where the script has {one or 'nothing'}")
+    return found
 
 
 def _alike(wanted: Any, heard: Any, ids: frozenset[tuple[str, ...]]) -> bool:

@@ -342,7 +342,8 @@ def _line_of(step: Step, version: int | None, *, exact: bool) -> str:
     if isinstance(step, Expect):
         if step.kind is None or step.message is None:
             return f"client: {_literal_of(step.body or b'', version)}"
-        return f"client: {describe(step.kind, step.message, limit=None)}"
+        # What a client's library fills in is noise; the exact form keeps it.
+        return f"client: {describe(step.kind, step.message, limit=None, brief=not exact)}"
     if step.body is None:
         return f"server: {describe(step.kind, step.message, limit=None)}"
     words = _meaning(step.body, version or 0, exact=exact)

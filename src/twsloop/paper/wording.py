@@ -26,7 +26,17 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from twsloop.wire.messages import INBOUND, OUTBOUND, Direction, MessageType
 
-__all__ = ["NAMES", "BadWord", "assign", "describe", "kind_named", "read_value", "split_words"]
+__all__ = [
+    "NAMES",
+    "NOTHING",
+    "BadWord",
+    "assign",
+    "describe",
+    "fields_of",
+    "kind_named",
+    "read_value",
+    "split_words",
+]
 
 #: A line of a log shows so much of a message.
 LONGEST = 200
@@ -36,6 +46,8 @@ _WORD = re.compile(r'((?:[^\s"=]|\{[^}]*\})+)=("(?:[^"\\]|\\.)*"|[^\s"#]*)(?=\s|
 _SEGMENT = re.compile(r"(\w+)(?:\[(\d+)\]|\{([^}]*)\})?")
 #: The value of a part that is there, and has nothing in it.
 EMPTY = "{}"
+#: Values that say no more than their absence.
+NOTHING = frozenset({"", "0", "false", '""', EMPTY})
 #: No list of the protocol is longer; a larger index is a slip.
 LONGEST_LIST = 10_000
 
@@ -247,21 +259,37 @@ def _scalar(field: Any, path: str, text: str) -> Any:
 # ---- writing -------------------------------------------------------------------------------
 
 
-def describe(kind: MessageType | None, message: Any, *, limit: int | None = LONGEST) -> str:
+def describe(
+    kind: MessageType | None, message: Any, *, limit: int | None = LONGEST, brief: bool = False
+) -> str:
     """A message in words.
 
     Args:
         kind: Its row in the message table, None if it cannot be read.
         message: Its protobuf form, or None.
         limit: A longer text is cut there; None for never.
+        brief: Leave out what is set to nothing inside of parts: 0, false, an empty text or part.
     """
     if kind is None:
         return "a message that cannot be read"
     words = [kind.name]
     if message is not None:
-        words += [f"{path}={value}" for path, value in _fields(message, "")]
+        told = fields_of(message)
+        words += [
+            f"{path}={value}" for path, value in told if not (brief and _is_noise(path, value))
+        ]
     text = " ".join(words)
     return text if limit is None or len(text) <= limit else f"{text[: limit - 4]} ..."
+
+
+def _is_noise(path: str, value: str) -> bool:
+    """Whether a part's field is set to nothing; a message's own fields always mean something."""
+    return value == EMPTY or ("." in path and value in NOTHING)
+
+
+def fields_of(message: Any) -> Iterator[tuple[str, str]]:
+    """The set fields of a message: path and value, as they are written."""
+    return _fields(message, "")
 
 
 def _fields(message: Any, prefix: str) -> Iterator[tuple[str, str]]:
