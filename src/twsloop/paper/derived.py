@@ -86,7 +86,8 @@ class DerivedFeed:
         self._late: set[int] = set()
         self._timer: Timer | None = None
         self._followers: dict[int, Follower] = {}
-        self._silent: dict[int, TopOfBook] = {}
+        #: The books that asking for wakes nobody: the source's, and those that stay empty.
+        self._books: dict[int, TopOfBook] = {}
         self._awake: dict[int, list[Follower]] = {}
         self._fed = frozenset(one.con_id for one in source.instruments.all())
 
@@ -125,15 +126,17 @@ class DerivedFeed:
         Raises:
             KeyError: The catalogue has no such instrument.
         """
+        known = self._books.get(con_id)
+        if known is not None:
+            return known
         if con_id in self._fed:
-            return self.source.book(con_id)
+            known = self._books[con_id] = self.source.book(con_id)
+            return known
         follower = self._followers.get(con_id)
         if follower is None:
-            if con_id in self._silent:
-                return self._silent[con_id]
             made = self._make(con_id)
             if isinstance(made, TopOfBook):
-                self._silent[con_id] = made
+                self._books[con_id] = made
                 return made
             follower = self._followers[con_id] = made
         self._wake(follower)
