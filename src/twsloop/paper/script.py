@@ -306,10 +306,10 @@ def differences(wanted: Expect, heard: Heard, *, exactly: bool) -> list[str]:
     found = []
     for path in dict.fromkeys((*script, *(live if wanted.whole else ()))):
         first, _, rest = path.partition(".")
-        loose = (
-            path in ids or first in _LOOSE or (first in _DECISIVE and rest not in _DECISIVE[first])
-        )
-        if is_sensitive(path.rpartition(".")[2]) or (wanted.whole and not exactly and loose):
+        loose = first in _LOOSE or (first in _DECISIVE and rest not in _DECISIVE[first])
+        if is_sensitive(path.rpartition(".")[2]) or (
+            not exactly and (path in ids or (wanted.whole and loose))
+        ):
             continue
         one, two = script.get(path, ""), live.get(path, "")
         if one != two and {one, two} - NOTHING:
