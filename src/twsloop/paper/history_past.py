@@ -1,4 +1,4 @@
-"""The past of an instrument before the gateway began, from a seed (pure).
+"""The past of an instrument before the gateway began, from a seed.
 
 Theory of operation
 -------------------
@@ -285,11 +285,12 @@ class Past:
             (span.end - span.start) * (1.0 if span.regular or len(spans) == 1 else 0.02)
             for span in spans
         ]
-        left, found = total, []
-        for place, span in enumerate(spans):
-            part = int(total * weights[place] / sum(weights))
-            part = left if place == len(spans) - 1 else part
-            left -= part
+        parts = [int(total * weight / sum(weights)) for weight in weights]
+        # What is too little for a bar of its own goes to the main one, with what was rounded off.
+        parts = [part if part > MINUTE_TRADES else 0 for part in parts]
+        parts[main] += total - sum(parts)
+        found = []
+        for place, (span, part) in enumerate(zip(spans, parts, strict=True)):
             if place == main:
                 end = last
                 shape = (first, high, low, end)

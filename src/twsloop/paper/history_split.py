@@ -1,4 +1,4 @@
-"""Splitting a bar into finer ones, exactly (pure).
+"""Splitting a bar into finer ones, exactly.
 
 Theory of operation
 -------------------
