@@ -31,6 +31,7 @@ from tests.support.manual_feed import ManualFeed
 from twsloop.paper.accounts import Account
 from twsloop.paper.engine import Engine
 from twsloop.paper.market import QuoteChange, TopOfBook, Trade
+from twsloop.paper.rules import OrderRules
 
 #: The nightly profile plays so many sequences that a minute is not enough.
 pytestmark = pytest.mark.timeout(1800)
@@ -84,15 +85,25 @@ class Conservation(RuleBasedStateMachine):
         self.accounts = {
             name: Account(name, base, start=D(10_000_000)) for name, base in ACCOUNTS.items()
         }
-        self.engine = Engine(self.world.feed.instruments, self.accounts, self.world.feed.book)
         self.books = Bookkeeper(self.world.by_id)
         self.next_id = dict.fromkeys(CLIENTS, 1)
         self.placed: list[tuple[int, int, dict[str, Any], Any]] = []
         #: What our fills may still take: by instrument and side, of the quote that stands.
         self.left: dict[tuple[int, bool], tuple[Any, D]] = {}
 
-    @initialize()
-    def open_market(self) -> None:
+    @initialize(
+        accept_delay=st.sampled_from((0.0, 0.0, 2.0)),
+        cancel_delay=st.sampled_from((0.0, 0.0, 3.0)),
+        keeps_hours=st.booleans(),
+    )
+    def open_market(self, accept_delay: float, cancel_delay: float, keeps_hours: bool) -> None:
+        self.engine = Engine(
+            self.world.feed.instruments,
+            self.accounts,
+            self.world.feed.book,
+            rules=OrderRules(accept_delay=accept_delay, cancel_delay=cancel_delay),
+            keeps_hours=keeps_hours,
+        )
         for name, (price, tick) in TRADED.items():
             self._quote(name, price - tick, price + tick, 8)
             self._trade(name, price)
@@ -132,9 +143,9 @@ class Conservation(RuleBasedStateMachine):
         if trades:
             self._trade(name, bid)
 
-    @rule(hours=st.sampled_from((1, 9, 24, 72)))
-    def time_passes(self, hours: int) -> None:
-        self.now += timedelta(hours=hours)
+    @rule(seconds=st.sampled_from((1, 5, 3600, 9 * 3600, 24 * 3600, 72 * 3600)))
+    def time_passes(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
         self.engine.on_time(self.now)
         self._listen()
         for account in self.accounts.values():
