@@ -6,6 +6,7 @@ import logging
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from twsloop.app import logged, paper_gateway, session
 from twsloop.config import Config, ConnectionParams, LogSettings, PaperParams
 from twsloop.errors import ConfigError, FeedError, LiveTradingBlocked, TcpFailed
+from twsloop.paper.rules import OrderRules
 
 
 def threads() -> set[str]:
@@ -28,6 +30,22 @@ def test_a_paper_gateway_as_configured() -> None:
         assert (gateway.seed, gateway.max_clients, gateway.max_version) == (9, 3, 200)
         assert gateway.port
     assert not threads()
+
+
+def test_its_rules_for_orders_as_configured() -> None:
+    def rules(**settings: Any) -> OrderRules:
+        params = PaperParams(port=0, **settings)
+        with paper_gateway(Config(paper=params)) as gateway:
+            found: OrderRules = gateway.engine.rules
+            return found
+
+    assert rules() == OrderRules()
+    changed = rules(
+        empty_tif="refuse", price_band=0.0, direct_routing="discard", fractional_stocks=True
+    )
+    assert changed == OrderRules(
+        empty_tif="refuse", price_band=None, direct_routing="discard", fractional_stocks=True
+    )
 
 
 def test_a_session_on_a_paper_gateway_of_its_own() -> None:

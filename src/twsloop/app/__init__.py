@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -58,6 +59,7 @@ def paper_gateway(
     from twsloop.paper.pacing_judge import PacingRules  # noqa: PLC0415
     from twsloop.paper.permissions import levels_of  # noqa: PLC0415
     from twsloop.paper.replay import replay_start  # noqa: PLC0415
+    from twsloop.paper.rules import OrderRules  # noqa: PLC0415
     from twsloop.paper.server import PaperGateway  # noqa: PLC0415
     from twsloop.paper.timetable import read_timetables  # noqa: PLC0415
     from twsloop.paper.visibility import Access  # noqa: PLC0415
@@ -108,6 +110,12 @@ def paper_gateway(
         access=Access(
             master_client_id=params.master_client_id,
             download_open_orders=params.download_open_orders,
+        ),
+        order_rules=OrderRules(
+            empty_tif=params.empty_tif,  # type: ignore[arg-type]
+            price_band=Decimal(repr(params.price_band)) / 100 if params.price_band else None,
+            direct_routing=params.direct_routing,  # type: ignore[arg-type]
+            fractional_stocks=params.fractional_stocks,
         ),
         market_data=levels_of(params.market_data),
         max_version=params.max_version,

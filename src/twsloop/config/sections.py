@@ -449,6 +449,32 @@ class PaperParams(Section):
         "type follow, as in: live, OPT=delayed, ARCA=none.",
         pattern="(live|delayed|none)( *, *[A-Z0-9.+ ]+=(live|delayed|none))*",
     )
+    empty_tif: str = option(
+        "notice",
+        "str",
+        "An order without a time in force: made a DAY order with error 10349 or silently, or "
+        "refused with 10052.",
+        choices=("notice", "day", "refuse"),
+    )
+    price_band: float = option(
+        3.0,
+        "float",
+        "How far above the market a limit to buy a US stock may be before it is cancelled; 0: as "
+        "far as it likes.",
+        unit="percent",
+        low=0,
+        high=1000,
+    )
+    direct_routing: str = option(
+        "accept",
+        "str",
+        "A stock order that names an exchange: taken, or discarded as a real gateway's precaution "
+        "does.",
+        choices=("accept", "discard"),
+    )
+    fractional_stocks: bool = option(
+        False, "bool", "Its accounts may trade parts of shares; else error 10243."
+    )
     max_clients: int = option(32, "int", "How many clients may be connected.", low=1, high=1000)
     max_version: int = option(
         225, "int", "The highest protocol version it speaks.", low=100, high=225
