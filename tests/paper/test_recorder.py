@@ -15,7 +15,8 @@ import pytest
 from tests.support.wireclient import WireClient
 from twsloop.clock import ManualClock
 from twsloop.errors import ListenError, TapeError, TcpFailed
-from twsloop.paper.recorder import Recorder, message_name
+from twsloop.paper.overheard import message_name
+from twsloop.paper.recorder import Recorder
 from twsloop.paper.server import PaperGateway
 from twsloop.paper.tape_file import load_tape, read_lines
 from twsloop.wire.framing import frame

@@ -25,43 +25,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import attrs
-
 from twsloop.clock import Clock, SystemClock
 from twsloop.errors import (
-    FramingError,
-    HandshakeError,
     ListenError,
     TapeError,
     TcpFailed,
     TcpTimeout,
 )
 from twsloop.event_loop import IBKREventLoop
-from twsloop.wire import handshake
-from twsloop.wire.framing import LENGTH_SIZE, FrameReader
 from twsloop.wire.masking import Masker
-from twsloop.wire.messages import (
-    INBOUND,
-    OUTBOUND,
-    PROTOBUF_OFFSET,
-    RAW_ID_SINCE,
-    Direction,
-)
-from twsloop.wire.tape import (
-    ClientHello,
-    End,
-    Entry,
-    Frame,
-    Header,
-    Note,
-    Open,
-    Party,
-    ServerHello,
-)
+from twsloop.wire.tape import Entry, Header, Open, Party
 
+from .overheard import Counts, RecordedSession
 from .tape_file import TapeWriter
 
-__all__ = ["Counts", "Recorder", "message_name"]
+__all__ = ["Recorder"]
 
 logger = logging.getLogger(__name__)
 
@@ -74,117 +52,6 @@ CLOSE_PATIENCE = 2.0
 
 #: Told of what happens: a name, and fields.
 Observer = Callable[[str, dict[str, Any]], None]
-
-
-@attrs.define
-class Counts:
-    """What was recorded so far."""
-
-    sessions: int = 0
-    open: int = 0
-    messages: int = 0
-    bytes: int = 0
-
-
-def message_name(sender: Party, body: bytes, server_version: int) -> str:
-    """IB's name of a message, "" where its number is none of IB's."""
-    if server_version >= RAW_ID_SINCE:
-        number = int.from_bytes(body[:4], "big")
-        number -= PROTOBUF_OFFSET if number > PROTOBUF_OFFSET else 0
-    else:
-        head = body.partition(b"\0")[0]
-        number = int(head) if head.isdigit() and len(head) < 10 else -1
-    kind = (OUTBOUND if sender == "client" else INBOUND).get(number)
-    return kind.name if kind is not None else ""
-
-
-class _Listener:
-    """Reads one direction of one session off a copy of its bytes."""
-
-    def __init__(self, session: _Session, sender: Party) -> None:
-        self._session = session
-        self._sender = sender
-        self._frames = FrameReader()
-        self._prefix = bytearray()
-        self._greeted = False
-        self._lost = False
-
-    def hear(self, data: bytes) -> None:
-        """Take a copy of what passed."""
-        if self._lost:
-            return
-        if self._sender == "client" and len(self._prefix) < LENGTH_SIZE:
-            wanted = LENGTH_SIZE - len(self._prefix)
-            self._prefix += data[:wanted]
-            data = data[wanted:]
-            if not handshake.PREFIX.startswith(bytes(self._prefix)):
-                self._give_up(f"the client's first bytes are no hello: {bytes(self._prefix)!r}")
-                return
-        self._frames.feed(data)
-        try:
-            for body in self._frames.frames():
-                self._take(body)
-        except (FramingError, HandshakeError) as error:
-            self._give_up(f"{error}")
-
-    def _take(self, body: bytes) -> None:
-        if self._greeted:
-            self._session.message(self._sender, body)
-            return
-        self._greeted = True
-        if self._sender == "client":
-            self._session.client_hello(body)
-        else:
-            self._session.server_hello(handshake.parse_server_hello(body))
-
-    def _give_up(self, why: str) -> None:
-        self._lost = True
-        self._session.note(f"from the {self._sender} nothing more can be read: {why}")
-
-
-class _Session:
-    """One client and its link to the gateway."""
-
-    def __init__(self, recorder: Recorder, number: int) -> None:
-        self.number = number
-        self.version = 0
-        self.ended = False
-        self._recorder = recorder
-        self.listeners: dict[Party, _Listener] = {
-            "client": _Listener(self, "client"),
-            "server": _Listener(self, "server"),
-        }
-
-    def client_hello(self, body: bytes) -> None:
-        text = body.decode("ascii", "backslashreplace")
-        self._write(lambda t: ClientHello(t, self.number, self._recorder.masker.mask_text(text)))
-
-    def server_hello(self, hello: handshake.ServerHello) -> None:
-        self.version = hello.server_version
-        time = hello.connection_time.decode("ascii", "replace")
-        self._write(lambda t: ServerHello(t, self.number, self.version, time))
-        self._recorder.tell("session", session=self.number, server_version=self.version)
-
-    def message(self, sender: Party, body: bytes) -> None:
-        way = Direction.OUTBOUND if sender == "client" else Direction.INBOUND
-        masked = self._recorder.masker.mask(way, body, self.version)
-        name = message_name(sender, body, self.version)
-        self._recorder.counts.messages += 1
-        self._write(lambda t: Frame(t, self.number, sender, masked, name))
-
-    def note(self, text: str) -> None:
-        text = self._recorder.masker.mask_text(text)
-        logger.warning("session %d: %s", self.number, text)
-        self._write(lambda t: Note(t, self.number, text))
-
-    def end(self, by: Party, error: str = "") -> None:
-        """The connection ended; the first reason counts."""
-        if not self.ended:
-            self.ended = True
-            self._write(lambda t: End(t, self.number, by, error))
-
-    def _write(self, make: Callable[[int], Entry]) -> None:
-        self._recorder.write(make)
 
 
 class Recorder:
@@ -379,7 +246,7 @@ class Recorder:
     async def _record(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.counts.sessions += 1
         self.counts.open += 1
-        session = _Session(self, self.counts.sessions)
+        session = RecordedSession(self, self.counts.sessions)
         self.write(lambda t: Open(t, session.number))
         try:
             await self._serve(session, reader, writer)
@@ -392,7 +259,7 @@ class Recorder:
             await _close(writer)
 
     async def _serve(
-        self, session: _Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, session: RecordedSession, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         try:
             gateway_reader, gateway_writer = await self._reach()
@@ -420,7 +287,7 @@ class Recorder:
 
     async def _pump(
         self,
-        session: _Session,
+        session: RecordedSession,
         sender: Party,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
