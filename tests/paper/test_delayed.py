@@ -261,3 +261,31 @@ async def test_two_clients_choose_for_themselves(feed: ManualFeed) -> None:
 def test_wrong_permissions_are_told_at_once() -> None:
     with pytest.raises(ValueError, match="live, delayed or none"):
         PaperGateway(market_data={"STK": "soon"})
+
+
+@pytest.mark.parametrize(
+    ("level", "words"), [("delayed", "is available"), ("none", "is not available")]
+)
+async def test_an_option_without_its_underlying_has_no_computations(
+    feed: ManualFeed, level: str, words: str
+) -> None:
+    async with opened(feed, {"STK": level}) as client:
+        client.send("reqMktData", reqId=9, contract=OPTION)
+        calls = await told(client)
+        assert error_of(calls[0]) == (
+            *(9, 10090),
+            (
+                "Part of requested market data is not subscribed. Subscription-independent ticks "
+                f"are still active.Delayed market data {words}.AAPL NASDAQ/TOP/ALL"
+            ),
+        )
+        kinds = {kind for _, kind in brief(calls[1:])}
+        assert {"1", "2", "4"} <= kinds
+        feed.time_ns += SECOND
+        feed.send([feed.quote("AAPL", 275.0, 275.1)])
+        calls += await told(client)
+        assert "tickOptionComputation" not in {call.name for call in calls}
+        assert ("tickPrice", "1") in brief(calls[-8:])
+        client.send("cancelMktData", reqId=9)
+        assert await told(client) == []
+        assert feed.watched == []

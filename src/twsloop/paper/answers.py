@@ -103,7 +103,7 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "unsubscribeFromGroupEvents": _cancel(322),
         # market data
         "reqMktData": _stream(
-            _TICKS, 101, 200, 312, 313, 315, 322, 354, 478, 2187, 10089, 10167, 10168
+            _TICKS, 101, 200, 312, 313, 315, 322, 354, 478, 2187, 10089, 10090, 10167, 10168
         ),
         "cancelMktData": _cancel(300),
         "reqMarketDataType": Answer(Kind.SETTING, silent="the type is one of 1 to 4"),

@@ -16,6 +16,7 @@ from .handling import Handler, find_one, processing, validating
 from .hub import Hub
 from .instruments import Instrument
 from .news import PROVIDERS, provider_codes
+from .partial import PartialLine, hidden_underlying
 from .permissions import FROZEN_TYPES, Level, Permissions, denial
 from .refusals import Refusal
 from .requests_contracts import SECURITY_TYPES
@@ -47,23 +48,11 @@ def req_mkt_data(hub: Hub, client: Client, request: Any) -> None:
     instrument = find(hub, client, req_id, request.contract)
     if instrument is None:
         return
-    snapshot = request.snapshot or request.regulatorySnapshot
-    asked: GenericTicks | None = None
-    text = request.genericTickList
-    if text:
-        asked = generic_ticks.read(text, instrument.sec_type, client.server_version)
-        if snapshot and asked is not None:
-            cause = "Snapshot market data subscription is not applicable to generic ticks"
-            validating(hub, client, req_id, "bQ", cause)
-            return
-        if asked is None and not snapshot:
-            cause = generic_ticks.refusal(text, instrument.sec_type)
-            validating(hub, client, req_id, "bQ", cause)
-            return
     try:
+        asked = _asked(request, instrument, client.server_version)
         news = _news(asked)
     except ValueError as error:
-        validating(hub, client, req_id, "bQ", f"Invalid news provider code: '{error}'")
+        validating(hub, client, req_id, "bQ", str(error))
         return
     permissions: Permissions = hub.desks[Permissions]
     level = permissions.level(instrument)
@@ -72,7 +61,7 @@ def req_mkt_data(hub: Hub, client: Client, request: Any) -> None:
         hub.error(client, req_id, *denied)
         return
     unit = volume_unit(instrument, client.server_version)
-    line = Line(client, req_id, instrument, unit, snapshot)
+    line = Line(client, req_id, instrument, unit, request.snapshot or request.regulatorySnapshot)
     if level is Level.DELAYED:
         line.data_type = client.market_data_type
         delayed: DelayedMarket = hub.desks[DelayedMarket]
@@ -82,13 +71,41 @@ def req_mkt_data(hub: Hub, client: Client, request: Any) -> None:
         return
     if client.market_data_type in FROZEN_TYPES and _is_closed(hub, instrument):
         line.data_type = FROZEN
+    _open(hub, line, asked)
+    if news:
+        line.at_end.append(requests_news.watch(hub, client, req_id, instrument, news))
+
+
+def _asked(request: Any, instrument: Instrument, server_version: int) -> GenericTicks | None:
+    """The generic ticks that a request asks for, None for none.
+
+    Raises:
+        ValueError: It may not ask for them.
+    """
+    text = request.genericTickList
+    if not text:
+        return None
+    snapshot = request.snapshot or request.regulatorySnapshot
+    asked = generic_ticks.read(text, instrument.sec_type, server_version)
+    if snapshot and asked is not None:
+        msg = "Snapshot market data subscription is not applicable to generic ticks"
+        raise ValueError(msg)
+    if asked is None and not snapshot:
+        raise ValueError(generic_ticks.refusal(text, instrument.sec_type))
+    return asked
+
+
+def _open(hub: Hub, line: Line, asked: GenericTicks | None) -> None:
+    """Open a line of live data, with the generic ticks asked for."""
     line.follows = asked is None or asked.defaults
-    hub.watch(line)
+    hidden = hidden_underlying(hub, line.instrument)
+    if hidden is not None and line.follows:
+        PartialLine(hub, line, hidden).watch()
+    else:
+        hub.watch(line)
     if asked is not None:
         generic = hub.desks.setdefault(GenericFeed, GenericFeed(hub))
         generic.watch(line, asked)
-        if news:
-            line.at_end.append(requests_news.watch(hub, client, req_id, instrument, news))
 
 
 def _news(asked: GenericTicks | None) -> list[str]:
@@ -100,7 +117,13 @@ def _news(asked: GenericTicks | None) -> list[str]:
     if asked is None or NEWS not in asked.codes:
         return []
     named = asked.parameters.get(NEWS)
-    return list(PROVIDERS) if named is None else provider_codes(named)
+    if named is None:
+        return list(PROVIDERS)
+    try:
+        return provider_codes(named)
+    except ValueError as error:
+        msg = f"Invalid news provider code: '{error}'"
+        raise ValueError(msg) from error
 
 
 def find_watched(hub: Hub, client: Client, req_id: int, contract: Any) -> Instrument | None:
