@@ -21,7 +21,7 @@ from .history_following import (
     index_level,
     option_level,
 )
-from .history_live import Tape
+from .history_live import RAW_ONLY, Tape
 from .history_past import Opening, Past
 from .instruments import Instrument
 from .listings import INDICES
@@ -84,6 +84,8 @@ class History:
             return any(con_id in getattr(one, "subscribers", ()) for one in feeds)
 
         tape = self._tapes[con_id] = Tape(watched)
+        if self.seed is None:
+            tape.asked(RAW_ONLY)
         return tape
 
     @property

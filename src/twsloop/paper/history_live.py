@@ -24,15 +24,16 @@ from typing import Any
 
 from .market import Event, QuoteChange, Trade
 
-__all__ = ["Prices", "Row", "Tape"]
+__all__ = ["RAW_ONLY", "Prices", "Row", "Tape"]
 
 SECOND_NS = 1_000_000_000
-#: Raw events kept of an instrument that somebody asked about, and of the others.
-RAW, RAW_UNASKED = 6_000, 500
+#: Raw events kept of an instrument that somebody asked about, and of the others; and of one whose
+#: events are all that is known of it, because its feed has no past.
+RAW, RAW_UNASKED, RAW_ONLY = 6_000, 500, 40_000
 #: Events are folded when there are so many times as many: seldom, so that it costs little.
 ENOUGH = 1.25
-#: Rows kept of five seconds (an hour and a half), and of minutes (two weeks).
-FIVES, MINUTES = 1_080, 20_160
+#: Rows kept of five seconds (six hours), and of minutes (two weeks).
+FIVES, MINUTES = 4_320, 20_160
 #: A row as it is kept. Volumes are in units of 1e-8, which is finer than any size.
 PACKED = struct.Struct("<q16dqdqdqdq")
 UNIT, UNITS = Decimal("1e-8"), 10**8
@@ -103,9 +104,10 @@ class Tape:
         if len(self.events) >= self._full:
             self.fold()
 
-    def asked(self) -> None:
+    def asked(self, keep: int | None = None) -> None:
         """Somebody is interested: more is kept from now on."""
-        self._keep, self._full = RAW, int(RAW * ENOUGH)
+        self._keep = max(self._keep, RAW if keep is None else keep)
+        self._full = int(self._keep * ENOUGH)
 
     def fold(self) -> None:
         """Turn the older events into rows."""
