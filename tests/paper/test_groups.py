@@ -116,6 +116,14 @@ def test_a_child_that_ends_takes_its_sibling_along_and_not_the_parent(market: Ex
     assert states(market, 1, 2, 3) == ["Submitted", "Cancelled", "Cancelled"]
 
 
+def test_a_child_may_take_its_parent_along(market: Exchange) -> None:
+    market.place(1, transmit=False, **APART)
+    child: dict[str, Any] = {"action": "SELL", "orderType": "LMT", "parentId": 1}
+    market.place(2, lmtPrice=280.0, autoCancelParent=True, **child)
+    market.cancel(2)
+    assert states(market, 1, 2) == ["Cancelled", "Cancelled"]
+
+
 def test_three_generations_are_sent_together(market: Exchange) -> None:
     market.place(1, transmit=False, **APART)
     market.place(2, transmit=False, action="SELL", orderType="LMT", lmtPrice=275.0, parentId=1)

@@ -73,6 +73,14 @@ def test_direct_routing() -> None:
     assert codes(quoted().place(contract=direct)) == []
 
 
+def test_an_exchange_keeps_no_rest_of_a_market_order(market: Exchange) -> None:
+    direct = Contract(symbol="AAPL", secType="STK", currency="USD", exchange="NASDAQ")
+    told = market.place(contract=direct, totalQuantity="150")
+    assert told[2].startswith("exec -1 BOT 100")
+    assert told[-2] == "status 1 Cancelled 100/50 @270.05"
+    assert codes(told) == [202]
+
+
 def test_crossing_the_side() -> None:
     market = quoted(cross_side=True)
     market.place(1)

@@ -280,9 +280,7 @@ class Engine:
         order = self._drafting().draw(client_id, request, found, now)
         if request.orderId > HIGH_ID:
             self.outbox.order_error(order, Refusal(2146, ID_WARNING), now)
-        exchange = order.contract.exchange
-        direct = order.instrument.sec_type == "STK" and exchange not in {"SMART", "OVERNIGHT"}
-        if self.rules.direct_routing == "discard" and direct:
+        if self.rules.direct_routing == "discard" and order.is_directed:
             self._discard(order, now)
             return
         parent = self._parent(client_id, draft)

@@ -333,11 +333,14 @@ class Floor:
         self._fill(Fill(order, found.quantity, found.price, now, prices))
 
     def _stay(self, order: PaperOrder, now: datetime) -> None:
-        """What did not fill: it works from now on, or (IOC) ends."""
+        """What did not fill: it works from now on, or it ends (IOC, directed market orders)."""
         if order.tif == "IOC":
             order.happen(OrderEvent.ASK_CANCEL)
             self.outbox.pair(order)
             self.end(order, now)
+        elif order.filled and order.is_directed and order.order_type == "MKT":
+            # As paper accounts do: an exchange keeps no market order.
+            self.end(order, now, "The remainder of a directed market order is not held")
         elif order.status is Status.PRE_SUBMITTED and self._can_work(order, now):
             order.happen(OrderEvent.WORK)
             self.outbox.pair(order)
@@ -442,8 +445,12 @@ class Floor:
         self.orders.settle(order)
         self.outbox.tell(order, "orderStatus", echo.order_status(order))
         self.outbox.order_error(order, Refusal(202, f"{CANCELLED}{reason}"), now)
-        others = () if alone else self.groups.others(order)
-        for other in (*order.children, *others):
+        others = [*order.children]
+        if not alone:
+            others += self.groups.others(order)
+            if order.request.autoCancelParent and order.parent is not None:
+                others.append(order.parent)
+        for other in others:
             if not other.is_terminal:
                 self.end(other, now)
 

@@ -291,6 +291,12 @@ class PaperOrder:
             or self.auction_at is not None
         )
 
+    @property
+    def is_directed(self) -> bool:
+        """Whether it is a stock order that names an exchange instead of IB's routing."""
+        exchange = self.contract.exchange
+        return self.instrument.sec_type == "STK" and exchange not in {"SMART", "OVERNIGHT"}
+
     def family(self) -> Iterator[PaperOrder]:
         """It, then its children, each with its own children after it."""
         yield self
