@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ibapi.common import TickAttrib
 from ibapi.wrapper import EWrapper
 
 from twsloop.config import Config, ConnectionParams, ReconnectParams
@@ -272,6 +273,23 @@ def test_slips_are_explained(what: str, fields: dict[str, Any], words: str) -> N
     double = GatewayDouble(App)
     with pytest.raises(ValueError, match=words):
         double.say(what, **fields)
+
+
+def test_callbacks_may_be_called_by_their_names() -> None:
+    with GatewayDouble(App) as double:
+        double.callback("tickPrice", 7, 1, 150.0, TickAttrib())
+        assert double.app.ticks == [(7, 1, 150.0)]
+        with pytest.raises(ValueError, match="did you mean tickPrice"):
+            double.callback("tickPrize", 7)
+        with pytest.raises(ValueError, match=r"tickPrice takes \(reqId, tickType, price, attrib\)"):
+            double.callback("tickPrice", 7)
+
+
+def test_sent_can_be_taken_apart() -> None:
+    double = GatewayDouble(App)
+    double.app.reqIds(1)
+    ((name, message),) = double.sent
+    assert (name, message.numIds) == ("reqIds", 1)
 
 
 def test_what_was_not_sent_is_said() -> None:

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import attrs
 from google.protobuf.descriptor import FieldDescriptor
@@ -32,6 +32,7 @@ from twsloop.paper.player import load_script
 from twsloop.paper.script import Expect, Heard, Say, Scene, Script, Step, new_message, read_request
 from twsloop.paper.transcript import read_transcript
 from twsloop.paper.wording import assign, close_to, describe, kind_named, read_value, split_words
+from twsloop.processors.registry import CALLBACKS
 from twsloop.wire import codec, framing, handshake
 from twsloop.wire.messages import Direction
 
@@ -47,9 +48,8 @@ NO_HURRY = float("inf")
 _START = frozenset({"managedAccounts", "nextValidId"})
 
 
-@attrs.frozen(repr=False)
-class Sent:
-    """A request that left the program.
+class Sent(NamedTuple):
+    """A request that left the program: ``name, message = double.sent[0]``.
 
     Attributes:
         name: IB's name of it: ``reqMktData``, ``placeOrder``.
@@ -355,6 +355,26 @@ class GatewayDouble(Generic[G]):
     def error(self, code: int, text: str, *, id: int = -1) -> None:
         """Say an error or a notice."""
         self.say("errMsg", id=id, errorCode=code, errorMsg=text)
+
+    def callback(self, name: str, /, *args: Any) -> None:
+        """Call one of IB's callbacks for everyone who hears it, with IB's own arguments.
+
+        For those who think in callbacks; `say` is closer to the wire, and needs no ibapi objects.
+
+        Raises:
+            ValueError: There is no such callback, or it has other parameters.
+        """
+        signature = CALLBACKS.get(name)
+        if signature is None:
+            msg = f"there is no callback {name!r}{close_to(name, CALLBACKS)}"
+            raise ValueError(msg)
+        try:
+            signature.bind(None, *args)
+        except TypeError as error:
+            takes = ", ".join([one for one in signature.parameters if one != "self"])
+            msg = f"{name} takes ({takes}): {error}"
+            raise ValueError(msg) from error
+        self._run(lambda: getattr(self._core.registry.fanout, name)(*args))
 
     def play(self, script: Script | Path | str) -> None:
         """Play a transcript or tape as far as the program does its part; its times pass at once.
