@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -279,6 +280,32 @@ def test_slips_are_explained(paper: PaperGateway) -> None:
         paper.market.set_price("SPX", 5000)
     paper.market.set_price(265598, 100)
     assert paper.market.book("AAPL").last == 100
+
+
+@pytest.mark.parametrize("price", ["abc", 0, -5, float("nan"), float("inf"), [1]])
+def test_what_is_no_price(price: Any) -> None:
+    with PaperGateway(feed="manual") as paper:
+        works: tuple[Callable[[], None], ...] = (
+            lambda: paper.market.set_price("AAPL", price),
+            lambda: paper.market.set_price("AAPL", bid=price),
+            lambda: paper.market.quote("AAPL", price, None),
+            lambda: paper.market.trade("AAPL", price),
+        )
+        for work in works:
+            with pytest.raises(PaperError, match=r"AAPL: .* is no price"):
+                work()
+        assert paper.market.book("AAPL").bid is None
+
+
+@pytest.mark.parametrize("size", ["many", -1, float("nan")])
+def test_what_is_no_size(size: Any) -> None:
+    with PaperGateway(feed="manual") as paper:
+        with pytest.raises(PaperError, match=r"AAPL: .* is no size"):
+            paper.market.trade("AAPL", 5, size)
+        with pytest.raises(PaperError, match="a trade has a price and a size"):
+            paper.market.trade("AAPL", 5, 0)
+        paper.market.set_price("AAPL", "5.5", size="0.5")  # type: ignore[arg-type]
+        assert paper.market.book("AAPL").last == 5.5
 
 
 def test_a_gateway_that_does_not_run() -> None:

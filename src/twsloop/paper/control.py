@@ -9,6 +9,7 @@ but the test moves it, until `MarketControl.release`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -83,6 +84,9 @@ class MarketControl:
                 above the offer.
         """
         instrument = self._priced(symbol)
+        price, bid = _price(instrument, price), _price(instrument, bid)
+        ask, last = _price(instrument, ask), _price(instrument, last)
+        shown = _size(instrument, size)
         if price is not None:
             tick = float(instrument.min_tick)
             digits = instrument.price_digits
@@ -93,9 +97,9 @@ class MarketControl:
         def work() -> None:
             feed = self._hold(instrument)
             if bid is not None or ask is not None:
-                feed.inject([self._quote(instrument, bid, ask, Decimal(size))])
+                feed.inject([self._quote(instrument, bid, ask, shown)])
             if last is not None:
-                self._print(instrument, last, Decimal(size))
+                self._print(instrument, last, shown)
 
         self._do(work)
 
@@ -115,16 +119,18 @@ class MarketControl:
                 offer.
         """
         instrument = self._priced(symbol)
+        bid, ask = _price(instrument, bid), _price(instrument, ask)
         _check_sides(instrument, bid, ask)
+        shown = _size(instrument, bid_size), _size(instrument, ask_size)
 
         def work() -> None:
             event = QuoteChange(
                 instrument.con_id,
                 self._now_ns(instrument),
                 bid,
-                None if bid is None else Decimal(bid_size),
+                None if bid is None else shown[0],
                 ask,
-                None if ask is None else Decimal(ask_size),
+                None if ask is None else shown[1],
                 "" if bid is None or instrument.quote_driven else BID_VENUE,
                 "" if ask is None or instrument.quote_driven else ASK_VENUE,
             )
@@ -143,7 +149,11 @@ class MarketControl:
         if instrument.quote_driven:
             msg = f"{symbol} is quoted, and has no trades"
             raise PaperError(msg)
-        self._do(lambda: self._print(instrument, price, Decimal(size)))
+        at, traded = _price(instrument, price), _size(instrument, size)
+        if at is None or not traded:
+            msg = f"{symbol}: a trade has a price and a size"
+            raise PaperError(msg)
+        self._do(lambda: self._print(instrument, at, traded))
 
     def halt(self, symbol: str | int, *, volatility: bool = False) -> None:
         """Halt trading: orders wait; tick 49 says so.
@@ -387,6 +397,31 @@ class MarketControl:
 
 def _nothing() -> Any:
     return None
+
+
+def _price(instrument: Instrument, value: float | None) -> float | None:
+    """A price as a market has them; a future's may be below 0."""
+    if value is None:
+        return None
+    try:
+        price = float(value)
+    except (TypeError, ValueError):
+        price = math.nan
+    if not math.isfinite(price) or (price <= 0 and instrument.sec_type != "FUT"):
+        msg = f"{instrument.symbol}: {value!r} is no price"
+        raise PaperError(msg)
+    return price
+
+
+def _size(instrument: Instrument, value: Size) -> Decimal:
+    try:
+        size = Decimal(str(value))
+    except ArithmeticError:
+        size = Decimal("NaN")
+    if not size.is_finite() or size < 0:
+        msg = f"{instrument.symbol}: {value!r} is no size"
+        raise PaperError(msg)
+    return size
 
 
 def _check_sides(instrument: Instrument, bid: float | None, ask: float | None) -> None:
