@@ -175,6 +175,8 @@ _HEADS = {
     name: _protobuf_head(name) for name in ("tickPrice", "tickSize", "tickString", "tickGeneric")
 }
 _DOUBLE = struct.Struct("<d").pack
+#: The tick types whose values never come again: volume, and the time of the last trade.
+UNIQUE = frozenset({ticks.VOLUME, ticks.LAST_TIMESTAMP})
 
 
 def _text_field(tag: bytes, text: str) -> bytes:
@@ -182,7 +184,7 @@ def _text_field(tag: bytes, text: str) -> bytes:
     return tag + varint(len(data)) + data
 
 
-# Prices and sizes come again and again, volumes and times never.
+# Prices and sizes come again and again, volumes and times never: those are not kept.
 @functools.lru_cache(maxsize=32768)
 def _price_protobuf(name: str, tick_type: int, price: float, size: str, mask: int) -> Piece:
     tail = b"\x10%c\x19%b%b\x28%c" % (tick_type, _DOUBLE(price), _text_field(b"\x22", size), mask)
@@ -190,7 +192,16 @@ def _price_protobuf(name: str, tick_type: int, price: float, size: str, mask: in
 
 
 def _size_protobuf(name: str, tick_type: int, size: str) -> Piece:
-    return (name, tick_type), _HEADS[name], b"\x10%c%b" % (tick_type, _text_field(b"\x1a", size))
+    if tick_type in UNIQUE:
+        return _text_protobuf(name, tick_type, size)
+    return _kept_protobuf(name, tick_type, size)
+
+
+def _text_protobuf(name: str, tick_type: int, text: str) -> Piece:
+    return (name, tick_type), _HEADS[name], b"\x10%c%b" % (tick_type, _text_field(b"\x1a", text))
+
+
+_kept_protobuf = functools.lru_cache(maxsize=32768)(_text_protobuf)
 
 
 def _generic_protobuf(name: str, tick_type: int, value: float) -> Piece:

@@ -169,6 +169,9 @@ class Field(enum.Enum):
     HALTED = "halted"
     VALUED = "valued"  # of an option
 
+    # Enum's own is Python code, and fields are looked up several times an event.
+    __hash__ = object.__hash__
+
 
 @attrs.frozen
 class Change:
