@@ -29,7 +29,7 @@ from twsloop.errors import NotConnected, ParseError, TapeError
 from twsloop.gateway import IBGateway
 from twsloop.paper.playback import Playback
 from twsloop.paper.player import load_script
-from twsloop.paper.script import Expect, Heard, Say, Scene, Script, Step, new_message, read_request
+from twsloop.paper.script import Expect, Heard, Say, Scene, Script, Step, new_message
 from twsloop.paper.transcript import read_transcript
 from twsloop.paper.wording import assign, close_to, describe, kind_named, read_value, split_words
 from twsloop.processors.registry import CALLBACKS
@@ -37,13 +37,12 @@ from twsloop.wire import codec, framing, handshake
 from twsloop.wire.messages import Direction
 
 from .hand_loop import HandDrivenLoop, HandLoop
+from .memory_link import MemoryTransport, Peer
 
 __all__ = ["GatewayDouble", "Sent"]
 
 G = TypeVar("G", bound=IBKRConnection)
 
-#: The script is never in a hurry: time stands still.
-NO_HURRY = float("inf")
 #: What a script begins with is over when it is played to a session that stands.
 _START = frozenset({"managedAccounts", "nextValidId"})
 
@@ -68,135 +67,6 @@ class Sent(NamedTuple):
         if self.message is None:
             return self.name
         return describe(kind_named(Direction.OUTBOUND, self.name), self.message, limit=None)
-
-
-class _Transport(asyncio.Transport):
-    """The program's end of a connection that is none."""
-
-    def __init__(self, loop: HandLoop, protocol: asyncio.Protocol, peer: _Peer) -> None:
-        super().__init__()
-        self.loop = loop
-        self._protocol = protocol
-        self._peer = peer
-        self._closing = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """The program says something."""
-        if not self._closing:
-            self._peer.hear(bytes(data))
-
-    def say(self, data: bytes) -> None:
-        """The gateway says something: the program hears it when it has finished what it does."""
-        if not self._closing and data:
-            self.loop.call_soon(self._protocol.data_received, data)
-
-    def end(self, error: Exception | None = None) -> None:
-        """The connection ends, at either side."""
-        if not self._closing:
-            self._closing = True
-            self.loop.call_soon(self._protocol.connection_lost, error)
-
-    def close(self) -> None:
-        """The program ends the connection."""
-        self.end()
-
-    def abort(self) -> None:
-        """The program ends the connection at once."""
-        self.end()
-
-    def is_closing(self) -> bool:
-        """Whether it is over."""
-        return self._closing
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Nothing: there is no socket."""
-        return default
-
-    def get_write_buffer_size(self) -> int:
-        """Nothing ever waits."""
-        return 0
-
-    def pause_reading(self) -> None:
-        """Nothing comes unasked."""
-
-    def resume_reading(self) -> None:
-        """Nothing comes unasked."""
-
-
-class _Peer:
-    """The gateway's end."""
-
-    def __init__(self, double: GatewayDouble[Any], scene: Scene) -> None:
-        self.version = 0
-        self.transport: _Transport | None = None
-        self.wake: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self.playback: Playback | None = None
-        self._scene = scene
-        self._double = double
-        self._hello = handshake.ServerHandshake()
-        self._frames = framing.FrameReader()
-
-    def hear(self, data: bytes) -> None:
-        """Take what the program says."""
-        if not self.version:
-            self._hello.feed(data)
-            if self._hello.hello is None:
-                return
-            self._greet(self._hello.hello)
-            data = self._hello.rest()
-        self._frames.feed(data)
-        assert self.playback is not None
-        for body in self._frames.frames():
-            if not body:
-                continue
-            heard = read_request(body, self.version)
-            self._double.heard(heard)
-            self.playback.hear(body)
-        self.turn()
-
-    def _greet(self, hello: handshake.ClientHello) -> None:
-        wanted = self._scene.version or self._double.version
-        self.version = handshake.negotiate(hello, wanted)
-        self.play(self._scene)
-        time = self._scene.time or f"{self._double.clock.now():%Y%m%d %H:%M:%S} UTC"
-        assert self.transport is not None
-        self.transport.say(handshake.server_hello(self.version, time))
-
-    def play(self, scene: Scene) -> None:
-        """Go on with this scene; requests that nobody answered so far may be meant by it."""
-        before = self.playback
-        unanswered = before.inbox if before is not None else ()
-        clock = self._double.clock
-        self.playback = Playback(
-            scene,
-            self.version,
-            where=self._double.where,
-            patience=NO_HURRY,
-            seconds=lambda: int(clock.now().timestamp()),
-            inbox=unanswered,
-        )
-        if before is not None:
-            self.playback.ids.client_id = before.ids.client_id
-
-    def turn(self) -> None:
-        """Say what can be said now."""
-        playback, transport = self.playback, self.transport
-        if playback is None or transport is None or transport.is_closing():
-            return
-        now = self._double.clock.monotonic()
-        turn = playback.turn(now)
-        self.wake = turn.wake if playback.waits_for is None else None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self.wake is not None:
-            self._timer = transport.loop.call_later(max(self.wake - now, 0.0), self.turn)
-        for data in turn.writes:
-            transport.say(data)
-        if turn.hang_up is not None:
-            self._double.complain(playback)
-            transport.end()
 
 
 class GatewayDouble(Generic[G]):
@@ -252,7 +122,7 @@ class GatewayDouble(Generic[G]):
         self._start = read_transcript(text, "start")
         self._script = load_script(script) if script is not None else self._start
         self._scenes = deque(map(_as_messages, self._script.scenes))
-        self._peer: _Peer | None = None
+        self._peer: Peer | None = None
         token = STAND_INS.set(StandIns(ManualClock(), self._make_loop))
         try:
             self.app: G = make()
@@ -278,8 +148,8 @@ class GatewayDouble(Generic[G]):
         if self.refusing:
             raise ConnectionRefusedError(111, "Connect call failed", (host, port))
         scene = self._scenes.popleft() if self._scenes else self._start.scenes[0]
-        self._peer = peer = _Peer(self, scene)
-        peer.transport = _Transport(loop, protocol, peer)
+        self._peer = peer = Peer(self, scene)
+        peer.transport = MemoryTransport(loop, protocol, peer)
         return peer.transport
 
     # ---- life ------------------------------------------------------------------------------
@@ -452,7 +322,7 @@ class GatewayDouble(Generic[G]):
         """The script ended the session; keep what was wrong."""
         self._problems += playback.problems
 
-    def _session(self) -> _Peer:
+    def _session(self) -> Peer:
         peer = self._peer
         if peer is None or peer.transport is None or peer.transport.is_closing():
             msg = "the program is not connected to the double"
