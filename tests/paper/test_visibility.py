@@ -254,3 +254,64 @@ async def test_the_client_id_of_nobody_is_refused(feed: ManualFeed) -> None:
         (error,) = await client.next()
         assert error_of(error)[:2] == (-1, 326)
         assert await client.ended()
+
+
+async def test_a_global_cancel_takes_orders_by_hand_too(house: House) -> None:
+    async with house.client(0) as zero, house.client(1) as other, house.client(9) as master:
+        for client in (zero, other, master):
+            await client.ready()
+        house.by_hand()
+        other.send("placeOrder", orderId=3, contract=AAPL, order=RESTING)
+        for client in (other, zero, master):
+            await told(client)
+        zero.send("reqGlobalCancel")
+        # The errors are the owner's; of an order by hand the gateway's window shows them.
+        assert lines(await told(zero)) == ["status 0 Cancelled 0/100 @0"]
+        assert lines(await told(other)) == ["status 3 Cancelled 0/100 @0", "error 3 202"]
+        assert sorted(lines(await told(master))) == [
+            "status 0 Cancelled 0/100 @0",
+            "status 3 Cancelled 0/100 @0",
+        ]
+
+
+async def test_client_0_can_be_the_master(feed: ManualFeed) -> None:
+    paper = PaperGateway(feed=feed, clock=ManualClock(), access=Access(master_client_id=0))
+    async with paper:
+        house = House(paper, 225)
+        async with house.client(0) as zero, house.client(1) as owner:
+            await zero.ready()
+            await owner.ready()
+            house.by_hand(orderType="MKT", tif="DAY", totalQuantity="10")
+            assert lines(await told(zero)).count("exec -1 BOT 10 @270.05") == 1
+            owner.send("placeOrder", orderId=1, contract=AAPL, order=MARKET)
+            seen = await told(owner)
+            assert lines(await told(zero)) == lines(seen)
+            # It sees the order of another, but has none of that id: this one is new.
+            zero.send("placeOrder", orderId=1, contract=AAPL, order=RESTING)
+            assert lines(await told(zero))[0] == "open 1 Submitted"
+            zero.send("cancelOrder", orderId=1)
+            assert lines(await told(zero))[0] == "status 1 Cancelled 0/100 @0"
+            assert await told(owner) == []
+
+
+async def test_bound_orders_keep_their_numbers(house: House) -> None:
+    for _ in range(2):
+        house.by_hand()
+    async with house.client(0) as zero:
+        await zero.ready()
+        zero.send("reqOpenOrders")
+        bound = [call for call in await zero.until("openOrderEnd") if call.name == "orderBound"]
+        assert [call.args[2] for call in bound] == [-1, -2]
+        zero.send("cancelOrder", orderId=-2)
+        await told(zero)
+        house.by_hand()
+        zero.send("reqOpenOrders")
+        calls = [call for call in await zero.until("openOrderEnd") if call.name != "openOrder"]
+        assert lines(calls)[-3:] == [
+            "status -1 Submitted 0/100 @0",
+            "status -3 Submitted 0/100 @0",
+            "openOrderEnd",
+        ]
+        # None of it touches the numbers that client 0 gives itself.
+        zero.send("reqIds")
+        assert (await told(zero))[0].args == (1,)
