@@ -41,6 +41,20 @@ async def test_it_may_be_set_again_while_it_rings() -> None:
     assert [(when - start).total_seconds() for when in rings] == [1, 2, 3]
 
 
+async def test_what_is_far_away_is_looked_at_daily() -> None:
+    clock, rings = ManualClock(), []
+    far = clock.now() + timedelta(days=2.5)
+
+    def ring() -> None:
+        rings.append(clock.now())
+        alarm.set(far if clock.now() < far else None)
+
+    alarm = Alarm(clock, ring)
+    alarm.set(far)
+    clock.advance(4 * 86_400)
+    assert [(far - when) / timedelta(days=1) for when in rings] == [1.5, 0.5, 0]
+
+
 async def test_stopped_it_rings_no_more() -> None:
     clock, rings = ManualClock(), []
     alarm = Alarm(clock, lambda: rings.append(1))

@@ -101,6 +101,14 @@ def test_a_date_alone_is_its_session(market: Exchange) -> None:
     assert market.told() == ENDED
 
 
+@pytest.mark.parametrize("until", ["99991231 23:59:59 US/Eastern", "99991231-23:59:59", "99991231"])
+def test_until_the_end_of_the_calendar(market: Exchange, until: str) -> None:
+    assert codes(low(market, tif="GTD", goodTillDate=until)) == []
+    assert codes(low(market, 2, tif="GTD", goodTillDate="00010101 00:00:00 Asia/Tokyo")) == [334]
+    market.pass_time(86_400)
+    assert market.order().status is Status.SUBMITTED
+
+
 def test_a_duration(market: Exchange) -> None:
     low(market, tif="GTD", duration=90)
     market.pass_time(90)

@@ -9,9 +9,12 @@ from twsloop.clock import Clock, Timer
 
 __all__ = ["Alarm"]
 
+#: No timer is set for longer, seconds: an order may be good until the year 9999.
+LONGEST = 86_400.0
+
 
 class Alarm:
-    """Rings at the time that was set last.
+    """Rings at the time that was set last; before that once a day, while that is far away.
 
     Args:
         clock: Whose time it is.
@@ -33,7 +36,7 @@ class Alarm:
         if due is not None:
             self._due = due
             delay = max((due - self._clock.now()).total_seconds(), 0.0)
-            self._timer = self._clock.call_later(delay, self._fire)
+            self._timer = self._clock.call_later(min(delay, LONGEST), self._fire)
 
     def stop(self) -> None:
         """Ring no more, whatever is set. Idempotent."""

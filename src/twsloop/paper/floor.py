@@ -279,7 +279,8 @@ class Floor:
         """Whether it goes to the exchange now: nothing holds it and there is a quote."""
         if order.is_held or not self._trades(order, now) or self._is_halted(order):
             return False
-        if order.limit_price is not None and order.kind.peg is Peg.NONE:
+        priced = order.limit_price is not None or any(leg.limit is not None for leg in order.legs)
+        if priced and order.kind.peg is Peg.NONE:
             return True
         return self._quoted(order).opposite(order.is_buy)[0] is not None
 

@@ -86,7 +86,7 @@ class Draft:
     def implies_a_zone(self) -> bool:
         """Whether a time came without its zone (2174)."""
         times = (self.starts, self.ends, *self.condition_times.values())
-        return any(one is not None and one.zone is None for one in times)
+        return any(one is not None and one.lacks_zone for one in times)
 
 
 def number(message: Any, field: str) -> Decimal | None:

@@ -30,6 +30,7 @@ _FORM = re.compile(
     r"(?:(?P<day>\d{8})(?P<dash>[ -])?)?(?P<clock>\d{1,2}:\d{2}(?::\d{2})?)?(?: (?P<zone>\S+))?"
 )
 DAY_END = time(23, 59, 59)
+FIRST_DAY, LAST_DAY = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
 @attrs.frozen
@@ -46,6 +47,11 @@ class Moment:
     clock: time
     zone: tzinfo | None
 
+    @property
+    def lacks_zone(self) -> bool:
+        """Whether it is a time of day without its zone; a date alone needs none."""
+        return self.zone is None and self.clock != DAY_END
+
     def at(self, zone: str, now: datetime) -> datetime:
         """When that is.
 
@@ -55,7 +61,11 @@ class Moment:
         """
         where = self.zone or ZoneInfo(zone)
         day = self.day or now.astimezone(where).date()
-        return datetime.combine(day, self.clock, where).astimezone(UTC)
+        moment = datetime.combine(day, self.clock, where)
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError:  # the first or the last day that a calendar has
+            return LAST_DAY if day.year > now.year else FIRST_DAY
 
 
 def read_moment(text: str) -> Moment:
