@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from tests.support.manual_feed import ManualFeed
 from tests.support.wireclient import Closed, WireClient, error_of
 from twsloop.clock import ManualClock
@@ -180,7 +182,9 @@ async def test_the_third_message_over_the_rate_ends_the_session() -> None:
         assert await errors(other) == []
 
 
-async def test_messages_over_the_rate_are_served_in_steps() -> None:
+async def test_messages_over_the_rate_are_served_in_steps(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     login = Login(PacingRules())
     async with login.paper, login.client() as client:
         for req_id in range(6):
@@ -192,6 +196,7 @@ async def test_messages_over_the_rate_are_served_in_steps() -> None:
             assert [call.args[0] for call in await client.next()] == [n]
         login.clock.advance(0.1)
         assert await errors(client) == []  # nothing waits: at once
+    assert caplog.text.count("sends faster than its pacing allows") == 1
 
 
 async def until_waiting(login: Login, count: int) -> None:

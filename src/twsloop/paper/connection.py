@@ -87,6 +87,7 @@ class Connection(asyncio.Protocol):
         self._pacer: StepPacer | None = None
         self._paced: deque[Request | Unreadable] = deque()
         self._step_timer: Timer | None = None
+        self._was_slowed = False
 
     # ---- asyncio.Protocol ------------------------------------------------------------------
 
@@ -250,6 +251,9 @@ class Connection(asyncio.Protocol):
         if self._pacer is not None and not self._pacer.offer(now):
             if not self._paced:
                 self._wait_for_step(self._pacer)
+                if not self._was_slowed:
+                    self._was_slowed = True
+                    logger.warning("%s sends faster than its pacing allows: it is slowed", client)
             self._paced.append(item)
             return False
         return True
