@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -269,60 +268,6 @@ def test_on_a_thread_of_its_own(tmp_path: Path) -> None:
         recorder.stop()
     # The probe is no session.
     assert load_tape(path).entries == ()
-
-
-# ---- files ---------------------------------------------------------------------------------
-
-
-async def recorded(tmp_path: Path, suffix: str) -> Path:
-    path = tmp_path / f"whole{suffix}"
-    async with PaperGateway() as paper, recording(path, paper.port) as recorder:
-        async with WireClient("127.0.0.1", recorder.port, version=178) as client:
-            await client.ready()
-        await settled(recorder)
-    return path
-
-
-@pytest.mark.parametrize("suffix", [".tape", ".tape.gz"])
-async def test_a_tape_cut_anywhere_is_read_up_to_its_last_whole_line(
-    tmp_path: Path, suffix: str
-) -> None:
-    path = await recorded(tmp_path, suffix)
-    data, whole = path.read_bytes(), load_tape(path).entries
-    cut = tmp_path / f"cut{suffix}"
-    seen = set()
-    for at in range(len(data) // 3, len(data), 11):
-        cut.write_bytes(data[:at])
-        entries = load_tape(cut).entries
-        assert entries == whole[: len(entries)]
-        seen.add(len(entries))
-    assert len(seen) > 3
-
-
-async def test_a_broken_gzip_is_named(tmp_path: Path) -> None:
-    path = await recorded(tmp_path, ".tape.gz")
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2 : len(data) // 2 + 20] = b"\xff" * 20
-    path.write_bytes(bytes(data))
-    with pytest.raises(TapeError, match=r"whole.tape.gz"):
-        load_tape(path)
-
-
-def test_files_that_are_no_tapes(tmp_path: Path) -> None:
-    with pytest.raises(TapeError, match=r"nothing.tape: cannot be read: no such file"):
-        load_tape(tmp_path / "nothing.tape")
-    with pytest.raises(TapeError, match="is a directory"):
-        load_tape(tmp_path)
-    latin = tmp_path / "latin.tape"
-    latin.write_bytes(b"\xe4\n")
-    with pytest.raises(TapeError, match=r"latin.tape:1: no text in UTF-8"):
-        load_tape(latin)
-
-
-async def test_a_gzipped_tape_is_gzip(tmp_path: Path) -> None:
-    path = await recorded(tmp_path, ".tape.gz")
-    with gzip.open(path, "rt") as file:
-        assert file.readline().startswith('{"tape": "twsloop"')
 
 
 def test_names_of_messages() -> None:
