@@ -28,7 +28,7 @@ from .instruments import Instrument
 __all__ = ["Chronicle"]
 
 SECOND_NS = 1_000_000_000
-HALF_S = 1800
+HALF_S, HALF_MINUTE_S = 1800, 30
 #: How long before the start of an always open market its first session began, where the exchange
 #: was closed: what the book says has happened in the session, happened then.
 UNDER_WAY_S = 3600
@@ -370,7 +370,9 @@ class Chronicle:
                 continue
             if at >= last:
                 return
-            if size < 60 or at + 60 > last:
+            if size == HALF_MINUTE_S and first <= at and at + 60 <= last and isinstance(past, Past):
+                yield from past.half_minutes(minute)
+            elif size < 60 or at + 60 > last:
                 yield from self._seconds(past, minute, size, (first, last, offset))
             else:
                 yield minute

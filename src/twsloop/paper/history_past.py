@@ -54,7 +54,7 @@ BUSY, QUIET = 30.0, 8.0
 OUTSIDE_SHARE = 0.04
 #: What a currency or an index has instead of volume, a day: it only weighs prices.
 UNSEEN_VOLUME = 2_000_000
-HALF_S = 1800
+HALF_S, HALF_MINUTE_S = 1800, 30
 #: An odd number that makes neighbouring days and seconds different.
 SPREADER = 0x9E3779B97F4A7C15
 CACHED_SESSIONS, CACHED_HALVES, CACHED_SPANS, CACHED_MINUTES = 600, 64, 8, 64
@@ -377,14 +377,24 @@ class Past:
         random = chance.random
         return minutes(half, [(0.6 + 0.8 * random()) * share for share in shape], chance)
 
+    def half_minutes(self, minute: Piece) -> list[Piece]:
+        """A minute's two halves, as far as they were before the live market."""
+        second = minute.start + HALF_MINUTE_S
+        if second >= self.opening.second:
+            return [minute]
+        starts = minute.start, second
+        return split(minute, starts, (1.0, 1.0), self._chance(minute.start, 5))
+
     def trades(self, minute: Piece) -> list[TradePiece]:
         """The trades of a minute."""
         known = self._minutes.get(minute.start)
         if known is not None:
             self._minutes.move_to_end(minute.start)
             return known
-        span = min(MINUTE_S, self.opening.second - minute.start)
-        found = trades(minute, span, self._chance(minute.start, 3))
+        found: list[TradePiece] = []
+        for piece in self.half_minutes(minute):
+            span = min(HALF_MINUTE_S, self.opening.second - piece.start)
+            found += trades(piece, span, self._chance(piece.start, 3))
         self._minutes[minute.start] = found
         if len(self._minutes) > CACHED_MINUTES:
             self._minutes.popitem(last=False)

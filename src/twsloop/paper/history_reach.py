@@ -18,6 +18,8 @@ __all__ = ["MAX_BARS", "reach", "reach_back", "sessions_back", "too_many"]
 
 #: More bars than this do not fit into a message.
 MAX_BARS = 180_000
+#: Shorter bars are made of single trades: of so many minutes at most.
+FROM_PIECES_S, MAX_MINUTES = 30, 15_000
 #: A day of seconds is in so many sessions, of the shortest ones.
 MOST_SESSIONS = 10
 
@@ -113,7 +115,11 @@ def _days_back(
 
 def too_many(chronicle: Chronicle, query: BarQuery, span: tuple[int, int]) -> bool:
     """Whether a request asks for more bars than a message holds."""
-    if not query.size.intraday or (span[1] - span[0]) // query.size.seconds <= MAX_BARS:
+    size = query.size.seconds
+    if not size:
+        return False
+    most = MAX_BARS if size >= FROM_PIECES_S else min(MAX_BARS, MAX_MINUTES * 60 // size)
+    if (span[1] - span[0]) // size <= most:
         return False
     total = sum(
         min(last, span[1]) - max(first, span[0])
@@ -121,4 +127,4 @@ def too_many(chronicle: Chronicle, query: BarQuery, span: tuple[int, int]) -> bo
         for first, last in session.runs(regular=query.regular)
         if first < span[1] and last > span[0]
     )
-    return total // query.size.seconds > MAX_BARS
+    return total // size > most

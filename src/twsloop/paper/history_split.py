@@ -120,7 +120,7 @@ def split(
             return _spread(whole, found, flags, starts)
         # An average price at the very edge of the range: fewer pieces have more room.
         active //= 2
-    return _in_one(whole, starts)
+    return _in_one(whole, starts, chance)
 
 
 def _chosen(pieces: int, active: int, chance: Random) -> bytes:
@@ -131,11 +131,14 @@ def _chosen(pieces: int, active: int, chance: Random) -> bytes:
     return bytes(flags)
 
 
-def _in_one(whole: Piece, starts: Sequence[int]) -> list[Piece]:
-    """Too few trades to split: one piece has them, at the end."""
-    price = whole.open
-    found = [Piece(start, price, price, price, price, 0, 0, 0) for start in starts[:-1]]
-    found.append(whole._replace(start=starts[-1]))
+def _in_one(whole: Piece, starts: Sequence[int], chance: Random) -> list[Piece]:
+    """Too few trades to split: one piece has them all."""
+    place = chance.randrange(len(starts))
+    found = []
+    for number, start in enumerate(starts):
+        price = whole.open if number < place else whole.close
+        found.append(Piece(start, price, price, price, price, 0, 0, 0))
+    found[place] = whole._replace(start=starts[place])
     return found
 
 
