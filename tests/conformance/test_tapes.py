@@ -11,7 +11,15 @@ import attrs
 import pytest
 
 from tests.conformance.transcript import DRIVERS
-from tests.conformance.venvs import IB_ASYNC, IB_INSYNC, OFFICIAL_9, OFFICIAL_10, runtime_of
+from tests.conformance.transcript import drive as drive_plan
+from tests.conformance.venvs import (
+    IB_ASYNC,
+    IB_INSYNC,
+    OFFICIAL_9,
+    OFFICIAL_10,
+    STOQEY,
+    runtime_of,
+)
 from twsloop.paper.player import FLAT_OUT, ScriptedGateway, load_script
 from twsloop.paper.recorder import Recorder
 from twsloop.paper.server import PaperGateway
@@ -78,6 +86,28 @@ def test_the_same_is_heard_again(case: Played, tmp_path: Path) -> None:
             gateway.wait_played()
             assert gateway.problems == []
         assert again == live
+
+
+def test_a_client_in_another_language(tmp_path: Path) -> None:
+    """The whole plan of the conformance drivers, by a client in TypeScript."""
+    path = tmp_path / "session.tape"
+    runtime, driver = runtime_of(STOQEY), "stoqey/driver.cjs"
+    with (
+        PaperGateway(accounts=(ACCOUNT,), user=USER) as paper,
+        Recorder(path, paper.host, paper.port) as recorder,
+    ):
+        live = drive_plan(runtime, driver, "--port", str(recorder.port), "--ticks", "50")
+    assert live.code == 0, live.stderr
+    with ScriptedGateway(path, speed=FLAT_OUT) as gateway:
+        again = drive_plan(runtime, driver, "--port", str(gateway.port), "--ticks", "50")
+        gateway.wait_played()
+        assert gateway.problems == []
+    assert again.code == 0, again.stderr
+    assert [untimed(event) for event in again.events] == [untimed(event) for event in live.events]
+
+
+def untimed(event: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if name != "seconds"}
 
 
 @pytest.mark.parametrize("case", CASES[:2], ids=["225", "200"])
