@@ -50,16 +50,21 @@ def case(request: pytest.FixtureRequest) -> Case:
     return found
 
 
-@pytest.fixture(scope="session")
-def gateway(case: Case) -> Iterator[PaperGateway]:
-    """A gateway for this client alone, with a market busier than most."""
+def fresh_gateway(case: Case) -> PaperGateway:
+    """A gateway for one client, with a market busier than most; not started."""
 
     def feed() -> SyntheticFeed:
         market = Catalogue.standard(datetime.now(UTC).date())
         rates = dict.fromkeys((*SYMBOLS, "EUR.USD"), RATE)
         return SyntheticFeed(market, seed=11, rates=rates)
 
-    with PaperGateway(feed=feed, accounts=(ACCOUNT,), max_version=case.max_version) as gateway:
+    return PaperGateway(feed=feed, accounts=(ACCOUNT,), max_version=case.max_version)
+
+
+@pytest.fixture(scope="session")
+def gateway(case: Case) -> Iterator[PaperGateway]:
+    """A gateway for this client alone."""
+    with fresh_gateway(case) as gateway:
         yield gateway
 
 

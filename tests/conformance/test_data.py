@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.conformance.cases import Case
-from tests.conformance.conftest import drive_plan
+from tests.conformance.conftest import drive_plan, fresh_gateway
 from tests.conformance.transcript import Event, Transcript, of, word
-from twsloop.paper.server import PaperGateway
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
-def data(case: Case, gateway: PaperGateway) -> Transcript:
-    """What the client heard of everything beyond quotes and orders."""
-    return drive_plan(case, gateway, "--data", "--client-id", "8")
+def data(case: Case) -> Transcript:
+    """What the client heard of everything beyond quotes and orders, on an account of its own."""
+    with fresh_gateway(case) as gateway:
+        return drive_plan(case, gateway, "--data")
 
 
 def is_bar(bar: Event) -> bool:
