@@ -111,6 +111,21 @@ def test_what_cannot_be_played(
     assert "Traceback" not in errors
 
 
+def test_the_fields_of_a_message(run: Run) -> None:
+    code, out, errors = run("--json", "transcript", "--fields", "reqMktData")
+    assert (code, errors) == (0, "")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert rows[0] == {"event": "field", "field": "reqId", "value": "whole number"}
+    fields = {row["field"]: row["value"] for row in rows}
+    assert fields["contract.strike"] == "number"
+    assert fields["contract.comboLegs[0].conId"] == "whole number"
+    assert fields["marketDataOptions{key}"] == "text"
+    assert "tickType" in run("transcript", "--fields", "tickPrice")[1]
+    code, _, errors = run("transcript", "--fields", "tickPrize")
+    assert code == 2
+    assert "did you mean" in errors
+
+
 def test_to_a_tape_and_back(run: Run, tmp_path: Path, script: Path) -> None:
     code, out, errors = run("transcript", "ids.txt", "ids.tape.gz")
     assert (code, out, errors) == (0, "", "")

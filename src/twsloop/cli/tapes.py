@@ -128,29 +128,37 @@ Examples:
   twsloop transcript --no-sleeps session.tape a.txt    write it to a file, without its times
   twsloop transcript a.txt session.tape                back into a tape
   twsloop paper --tape a.txt                           play either
+  twsloop transcript --fields tickPrice                what a line may say
 """
 )
-@click.argument("source", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("source", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @click.option("--exact", is_flag=True, help="Write by its bytes what we would spell otherwise.")
 @click.option("--sleeps/--no-sleeps", default=True, help="Whether to write the times, too.")
 @click.option("--session", type=click.IntRange(1), help="Only this session.")
 @click.option("--force", is_flag=True, help="Write over a file that is there already.")
+@click.option("--fields", "message", metavar="MESSAGE", help="List the fields of a message.")
 @click.pass_obj
 def transcript(
-    _run: Run,
-    source: Path,
+    run: Run,
+    source: Path | None,
     target: Path | None,
     exact: bool,
     sleeps: bool,
     session: int | None,
     force: bool,
+    message: str | None,
 ) -> None:
     """Turn a tape into a transcript that people can read and change, and back.
 
     SOURCE is either; its first line tells which. Without TARGET the transcript is printed. A TARGET
     named .tape or .tape.gz becomes a tape.
     """
+    if message is not None:
+        _list_fields(run, message)
+        return
+    if source is None:
+        raise click.MissingParameter(param_hint="'SOURCE'", param_type="argument")
     from twsloop.paper.player import load_script  # noqa: PLC0415
     from twsloop.paper.script import Script  # noqa: PLC0415
     from twsloop.paper.transcript import write_transcript  # noqa: PLC0415
@@ -177,6 +185,18 @@ def transcript(
     except OSError as error:
         msg = f"{target}: cannot be written: {error.strerror or error}"
         raise PaperError(msg) from error
+
+
+def _list_fields(run: Run, name: str) -> None:
+    from twsloop.paper.wording import NAMES, close_to, known_fields  # noqa: PLC0415
+
+    known = {known: kind for names in NAMES.values() for known, kind in names.items()}
+    if name not in known:
+        msg = f"there is no message {name!r}{close_to(name, known)}"
+        raise click.UsageError(msg)
+    kind = known[name]
+    rows = [{"field": field, "value": value} for field, value in known_fields(kind)]
+    run.output().rows("field", ("field", "value"), rows, title=kind.name)
 
 
 def _write_tape(script: Any, target: Path) -> None:

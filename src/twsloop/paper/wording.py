@@ -24,16 +24,18 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from twsloop.wire.messages import INBOUND, OUTBOUND, Direction, MessageType
+from twsloop.wire.messages import INBOUND, OUTBOUND, Direction, MessageType, message_class
 
 __all__ = [
     "NAMES",
     "NOTHING",
     "BadWord",
     "assign",
+    "close_to",
     "describe",
     "fields_of",
     "kind_named",
+    "known_fields",
     "read_value",
     "split_words",
 ]
@@ -326,6 +328,35 @@ def _text(value: Any) -> str:
         # -0.0 is another number than 0
         return str(int(value)) if whole and (value or math.copysign(1, value) > 0) else repr(value)
     return str(value) if isinstance(value, int) else quote(str(value))
+
+
+def known_fields(kind: MessageType) -> Iterator[tuple[str, str]]:
+    """Every field that a message can have: how it is written, and what its value is."""
+    if kind.proto is not None:
+        yield from _known_fields(message_class(kind.proto).DESCRIPTOR, "", ())
+
+
+def _known_fields(
+    descriptor: Any, prefix: str, above: tuple[str, ...]
+) -> Iterator[tuple[str, str]]:
+    for field in descriptor.fields:
+        path = f"{prefix}{field.name}"
+        if field.type != FieldDescriptor.TYPE_MESSAGE:
+            yield f"{path}[0]" if field.is_repeated else path, _TYPES.get(field.type, "text")
+        elif field.message_type.GetOptions().map_entry:
+            yield f"{path}{{key}}", "text"
+        elif field.message_type.full_name not in above:
+            path = f"{path}[0]." if field.is_repeated else f"{path}."
+            inner = (*above, descriptor.full_name)
+            yield from _known_fields(field.message_type, path, inner)
+
+
+_TYPES = {
+    FieldDescriptor.TYPE_INT32: "whole number",
+    FieldDescriptor.TYPE_INT64: "whole number",
+    FieldDescriptor.TYPE_DOUBLE: "number",
+    FieldDescriptor.TYPE_BOOL: "true or false",
+}
 
 
 def quote(text: str) -> str:
