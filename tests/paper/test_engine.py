@@ -449,6 +449,7 @@ def test_nothing_fills_while_trading_is_halted(market: Exchange) -> None:
         ({"scalePriceIncrement": 0.05}, 321),
         ({"hedgeType": "B"}, 321),
         ({"adjustedOrderType": "STP"}, 321),
+        ({"triggerPrice": 5.0}, 361),
         ({"cashQty": 1000.0}, 10244),
         ({"ocaGroup": "x" * 65}, 401),
     ],

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
+from .adjusting import check_adjustment
 from .algos import check_algo
 from .combos import ComboLeg, check_leg_prices
 from .conditions import check_conditions
@@ -228,7 +229,7 @@ _ATTRIBUTES: tuple[tuple[str, str, int, str], ...] = (
     ),
 )
 #: What would change how an order fills, and is not worked.
-_UNWORKED = ("scalePriceIncrement", "deactivate", "triggerPrice")
+_UNWORKED = ("scalePriceIncrement", "deactivate")
 
 
 def _attributes(it: Setting) -> Refusal | None:
@@ -238,8 +239,6 @@ def _attributes(it: Setting) -> Refusal | None:
             return Refusal(code, text)
     if is_set(order, "displaySize") and order.displaySize >= it.draft.total:
         return Refusal(10020, "Display size should be smaller than order size.")
-    if is_set(order, "adjustedOrderType"):
-        return validating("Adjusted orders are not worked by this gateway")
     for field in _UNWORKED:
         if is_set(order, field):
             return validating(f"{field} is not worked by this gateway")
@@ -252,6 +251,10 @@ def _attributes(it: Setting) -> Refusal | None:
     if len(order.ocaGroup) > MAX_OCA_NAME:
         return Refusal(401, f"Length restriction: ocaGroup has more than {MAX_OCA_NAME} characters")
     return None
+
+
+def _adjusted(it: Setting) -> Refusal | None:
+    return check_adjustment(it.draft)
 
 
 def _available(it: Setting) -> Refusal | None:
@@ -318,6 +321,7 @@ _CHECKS: tuple[Callable[[Setting], Refusal | None], ...] = (
     _tif,
     _type,
     _attributes,
+    _adjusted,
     _available,
     _trailing_child,
     _conditions,

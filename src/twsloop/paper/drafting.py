@@ -16,6 +16,7 @@ import attrs
 
 from . import acceptance, combos, echo, validation
 from .accounts import Account
+from .adjusting import adjustment_of
 from .combos import ComboLeg
 from .commissions import OrderCharges, Rates
 from .contract_rules import BY_MONEY, Setting
@@ -239,6 +240,7 @@ def _set_prices(order: PaperOrder, draft: Draft, *, working: bool = False) -> No
     order.percent = draft.percent
     order.limit_offset = draft.limit_offset
     order.peg_price = None
+    order.adjustment = adjustment_of(draft)
     if not order.kind.trails:
         order.stop_price = draft.stop_price
         return

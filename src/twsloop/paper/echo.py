@@ -85,7 +85,8 @@ def echo_order(order: PaperOrder, user: str, now: datetime) -> None:
     echo.volatilityType = 0
     echo.referencePriceType = 0
     echo.deltaNeutralOrderType = "None"
-    echo.adjustedOrderType = "None"
+    if not echo.adjustedOrderType:
+        echo.adjustedOrderType = "None"
     echo.clearingIntent = "IB"
     echo.dontUseAutoPriceForHedge = True
     echo.filledQuantity = plain(order.filled)

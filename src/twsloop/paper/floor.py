@@ -22,6 +22,7 @@ import attrs
 
 from . import acceptance, echo, schedule
 from .accounts import Account
+from .adjusting import adjust
 from .agenda import Agenda
 from .combos import ComboLiquidity
 from .fills import Fill, Ledger
@@ -318,6 +319,8 @@ class Floor:
             self._stay(order, now)
 
     def _elect(self, order: PaperOrder) -> None:
+        if adjust(order, self.books(order.instrument.con_id)):
+            self.outbox.pair(order)
         self._follow(order)
         if is_triggered(order, self.books(order.instrument.con_id)):
             order.elected = True

@@ -177,6 +177,8 @@ class PaperOrder:
         percent: The same in percent.
         limit_offset: How far a trailing limit is from its trigger.
         peg_price: A pegged order's price now.
+        adjustment: What a stop becomes when the market has come far enough
+            (`adjusting.Adjustment`).
         oca_type: What a fill does to the others of the group: 1 cancels, 2 and 3 reduce them.
         elected: Whether a stop order's trigger has been met; True for other types.
         waits_for_parent: Whether it is a child whose parent has not filled yet.
@@ -217,6 +219,7 @@ class PaperOrder:
     percent: Decimal | None = None
     limit_offset: Decimal | None = None
     peg_price: Decimal | None = None
+    adjustment: Any = None
     tif: str = "DAY"
     parent: PaperOrder | None = None
     children: list[PaperOrder] = attrs.Factory(list)

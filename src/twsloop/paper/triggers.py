@@ -27,7 +27,15 @@ from .market import TopOfBook
 from .order_types import Trigger
 from .price_steps import to_step
 
-__all__ = ["METHODS", "decimal_price", "follow", "is_rising", "is_triggered", "prices_seen"]
+__all__ = [
+    "METHODS",
+    "decimal_price",
+    "follow",
+    "is_rising",
+    "is_triggered",
+    "method_of",
+    "prices_seen",
+]
 
 #: The trigger methods that exist.
 METHODS = frozenset({0, 1, 2, 3, 4, 7, 8})
