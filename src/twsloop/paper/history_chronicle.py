@@ -28,7 +28,7 @@ from .instruments import Instrument
 __all__ = ["Chronicle"]
 
 SECOND_NS = 1_000_000_000
-HALF_S, HALF_MINUTE_S = 1800, 30
+HALF_S, FIVE_S, HALF_MINUTE_S = 1800, 300, 30
 #: How long before the start of an always open market its first session began, where the exchange
 #: was closed: what the book says has happened in the session, happened then.
 UNDER_WAY_S = 3600
@@ -345,16 +345,26 @@ class Chronicle:
     ) -> Iterator[Piece]:
         """What bars are made of: pieces of the past no longer than a bar, in order."""
         size, first, last, offset = cut
-        if size % HALF_S == 0 and offset % HALF_S == 0 and isinstance(past, Past):
-            for half in past.halves(session, place):
-                end = half.start - half.start % HALF_S + HALF_S
-                if end > first and half.start < last:
-                    if end <= last:
-                        yield half
-                    else:
-                        yield from self._cut(past, past.minutes_of(session, half), cut)
-        else:
+        if size % FIVE_S or not isinstance(past, Past):
             yield from self._cut(past, past.minutes(session, place), cut)
+            return
+        whole = size % HALF_S == 0 and offset % HALF_S == 0
+        for half in past.halves(session, place):
+            end = half.start - half.start % HALF_S + HALF_S
+            if end <= first or half.start >= last:
+                continue
+            if whole and end <= last:
+                yield half
+                continue
+            for five in past.fives(session, half):
+                end = five.start - five.start % FIVE_S + FIVE_S
+                if first < end <= last:
+                    yield five
+                elif end > first and five.start < last:
+                    later = [
+                        one for one in past.minutes_in(session, half) if one.start >= five.start
+                    ]
+                    yield from self._cut(past, later, cut)
 
     def _cut(
         self,

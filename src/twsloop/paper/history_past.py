@@ -7,8 +7,8 @@ towards `ANCHOR`, and noise that forgets within weeks, around the catalogue's re
 a question about a day has the same answer whenever it is asked, and nothing has to be stored.
 
 A session opens somewhere between the close before and its own close; its spans (before, in and
-after regular hours) are one bar each; `history_split` makes half hours, minutes and trades of them
-when they are asked for.
+after regular hours) are one bar each; `history_split` makes half hours, five minutes, minutes, and
+trades of them when they are asked for.
 
 Two days are bent so that they fit the market that the gateway began with: the last session before
 closes at the live book's close; and the session that was under way has the book's open, high, low
@@ -20,6 +20,7 @@ so their bars are as exact as those of the trades.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ from random import Random
 import attrs
 
 from .history_calendar import Calendar, Session, Span
-from .history_split import MINUTE_S, MINUTE_TRADES, Piece, TradePiece, minutes, split, trades
+from .history_split import MINUTE_S, MINUTE_TRADES, Piece, TradePiece, split, trades
 from .instruments import Instrument
 
 __all__ = ["Opening", "Past"]
@@ -54,7 +55,7 @@ BUSY, QUIET = 30.0, 8.0
 OUTSIDE_SHARE = 0.04
 #: What a currency or an index has instead of volume, a day: it only weighs prices.
 UNSEEN_VOLUME = 2_000_000
-HALF_S, HALF_MINUTE_S = 1800, 30
+HALF_S, FIVE_S, HALF_MINUTE_S = 1800, 300, 30
 #: An odd number that makes neighbouring days and seconds different.
 SPREADER = 0x9E3779B97F4A7C15
 CACHED_SESSIONS, CACHED_HALVES, CACHED_SPANS, CACHED_MINUTES = 600, 64, 8, 64
@@ -198,7 +199,7 @@ class Past:
 
     def _chance(self, number: int, use: int) -> Random:
         """A generator that is the same whenever it is asked for."""
-        return Random(self._own ^ (number * SPREADER) ^ (use << 58))  # noqa: S311
+        return Random(self._own ^ (number * SPREADER) ^ (use << 70))  # noqa: S311
 
     # -- sessions ----------------------------------------------------------------------------
 
@@ -333,14 +334,7 @@ class Past:
         whole = self.session(session)[place]
         span = next(span for span in session.spans if span.start == whole.start)
         end = min(span.end, self.opening.second)
-        starts = [whole.start, *range(whole.start - whole.start % HALF_S + HALF_S, end, HALF_S)]
-        chance = self._chance(whole.start, 2)
-        weights = []
-        for start, until in zip(starts, [*starts[1:], end], strict=True):
-            first, last = (start - span.start) // MINUTE_S, -(-(until - span.start) // MINUTE_S)
-            shape = self._shape(span)[first:last]
-            weights.append(sum(shape) * (0.7 + 0.6 * chance.random()))
-        found = split(whole, starts, weights, chance)
+        found = self._by_clock(span, whole, end, HALF_S)
         self._halves[key] = found
         if len(self._halves) > CACHED_HALVES:
             self._halves.popitem(last=False)
@@ -361,21 +355,49 @@ class Past:
             return known
         found: list[Piece] = []
         for half in self.halves(session, place):
-            found += self.minutes_of(session, half)
+            found += self.minutes_in(session, half)
         self._spans[key] = found
         if len(self._spans) > CACHED_SPANS:
             self._spans.popitem(last=False)
         return found
 
-    def minutes_of(self, session: Session, half: Piece) -> list[Piece]:
+    def fives(self, session: Session, half: Piece) -> list[Piece]:
+        """The five minutes of a half hour."""
+        span, end = self._within(session, half)
+        return self._by_clock(span, half, end, FIVE_S)
+
+    def minutes_in(self, session: Session, half: Piece) -> list[Piece]:
         """The minutes of a half hour."""
-        span = next(span for span in session.spans if span.start <= half.start < span.end)
-        end = min(half.start - half.start % HALF_S + HALF_S, span.end, self.opening.second)
-        first = (half.start - span.start) // MINUTE_S
-        shape = self._shape(span)[first : first - (half.start - end) // MINUTE_S]
-        chance = self._chance(half.start, 4)
+        span, end = self._within(session, half)
+        fives = self._by_clock(span, half, end, FIVE_S)
+        shape = self._shape(span)
+        # One generator for the whole half hour: making one costs more than using it.
+        chance = self._chance(half.start, MINUTE_S)
         random = chance.random
-        return minutes(half, [(0.6 + 0.8 * random()) * share for share in shape], chance)
+        found: list[Piece] = []
+        for five, until in zip(fives, [*(one.start for one in fives[1:]), end], strict=True):
+            first = (five.start - span.start) // MINUTE_S
+            starts = range(five.start, until, MINUTE_S)
+            weights = [(0.6 + 0.8 * random()) * shape[first + n] for n in range(len(starts))]
+            found += split(five, starts, weights, chance)
+        return found
+
+    def _within(self, session: Session, half: Piece) -> tuple[Span, int]:
+        """The span that a half hour is in, and where it ends."""
+        start = half.start
+        span = next(span for span in session.spans if span.start <= start < span.end)
+        return span, min(start - start % HALF_S + HALF_S, span.end, self.opening.second)
+
+    def _by_clock(self, span: Span, whole: Piece, end: int, size: int) -> list[Piece]:
+        """Split a bar at the clock's multiples of a size."""
+        first = whole.start
+        starts = [first, *range(first - first % size + size, end, size)]
+        chance = self._chance(first, size)
+        random, shape = chance.random, self._shape(span)
+        edges = [(at - span.start) // MINUTE_S for at in starts]
+        edges.append(-(-(end - span.start) // MINUTE_S))
+        shares = [sum(shape[a:b]) for a, b in itertools.pairwise(edges)]
+        return split(whole, starts, [(0.6 + 0.8 * random()) * share for share in shares], chance)
 
     def half_minutes(self, minute: Piece) -> list[Piece]:
         """A minute's two halves, as far as they were before the live market."""

@@ -19,7 +19,7 @@ __all__ = ["MAX_BARS", "reach", "reach_back", "sessions_back", "too_many"]
 #: More bars than this do not fit into a message.
 MAX_BARS = 180_000
 #: Shorter bars are made of single trades: of so many minutes at most.
-FROM_PIECES_S, MAX_MINUTES = 30, 15_000
+FROM_PIECES_S, MAX_MINUTES = 30, 8_000
 #: A day of seconds is in so many sessions, of the shortest ones.
 MOST_SESSIONS = 10
 

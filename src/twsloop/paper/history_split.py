@@ -29,6 +29,8 @@ __all__ = ["MINUTE_TRADES", "Piece", "TradePiece", "minutes", "split", "trades"]
 #: So many trades has every piece that trades at all (see the module).
 MINUTE_TRADES = 5
 MINUTE_S = 60
+#: So few pieces need not be bent twice towards the average price.
+FEW = 8
 
 
 class Piece(NamedTuple):
@@ -146,6 +148,8 @@ def _spread(
     whole: Piece, rows: list[list[int]], flags: bytes, starts: Sequence[int]
 ) -> list[Piece]:
     """Put flat pieces between those that trade."""
+    if len(rows) == len(starts):
+        return [Piece(start, *row) for start, row in zip(starts, rows, strict=True)]
     found = []
     price = whole.open
     following = iter(rows)
@@ -177,7 +181,7 @@ def _path(whole: Piece, volumes: list[int], chance: Random) -> list[int]:
     wanted = whole.turnover / whole.volume
     bump = [place * (count - place) for place in range(count + 1)]
     top = bump[count // 2] or 1
-    for _ in range(2):
+    for _ in range(2 if count > FEW else 1):
         weighed = sum(
             volume * (a + b) for volume, a, b in zip(volumes, points, points[1:], strict=False)
         )
