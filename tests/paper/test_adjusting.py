@@ -28,7 +28,11 @@ def echo(market: Exchange) -> Any:
 
 
 def test_a_stop_is_moved(market: Exchange) -> None:
-    fields = {"adjustedOrderType": "STP", "triggerPrice": 275.0, "adjustedStopPrice": 272.0}
+    fields: dict[str, Any] = {
+        "adjustedOrderType": "STP",
+        "triggerPrice": 275.0,
+        "adjustedStopPrice": 272.0,
+    }
     assert market.place(**STOP, **fields) == TOLD * 2
     market.trade("AAPL", 274.99)
     assert market.told() == []
@@ -40,7 +44,7 @@ def test_a_stop_is_moved(market: Exchange) -> None:
 
 
 def test_a_stop_becomes_a_trailing_one(market: Exchange) -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "adjustedOrderType": "TRAIL",
         "triggerPrice": 275.0,
         "adjustedStopPrice": 272.0,
@@ -57,7 +61,7 @@ def test_a_stop_becomes_a_trailing_one(market: Exchange) -> None:
 
 
 def test_by_percent_and_with_a_limit(market: Exchange) -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "adjustedOrderType": "TRAIL LIMIT",
         "triggerPrice": 275.0,
         "adjustedStopPrice": 270.0,
@@ -71,7 +75,7 @@ def test_by_percent_and_with_a_limit(market: Exchange) -> None:
 
 
 def test_a_purchase_is_adjusted_by_a_fall(market: Exchange) -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "adjustedOrderType": "STP LMT",
         "triggerPrice": 265.0,
         "adjustedStopPrice": 268.0,
