@@ -152,8 +152,16 @@ class FollowingPast:
         known = self._sessions.get(key)
         if known is None:
             parts = self._parts(session)
-            places = [] if parts is None else range(len(parts[1]))
-            known = [_joined(self.minutes(session, place)) for place in places]
+            if parts is None:
+                known = []
+            elif self.instrument.is_option:
+                known = [_joined(self.minutes(session, place)) for place in range(len(parts[1]))]
+            else:
+                # An index does not depend on the time: its day is its fund's day, moved.
+                past = self._source.past
+                assert past is not None
+                pieces = past.session(parts[0])
+                known = [self._moved(pieces[place]) for place in parts[1]]
             self._sessions[key] = known
             if len(self._sessions) > REMEMBERED_SESSIONS:
                 self._sessions.popitem(last=False)

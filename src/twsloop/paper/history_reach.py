@@ -17,9 +17,11 @@ from .history_query import BarQuery, Duration
 __all__ = ["MAX_BARS", "reach", "reach_back", "sessions_back", "too_many"]
 
 #: More bars than this do not fit into a message.
-MAX_BARS = 180_000
-#: Shorter bars are made of single trades: of so many minutes at most.
-FROM_PIECES_S, MAX_MINUTES = 30, 8_000
+MAX_BARS, MINUTE_S = 180_000, 60
+#: So many minutes at most are taken apart, for bars of half a minute and for shorter ones (of
+#: single trades).
+MAX_MINUTES = {30: 33_000}
+MAX_TRADED_MINUTES = 8_000
 #: A day of seconds is in so many sessions, of the shortest ones.
 MOST_SESSIONS = 10
 
@@ -118,7 +120,8 @@ def too_many(chronicle: Chronicle, query: BarQuery, span: tuple[int, int]) -> bo
     size = query.size.seconds
     if not size:
         return False
-    most = MAX_BARS if size >= FROM_PIECES_S else min(MAX_BARS, MAX_MINUTES * 60 // size)
+    minutes = MAX_MINUTES.get(size, MAX_TRADED_MINUTES)
+    most = MAX_BARS if size >= MINUTE_S else min(MAX_BARS, minutes * MINUTE_S // size)
     if (span[1] - span[0]) // size <= most:
         return False
     total = sum(
