@@ -259,6 +259,21 @@ async def test_a_recorder_that_stops_ends_what_is_open(tmp_path: Path) -> None:
     assert end.by == "recorder"
 
 
+async def test_a_client_that_comes_in_the_last_moment_is_let_go(tmp_path: Path) -> None:
+    """Its session is cancelled before it has begun: nothing of it may stay open."""
+    async with PaperGateway() as paper:
+        for turns in range(6):
+            path = tmp_path / f"{turns}.tape"
+            async with recording(path, paper.port) as recorder:
+                reader, writer = await asyncio.open_connection("127.0.0.1", recorder.port)
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+            async with asyncio.timeout(PATIENCE):
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+            writer.close()
+
+
 def test_on_a_thread_of_its_own(tmp_path: Path) -> None:
     with PaperGateway() as paper:
         path = tmp_path / "thread.tape"

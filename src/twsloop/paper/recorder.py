@@ -241,7 +241,12 @@ class Recorder:
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self._record(reader, writer))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+        def left(_task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            writer.close()  # one that was cancelled before it began has closed nothing
+
+        task.add_done_callback(left)
 
     async def _record(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.counts.sessions += 1
