@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twsloop.paper.history_split import MINUTE_TRADES, Piece, minutes, trades
+from twsloop.paper.history_split import MINUTE_TRADES, Piece, split, trades
+
+
+def minutes(whole: Piece, weights: list[float], chance: Random) -> list[Piece]:
+    """A bar's minutes."""
+    starts = range(whole.start, whole.start + 60 * len(weights), 60)
+    return split(whole, starts, weights, chance)
 
 
 @st.composite

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-__all__ = ["MINUTE_TRADES", "Piece", "TradePiece", "minutes", "split", "trades"]
+__all__ = ["MINUTE_TRADES", "Piece", "TradePiece", "split", "trades"]
 
 #: So many trades has every piece that trades at all (see the module).
 MINUTE_TRADES = 5
@@ -87,12 +87,6 @@ def _shares(total: int, weights: Sequence[float]) -> list[int]:
         found[place] += found[-1]
         found[-1] = 0
     return found
-
-
-def minutes(whole: Piece, weights: Sequence[float], chance: Random) -> list[Piece]:
-    """Split a bar into minutes: `split` at each full minute from its start on."""
-    starts = range(whole.start, whole.start + MINUTE_S * len(weights), MINUTE_S)
-    return split(whole, starts, weights, chance)
 
 
 def split(
@@ -286,7 +280,7 @@ def trades(whole: Piece, span: int, chance: Random) -> list[TradePiece]:
     """The trades of a bar, in their order.
 
     Args:
-        whole: A piece of `minutes`, or one with its bounds: `MINUTE_TRADES` trades or none.
+        whole: A piece of `split`, or one with its bounds: `MINUTE_TRADES` trades or none.
         span: How long the bar is, seconds.
         chance: Where chance comes from.
     """
