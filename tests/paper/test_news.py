@@ -11,7 +11,7 @@ from twsloop.paper.instruments import Catalogue
 from twsloop.paper.news import MARK, PROVIDERS, NewsRoom, provider_codes, read_time
 
 CATALOGUE = Catalogue.standard(date(2026, 1, 5))
-APPLE = CATALOGUE.by_con_id(265598)
+APPLE = next(one for one in CATALOGUE if one.con_id == 265598)
 assert APPLE is not None
 NOW = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
 

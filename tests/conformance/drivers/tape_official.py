@@ -68,6 +68,7 @@ class App(EWrapper, EClient):
 
     def until(self, name: str, count: int = 1) -> tuple[Any, ...]:
         """Wait for a callback."""
+        args: tuple[Any, ...] = ()
         while count:
             heard, args = self.heard.get(timeout=PATIENCE_S)
             count -= heard == name
