@@ -154,7 +154,7 @@ def paper(
         where = {"paper.host": host, "paper.port": port, "paper.max_version": max_version}
         play(
             run,
-            run.config(**where),
+            run.config(log_level="warning", **where),
             tape,
             speed=speed,
             strict=strict,
@@ -167,6 +167,7 @@ def paper(
     if data is not None and feed is None:
         feed = "replay"
     config = run.config(
+        log_level="warning",
         **{
             "paper.host": host,
             "paper.port": port,

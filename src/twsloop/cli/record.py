@@ -106,7 +106,7 @@ def record(
         probe=probe,
         observer=lambda event, fields: _tell(out, event, fields),
     )
-    with logged(run.config()):
+    with logged(run.config(log_level="warning")):
         try:
             recorder.start()
         except (TcpFailed, TcpTimeout) as error:

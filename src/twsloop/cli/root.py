@@ -59,8 +59,14 @@ class Run:
     paper: bool
     _config: Config | None = None
 
-    def config(self, **more: Any) -> Config:
+    def config(self, *, log_level: str = "error", **more: Any) -> Config:
         """The settings; ``more`` are options of the command, ``{"section.key": value}``.
+
+        Args:
+            log_level: From which level on the log is shown when nothing else says so. The terminal
+                is for the command's own words: the log of most speaks up when we are wrong. That
+                of a server tells what became of its clients.
+            **more: The command's options.
 
         Raises:
             ConfigError: One of them is wrong.
@@ -70,8 +76,7 @@ class Run:
             self.config_file,
             env_file=self.env_file,
             command_line=given,
-            # The terminal is for the command's own words; the log speaks up when we are wrong.
-            defaults={"logging.level": "error"},
+            defaults={"logging.level": log_level},
         )
 
     def output(self, form: str | None = None) -> Output:
