@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from ibapi.protobuf.OrderCondition_pb2 import OrderCondition
 
 from tests.support.exchange import Exchange, codes
 from twsloop.paper.orders import Status
@@ -162,3 +164,65 @@ def test_monetary_and_fractional_orders_cannot_change() -> None:
     market.place(2, lmtPrice=1.05, cashQty=21000.0, **cash)
     assert market.order(2).total == 20000
     assert codes(market.place(2, lmtPrice=1.06, cashQty=21000.0, **cash)) == [10241]
+
+
+@pytest.mark.parametrize(
+    "then", [{"lmtPrice": 300.0}, {"totalQuantity": "99999999"}], ids=["band", "margin"]
+)
+def test_new_values_pass_what_a_new_order_passes(market: Exchange, then: dict[str, Any]) -> None:
+    low(market)
+    told = low(market, **then)
+    assert codes(told) == [201]
+    assert len(told) == 1
+    order = market.order()
+    assert (order.status, order.total, order.limit_price) == (Status.SUBMITTED, 100, 260)
+    assert codes(low(market, lmtPrice=261.0)) == []
+
+
+def test_what_is_left_of_a_market_to_limit_order_keeps_its_limit(market: Exchange) -> None:
+    market.quote("AAPL", 270.00, 270.05, 40)
+    market.place(orderType="MTL")
+    assert market.order().limit_price == Decimal("270.05")
+    market.place(orderType="MTL", totalQuantity="90")
+    assert market.order().limit_price == Decimal("270.05")
+    market.quote("AAPL", 280.0, 281.0, 200)
+    assert market.order().filled == 40
+
+
+def falls_to(price: float) -> OrderCondition:
+    return OrderCondition(
+        type=1,
+        conId=265598,
+        exchange="SMART",
+        price=price,
+        isMore=False,
+        isConjunctionConnection=True,
+    )
+
+
+def test_conditions_that_were_met_stay_met(market: Exchange) -> None:
+    low(market, conditions=[falls_to(269.0)])
+    assert market.order().awaits_conditions
+    low(market, conditions=[falls_to(269.0)], lmtPrice=261.0)
+    assert market.order().awaits_conditions
+    market.trade("AAPL", 268.9)
+    market.trade("AAPL", 270.0)
+    low(market, conditions=[falls_to(269.0)], lmtPrice=262.0)
+    assert not market.order().awaits_conditions
+    low(market, conditions=[falls_to(265.0)], lmtPrice=262.0)
+    assert market.order().awaits_conditions
+    assert market.order().status is Status.PRE_SUBMITTED
+    market.quote("AAPL", 259.9, 260.0)
+    assert market.order().filled == 0
+    market.trade("AAPL", 265.0)
+    assert market.order().status is Status.FILLED
+
+
+def test_a_later_start_holds_a_working_order(market: Exchange) -> None:
+    low(market)
+    told = low(market, goodAfterTime="20260105 10:00:00 US/Eastern")
+    assert told == ["open 1 PreSubmitted", "status 1 PreSubmitted 0/100 @0"] * 2
+    market.quote("AAPL", 259.9, 260.0)
+    assert market.told() == []
+    market.pass_time(1800)
+    assert market.order().status is Status.FILLED

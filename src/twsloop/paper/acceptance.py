@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+import attrs
+
 from . import echo, schedule
 from .accounts import Account
 from .contract_rules import BROKER_REFUSED_TIFS
 from .order_types import BROKER_REFUSED_TYPES, Trigger
 from .orders import PaperOrder
+from .reading import Draft
 from .refusals import Refusal
 from .rules import OrderRules
 from .times import ZONE_WARNING
 from .valuation import Valuation
 
-__all__ = ["broken_band", "notices", "reject_reason"]
+__all__ = ["broken_band", "notices", "refused_change", "reject_reason"]
 
 OUTSIDE_RTH_IGNORED = (
     "Order Event Warning:Attribute 'Outside Regular Trading Hours' is ignored based on the order "
@@ -99,3 +102,25 @@ def broken_band(order: PaperOrder, rules: OrderRules, valuation: Valuation) -> s
         return None
     bound = reference * (1 + rules.price_band)
     return BAND.format(bound=bound) if order.limit_price > bound else None
+
+
+def refused_change(
+    order: PaperOrder,
+    draft: Draft,
+    accounts: Mapping[str, Account],
+    *,
+    rules: OrderRules,
+    valuation: Valuation,
+) -> Refusal | None:
+    """Why the broker does not take new values of a working order; the old ones stay.
+
+    What is left of the order has to pass what a new one has to: the margin and the band. That
+    the answer is a 201 alone is not in the references; the working order is not rejected by it.
+    """
+    if not order.is_live:
+        return None  # it is judged when it is sent
+    left = attrs.evolve(order, total=draft.total - order.filled, limit_price=draft.limit_price)
+    reason = broken_band(left, rules, valuation)
+    if reason is None and not order.waits_for_parent:
+        reason = valuation.margin_refusal_of(accounts[order.account], left.signed)
+    return None if reason is None else Refusal(201, f"Order rejected - reason:{reason}")

@@ -169,6 +169,7 @@ class Drafting:
             Whether it keeps its place among orders of its price: only less size does.
         """
         before = (order.limit_price, order.stop_price, order.total)
+        conditions = _conditions(order.request)
         group, parent_id = order.request.ocaGroup, order.request.parentId
         order.request.CopyFrom(draft.request)
         order.request.action = draft.action
@@ -177,11 +178,14 @@ class Drafting:
         order.total = draft.total
         order.tif = BECOMES.get(draft.tif, draft.tif)
         order.asked_tif = draft.tif
-        if draft.request.conditions and order.filled == ZERO:
-            order.awaits_conditions = True
-        elif not draft.request.conditions:
+        if not draft.request.conditions:
             order.awaits_conditions = False
+        elif order.filled == ZERO and conditions != _conditions(order.request):
+            order.awaits_conditions = True  # those that were met stay met
+        # What is left of a market-to-limit order has its limit from its first fill.
+        limit = order.limit_price if order.order_type == "MTL" and order.filled else None
         _set_prices(order, draft, working=True)
+        order.limit_price = order.limit_price if limit is None else limit
         prices = (order.limit_price, order.stop_price)
         return before[:2] == prices and order.total <= before[2]
 
@@ -218,6 +222,17 @@ class Drafting:
             )
             total, currency = total + fee.total, fee.currency
         return Fee(total, currency)
+
+
+def _conditions(request: Any) -> tuple[bytes, ...]:
+    """What an order waits for, to compare."""
+    cancels = b"cancel" if request.conditionsCancelOrder else b"submit"
+    ignores = b"always" if request.conditionsIgnoreRth else b"session"
+    return (
+        cancels,
+        ignores,
+        *(one.SerializeToString(deterministic=True) for one in request.conditions),
+    )
 
 
 def _contract(asked: Any, found: Found) -> Any:

@@ -30,7 +30,7 @@ import attrs
 from twsloop.ids import LAST_ID
 
 from . import echo
-from .acceptance import TIF_WAS_SET
+from .acceptance import TIF_WAS_SET, refused_change
 from .accounts import Account
 from .changes import check_change
 from .commissions import Rates
@@ -304,6 +304,12 @@ class Engine:
 
     def _modify(self, order: PaperOrder, draft: Draft, now: datetime) -> None:
         """Change a working order; there is no acknowledgement but its new values."""
+        refusal = refused_change(
+            order, draft, self.accounts, rules=self.rules, valuation=self.valuation
+        )
+        if refusal is not None:
+            self.outbox.order_error(order, refusal, now)
+            return
         self.book.unlist(order)
         keeps_place = self._drafting().revise(order, draft)
         if order.status is not Status.UNTRANSMITTED:

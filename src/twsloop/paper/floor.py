@@ -193,6 +193,8 @@ class Floor:
             order.queued = self.orders.take_turn()
         self.orders.settle(order)
         self._schedule(order, now)
+        if order.is_held and order.status is Status.SUBMITTED:
+            order.happen(OrderEvent.RECALL)
         if not order.waits_for_parent:
             self._follow(order)
         echo.echo_order(order, self.user, now)

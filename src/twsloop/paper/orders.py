@@ -55,6 +55,7 @@ class OrderEvent(enum.Enum):
     SEND = "sent, its first report is under way"
     HOLD = "accepted, waits for a trigger, a parent or a quote"
     WORK = "accepted, works at the exchange"
+    RECALL = "changed so that it waits again"
     PARTIAL_FILL = "filled in part"
     FULL_FILL = "filled to its end"
     ASK_CANCEL = "its cancellation is on the way"
@@ -92,7 +93,11 @@ TRANSITIONS: Mapping[Status, Mapping[OrderEvent, Status]] = MappingProxyType(
             OrderEvent.REJECT: Status.INACTIVE,
         },
         Status.PRE_SUBMITTED: _HELD,
-        Status.SUBMITTED: {**_HELD, OrderEvent.HOLD: Status.SUBMITTED},
+        Status.SUBMITTED: {
+            **_HELD,
+            OrderEvent.HOLD: Status.SUBMITTED,
+            OrderEvent.RECALL: Status.PRE_SUBMITTED,
+        },
         Status.PENDING_CANCEL: {
             OrderEvent.ASK_CANCEL: Status.PENDING_CANCEL,
             OrderEvent.HOLD: Status.PENDING_CANCEL,
