@@ -181,6 +181,13 @@ def test_cash_quantity(market: Exchange) -> None:
     assert codes(market.place(2, totalQuantity="", cashQty=1000.0)) == [10244]
 
 
+def test_money_for_less_than_a_unit_buys_nothing(market: Exchange) -> None:
+    told = market.place(symbol="EUR.USD", totalQuantity="", cashQty=0.5)
+    assert codes(told) == [388]
+    assert len(told) == 1
+    assert market.order() is None
+
+
 def test_crypto_currencies(market: Exchange) -> None:
     coin = next(one for one in market.feed.instruments if one.sec_type == "CRYPTO")
     size = Decimal(2)

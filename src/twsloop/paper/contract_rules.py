@@ -147,11 +147,15 @@ def _fractions(it: Setting) -> Refusal | None:
     return None
 
 
-def _least_size(it: Setting) -> Refusal | None:
+def _too_small(it: Setting) -> Refusal:
     least = it.instrument.min_size
-    if it.draft.cash is None and it.draft.total < least:
-        text = f"Order size {it.draft.total} is smaller than the minimum required size of {least}."
-        return Refusal(388, text)
+    text = f"Order size {it.draft.total} is smaller than the minimum required size of {least}."
+    return Refusal(388, text)
+
+
+def _least_size(it: Setting) -> Refusal | None:
+    if it.draft.cash is None and it.draft.total < it.instrument.min_size:
+        return _too_small(it)
     return None
 
 
@@ -165,7 +169,8 @@ def _cash_quantity(it: Setting) -> Refusal | None:
         return Refusal(10244, "Cash Quantity cannot be used for this order")
     if sec_type == "CRYPTO" and Decimal(draft.request.totalQuantity or 0):
         return Refusal(10293, "Cryptocurrency Cash Quantity order cannot specify size")
-    return None
+    # Money for less than one unit (or without a price to count by) buys nothing.
+    return _too_small(it) if draft.total <= ZERO else None
 
 
 def _algo(it: Setting) -> Refusal | None:
