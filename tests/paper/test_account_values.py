@@ -154,6 +154,21 @@ def test_one_ledger_of_all_accounts(feed: ManualFeed, account: Account) -> None:
     assert total == pytest.approx(usd + eur * 1.1001, abs=0.01)
 
 
+def test_the_rates_of_one_ledger_are_into_its_own_base(feed: ManualFeed) -> None:
+    """A currency that only a later account has counts in the first account's base, too."""
+    valuation = Valuation(feed.instruments, feed.book)
+    first, second = Account("DU1", "EUR"), Account("DU2", "USD")
+    figures = [take_snapshot(one, valuation) for one in (first, second)]
+    rows = {
+        (row.key, row.currency): row.value
+        for row in summary_ledger(figures, [D(1), valuation.rate("USD", "EUR")], ["$LEDGER:ALL"])
+    }
+    rates = {name: D(rows["ExchangeRate", name]) for name in ("BASE", "EUR", "USD")}
+    assert rates == {"BASE": 1, "EUR": 1, "USD": valuation.rate("USD", "EUR")}
+    parts = sum(D(rows["NetLiquidationByCurrency", name]) * rates[name] for name in ("EUR", "USD"))
+    assert float(parts) == pytest.approx(float(rows["NetLiquidationByCurrency", "BASE"]), abs=0.1)
+
+
 def test_portfolio_row(feed: ManualFeed, account: Account) -> None:
     marks = Valuation(feed.instruments, feed.book).marks
     row = portfolio_value(account, account.positions[265598], marks)

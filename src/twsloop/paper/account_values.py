@@ -406,6 +406,8 @@ def summary_ledger(
         for key, value, currency in ledger_rows(snapshot, summary=True):
             place = (key, currency)
             mine = _in_base(value, rate) if currency == BASE and key not in _UNSUMMED else value
+            if key == "ExchangeRate":  # into the ledger's base, not the account's
+                mine = _ledger_rate(snapshots[0], currency)
             if place not in sums:
                 sums[place] = mine
             elif key not in _UNSUMMED:
