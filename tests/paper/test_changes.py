@@ -226,3 +226,12 @@ def test_a_later_start_holds_a_working_order(market: Exchange) -> None:
     assert market.told() == []
     market.pass_time(1800)
     assert market.order().status is Status.FILLED
+
+
+def test_a_changed_stop_is_told_that_hours_are_ignored(market: Exchange) -> None:
+    stop: dict[str, Any] = {"action": "SELL", "orderType": "STP", "auxPrice": 265.0}
+    market.place(**stop)
+    told = market.place(**stop, outsideRth=True)
+    assert codes(told[:1]) == [2109]
+    assert told[1:] == ["open 1 PreSubmitted", "status 1 PreSubmitted 0/100 @0 trigger"] * 2
+    assert not market.order().request.outsideRth

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.support.exchange import Exchange, codes
+from twsloop.paper.market import QuoteChange, Trade
 from twsloop.paper.orders import Status
 
 ENDED = ["status 1 Cancelled 0/100 @0", "error 1 202 Order Canceled - reason:"]
@@ -212,6 +214,28 @@ def test_a_market_order_does_not_fill_outside_hours(hours: Exchange) -> None:
     assert codes(hours.place(outsideRth=True)) == [399]
     hours.until(datetime(2026, 1, 5, 14, 30, tzinfo=UTC))
     assert hours.told()[0].startswith("exec")
+
+
+@pytest.mark.parametrize(
+    "kind", [{"orderType": "MKT"}, {"orderType": "STP", "auxPrice": 5000.0}], ids=["MKT", "STP"]
+)
+def test_outside_regular_hours_futures_trade_all_types(
+    hours: Exchange, kind: dict[str, Any]
+) -> None:
+    future = next(
+        one for one in hours.feed.instruments.all() if (one.symbol, one.sec_type) == ("ES", "FUT")
+    )
+    size = Decimal(50)
+    hours.happen(QuoteChange(future.con_id, hours.feed.time_ns, 6000.0, size, 6000.25, size))
+    hours.happen(Trade(future.con_id, hours.feed.time_ns, 6000.25, size))
+    hours.now = datetime(2026, 1, 6, 7, 0, tzinfo=UTC)
+    contract = future.contract(exchange=future.exchange)
+    order = {"contract": contract, "totalQuantity": "1", "action": "BUY", **kind}
+    assert codes(hours.place(1, **order)) == [399]
+    assert hours.order(1).status is Status.PRE_SUBMITTED
+    hours.cancel(1)
+    hours.place(2, outsideRth=True, **order)
+    assert hours.order(2).status is Status.FILLED
 
 
 def test_an_order_of_the_evening_is_of_the_next_session(hours: Exchange) -> None:

@@ -22,7 +22,7 @@ from .rules import OrderRules
 from .times import ZONE_WARNING
 from .valuation import Valuation
 
-__all__ = ["broken_band", "notices", "refused_change", "reject_reason"]
+__all__ = ["broken_band", "notices", "refused_change", "reject_reason", "take_back_outside"]
 
 OUTSIDE_RTH_IGNORED = (
     "Order Event Warning:Attribute 'Outside Regular Trading Hours' is ignored based on the order "
@@ -30,8 +30,6 @@ OUTSIDE_RTH_IGNORED = (
 )
 TIF_WAS_SET = Refusal(10349, "Order TIF was set to DAY based on order preset.")
 BAND = "We cannot accept an order at a limit price at or more aggressive than {bound:.6f}"
-#: Outside regular hours these trade limit orders only; others have no such hours.
-WITH_EXTENDED_HOURS = frozenset({"STK", "OPT"})
 
 
 def notices(order: PaperOrder, now: datetime, *, keeps_hours: bool) -> Iterator[Refusal]:
@@ -39,13 +37,19 @@ def notices(order: PaperOrder, now: datetime, *, keeps_hours: bool) -> Iterator[
     draft = order.draft
     if draft is not None and draft.implies_a_zone:
         yield Refusal(2174, ZONE_WARNING)
-    ignored = order.instrument.sec_type in WITH_EXTENDED_HOURS and not order.kind.outside_hours
-    if order.request.outsideRth and ignored and order.kind.trigger is not Trigger.NONE:
-        order.request.outsideRth = False
-        yield Refusal(2109, OUTSIDE_RTH_IGNORED)
+    yield from take_back_outside(order)
     opens = _waits_until(order, now, keeps_hours=keeps_hours)
     if opens is not None:
         yield Refusal(399, waiting(order, opens))
+
+
+def take_back_outside(order: PaperOrder) -> Iterator[Refusal]:
+    """Take ``outsideRth`` back where it is ignored, with the notice that says so."""
+    has_hours = order.instrument.sec_type in schedule.WITH_EXTENDED_HOURS
+    ignored = has_hours and not order.kind.outside_hours
+    if order.request.outsideRth and ignored and order.kind.trigger is not Trigger.NONE:
+        order.request.outsideRth = False
+        yield Refusal(2109, OUTSIDE_RTH_IGNORED)
 
 
 def _waits_until(order: PaperOrder, now: datetime, *, keeps_hours: bool) -> datetime | None:

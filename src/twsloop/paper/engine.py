@@ -30,7 +30,7 @@ import attrs
 from twsloop.ids import LAST_ID
 
 from . import echo
-from .acceptance import TIF_WAS_SET, refused_change
+from .acceptance import TIF_WAS_SET, refused_change, take_back_outside
 from .accounts import Account
 from .changes import check_change
 from .commissions import Rates
@@ -313,6 +313,8 @@ class Engine:
         self.book.unlist(order)
         keeps_place = self._drafting().revise(order, draft)
         if order.status is not Status.UNTRANSMITTED:
+            for notice in take_back_outside(order):
+                self.outbox.order_error(order, notice, now)
             self.floor.revised(order, now, keeps_place=keeps_place)
         elif draft.request.transmit:
             self.floor.transmit_group(order, now)

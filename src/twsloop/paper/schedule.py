@@ -19,7 +19,15 @@ from zoneinfo import ZoneInfo
 
 from .times import DAY_END, Moment
 
-__all__ = ["auto_cancel_day", "cutoff", "is_open", "opening", "plan", "zone_of"]
+__all__ = [
+    "WITH_EXTENDED_HOURS",
+    "auto_cancel_day",
+    "cutoff",
+    "is_open",
+    "opening",
+    "plan",
+    "zone_of",
+]
 
 QUARTER = 3
 #: No calendar is looked at further than this.
@@ -29,10 +37,13 @@ OTHER_CUTOFF = timedelta(minutes=5)
 #: These end with the session they are in (or the next one).
 OF_THE_DAY = frozenset({"DAY", "DTC", "IOC", "OVERNIGHT", "OVERNIGHT + DAY"})
 GTC_ENDS = time(16)
+#: Outside regular hours these trade limit orders only; others (futures) trade all types.
+WITH_EXTENDED_HOURS = frozenset({"STK", "OPT"})
 
 
 def _outside(order: Any) -> bool:
-    return bool(order.request.outsideRth and order.kind.outside_hours)
+    takes_it = order.kind.outside_hours or order.instrument.sec_type not in WITH_EXTENDED_HOURS
+    return bool(order.request.outsideRth and takes_it)
 
 
 def is_open(order: Any, now: datetime) -> bool:
