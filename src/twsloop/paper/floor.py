@@ -154,7 +154,12 @@ class Floor:
             self._turn_away(order, band, now)
             return
         is_wanted = order.status is Status.PENDING_SUBMIT  # no cancel is on the way yet
-        order.silent = is_wanted and order.kind.auction and self._trades(order, now)
+        order.silent = (
+            is_wanted
+            and order.kind.auction
+            and not order.waits_for_parent
+            and self._trades(order, now)
+        )
         order.happen(OrderEvent.WORK if self._starts_working(order, now) else OrderEvent.HOLD)
         if not order.silent:
             self.report_and_work(order, now)
@@ -367,8 +372,20 @@ class Floor:
         return True
 
     def _auction(self, order: PaperOrder, now: datetime) -> None:
-        """The auction that it waited for: filled whole at its price, or it ends."""
+        """The auction that it waited for: filled whole at its price, or it ends.
+
+        What something holds back takes no part: it ends, unless it starts after this one.
+        """
         order.auction_at = None
+        starts_later = order.starts is not None and order.starts > now
+        order.starts = order.starts if starts_later else None
+        if order.is_held or order.status is Status.PENDING_SUBMIT:
+            if starts_later:
+                order.auction_at = schedule.auction(order, now)
+                self.agenda.note(order.auction_at, order)
+            else:
+                self.end(order, now)
+            return
         top = self.books(order.instrument.con_id)
         price = self.valuation.price(order.instrument.con_id)
         traded = decimal_price(top.last if not top.quote_driven else top.bid)

@@ -21,6 +21,7 @@ from .times import DAY_END, Moment
 
 __all__ = [
     "WITH_EXTENDED_HOURS",
+    "auction",
     "auto_cancel_day",
     "cutoff",
     "is_open",
@@ -112,19 +113,28 @@ def _ends_at(order: Any, now: datetime, *, keeps_hours: bool) -> datetime | None
     return None
 
 
+def auction(order: Any, now: datetime) -> datetime | None:
+    """The next auction that an order is for, not before it may start; None for no auction."""
+    since = now if order.starts is None else max(now, order.starts)
+    if order.kind.auction:
+        return _session_end(order.instrument, since, liquid=True)
+    if order.tif == "OPG":
+        opens: datetime = order.instrument.hours.next_open(since)
+        return opens.astimezone(UTC)
+    return None
+
+
 def plan(order: Any, now: datetime, *, keeps_hours: bool) -> None:
     """Set the times that an order waits for, as it is accepted (or changed)."""
     draft = order.draft
     zone = order.instrument.time_zone
-    if order.kind.auction:
-        order.auction_at = _session_end(order.instrument, now, liquid=True)
-    elif order.tif == "OPG":
-        order.auction_at = order.instrument.hours.next_open(now).astimezone(UTC)
+    if draft is not None:
+        starts = draft.starts.at(zone, now) if draft.starts is not None else None
+        order.starts = starts if starts is not None and starts > now else None
+    order.auction_at = auction(order, now)
     order.ends = None if order.auction_at else _ends_at(order, now, keeps_hours=keeps_hours)
     if draft is None:
         return
-    starts = draft.starts.at(zone, now) if draft.starts is not None else None
-    order.starts = starts if starts is not None and starts > now else None
     order.condition_times = {
         place: moment.at(zone, now) for place, moment in draft.condition_times.items()
     }
