@@ -122,7 +122,8 @@ TIMES: Mapping[str, str] = {
     "ContractDetails.timeZoneId": r"(?P<zone>\S+)",
     "ContractDetails.tradingHours": rf"{SESSION}(;{SESSION})*",
     "ContractDetails.liquidHours": rf"{SESSION}(;{SESSION})*",
-    "Contract.lastTradeDateOrContractMonth": rf"({DATE})?",
+    # Contract details also say the time: IB's own decoder cuts it off there.
+    "Contract.lastTradeDateOrContractMonth": rf"({DATE}( \d\d:\d\d:\d\d [A-Za-z_/]+)?)?",
     "ContractDetails.realExpirationDate": rf"({DATE})?",
 }
 #: Above this a number means "unset", which protobuf says by leaving the field out.
