@@ -235,3 +235,20 @@ def test_a_changed_stop_is_told_that_hours_are_ignored(market: Exchange) -> None
     assert codes(told[:1]) == [2109]
     assert told[1:] == ["open 1 PreSubmitted", "status 1 PreSubmitted 0/100 @0 trigger"] * 2
     assert not market.order().request.outsideRth
+
+
+def test_a_changed_order_is_charged_like_a_new_one(market: Exchange) -> None:
+    """Reference ``matching_engine.md`` 4; so is one that is carried into another session."""
+    order: dict[str, Any] = {"orderType": "LMT", "lmtPrice": 270.05, "totalQuantity": "400"}
+    market.place(**order, tif="GTC")
+    market.quote("AAPL", 270.00, 270.04)
+    fees = [one.commission for one in market.order().executions]
+    assert fees == [Decimal("1.0003"), Decimal("0.0003")]
+    market.place(**{**order, "totalQuantity": "390"}, tif="GTC")
+    market.quote("AAPL", 270.00, 270.03, 90)
+    assert market.order().executions[-1].commission == Decimal("1.00027")
+    market.pass_time(86_400)
+    market.quote("AAPL", 270.00, 270.02)
+    assert market.order().status is Status.FILLED
+    assert market.order().executions[-1].commission == Decimal("1.0003")
+    assert market.account.balance() == {"USD": 1_000_000}

@@ -6,6 +6,8 @@ The model reproduces every fill captured from IBKR Pro fixed-price paper account
 - the commission belongs to the ORDER and is cumulative: ``max(minimum, per_share * shares)``, at
   most a fixed part of the trade's value. Each execution is charged what the order's total grew by,
   so the whole minimum falls on the first execution;
+- it begins anew when the order is modified (a cancel and a new order, for minimums) and with each
+  session that the order is carried into;
 - CAT fee per share on both sides;
 - sales also pay the SEC fee on the notional and FINRA's TAF per share.
 
@@ -101,6 +103,7 @@ class OrderCharges:
         shares: How much of it has filled so far.
         value: The money those fills turned over, in USD.
         charged: The commission charged so far, without fees.
+        session: The end of the session that it counts for, in ns since 1970; 0 before the first.
     """
 
     rates: Rates
@@ -110,6 +113,17 @@ class OrderCharges:
     shares: Decimal = ZERO
     value: Decimal = ZERO
     charged: Decimal = ZERO
+    session: int = 0
+
+    def begin(self) -> None:
+        """Count from nothing again: what comes is charged like a new order."""
+        self.shares = self.value = self.charged = ZERO
+
+    def begin_session(self, session: int) -> None:
+        """Begin the session that ends then, unless it is under way."""
+        if session != self.session:
+            self.session = session
+            self.begin()
 
     @property
     def is_micro(self) -> bool:

@@ -176,6 +176,8 @@ class Drafting:
         order.request.ocaGroup = draft.request.ocaGroup or group
         order.request.parentId = parent_id or draft.request.parentId
         order.total = draft.total
+        for charges in (order.charges, *order.leg_charges):
+            charges.begin()
         order.tif = BECOMES.get(draft.tif, draft.tif)
         order.asked_tif = draft.tif
         if not draft.request.conditions:

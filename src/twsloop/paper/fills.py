@@ -18,7 +18,7 @@ from .commissions import OrderCharges
 from .instruments import VENUES
 from .market import TopOfBook
 from .orders import Execution, PaperOrder
-from .valuation import Valuation
+from .valuation import Valuation, nanoseconds
 
 __all__ = ["Fill", "Ledger"]
 
@@ -158,6 +158,7 @@ class Ledger:
         """Move money and position, and make the execution."""
         order, instrument = fill.order, part.instrument
         account = self.accounts[order.account]
+        part.charges.begin_session(instrument.hours.session_end(nanoseconds(fill.time)))
         fee = self.valuation.charge(account, instrument, part.charges, part.quantity, part.price)
         booking = Booking(
             exec_id, instrument, part.signed, part.price, fee.total, fee.rate, fee.currency

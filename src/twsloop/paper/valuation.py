@@ -27,7 +27,7 @@ from .margins import Requirement, requirement
 from .market import TopOfBook
 from .matching import decimal_price
 
-__all__ = ["Fee", "Valuation", "day_end"]
+__all__ = ["Fee", "Valuation", "day_end", "nanoseconds"]
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
