@@ -200,11 +200,30 @@ def test_groups_are_of_one_account() -> None:
     assert states(market, 1, 2) == ["Cancelled", "Submitted"]
 
 
-def test_a_name_may_be_used_again(market: Exchange) -> None:
-    market.place(1, ocaGroup="g", ocaType=1)
+@pytest.mark.parametrize("oca_type", [1, 2, 3])
+def test_who_comes_after_the_fill_ends(market: Exchange, oca_type: int) -> None:
+    """A one-cancels-all pair whose first member fills at once must not leave the second."""
+    market.place(1, ocaGroup="g", ocaType=oca_type)
     assert states(market, 1) == ["Filled"]
+    told = market.place(2, ocaGroup="g", ocaType=oca_type, **APART)
+    assert told == ["status 2 Cancelled 0/100 @0", "error 2 202 Order Canceled - reason:"]
+    market.place(3, ocaGroup="h", ocaType=oca_type, **APART)
+    assert states(market, 3) == ["Submitted"]
+
+
+def test_who_comes_after_a_part_ends_if_a_fill_cancels_it(market: Exchange) -> None:
+    market.place(1, ocaGroup="g", totalQuantity="250")
+    assert states(market, 1) == ["Submitted"]
+    market.place(2, ocaGroup="g", ocaType=3, **APART)
+    market.place(3, ocaGroup="g", ocaType=1, **APART)
+    assert states(market, 1, 2, 3) == ["Submitted", "Submitted", "Cancelled"]
+
+
+def test_a_name_may_be_used_again_without_a_fill(market: Exchange) -> None:
+    market.place(1, ocaGroup="g", ocaType=1, **APART)
+    market.cancel(1)
     market.place(2, ocaGroup="g", ocaType=1, **APART)
-    assert states(market, 2) == ["Submitted"]
+    assert states(market, 1, 2) == ["Cancelled", "Submitted"]
 
 
 @settings(max_examples=60, deadline=None)

@@ -118,6 +118,8 @@ class Floor:
             siblings = member.parent.children if member.parent is not None else ()
             if any(one.status is Status.FILLED for one in siblings):
                 self.end(member, now)
+            elif self.groups.is_spent(member):
+                self.end(member, now, alone=True)
             else:
                 self._send(member, now)
 
@@ -421,6 +423,7 @@ class Floor:
 
     def _share(self, fill: Fill) -> None:
         """What a fill does to the other members of the order's group."""
+        self.groups.note_fill(fill.order)
         for other in self.groups.others(fill.order):
             if not other.is_live:
                 continue  # cancelled with the one before
