@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import signal
 import socket
@@ -339,6 +340,34 @@ def test_the_rate_limit_is_waited_for_within_max_wait(flow: Flow, server: Refere
     assert code == 17
     assert len(server.seen) == 4
     assert "rate limit exceeded" in complaints
+
+
+class Stopped(BaseException):
+    """What the program that calls the command line makes of a signal."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_belongs_to_the_program_that_calls(
+    number: signal.Signals, flow: Flow, server: ReferenceServer
+) -> None:
+    """Whoever stops a program, or a test run, must not get an unfinished command's "done"."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise Stopped
+
+    async def interrupting(request: Any, right: Any) -> Any:
+        os.kill(os.getpid(), number)
+        return await faults.silent(30.0)(request, right)
+
+    server.faults.add("/tickers", interrupting)
+    before = signal.signal(number, stop)
+    try:
+        with pytest.raises(Stopped):
+            flow("flow", "tickers")
+        assert signal.getsignal(number) is stop
+    finally:
+        signal.signal(number, before)
+    assert len(server.seen) == 1
 
 
 def test_nobody_listens(flow: Flow) -> None:

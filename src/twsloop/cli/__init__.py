@@ -27,32 +27,43 @@ _CANNOT_WRITE = {errno.ENOSPC, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", 
 
 
 def main() -> None:
-    """Run the command line of this process, and end it with the exit code."""
-    sys.exit(run(sys.argv[1:]))
+    """Run the command line of this process, and end it with the exit code.
 
-
-def run(arguments: Sequence[str]) -> int:
-    """Run one command line.
-
-    Returns:
-        The exit code. Ctrl-C and SIGTERM end cleanly: 0.
+    Ctrl-C and SIGTERM end it cleanly: 0.
     """
     with _stop_signals():
         try:
-            return _invoke(list(arguments))
+            code = run(sys.argv[1:])
         except KeyboardInterrupt:
-            return 0
-        except BrokenPipeError:
-            # Who read us has heard enough (`| head`). Nothing may be written at exit either.
-            _write_no_more()
-            return 0
-        except OSError as error:
-            if error.errno not in _CANNOT_WRITE:
-                raise
-            _write_no_more()
-            words = f"twsloop: the output cannot be written: {error.strerror}"
-            print(words, file=sys.stderr, flush=True)  # noqa: T201  (this is where the CLI speaks)
-            return 1
+            code = 0
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line inside a program; its signals stay the program's own.
+
+    A stop that is meant for the program must not end as a command that seems to have done its work:
+    only `main`, whose process is the command, makes one of it.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C.
+    """
+    try:
+        return _invoke(list(arguments))
+    except BrokenPipeError:
+        # Who read us has heard enough (`| head`). Nothing may be written at exit either.
+        _write_no_more()
+        return 0
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            raise
+        _write_no_more()
+        words = f"twsloop: the output cannot be written: {error.strerror}"
+        print(words, file=sys.stderr, flush=True)  # noqa: T201  (this is where the CLI speaks)
+        return 1
 
 
 def _write_no_more() -> None:
@@ -130,13 +141,9 @@ def _stop_signals() -> Iterator[None]:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-        # A shell that starts us in the background has SIGINT ignored; a stop is a stop.
-        interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
-    except ValueError:  # not the main thread: somebody calls us as a function
-        yield
-        return
+    before = signal.signal(signal.SIGTERM, stop)
+    # A shell that starts us in the background has SIGINT ignored; a stop is a stop.
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
