@@ -225,13 +225,14 @@ class Wire:
         with self._lock:
             self._waiting.add(done)
         work = contextvars.copy_context().run
-        threading.Thread(
+        beside = threading.Thread(
             target=work,
             args=(self._beside, send, since, done, left),
             name="api_client",
             daemon=True,
-        ).start()
+        )
         try:
+            beside.start()  # Ctrl-C may end this, too: it waits for the thread to run
             return done.result(send.timeouts.total)
         except TimeoutError as error:
             return _fault(error, send, since, self._redactor)
@@ -256,11 +257,17 @@ class Wire:
                 "GET", send.path, params=send.params, timeout=_timeout(send)
             ) as response:
                 body = Body(send.max_body, response.headers.get("content-encoding"))
-                for piece in response.iter_raw():
-                    body.add(piece)
-                    if left.is_set():
-                        raise _TooSlow
-                return _reply(response, body, since)
+                try:
+                    for piece in response.iter_raw():
+                        body.add(piece)
+                        if left.is_set():
+                            raise _TooSlow
+                    return _reply(response, body, since)
+                finally:
+                    if self._closed:
+                        # The pool that was closed forgot a connection that was just being made,
+                        # and takes back one that began later: nobody else would close this one.
+                        response.extensions["network_stream"].close()
         except _ENDINGS as error:
             return _fault(error, send, since, self._redactor)
         except RuntimeError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import socket
 import threading
 import time as real_time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -455,6 +457,42 @@ def test_a_client_closed_during_a_call(server: ReferenceServer, time: FlowTime) 
     thread.join()
     assert [type(one) for one in outcome] == [ApiClosedError]
     assert len(server.seen) == 1
+
+
+def test_a_client_closed_while_it_connects_leaves_no_socket(
+    server: ReferenceServer, time: FlowTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking_up, found, look_up = threading.Event(), threading.Event(), socket.getaddrinfo
+    outcome: list[BaseException] = []
+
+    def slow(*arguments: Any, **more: Any) -> Any:
+        looking_up.set()
+        assert found.wait(20)
+        return look_up(*arguments, **more)
+
+    def ask_it(client: ApiClient) -> None:
+        try:
+            client.tickers.get()
+        except ApiError as error:
+            outcome.append(error)
+
+    # No body: nothing of it tells the thread beside that its caller has left.
+    server.faults.add("/tickers", faults.body(b""))
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    earlier = set(threading.enumerate())
+    with ApiClient(server.base_url, KEY, timing=time.timing) as client:
+        thread = threading.Thread(target=ask_it, args=(client,))
+        thread.start()
+        assert looking_up.wait(20)
+        (beside,) = {*threading.enumerate()} - {*earlier, thread}
+    thread.join(20)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", ResourceWarning)
+        found.set()
+        beside.join(20)
+        gc.collect()
+    assert [type(one) for one in outcome] == [ApiClosedError]
+    assert [str(one.message) for one in warned] == []
 
 
 async def test_an_async_client_closed_during_a_call(
