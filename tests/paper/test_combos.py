@@ -152,3 +152,16 @@ def test_partial_fills_average_each_leg(market: Exchange) -> None:
     legs = [one for one in market.engine.executions if one.instrument.symbol == "MSFT"]
     told = [f"{one.quantity} {one.cumulative} {one.average:f}" for one in legs]
     assert told == ["60 60 420.0", "40 100 420.8"]
+
+
+@pytest.mark.parametrize(("oca_type", "refused"), [(1, [359]), (2, [359]), (3, []), (0, [])])
+def test_a_combination_shares_its_group_without_block_only(
+    market: Exchange, oca_type: int, refused: list[int]
+) -> None:
+    fields: dict[str, Any] = {
+        "orderType": "LMT",
+        "lmtPrice": -151.0,
+        "ocaGroup": "g",
+        "ocaType": oca_type,
+    }
+    assert codes(market.place(contract=bag(), totalQuantity="10", **fields)) == refused

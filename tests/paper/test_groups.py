@@ -191,6 +191,15 @@ def test_a_cancelled_member_takes_the_others_along(market: Exchange) -> None:
     assert [line.split()[1] for line in told] == ["2", "2", "1", "1", "3", "3"]
 
 
+def test_a_child_is_in_its_parents_account() -> None:
+    market = Exchange("DU1", "DU2")
+    market.quote("AAPL", 270.00, 270.05)
+    market.place(1, account="DU2", **APART)
+    child = {"action": "SELL", "orderType": "LMT", "lmtPrice": 300.0, "parentId": 1}
+    assert codes(market.place(2, account="DU1", **child)) == [321]
+    assert codes(market.place(3, account="DU2", **child)) == []
+
+
 def test_groups_are_of_one_account() -> None:
     market = Exchange("DU1", "DU2")
     market.quote("AAPL", 270.00, 270.05)

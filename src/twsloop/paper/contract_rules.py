@@ -33,6 +33,8 @@ ZERO = Decimal(0)
 MAX_PRICE = Decimal(10**9)
 MAX_DECIMALS = 4
 MAX_OCA_NAME = 64
+#: ``ocaType``: what groups do by default.
+REDUCE_WITHOUT_BLOCK = 3
 OFF_TICK = Refusal(
     110, "The price does not conform to the minimum price variation for this contract."
 )
@@ -303,7 +305,13 @@ def _conditions(it: Setting) -> Refusal | None:
 
 
 def _legs(it: Setting) -> Refusal | None:
-    return check_leg_prices(it.legs) if it.legs else None
+    if not it.legs:
+        return None
+    order = it.draft.request
+    if order.ocaGroup and order.ocaType not in {0, REDUCE_WITHOUT_BLOCK}:
+        text = "Combo order only supports reduce on fill without block(OCA)."
+        return Refusal(359, text)
+    return check_leg_prices(it.legs)
 
 
 def _crosses(it: Setting) -> Refusal | None:

@@ -63,6 +63,11 @@ class Asked:
     parent: Any = None
     attached: Any = None
 
+    @property
+    def account(self) -> str:
+        """The account that it names, or the first one."""
+        return str(self.draft.request.account or self.accounts[0])
+
 
 def _side(asked: Asked) -> Refusal | None:
     if asked.draft.action not in ACTIONS:
@@ -175,6 +180,8 @@ def _parent(asked: Asked) -> Refusal | None:
     parent_id = asked.draft.request.parentId
     if parent_id and asked.is_new and asked.parent is None:
         return validating(f"Can't find order with id ={parent_id}")
+    if parent_id and asked.is_new and asked.parent.account != asked.account:
+        return validating("An order and its parent have to be in one account.")
     return None
 
 
@@ -195,11 +202,10 @@ def _customer(asked: Asked) -> Refusal | None:
     order = asked.draft.request
     if not order.customerAccount:
         return None
-    account = order.account or asked.accounts[0]
     return Refusal(
         145,
         "Error in validating entry fields -Account config doesn't allow to specify customer "
-        f"account value: {order.customerAccount} for account {account}",
+        f"account value: {order.customerAccount} for account {asked.account}",
     )
 
 
