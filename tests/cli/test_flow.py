@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 import signal
 import socket
@@ -355,8 +354,11 @@ def test_a_signal_belongs_to_the_program_that_calls(
     def stop(_signal: int, _frame: object) -> None:
         raise Stopped
 
+    main = threading.main_thread().ident
+    assert main is not None
+
     async def interrupting(request: Any, right: Any) -> Any:
-        os.kill(os.getpid(), number)
+        signal.pthread_kill(main, number)
         return await faults.silent(30.0)(request, right)
 
     server.faults.add("/tickers", interrupting)
