@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from ibapi.protobuf.ComboLeg_pb2 import ComboLeg
 from ibapi.protobuf.Contract_pb2 import Contract
 
+from tests.support.exchange import Exchange
 from tests.support.manual_feed import ManualFeed
 from tests.support.official import Call
 from tests.support.wireclient import WireClient, error_of
 from twsloop.clock import ManualClock
 from twsloop.paper import PaperGateway
+from twsloop.paper.exercise import settle_expired
+from twsloop.paper.market import QuoteChange
+from twsloop.paper.orders import Status
 
 SPY, SPX = 756733, 416904
 EXERCISE, LAPSE = 1, 2
@@ -241,3 +246,64 @@ def test_the_catalogue_forgets_no_option_that_is_held() -> None:
     (option,) = feed.instruments.find(Contract(**contract()))
     feed.instruments.move_to(datetime(2026, 2, 1, tzinfo=UTC).date())
     assert feed.instruments.by_con_id(option.con_id) is option
+
+
+def test_a_future_is_settled_in_cash_and_its_orders_end() -> None:
+    market = Exchange()
+    future = min(
+        (one for one in market.feed.instruments if (one.symbol, one.sec_type) == ("ES", "FUT")),
+        key=lambda one: one.last_trade_date,
+    )
+    what, size = future.contract(exchange=future.exchange), Decimal(50)
+
+    def quoted(bid: float) -> None:
+        stamp = market.feed.time_ns
+        market.happen(QuoteChange(future.con_id, stamp, bid, size, bid + 0.25, size))
+
+    quoted(6000.0)
+    market.place(1, contract=what, totalQuantity="2")
+    low = {"contract": what, "orderType": "LMT", "lmtPrice": 5000.0, "tif": "GTC"}
+    market.place(2, totalQuantity="1", **low)
+    quoted(6009.75)
+    last_day = datetime.strptime(f"{future.last_trade_date}+0000", "%Y%m%d%z")
+    assert settle_expired(market.engine, last_day) == 0
+    market.now = last_day + timedelta(days=1)
+    before = market.account.cash["USD"]
+    market.told()
+    assert settle_expired(market.engine, market.now) == 2
+    assert market.told()[:3] == [
+        "status 2 Cancelled 0/1 @0",
+        "error 2 202 Order Canceled - reason:The contract has expired",
+        "exec -1 SLD 2 @6009.88 cum 2 avg 6009.88",
+    ]
+    assert market.account.held() == ()
+    fee = market.order(1).commission
+    assert (
+        market.account.cash["USD"]
+        == Decimal(1_000_000) + (Decimal("6009.875") - Decimal("6000.25")) * 2 * 50 - fee
+    )
+    assert market.account.cash["USD"] > before
+    assert market.account.balance() == {"USD": 1_000_000}
+    assert settle_expired(market.engine, market.now) == 0
+
+
+def test_orders_in_expired_options_and_their_combinations_end() -> None:
+    market = Exchange()
+    market.quote("SPY", 662.0, 662.02)
+    first, second = (
+        next(iter(market.feed.instruments.find(Contract(**contract(strike=strike)))))
+        for strike in (650.0, 655.0)
+    )
+    legs = [
+        ComboLeg(conId=one.con_id, ratio=1, action=action, exchange="SMART")
+        for one, action in ((first, "BUY"), (second, "SELL"))
+    ]
+    bag = Contract(symbol="SPY", secType="BAG", currency="USD", exchange="SMART", comboLegs=legs)
+    low = {"orderType": "LMT", "lmtPrice": 0.05, "tif": "GTC", "totalQuantity": "1"}
+    for order_id, what in enumerate((first.contract(exchange="SMART"), bag), 1):
+        market.place(order_id, contract=what, **low)
+        assert market.order(order_id).is_live
+    expiry = datetime(2026, 1, 5, 21, 0, tzinfo=UTC)
+    assert settle_expired(market.engine, expiry - timedelta(seconds=1)) == 0
+    assert settle_expired(market.engine, expiry) == 2
+    assert [market.order(n).status for n in (1, 2)] == [Status.CANCELLED] * 2

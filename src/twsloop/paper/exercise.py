@@ -1,4 +1,4 @@
-"""The end of options: exercise, lapse, and what becomes of a position at expiry.
+"""The end of options and futures: exercise, lapse, and what becomes of a position at expiry.
 
 Everything takes effect at once (a real broker works instructions overnight), as fills that no
 market makes, without commission:
@@ -7,7 +7,9 @@ market makes, without commission:
   an option on an index is settled in cash instead: it is closed at what it is worth;
 - **lapse** closes it at 0;
 - at **expiry** positions in the money are exercised, short ones assigned, the others end at 0.
-  The underlying's mark of that moment decides.
+  The underlying's mark of that moment decides;
+- a **future** is settled in cash, at its own last mark, when its trading ends;
+- the live **orders** in what has expired (a combination: in any leg) are cancelled with 202.
 
 The option's fill belongs to whoever asked for it; the delivery and everything at expiry belongs to
 nobody's client: it is an order by hand, as those of the gateway's own window are.
@@ -15,7 +17,7 @@ nobody's client: it is an order by hand, as those of the gateway's own window ar
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,16 +43,19 @@ SECOND_NS = 1_000_000_000
 NO_MARKET = "MKT"
 #: Exercise and delivery cost nothing.
 FREE = ""
+#: When trading ends on its last day, where the contract does not say.
+LAST_TRADE = time(16)
+EXPIRED = "The contract has expired"
 
 
 @attrs.frozen
 class Ending:
-    """The end of an account's position in an option.
+    """The end of an account's position in an option (or a future: `settle`).
 
     Attributes:
         engine: Orders and accounts.
         account: Whose position it is.
-        option: The option.
+        option: What it is in.
         now: The market's time.
     """
 
@@ -99,6 +104,14 @@ class Ending:
             self._end(self._by_hand(), quantity, exercises=worth > ZERO)
         return worth is not None
 
+    def settle(self, quantity: Decimal) -> bool:
+        """End an expired position in a future; False: it has no price and waits for one."""
+        price = self.engine.valuation.price(self.option.con_id)
+        if price is not None:
+            close = self._order(self._by_hand(), self.option, -quantity)
+            self.engine.floor.fill_outside(close, price, self.now)
+        return price is not None
+
     def _end(self, ident: tuple[int, int], quantity: Decimal, *, exercises: bool) -> None:
         """Close a position (short ones have a negative quantity) and deliver what it is for."""
         engine, option = self.engine, self.option
@@ -144,12 +157,40 @@ class Ending:
         )
 
 
-def settle_expired(engine: Engine, now: datetime) -> int:
-    """End all positions in options that have expired; how many there were."""
+def _has_expired(instrument: Instrument, now: datetime) -> bool:
+    if instrument.is_option:
+        ends = expiry_ns(instrument)
+    elif instrument.last_trade_date:
+        clock = instrument.last_trade_time
+        last = time.fromisoformat(clock) if clock else LAST_TRADE
+        day = date.fromisoformat(instrument.last_trade_date)
+        moment = datetime.combine(day, last, ZoneInfo(instrument.time_zone))
+        ends = int(moment.timestamp()) * SECOND_NS
+    else:
+        return False
+    return ends <= now.timestamp() * SECOND_NS
+
+
+def _end_orders(engine: Engine, now: datetime) -> int:
+    """Cancel the live orders in what has expired; how many there were."""
     count = 0
+    for order in engine.book.all_live():
+        traded = [leg.instrument for leg in order.legs] or [order.instrument]
+        if order.is_live and any(_has_expired(one, now) for one in traded):
+            engine.floor.end(order, now, EXPIRED)
+            count += 1
+    return count
+
+
+def settle_expired(engine: Engine, now: datetime) -> int:
+    """End all orders and positions in what has expired; how many there were."""
+    count = _end_orders(engine, now)
     for name, account in engine.accounts.items():
         for position in account.held():
-            option = position.instrument
-            if option.is_option and expiry_ns(option) <= now.timestamp() * SECOND_NS:
-                count += Ending(engine, name, option, now).expire(position.quantity)
+            instrument = position.instrument
+            if not _has_expired(instrument, now):
+                continue
+            ending = Ending(engine, name, instrument, now)
+            settle = ending.expire if instrument.is_option else ending.settle
+            count += settle(position.quantity)
     return count

@@ -108,6 +108,11 @@ class PaperBook:
         found = self._live.get(con_id)
         return tuple(found.values()) if found else ()
 
+    def all_live(self) -> tuple[PaperOrder, ...]:
+        """All live orders, each once."""
+        found = {perm_id: one for live in self._live.values() for perm_id, one in live.items()}
+        return tuple(found.values())
+
     def has_live(self, con_id: int) -> bool:
         """Whether an instrument has live orders; cheap, asked for every quote."""
         return con_id in self._live
