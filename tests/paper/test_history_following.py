@@ -141,3 +141,27 @@ def test_nobody_follows_a_feed_without_a_past() -> None:
     history = History(feed, lambda: NOW)
     assert history.of(index("SPX")).past is None
     assert not history.of(option("C")).bars(Show.MIDPOINT, DAY, WEEK, regular=True)
+
+
+@pytest.mark.parametrize("start", ["2026-11-21", "2026-09-28", "2026-01-05", "2026-07-03"])
+def test_the_first_day_of_every_expiry_is_a_trading_day(start: str) -> None:
+    now = datetime.fromisoformat(f"{start}T16:00:00+00:00")
+    catalogue = Catalogue.standard(now.date())
+    chronicles = History(DerivedFeed(SyntheticFeed(catalogue, seed=4)), lambda: now)
+    chains = catalogue.chains
+    assert chains is not None
+    seen = 0
+    for line in chains.lines:
+        chain = chains._chain(line)
+        if chain is None:
+            continue
+        for expiry in chain.expiries:
+            made = chain.option(expiry, chain.places[len(chain.places) // 2], "C")
+            chronicle = chronicles.of(made)
+            assert chronicle.past is not None
+            first = chronicle.calendar.session(chronicle.past.listed)
+            assert first is not None
+            assert chronicle.oldest() == first.runs(regular=True)[0][0]
+            assert 265 <= (expiry - chronicle.past.listed).days <= 270
+            seen += 1
+    assert seen > 100

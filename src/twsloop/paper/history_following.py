@@ -109,6 +109,8 @@ class FollowingPast:
         if instrument.is_option:
             expiry = date.fromisoformat(instrument.last_trade_date)
             first = date.fromordinal(expiry.toordinal() - OPTION_LIFE_DAYS)
+            while source.calendar.session(first) is None:
+                first = date.fromordinal(first.toordinal() + 1)
             self.listed, self.last_day = max(self.listed, first), expiry
         self._source = source
         self._level = level
