@@ -70,6 +70,8 @@ class Floor:
         orders: All orders of the server's life.
         agenda: What is due when.
         groups: The OCA groups.
+        on_failure: Hears of an order whose handling raised, and the others go on; None: the
+            exception is the caller's.
         ledger: The fills.
     """
 
@@ -84,6 +86,7 @@ class Floor:
     orders: PaperBook = attrs.Factory(PaperBook)
     agenda: Agenda = attrs.Factory(Agenda)
     groups: Groups = attrs.Factory(Groups)
+    on_failure: Callable[[PaperOrder, Exception], None] | None = None
     ledger: Ledger = attrs.field(init=False)
     _liquidity: dict[int, Liquidity] = attrs.Factory(dict)
 
@@ -163,7 +166,10 @@ class Floor:
             and self._trades(order, now)
         )
         order.happen(OrderEvent.WORK if self._starts_working(order, now) else OrderEvent.HOLD)
-        if not order.silent:
+        if order.cancel_at is not None and order.cancel_at <= now:
+            self.outbox.pair(order)  # its cancellation was here before it
+            self.end(order, now)
+        elif not order.silent:
             self.report_and_work(order, now)
 
     def _schedule(self, order: PaperOrder, now: datetime) -> None:
@@ -239,24 +245,40 @@ class Floor:
             orders = tuple(sorted(orders, key=lambda one: (precedence(one), one.queued)))
         for order in orders:
             if order.is_live:  # a fill before it may have ended it
-                self.work(order, now)
+                self._guarded(self.work, order, now)
 
     def on_time(self, now: datetime) -> None:
         """Do what is due by now."""
         for order in self.agenda.due(now):
-            if order.accept_at is not None:
-                if order.accept_at <= now:
-                    self._accept(order, now)
-            elif order.cancel_at is not None and order.cancel_at <= now:
-                self.end(order, now)
-            elif not order.is_live:
-                continue
-            elif order.ends is not None and order.ends <= now:
-                self.end(order, now)
-            elif order.auction_at is not None and order.auction_at <= now:
-                self._auction(order, now)
-            else:
-                self._wake(order, now)
+            self._guarded(self._look, order, now)
+
+    def _guarded(
+        self, handle: Callable[[PaperOrder, datetime], None], order: PaperOrder, now: datetime
+    ) -> None:
+        """Handle one order of many; what goes wrong with it is not the others' matter."""
+        try:
+            handle(order, now)
+        except Exception as error:
+            # Whatever it is, the market and the others go on.
+            if self.on_failure is None:
+                raise
+            self.on_failure(order, error)
+
+    def _look(self, order: PaperOrder, now: datetime) -> None:
+        """One of the order's times has come."""
+        if order.accept_at is not None:
+            if order.accept_at <= now:
+                self._accept(order, now)
+        elif order.cancel_at is not None and order.cancel_at <= now:
+            self.end(order, now)
+        elif not order.is_live:
+            return
+        elif order.ends is not None and order.ends <= now:
+            self.end(order, now)
+        elif order.auction_at is not None and order.auction_at <= now:
+            self._auction(order, now)
+        else:
+            self._wake(order, now)
 
     def _wake(self, order: PaperOrder, now: datetime) -> None:
         """A time that it waited for has come; it may still be closed then."""
@@ -307,7 +329,7 @@ class Floor:
 
     def work(self, order: PaperOrder, now: datetime) -> None:
         """Trigger and fill an order as far as the market that stands allows."""
-        if order.status is Status.PENDING_SUBMIT:
+        if order.status is Status.PENDING_SUBMIT or order.accept_at is not None:
             return
         if order.starts is not None and order.starts <= now:
             order.starts = None
@@ -433,7 +455,7 @@ class Floor:
             else:
                 other.total -= fill.quantity
                 other.request.totalQuantity = echo.plain(other.total)
-                if other.status is not Status.PENDING_SUBMIT:
+                if other.accept_at is None and other.status is not Status.PENDING_SUBMIT:
                     self.outbox.pair(other)
 
     def fill_outside(self, order: PaperOrder, price: Decimal, now: datetime) -> None:
@@ -483,7 +505,8 @@ class Floor:
     def _release(self, child: PaperOrder, now: datetime) -> None:
         """A parent filled: its child works, or waits for its trigger alone."""
         child.waits_for_parent = False
-        if not child.is_live or child.status is Status.PENDING_SUBMIT:
+        accepted = child.accept_at is None and child.status is not Status.PENDING_SUBMIT
+        if not child.is_live or not accepted:
             return
         self._follow(child)
         if self._can_work(child, now):

@@ -31,6 +31,7 @@ from .engine import Engine
 from .history import History
 from .market import Change, Event, Feed
 from .market_clock import MarketClock
+from .orders import PaperOrder
 from .pacing import PacingJudge
 from .sessions import Sessions
 from .timetable import Timetables
@@ -107,8 +108,10 @@ class Hub:
     _alarm: Alarm = attrs.field(init=False)
     _timers: list[Timer] = attrs.Factory(list)
     _stalled: set[Client] = attrs.Factory(set)
+    _failed: set[PaperOrder] = attrs.Factory(set)
 
     def __attrs_post_init__(self) -> None:
+        self.engine.floor.on_failure = self._order_failed
         self.sessions = Sessions(self.clock, self.settle)
         self._market = self.clock if isinstance(self.clock, MarketClock) else None
         self._alarm = Alarm(self.clock, self._orders_are_due)
@@ -230,17 +233,44 @@ class Hub:
 
     def deliver(self) -> None:
         """Hand the engine's messages to their clients; those of absent clients are not kept."""
-        while self.engine.has_news:
-            for client_id, name, message in self.engine.take():
-                visibility.post(self, client_id, name, message)
-            for account, con_id in self.engine.take_touched():
-                account_feed.tell_position(self, account, con_id)
-        self._alarm.set(self.engine.next_due)
+        try:
+            while self.engine.has_news:
+                for client_id, name, message in self.engine.take():
+                    visibility.post(self, client_id, name, message)
+                for account, con_id in self.engine.take_touched():
+                    account_feed.tell_position(self, account, con_id)
+        finally:
+            self._alarm.set(self.engine.next_due)
 
     def _orders_are_due(self) -> None:
         """The time that an order waited for has come."""
-        self.engine.on_time(self.now())
+        try:
+            self.engine.on_time(self.now())
+            self.deliver()
+        except Exception:
+            # Whatever it is, what is due later has to come.
+            logger.exception("handling what was due failed")
         self.settle()
+
+    def _work_orders(self, con_id: int, now: datetime) -> None:
+        """Let the orders see an event, and tell what came of it."""
+        try:
+            self.engine.on_market(con_id, now)
+            self.deliver()
+        except Exception:
+            # Whatever it is, the market goes on for everyone.
+            logger.exception("the orders could not be worked on an event of contract %d", con_id)
+
+    def _order_failed(self, order: PaperOrder, error: Exception) -> None:
+        """The handling of one order raised: a defect of ours; told once, not with each event."""
+        if order not in self._failed:
+            self._failed.add(order)
+            logger.error(
+                "handling order %s of client %s failed",
+                order.order_id,
+                order.client_id,
+                exc_info=error,
+            )
 
     # ---- slow clients ----------------------------------------------------------------------
 
@@ -369,8 +399,7 @@ class Hub:
                 for listener in tuple(listening):
                     listener(event, changed, now)
             if orders.has_live(con_id):
-                self.engine.on_market(con_id, now)
-                self.deliver()
+                self._work_orders(con_id, now)
         self.settle()
 
     def _end_snapshot_if_complete(self, line: Line) -> None:

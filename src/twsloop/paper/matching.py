@@ -161,7 +161,8 @@ def match(order: PaperOrder, liquidity: Quoted) -> Match | None:
         order: A live order; held ones (trigger, parent, conditions) give None.
         liquidity: The quote and what is left of it. It is not changed.
     """
-    if not order.is_live or order.is_held or order.status is Status.PENDING_SUBMIT:
+    is_accepted = order.accept_at is None and order.status is not Status.PENDING_SUBMIT
+    if not order.is_live or order.is_held or not is_accepted:
         return None
     price, left = liquidity.opposite(order.is_buy)
     if price is None or left <= ZERO or not takes(order, price):
