@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.exchange import Exchange, codes
-from twsloop.paper.orders import Status
+from twsloop.paper.orders import PaperOrder, Status
 
 APART = {"orderType": "LMT", "lmtPrice": 260.0}
 
@@ -261,3 +261,72 @@ def test_a_group_never_trades_more_than_its_largest(
     assert sum(order.filled for order in orders) <= max(sizes)
     if any(order.status is Status.FILLED for order in orders):
         assert all(order.is_terminal for order in orders if oca_type == 1)
+
+
+# ---- many, and those that were not sent --------------------------------------------------------
+
+MANY = 1100
+
+
+def small(market: Exchange, order_id: int, **fields: Any) -> None:
+    market.send(order_id, **{**APART, "lmtPrice": 200.0, "totalQuantity": "1", **fields})
+
+
+def live(market: Exchange) -> int:
+    return len(market.engine.book.open_orders())
+
+
+def test_a_large_group_ends_together(market: Exchange) -> None:
+    for n in range(1, MANY + 1):
+        small(market, n, ocaGroup="g", ocaType=1)
+    market.told()
+    told = market.cancel(1)
+    assert live(market) == 0
+    assert [int(line.split()[1]) for line in told[::2]] == list(range(1, MANY + 1))
+
+
+def test_a_large_bracket_ends_with_its_parent(market: Exchange) -> None:
+    small(market, 1)
+    for n in range(2, MANY + 1):
+        small(market, n, action="SELL", lmtPrice=300.0, parentId=1)
+    market.told()
+    told = market.cancel(1)
+    assert live(market) == 0
+    assert [int(line.split()[1]) for line in told[::2]] == list(range(1, MANY + 1))
+
+
+def test_a_family_is_told_parents_first() -> None:
+    def one(order_id: int) -> PaperOrder:
+        return PaperOrder(
+            client_id=1,
+            order_id=order_id,
+            perm_id=order_id,
+            account="DU1",
+            instrument=None,
+            contract=None,
+            request=None,
+            charges=None,  # type: ignore[arg-type]
+            total=Decimal(1),
+            order_type="LMT",
+        )
+
+    root = last = one(0)
+    for n in range(2, 2 * MANY, 2):
+        last.children += [one(n - 1), following := one(n)]
+        last = following
+    assert [member.order_id for member in root.family()] == list(range(2 * MANY - 1))
+
+
+def test_cancelling_what_was_not_sent_leaves_its_group(market: Exchange) -> None:
+    small(market, 1, ocaGroup="g", ocaType=1)
+    small(market, 2, ocaGroup="g", ocaType=1, transmit=False)
+    market.told()
+    market.cancel(2)
+    assert states(market, 1, 2) == ["Submitted", "Cancelled"]
+
+
+def test_what_was_never_sent_is_no_failed_cancel(market: Exchange) -> None:
+    small(market, 1, transmit=False)
+    market.cancel(1)
+    market.engine.cancel_all(7, market.now)
+    assert codes(market.told()) == []

@@ -189,7 +189,7 @@ class Engine:
 
     def cancel_all(self, client_id: int, now: datetime) -> None:
         """Handle reqGlobalCancel: every client's live orders; 161 for own terminal ones."""
-        ended = {order.perm_id for order in self.book if order.is_terminal}
+        ended = {order.perm_id for order in self.book if order.is_terminal and order.perm_id}
         for order in self.book:
             if order.status not in PAST_CANCELLING:  # the one before may have ended it
                 self.floor.cancel(order, now)
@@ -220,6 +220,7 @@ class Engine:
             rules=self.rules,
             user=self.user,
             outbox=self.outbox,
+            bound=self.floor.bound,
         )
 
     def _judge(self, client_id: int, request: Any, draft: Draft, now: datetime) -> Found | Refusal:
@@ -304,9 +305,7 @@ class Engine:
 
     def _modify(self, order: PaperOrder, draft: Draft, now: datetime) -> None:
         """Change a working order; there is no acknowledgement but its new values."""
-        refusal = refused_change(
-            order, draft, self.accounts, rules=self.rules, valuation=self.valuation
-        )
+        refusal = refused_change(order, draft, self.floor.bound, self.rules)
         if refusal is not None:
             self.outbox.order_error(order, refusal, now)
             return

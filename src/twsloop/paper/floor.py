@@ -100,6 +100,11 @@ class Floor:
         self._liquidity.clear()
 
     @property
+    def bound(self) -> acceptance.Bound:
+        """What the accounts can carry besides their working orders."""
+        return acceptance.Bound(self.accounts, self.valuation, self.orders)
+
+    @property
     def executions(self) -> Sequence[Execution]:
         """All fills, in order."""
         return self.ledger.executions
@@ -149,7 +154,7 @@ class Floor:
             self._follow(order)
         echo.echo_order(order, self.user, now)
         reason = self.interventions.broker(order) or acceptance.reject_reason(
-            order, self.accounts, self.valuation, now
+            order, self.bound, now
         )
         if reason is not None:
             self._reject(order, reason, now)
@@ -429,7 +434,7 @@ class Floor:
         if full:
             order.completed_at = now
             order.completed_status = f"Filled Size: {echo.plain(order.filled)}"
-            self.orders.settle(order)
+        self.orders.settle(order)
         for one in done:
             self.outbox.tell(order, "execDetails", echo.execution_details(one))
         self.outbox.pair(order)
@@ -485,7 +490,31 @@ class Floor:
     def end(
         self, order: PaperOrder, now: datetime, reason: str = "", *, alone: bool = False
     ) -> None:
-        """End an order, its children and (unless it ends alone) the rest of its OCA group."""
+        """End an order, its children and (unless it ends alone) the rest of its OCA group.
+
+        Each comes before those that it takes along. Groups may have thousands of members: each is
+        looked through once, and parents that a child takes along come last.
+        """
+        waiting: list[PaperOrder] = []
+        parents: list[PaperOrder] = []
+        groups: set[tuple[str, str]] = set()
+        one: PaperOrder | None = order
+        while one is not None:
+            was_sent, key = one.status is not Status.UNTRANSMITTED, (one.account, one.oca_group)
+            takes_along = one is not order or not alone
+            self._end_one(one, now, reason if one is order else "")
+            if takes_along and was_sent and key not in groups:  # what was not sent is in no group
+                groups.add(key)
+                waiting += reversed(self.groups.others(one))
+            waiting += reversed(one.children)
+            if takes_along and one.request.autoCancelParent and one.parent is not None:
+                parents.append(one.parent)
+            one = None
+            while one is None and (waiting or parents):
+                found = waiting.pop() if waiting else parents.pop()
+                one = None if found.is_terminal else found
+
+    def _end_one(self, order: PaperOrder, now: datetime, reason: str = "") -> None:
         order.happen(OrderEvent.CANCEL)
         order.silent = False
         order.completed_at = now
@@ -493,14 +522,6 @@ class Floor:
         self.orders.settle(order)
         self.outbox.tell(order, "orderStatus", echo.order_status(order))
         self.outbox.order_error(order, Refusal(202, f"{CANCELLED}{reason}"), now)
-        others = [*order.children]
-        if not alone:
-            others += self.groups.others(order)
-            if order.request.autoCancelParent and order.parent is not None:
-                others.append(order.parent)
-        for other in others:
-            if not other.is_terminal:
-                self.end(other, now)
 
     def _release(self, child: PaperOrder, now: datetime) -> None:
         """A parent filled: its child works, or waits for its trigger alone."""

@@ -307,9 +307,11 @@ class PaperOrder:
 
     def family(self) -> Iterator[PaperOrder]:
         """It, then its children, each with its own children after it."""
-        yield self
-        for child in self.children:
-            yield from child.family()
+        waiting = [self]
+        while waiting:  # a chain of children may be longer than calls can nest
+            one = waiting.pop()
+            yield one
+            waiting += reversed(one.children)
 
     @property
     def signed(self) -> tuple[tuple[Any, Decimal], ...]:
