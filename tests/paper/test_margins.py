@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.exchange import ACCOUNT, Exchange, codes
 from twsloop.paper.margins import Requirement, requirement
 
 D = Decimal
@@ -78,3 +79,89 @@ def test_maintenance_is_never_more_than_initial(held: dict[int, int]) -> None:
     initial, maintenance, reg_t = need(*((named[con_id], n) for con_id, n in held.items()))
     assert 0 <= maintenance <= initial
     assert reg_t >= 0
+
+
+def resting(market: Exchange, order_id: int, **fields: Any) -> list[int]:
+    """An order that does not fill; which errors it gets. A million carries 4 times as much."""
+    order = {"orderType": "LMT", "lmtPrice": 200.0, "totalQuantity": "8000", **fields}
+    return codes(market.place(order_id, **order))
+
+
+@pytest.fixture
+def market() -> Exchange:
+    it = Exchange()
+    it.quote("AAPL", 270.0, 270.02, 20_000)
+    it.quote("MSFT", 420.0, 420.02, 20_000)
+    return it
+
+
+def test_working_orders_bind_margin(market: Exchange) -> None:
+    assert resting(market, 1) == []
+    assert resting(market, 2) == [201]
+    assert resting(market, 3, symbol="MSFT") == [201]
+    assert codes(market.place(4, totalQuantity="8000")) == [201]
+    assert resting(market, 5, action="SELL", lmtPrice=300.0) == []
+    assert resting(market, 1, totalQuantity="9000") == []
+    assert resting(market, 1, totalQuantity="16000") == [201]
+    market.cancel(1)
+    assert resting(market, 6, action="SELL", lmtPrice=300.0, totalQuantity="6000") == [201]
+    market.cancel(5)
+    assert resting(market, 7) == []
+
+
+def test_orders_that_close_bind_nothing(market: Exchange) -> None:
+    assert codes(market.place(1, totalQuantity="8000")) == []
+    assert resting(market, 2, action="SELL", lmtPrice=300.0) == []
+    assert resting(market, 3, totalQuantity="5000") == []
+    assert resting(market, 4, action="SELL", lmtPrice=300.0, totalQuantity="20000") == [201]
+
+
+def test_what_has_filled_binds_as_a_position_only(market: Exchange) -> None:
+    market.quote("AAPL", 270.0, 270.02, 7000)
+    assert resting(market, 1, lmtPrice=270.02) == []
+    assert market.order(1).filled == 7000
+    assert resting(market, 2, totalQuantity="5000") == []
+    market.cancel(1)
+    assert resting(market, 3, totalQuantity="1000") == []
+
+
+def test_members_of_a_group_bind_nothing(market: Exchange) -> None:
+    for order_id in (1, 2, 3):
+        assert resting(market, order_id, ocaGroup="g", ocaType=1) == []
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["place", "place", "change", "cancel", "quote"]),
+            st.integers(1, 6),
+            st.integers(1, 400),
+            st.booleans(),
+        ),
+        max_size=30,
+    )
+)
+def test_the_sums_are_those_of_the_working_orders(steps: list[tuple[str, int, int, bool]]) -> None:
+    market = Exchange()
+    market.quote("AAPL", 270.0, 270.02)
+    used: dict[int, bool] = {}
+    for what, number, size, is_buy in steps:
+        if what == "quote":
+            market.quote("AAPL", 269.0 + number, 269.02 + number, size)
+        elif what == "cancel":
+            market.cancel(number)
+        else:
+            order_id = number if what == "change" else len(used) + 1
+            buys = used.setdefault(order_id, is_buy)
+            action = "BUY" if buys else "SELL"
+            limit = 268.0 + number
+            market.place(
+                order_id, action=action, orderType="LMT", lmtPrice=limit, totalQuantity=str(size)
+            )
+    live = [one for one in market.engine.book if one.is_live]
+    apple = market.feed.instrument("AAPL")
+    for sign in (1, -1):
+        probe: Any = SimpleNamespace(perm_id=0, account=ACCOUNT, signed=((apple, D(sign)),))
+        found = market.engine.book.working(probe, market.account.positions)
+        left = sum((one.remaining for one in live if one.is_buy == (sign > 0)), D(0))
+        assert sum((size for _, size in found), D(0)) == sign * left

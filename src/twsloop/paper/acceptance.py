@@ -6,7 +6,7 @@ Pure. These come after the gateway's own checks: a notice does not end an order,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import attrs
@@ -14,15 +14,23 @@ import attrs
 from . import echo, schedule
 from .accounts import Account
 from .contract_rules import BROKER_REFUSED_TIFS
+from .order_book import PaperBook
 from .order_types import BROKER_REFUSED_TYPES, Trigger
 from .orders import PaperOrder
 from .reading import Draft
 from .refusals import Refusal
 from .rules import OrderRules
 from .times import ZONE_WARNING
-from .valuation import Valuation
+from .valuation import Leg, Valuation
 
-__all__ = ["broken_band", "notices", "refused_change", "reject_reason", "take_back_outside"]
+__all__ = [
+    "Bound",
+    "broken_band",
+    "notices",
+    "refused_change",
+    "reject_reason",
+    "take_back_outside",
+]
 
 OUTSIDE_RTH_IGNORED = (
     "Order Event Warning:Attribute 'Outside Regular Trading Hours' is ignored based on the order "
@@ -30,6 +38,27 @@ OUTSIDE_RTH_IGNORED = (
 )
 TIF_WAS_SET = Refusal(10349, "Order TIF was set to DAY based on order preset.")
 BAND = "We cannot accept an order at a limit price at or more aggressive than {bound:.6f}"
+
+
+@attrs.frozen
+class Bound:
+    """What accounts can carry, with what their working orders bind.
+
+    Attributes:
+        accounts: The accounts by name.
+        valuation: Margins.
+        orders: The working orders.
+    """
+
+    accounts: Mapping[str, Account]
+    valuation: Valuation
+    orders: PaperBook
+
+    def refusal(self, order: PaperOrder, legs: Iterable[Leg]) -> str | None:
+        """Why an order's account cannot carry these changes, None if it can."""
+        account = self.accounts[order.account]
+        working = self.orders.working(order, account.positions)
+        return self.valuation.margin_refusal_of(account, legs, working)
 
 
 def notices(order: PaperOrder, now: datetime, *, keeps_hours: bool) -> Iterator[Refusal]:
@@ -72,9 +101,7 @@ def waiting(order: PaperOrder, opens: datetime) -> str:
     )
 
 
-def reject_reason(
-    order: PaperOrder, accounts: Mapping[str, Account], valuation: Valuation, now: datetime
-) -> str | None:
+def reject_reason(order: PaperOrder, bound: Bound, now: datetime) -> str | None:
     """Why the broker does not take it, None if it does."""
     if order.tif in BROKER_REFUSED_TIFS:
         return (
@@ -88,7 +115,7 @@ def reject_reason(
         return "It is too late for the closing auction"
     if order.waits_for_parent:
         return None
-    return valuation.margin_refusal_of(accounts[order.account], order.signed)
+    return bound.refusal(order, order.signed)
 
 
 def broken_band(order: PaperOrder, rules: OrderRules, valuation: Valuation) -> str | None:
@@ -111,10 +138,8 @@ def broken_band(order: PaperOrder, rules: OrderRules, valuation: Valuation) -> s
 def refused_change(
     order: PaperOrder,
     draft: Draft,
-    accounts: Mapping[str, Account],
-    *,
+    bound: Bound,
     rules: OrderRules,
-    valuation: Valuation,
 ) -> Refusal | None:
     """Why the broker does not take new values of a working order; the old ones stay.
 
@@ -124,7 +149,7 @@ def refused_change(
     if not order.is_live:
         return None  # it is judged when it is sent
     left = attrs.evolve(order, total=draft.total - order.filled, limit_price=draft.limit_price)
-    reason = broken_band(left, rules, valuation)
+    reason = broken_band(left, rules, bound.valuation)
     if reason is None and not order.waits_for_parent:
-        reason = valuation.margin_refusal_of(accounts[order.account], left.signed)
+        reason = bound.refusal(order, left.signed)
     return None if reason is None else Refusal(201, f"Order rejected - reason:{reason}")

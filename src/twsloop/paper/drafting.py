@@ -65,6 +65,7 @@ class Drafting:
     rules: OrderRules
     user: str
     outbox: Outbox
+    bound: acceptance.Bound
 
     def find(self, request: Any, draft: Draft, known: PaperOrder | None) -> Found | Refusal:
         """What a request trades; of a known order, what that trades."""
@@ -203,7 +204,7 @@ class Drafting:
             account, order.signed, self._fee(order, draft), message.orderState
         )
         self.outbox.post(client_id, "openOrder", message)
-        reason = acceptance.reject_reason(order, self.accounts, self.valuation, now)
+        reason = acceptance.reject_reason(order, self.bound, now)
         if reason is not None:
             text = f"Order rejected - reason:{reason}"
             self.outbox.order_error(order, Refusal(201, text), now)

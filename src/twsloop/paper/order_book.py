@@ -1,14 +1,25 @@
-"""The orders of a server's life: by id, and the live ones by the instruments that concern them."""
+"""The orders of a server's life: by id, and the live ones by the instruments that concern them.
+
+What working orders would trade is kept as sums (`PaperBook.working`), because the margin of every
+new order asks for it. Orders of one-cancels-all groups (children of a bracket are one) are not in
+them: which of them will trade cannot be known, and to count all would refuse brackets.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
 
 import attrs
 
 from .orders import PaperOrder, Status
 
 __all__ = ["PaperBook"]
+
+ZERO = Decimal(0)
+#: Account, contract id, and whether it buys.
+_Side = tuple[str, int, bool]
 
 
 @attrs.define(eq=False)
@@ -25,6 +36,8 @@ class PaperBook:
     _used: dict[int, int] = attrs.Factory(dict)
     _seen: dict[int, int] = attrs.Factory(dict)
     _turns: int = 0
+    _working: dict[str, dict[int, list[Any]]] = attrs.Factory(dict)
+    _counted: dict[int, tuple[tuple[_Side, Any, Decimal], ...]] = attrs.Factory(dict)
 
     def take_perm_id(self) -> int:
         """The next permId; those of orders sent together are consecutive."""
@@ -65,7 +78,8 @@ class PaperBook:
         return self._by_id.get((client_id, order_id))
 
     def settle(self, order: PaperOrder) -> None:
-        """Keep the index of live orders in step with the order's state."""
+        """Keep the index of live orders, and their sums, in step with the order's state."""
+        self._count(order)
         for con_id in self._watched(order):
             live = self._live.setdefault(con_id, {})
             if order.is_live:
@@ -74,6 +88,60 @@ class PaperBook:
                 live.pop(order.perm_id, None)
                 if not live:
                     del self._live[con_id]
+
+    def _count(self, order: PaperOrder) -> None:
+        """Put what an order still would trade into the sums, for what it was there with."""
+        for (account, con_id, is_buy), _, size in self._counted.pop(order.perm_id, ()):
+            sums = self._working[account]
+            sums[con_id][is_buy] -= size
+            if not any(sums[con_id][:2]):
+                del sums[con_id]
+        if not order.is_live or order.oca_group or not order.remaining:
+            return
+        counted = []
+        for instrument, signed in order.signed:
+            side = (order.account, instrument.con_id, signed > ZERO)
+            size = abs(signed) / order.total * order.remaining
+            sums = self._working.setdefault(order.account, {})
+            sums.setdefault(instrument.con_id, [ZERO, ZERO, instrument])[side[2]] += size
+            counted.append((side, instrument, size))
+        self._counted[order.perm_id] = tuple(counted)
+
+    def working(self, order: PaperOrder, held: Mapping[int, Any]) -> list[tuple[Any, Decimal]]:
+        """What the account's other working orders would change, as its margin counts them.
+
+        Of what the order itself trades, those of its own side; of any other instrument the side
+        that opens more, beyond what closes the position.
+
+        Args:
+            order: The order that is judged.
+            held: The account's positions by contract id.
+
+        Returns:
+            Instruments and quantities, sold ones negative.
+        """
+        own: dict[tuple[int, bool], Decimal] = {}
+        for (_, con_id, is_buy), _, size in self._counted.get(order.perm_id, ()):
+            own[con_id, is_buy] = own.get((con_id, is_buy), ZERO) + size
+        sides = {instrument.con_id: signed > ZERO for instrument, signed in order.signed}
+        found = []
+        for con_id, (all_sold, all_bought, instrument) in self._working.get(
+            order.account, {}
+        ).items():
+            sold = all_sold - own.get((con_id, False), ZERO)
+            bought = all_bought - own.get((con_id, True), ZERO)
+            has = held[con_id].quantity if con_id in held else ZERO
+            longer = max(bought - max(-has, ZERO), ZERO)
+            shorter = max(sold - max(has, ZERO), ZERO)
+            if con_id in sides:
+                change = bought if sides[con_id] else -sold
+            elif longer or shorter:
+                change = bought if longer >= shorter else -sold
+            else:
+                change = ZERO  # they only close
+            if change:
+                found.append((instrument, change))
+        return found
 
     def unlist(self, order: PaperOrder) -> None:
         """Take an order that is about to change from the index; `settle` puts it back."""

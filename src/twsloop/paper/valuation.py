@@ -27,7 +27,7 @@ from .margins import Requirement, requirement
 from .market import TopOfBook
 from .matching import decimal_price
 
-__all__ = ["Fee", "Valuation", "day_end", "nanoseconds"]
+__all__ = ["Fee", "Leg", "Valuation", "day_end", "nanoseconds"]
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -288,10 +288,19 @@ class Valuation:
         """The broker's reason to reject an order that the equity cannot carry."""
         return self.margin_refusal_of(account, ((instrument, change),))
 
-    def margin_refusal_of(self, account: Account, legs: Iterable[Leg]) -> str | None:
-        """The same for an order of several legs."""
-        legs = tuple(legs)
-        before = self.loan_equity(account) - self.requirement(account).initial
+    def margin_refusal_of(
+        self, account: Account, legs: Iterable[Leg], working: Iterable[Leg] = ()
+    ) -> str | None:
+        """The same for an order of several legs.
+
+        Args:
+            account: Whose order it is.
+            legs: What it would change.
+            working: What other orders will change that work already.
+        """
+        working = tuple(working)
+        legs = (*working, *legs)
+        before = self.loan_equity(account, working) - self.requirement(account, working).initial
         needed = self.requirement(account, legs).initial
         equity = self.loan_equity(account, legs)
         # An order that binds less than before is taken even from an account in trouble.
