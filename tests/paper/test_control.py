@@ -282,30 +282,91 @@ def test_slips_are_explained(paper: PaperGateway) -> None:
     assert paper.market.book("AAPL").last == 100
 
 
-@pytest.mark.parametrize("price", ["abc", 0, -5, float("nan"), float("inf"), [1]])
+@pytest.mark.parametrize("price", ["abc", 0, -5, float("nan"), float("inf"), [1], True, 10**400])
 def test_what_is_no_price(price: Any) -> None:
     with PaperGateway(feed="manual") as paper:
         works: tuple[Callable[[], None], ...] = (
             lambda: paper.market.set_price("AAPL", price),
             lambda: paper.market.set_price("AAPL", bid=price),
+            lambda: paper.market.set_price("AAPL", ask=price),
+            lambda: paper.market.set_price("AAPL", 5, last=price),
             lambda: paper.market.quote("AAPL", price, None),
+            lambda: paper.market.quote("AAPL", None, price),
             lambda: paper.market.trade("AAPL", price),
         )
         for work in works:
-            with pytest.raises(PaperError, match=r"AAPL: .* is no price"):
+            with pytest.raises(PaperError, match=r"AAPL: .* is no price: give a number above 0"):
                 work()
-        assert paper.market.book("AAPL").bid is None
+        book = paper.market.book("AAPL")
+        assert (book.bid, book.ask, book.last) == (None, None, None)
 
 
-@pytest.mark.parametrize("size", ["many", -1, float("nan")])
+def test_a_price_has_to_be_given() -> None:
+    with PaperGateway(feed="manual") as paper:
+        with pytest.raises(PaperError, match="AAPL: there is no price to set: give one, or bid="):
+            paper.market.set_price("AAPL")
+        with pytest.raises(PaperError, match="AAPL: a trade has a price: give one"):
+            paper.market.trade("AAPL", None)  # type: ignore[arg-type]
+        with pytest.raises(PaperError, match=r"AAPL: no bid is a tick below 0.01: give bid="):
+            paper.market.set_price("AAPL", 0.01)
+        assert paper.market.book("AAPL").last is None
+        paper.market.set_price("AAPL", 0.01, bid=0.01)
+        assert paper.market.book("AAPL").bid == 0.01
+
+
+def test_a_future_may_cost_less_than_nothing() -> None:
+    with PaperGateway(feed="manual") as paper:
+        future = next(one for one in paper.feed.instruments.all() if one.sec_type == "FUT")
+        for price in (-37.5, 0):
+            paper.market.set_price(future.con_id, price)
+            assert paper.market.book(future.con_id).last == price
+            assert (paper.market.book(future.con_id).bid or 0) < price
+        with pytest.raises(PaperError, match=r": nan is no price: give a finite number"):
+            paper.market.set_price(future.con_id, float("nan"))
+
+
+@pytest.mark.parametrize("size", ["many", -1, float("nan"), float("inf"), None])
 def test_what_is_no_size(size: Any) -> None:
     with PaperGateway(feed="manual") as paper:
-        with pytest.raises(PaperError, match=r"AAPL: .* is no size"):
-            paper.market.trade("AAPL", 5, size)
-        with pytest.raises(PaperError, match="a trade has a price and a size"):
-            paper.market.trade("AAPL", 5, 0)
+        works: tuple[Callable[[], None], ...] = (
+            lambda: paper.market.set_price("AAPL", 5, size=size),
+            lambda: paper.market.quote("AAPL", 5, 6, bid_size=size),
+            lambda: paper.market.quote("AAPL", 5, 6, ask_size=size),
+            lambda: paper.market.trade("AAPL", 5, size),
+        )
+        for work in works:
+            with pytest.raises(PaperError, match=r"AAPL: .* is no size: give a number from 0 up"):
+                work()
         paper.market.set_price("AAPL", "5.5", size="0.5")  # type: ignore[arg-type]
         assert paper.market.book("AAPL").last == 5.5
+
+
+def test_a_quote_may_be_of_nothing_but_no_trade() -> None:
+    with PaperGateway(feed="manual") as paper:
+        works: tuple[Callable[[], None], ...] = (
+            lambda: paper.market.trade("AAPL", 5, 0),
+            lambda: paper.market.set_price("AAPL", last=5, size=0),
+            lambda: paper.market.set_price("AAPL", 5, size=0),
+        )
+        for work in works:
+            with pytest.raises(PaperError, match="AAPL: nothing is no trade: give a size above 0"):
+                work()
+        paper.market.quote("AAPL", 5, 6, bid_size=0, ask_size=0)
+        book = paper.market.book("AAPL")
+        assert (book.bid, str(book.bid_size), book.last) == (5.0, "0", None)
+        with pytest.raises(PaperError, match=r"EUR.USD is quoted, and has no trades: set bid"):
+            paper.market.set_price("EUR.USD", last=1.1)
+        paper.market.set_price("EUR.USD", 1.1, size=0)
+        assert paper.market.book("EUR.USD").last is None
+
+
+def test_what_is_refused_holds_nothing() -> None:
+    with PaperGateway() as paper:
+        ask = paper.market.book("AAPL").ask
+        assert ask is not None
+        with pytest.raises(PaperError, match="is no market"):
+            paper.market.set_price("AAPL", bid=ask * 10)
+        assert not paper.steered.held
 
 
 def test_a_gateway_that_does_not_run() -> None:

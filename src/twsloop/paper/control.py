@@ -40,6 +40,8 @@ Size = int | str | Decimal
 GENERAL_HALT, VOLATILITY_HALT = 1, 2
 #: Indices follow their fund, options their underlying (`derived`).
 FOLLOWERS = frozenset({"IND", "OPT", "FOP"})
+#: What may cost nothing, or less: a future as of oil in April 2020, a combination's difference.
+SIGNED = frozenset({"FUT", "BAG"})
 #: The venues of quotes and trades that are made by hand.
 BID_VENUE, ASK_VENUE, TRADE_VENUE = "P", "Q", "Q"
 
@@ -80,10 +82,16 @@ class MarketControl:
             size: Of each side, and of the trade.
 
         Raises:
-            PaperError: There is no such symbol, it has no price of its own, or the bid would be
-                above the offer.
+            PaperError: There is no such symbol, it has no price of its own, nothing is given, what
+                is given cannot be, or the bid would be above the offer.
         """
         instrument = self._priced(symbol)
+        if price is None and bid is None and ask is None and last is None:
+            msg = (
+                f"{symbol}: there is no price to set: give one, or bid=, ask= or last=; "
+                "quote() with None takes a side away"
+            )
+            raise PaperError(msg)
         price, bid = _price(instrument, price), _price(instrument, bid)
         ask, last = _price(instrument, ask), _price(instrument, last)
         shown = _size(instrument, size)
@@ -93,11 +101,16 @@ class MarketControl:
             bid = round(price - tick, digits) if bid is None else bid
             ask = round(price + tick, digits) if ask is None else ask
             last = price if last is None and not instrument.quote_driven else last
+            if bid <= 0 and instrument.sec_type not in SIGNED:
+                msg = f"{symbol}: no bid is a tick below {price:g}: give bid= and ask="
+                raise PaperError(msg)
+        if last is not None:
+            _check_trade(instrument, shown)
 
         def work() -> None:
-            feed = self._hold(instrument)
             if bid is not None or ask is not None:
-                feed.inject([self._quote(instrument, bid, ask, shown)])
+                quote = self._quote(instrument, bid, ask, shown)
+                self._hold(instrument).inject([quote])
             if last is not None:
                 self._print(instrument, last, shown)
 
@@ -115,8 +128,8 @@ class MarketControl:
         """Set both sides of the quote; a side that is None has nobody.
 
         Raises:
-            PaperError: There is no such symbol, it has no price of its own, or the bid is above the
-                offer.
+            PaperError: There is no such symbol, it has no price of its own, what is given cannot
+                be, or the bid is above the offer.
         """
         instrument = self._priced(symbol)
         bid, ask = _price(instrument, bid), _price(instrument, ask)
@@ -143,15 +156,13 @@ class MarketControl:
 
         Raises:
             PaperError: There is no such symbol, it has no price of its own, or no trades (a
-                currency pair).
+                currency pair), or what is given cannot be.
         """
         instrument = self._priced(symbol)
-        if instrument.quote_driven:
-            msg = f"{symbol} is quoted, and has no trades"
-            raise PaperError(msg)
         at, traded = _price(instrument, price), _size(instrument, size)
-        if at is None or not traded:
-            msg = f"{symbol}: a trade has a price and a size"
+        _check_trade(instrument, traded)
+        if at is None:
+            msg = f"{symbol}: a trade has a price: give one"
             raise PaperError(msg)
         self._do(lambda: self._print(instrument, at, traded))
 
@@ -400,31 +411,48 @@ def _nothing() -> Any:
 
 
 def _price(instrument: Instrument, value: float | None) -> float | None:
-    """A price as a market has them; a future's may be below 0."""
+    """A price as a market has them."""
     if value is None:
         return None
     try:
-        price = float(value)
-    except (TypeError, ValueError):
+        price = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
         price = math.nan
-    if not math.isfinite(price) or (price <= 0 and instrument.sec_type != "FUT"):
-        msg = f"{instrument.symbol}: {value!r} is no price"
+    signed = instrument.sec_type in SIGNED
+    if not math.isfinite(price) or (price <= 0 and not signed):
+        wanted = "a finite number" if signed else "a number above 0"
+        msg = f"{_name(instrument)}: {value!r} is no price: give {wanted}"
         raise PaperError(msg)
     return price
 
 
 def _size(instrument: Instrument, value: Size) -> Decimal:
+    """A size as a quote has them: it may be 0."""
     try:
         size = Decimal(str(value))
     except ArithmeticError:
         size = Decimal("NaN")
     if not size.is_finite() or size < 0:
-        msg = f"{instrument.symbol}: {value!r} is no size"
+        msg = f"{_name(instrument)}: {value!r} is no size: give a number from 0 up"
         raise PaperError(msg)
     return size
 
 
+def _check_trade(instrument: Instrument, size: Decimal) -> None:
+    if instrument.quote_driven:
+        msg = f"{_name(instrument)} is quoted, and has no trades: set bid and ask"
+        raise PaperError(msg)
+    if not size:
+        msg = f"{_name(instrument)}: nothing is no trade: give a size above 0"
+        raise PaperError(msg)
+
+
+def _name(instrument: Instrument) -> str:
+    """What people type: EUR.USD, ESZ6."""
+    return instrument.local_symbol or instrument.symbol
+
+
 def _check_sides(instrument: Instrument, bid: float | None, ask: float | None) -> None:
     if bid is not None and ask is not None and bid > ask:
-        msg = f"{instrument.symbol}: a bid of {bid:g} above the offer of {ask:g} is no market"
+        msg = f"{_name(instrument)}: a bid of {bid:g} above the offer of {ask:g} is no market"
         raise PaperError(msg)
