@@ -97,8 +97,14 @@ def test_a_client_that_deviates_is_named(tmp_path: Path, script: Path) -> None:
         (["--tape", "ids.txt", "--seed", "3"], 2, "it has no market to set up"),
         (["--tape", "ids.txt", "--session", "2"], 15, "there is no session 2: it has 1"),
         (["--tape", "bad.txt"], 15, "bad.txt:1: there is no 'nonsense'"),
-        (["--strict"], 2, "--strict and --session belong to --tape"),
-        (["--tape", "ids.txt", "--patience", "0"], 2, "patience"),
+        (["--strict"], 2, "--strict, --session and --patience belong to --tape"),
+        (["--session", "1"], 2, "--strict, --session and --patience belong to --tape"),
+        (["--patience", "10"], 2, "--strict, --session and --patience belong to --tape"),
+        (["--tape", "ids.txt", "--patience", "0"], 2, "'0' is no number of seconds above 0"),
+        (["--tape", "ids.txt", "--patience", "-1"], 2, "'-1' is no number of seconds above 0"),
+        (["--tape", "ids.txt", "--patience", "nan"], 2, "'nan' is no number of seconds above 0"),
+        (["--tape", "ids.txt", "--patience", "inf"], 2, "'inf' is no number of seconds above 0"),
+        (["--tape", "ids.txt", "--patience", "soon"], 2, "'soon' is no number of seconds above 0"),
     ],
 )
 def test_what_cannot_be_played(

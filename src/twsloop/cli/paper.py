@@ -140,7 +140,7 @@ def paper(
     tape: Path | None,
     strict: bool,
     session: int | None,
-    patience: float,
+    patience: float | None,
 ) -> None:
     """Serve a paper gateway: the real TWS protocol, made-up money.
 
@@ -162,8 +162,8 @@ def paper(
             patience=patience,
         )
         return
-    if strict or session is not None:
-        raise click.UsageError("--strict and --session belong to --tape.")
+    if strict or session is not None or patience is not None:
+        raise click.UsageError("--strict, --session and --patience belong to --tape.")
     if data is not None and feed is None:
         feed = "replay"
     config = run.config(
@@ -185,7 +185,7 @@ def paper(
             "paper.rate": rate,
             "paper.sample": sample,
             "paper.max_version": max_version,
-        }
+        },
     )
     out = run.output()
     with logged(config), paper_gateway(config, since=since, until=until) as gateway:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import sys
 from collections.abc import Callable
@@ -24,6 +25,26 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 #: How often the waiting main thread looks up, seconds; a signal wakes it at once on POSIX.
 LOOK_UP = 0.5
+#: How long a client may take to do its part unless told otherwise, seconds.
+PATIENCE = 10.0
+
+
+class _Patience(click.ParamType[float]):
+    """Seconds that end: NaN and infinity are numbers to `float`, and to `click.FloatRange`."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read them."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not math.isfinite(seconds) or seconds <= 0:
+            self.fail(f"{value!r} is no number of seconds above 0", param, ctx)
+        return seconds
 
 
 def tape_options(function: F) -> F:
@@ -49,8 +70,7 @@ def tape_options(function: F) -> F:
             ),
             click.option(
                 "--patience",
-                type=click.FloatRange(0.0, min_open=True),
-                default=10.0,
+                type=_Patience(),
                 help="With --tape: seconds a client may take to do its part.  [default: 10]",
             ),
         )
@@ -67,7 +87,7 @@ def play(
     speed: float | str | None,
     strict: bool,
     session: int | None,
-    patience: float,
+    patience: float | None,
 ) -> None:
     """Serve a tape or transcript until Ctrl-C.
 
@@ -78,7 +98,7 @@ def play(
         speed: How much faster than recorded, or ``max``.
         strict: Whether the client has to send exactly what was recorded.
         session: The one session to play, or None.
-        patience: How long a client may take to do its part, seconds.
+        patience: How long a client may take to do its part, seconds; None: `PATIENCE`.
     """
     from twsloop.paper.player import FLAT_OUT, ScriptedGateway  # noqa: PLC0415
 
@@ -90,7 +110,7 @@ def play(
         port=config.paper.port,
         strict=strict,
         speed=FLAT_OUT if speed == "max" else float(speed or 1.0),
-        patience=patience,
+        patience=PATIENCE if patience is None else patience,
         session=session,
         max_version=config.paper.max_version,
         observer=lambda event, text: told.put((event, text)),
