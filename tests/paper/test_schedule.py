@@ -7,12 +7,22 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from ibapi.protobuf.OrderCondition_pb2 import OrderCondition
 
 from tests.support.exchange import Exchange, codes
 from twsloop.paper.market import QuoteChange, Trade
 from twsloop.paper.orders import Status
 
 ENDED = ["status 1 Cancelled 0/100 @0", "error 1 202 Order Canceled - reason:"]
+
+BELOW_258 = OrderCondition(
+    type=1,
+    conId=265598,
+    exchange="SMART",
+    price=258.0,
+    isMore=False,
+    isConjunctionConnection=True,
+)
 
 
 def quoted(**settings: Any) -> Exchange:
@@ -253,3 +263,47 @@ def test_the_market_alone_brings_what_is_due(market: Exchange) -> None:
     market.now = datetime(2026, 1, 5, 14, 31, tzinfo=UTC)
     market.quote("AAPL", 268.0, 268.1)
     assert market.told() == ENDED
+
+
+# ---- what stands when the market opens ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"orderType": "LMT", "lmtPrice": 260.0},
+        {"orderType": "STP", "action": "SELL", "auxPrice": 258.0},
+        {"orderType": "LMT", "lmtPrice": 270.5, "conditions": [BELOW_258]},
+    ],
+)
+def test_what_was_carried_overnight_is_looked_at_when_the_session_opens(
+    hours: Exchange, fields: dict[str, Any]
+) -> None:
+    hours.place(1, tif="GTC", **fields)
+    hours.until(datetime(2026, 1, 6, 1, 0, tzinfo=UTC))
+    hours.quote("AAPL", 255.0, 255.02)
+    hours.trade("AAPL", 255.0)
+    hours.until(datetime(2026, 1, 6, 14, 29, 59, tzinfo=UTC))
+    assert hours.engine.executions == []
+    hours.pass_time(1)
+    assert hours.order().status is Status.FILLED
+
+
+def test_an_immediate_order_ends_in_a_halt(market: Exchange) -> None:
+    low(market)
+    market.halt("AAPL")
+    market.told()
+    told = low(market, tif="IOC")
+    assert told[-2:] == ENDED
+    assert market.engine.executions == []
+
+
+def test_changes_do_not_fill_the_agenda(hours: Exchange) -> None:
+    for n in range(100):
+        hours.place(1, orderType="LMT", lmtPrice=200.0 + n / 100, tif="GTC")
+    assert len(hours.engine.floor.agenda) == 1
+    hours.until(datetime(2026, 1, 6, 1, 0, tzinfo=UTC))
+    for n in range(100):
+        hours.place(1, orderType="LMT", lmtPrice=260.0 + n / 100, tif="GTC")
+        hours.quote("AAPL", 255.0, 255.02 + n / 100)
+    assert len(hours.engine.floor.agenda) == 2

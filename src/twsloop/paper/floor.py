@@ -89,6 +89,8 @@ class Floor:
     on_failure: Callable[[PaperOrder, Exception], None] | None = None
     ledger: Ledger = attrs.field(init=False)
     _liquidity: dict[int, Liquidity] = attrs.Factory(dict)
+    _hours: dict[tuple[int, bool], tuple[datetime, bool]] = attrs.Factory(dict)
+    _openings: dict[tuple[int, bool], datetime] = attrs.Factory(dict)
 
     def __attrs_post_init__(self) -> None:
         self.ledger = Ledger(self.accounts, self.books, self.valuation)
@@ -98,6 +100,8 @@ class Floor:
         self.books = self.ledger.books = books
         self.valuation = self.ledger.valuation = Valuation(catalogue, books)
         self._liquidity.clear()
+        self._hours.clear()
+        self._openings.clear()
 
     @property
     def bound(self) -> acceptance.Bound:
@@ -183,7 +187,7 @@ class Floor:
         for when in (order.ends, order.starts, order.auction_at, *order.condition_times.values()):
             self.agenda.note(when, order)
         if self.keeps_hours and not schedule.is_open(order, now):
-            self.agenda.note(schedule.opening(order, now).astimezone(UTC), order)
+            self._await_opening(order, now)
 
     def _starts_working(self, order: PaperOrder, now: datetime) -> bool:
         return not order.kind.held_first and self._can_work(order, now)
@@ -283,21 +287,30 @@ class Floor:
         elif order.auction_at is not None and order.auction_at <= now:
             self._auction(order, now)
         else:
-            self._wake(order, now)
-
-    def _wake(self, order: PaperOrder, now: datetime) -> None:
-        """A time that it waited for has come; it may still be closed then."""
-        self.work(order, now)
-        if order.status is Status.PRE_SUBMITTED and not self._trades(order, now):
-            self.agenda.note(schedule.opening(order, now).astimezone(UTC), order)
+            self.work(order, now)
 
     def _trades(self, order: PaperOrder, now: datetime) -> bool:
-        """Whether its market is open for it."""
-        return not self.keeps_hours or schedule.is_open(order, now)
+        """Whether its market is open for it: asked once for all orders of one instrument."""
+        if not self.keeps_hours:
+            return True
+        key = (order.instrument.con_id, schedule.is_outside(order))
+        asked = self._hours.get(key)
+        if asked is None or asked[0] != now:
+            asked = self._hours[key] = (now, schedule.is_open(order, now))
+        return asked[1]
+
+    def _await_opening(self, order: PaperOrder, now: datetime) -> None:
+        """Look at an order again when its market opens: what stands then may fill it."""
+        key = (order.instrument.con_id, schedule.is_outside(order))
+        opens = self._openings.get(key)
+        if opens is None or opens <= now:
+            opens = self._openings[key] = schedule.opening(order, now).astimezone(UTC)
+        self.agenda.note(opens, order)
 
     def _is_halted(self, order: PaperOrder) -> bool:
-        instruments = [leg.instrument for leg in order.legs] or [order.instrument]
-        return any(self.books(one.con_id).halted for one in instruments)
+        if not order.legs:
+            return bool(self.books(order.instrument.con_id).halted)
+        return any(self.books(leg.instrument.con_id).halted for leg in order.legs)
 
     def _quoted(self, order: PaperOrder) -> Quoted:
         """What it trades against."""
@@ -339,10 +352,17 @@ class Floor:
         if order.starts is not None and order.starts <= now:
             order.starts = None
         if order.awaits_conditions and not self._judge_conditions(order, now):
+            if order.is_live and not self._trades(order, now):
+                self._await_opening(order, now)
             return
         if order.waits_for_parent or order.starts is not None or order.auction_at is not None:
             return
-        if self._is_halted(order) or not self._trades(order, now):
+        if not self._trades(order, now):
+            self._await_opening(order, now)
+            return
+        if self._is_halted(order):
+            if order.tif == "IOC" and not order.is_held:
+                self._stay(order, now)
             return
         if not order.elected:
             self._elect(order)

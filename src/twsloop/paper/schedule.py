@@ -25,6 +25,7 @@ __all__ = [
     "auto_cancel_day",
     "cutoff",
     "is_open",
+    "is_outside",
     "opening",
     "plan",
     "zone_of",
@@ -42,19 +43,20 @@ GTC_ENDS = time(16)
 WITH_EXTENDED_HOURS = frozenset({"STK", "OPT"})
 
 
-def _outside(order: Any) -> bool:
+def is_outside(order: Any) -> bool:
+    """Whether it may trade outside regular hours."""
     takes_it = order.kind.outside_hours or order.instrument.sec_type not in WITH_EXTENDED_HOURS
     return bool(order.request.outsideRth and takes_it)
 
 
 def is_open(order: Any, now: datetime) -> bool:
     """Whether its market trades now, for this order."""
-    return bool(order.instrument.is_open(now, liquid=not _outside(order)))
+    return bool(order.instrument.is_open(now, liquid=not is_outside(order)))
 
 
 def opening(order: Any, now: datetime) -> datetime:
     """The next time that its market opens for it, in the instrument's zone."""
-    found: datetime = order.instrument.hours.next_open(now, liquid=not _outside(order))
+    found: datetime = order.instrument.hours.next_open(now, liquid=not is_outside(order))
     return found
 
 
@@ -91,7 +93,7 @@ def _named_end(order: Any, until: Moment, now: datetime) -> datetime:
     zone = order.instrument.time_zone
     if until.clock == DAY_END and until.day is not None and until.zone is None:
         # A date alone: good until that day's session ends.
-        session = order.instrument.hours.session(until.day, liquid=not _outside(order))
+        session = order.instrument.hours.session(until.day, liquid=not is_outside(order))
         if session is not None:
             end: datetime = session[1]
             return end.astimezone(UTC)
@@ -109,7 +111,7 @@ def _ends_at(order: Any, now: datetime, *, keeps_hours: bool) -> datetime | None
         day = auto_cancel_day(now.date())
         return datetime.combine(day, GTC_ENDS, ZoneInfo("US/Eastern")).astimezone(UTC)
     if keeps_hours and order.tif in OF_THE_DAY and not order.kind.auction:
-        return _session_end(order.instrument, now, liquid=not _outside(order))
+        return _session_end(order.instrument, now, liquid=not is_outside(order))
     return None
 
 
