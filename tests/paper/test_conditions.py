@@ -116,9 +116,7 @@ def test_execution_and_margin(market: Exchange) -> None:
     market.place(orderType="LMT", lmtPrice=269.0, conditions=[execution])
     market.trade("AAPL", 270.03)
     assert market.told() == []
-    market.place(2, symbol="MSFT", totalQuantity="10")
-    market.trade("AAPL", 270.04)
-    assert market.told()[0] == "open 1 Submitted"
+    assert "open 1 Submitted" in market.place(2, symbol="MSFT", totalQuantity="10")
     margin = {"type": MARGIN, "isMore": False, "percent": 50}
     market.place(3, orderType="LMT", lmtPrice=269.0, conditions=[margin])
     market.trade("AAPL", 270.03)
@@ -237,3 +235,50 @@ def test_ties(holds: list[bool], ties: list[bool], met: bool) -> None:
     )
     assert are_met(row, world) is met
     assert watched(row) == ((1,) if row else ())
+
+
+# ---- conditions that a fill meets --------------------------------------------------------------
+
+TRADED_MSFT = {"type": EXECUTION, "symbol": "MSFT", "secType": "STK", "exchange": "SMART"}
+
+
+def test_an_execution_is_seen_without_a_tick(market: Exchange) -> None:
+    market.place(1, conditions=[TRADED_MSFT])
+    told = market.place(2, symbol="MSFT")
+    assert market.order(1).status.value == "Filled"
+    reports = [n for n, line in enumerate(told) if line.startswith("report")]
+    assert reports[0] < told.index("open 1 Submitted") < reports[1]
+
+
+def test_a_fill_that_meets_a_condition_may_meet_the_next(market: Exchange) -> None:
+    many = 300
+    last = ("MSFT", "AAPL")
+    traded = {
+        "MSFT": TRADED_MSFT,
+        "AAPL": {**TRADED_MSFT, "symbol": "AAPL"},
+    }
+    market.quote("AAPL", 270.00, 270.05, 10_000)
+    market.quote("MSFT", 420.00, 420.10, 10_000)
+    for n in range(1, many + 1):
+        other = last[n % 2]
+        mine = last[(n + 1) % 2]
+        market.place(n, symbol=mine, totalQuantity="1", conditions=[traded[other]])
+    market.place(many + 1, symbol="MSFT", totalQuantity="1")
+    assert {order.status.value for order in market.engine.book} == {"Filled"}
+
+
+def test_own_executions_do_not_count(market: Exchange) -> None:
+    market.place(
+        1,
+        symbol="MSFT",
+        orderType="LMT",
+        lmtPrice=421.0,
+        totalQuantity="150",
+        conditions=[TRADED_MSFT],
+        conditionsCancelOrder=True,
+    )
+    assert market.order(1).filled == 100
+    market.place(2, symbol="AAPL")
+    assert market.order(1).is_live
+    market.place(3, symbol="MSFT", action="SELL")
+    assert market.order(1).status.value == "Cancelled"

@@ -28,6 +28,7 @@ __all__ = [
     "CONDITION_TIME",
     "EXECUTION",
     "MARGIN",
+    "ON_FILLS",
     "PERCENT_CHANGE",
     "PRICE",
     "TIME",
@@ -42,6 +43,8 @@ PRICE, TIME, MARGIN, EXECUTION, VOLUME, PERCENT_CHANGE = 1, 3, 4, 5, 6, 7
 #: Code and field name of a time condition that cannot be read.
 CONDITION_TIME = (10314, "Condition Time")
 _ON_CONTRACT = frozenset({PRICE, VOLUME, PERCENT_CHANGE})
+#: What a fill may meet: conditions on executions, and on what the account holds.
+ON_FILLS = frozenset({MARGIN, EXECUTION})
 _KINDS = _ON_CONTRACT | {TIME, MARGIN, EXECUTION}
 
 

@@ -81,6 +81,7 @@ class Ledger:
     executions: list[Execution] = attrs.Factory(list)
     touched: list[tuple[str, int]] = attrs.Factory(list)
     _fills: int = 0
+    _last: dict[tuple[str, str], dict[str, list[Execution]]] = attrs.Factory(dict)
 
     def book(self, fill: Fill) -> tuple[Execution, ...]:
         """Book one fill.
@@ -110,8 +111,29 @@ class Ledger:
                 )
             ]
         self.executions += done
+        for one in done:
+            self._remember(one)
         order.executions += done
         return tuple(done)
+
+    def _remember(self, done: Execution) -> None:
+        """Keep the last executions of two orders: of each symbol, and of each of its kinds."""
+        instrument = done.instrument
+        kinds = self._last.setdefault((done.order.account, instrument.symbol), {})
+        for kind in ("", instrument.sec_type):
+            kept = kinds.setdefault(kind, [])
+            kinds[kind] = [done, *(one for one in kept if one.order is not done.order)][:2]
+
+    def last_of_others(self, order: PaperOrder, symbol: str, kind: str) -> datetime | None:
+        """When another order of the account traded this last; None for never.
+
+        Args:
+            order: Its own executions do not count.
+            symbol: What was traded.
+            kind: Its security type; "" for any.
+        """
+        kept = self._last.get((order.account, symbol), {}).get(kind, ())
+        return next((one.time for one in kept if one.order is not order), None)
 
     def _summary(self, fill: Fill, exec_id: str) -> Execution:
         order = fill.order

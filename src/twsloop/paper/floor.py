@@ -39,7 +39,7 @@ from .matching import (
     precedence,
     takes,
 )
-from .order_book import PaperBook
+from .order_book import ANY_FILL, PaperBook
 from .order_types import Peg
 from .orders import Execution, OrderEvent, PaperOrder, Status
 from .outbox import Outbox
@@ -89,6 +89,8 @@ class Floor:
     on_failure: Callable[[PaperOrder, Exception], None] | None = None
     ledger: Ledger = attrs.field(init=False)
     _liquidity: dict[int, Liquidity] = attrs.Factory(dict)
+    _heeding: bool = False
+    _fills_unheeded: bool = False
     _hours: dict[tuple[int, bool], tuple[datetime, bool]] = attrs.Factory(dict)
     _openings: dict[tuple[int, bool], datetime] = attrs.Factory(dict)
 
@@ -467,6 +469,22 @@ class Floor:
             for child in order.children:
                 self._release(child, now)
         self._share(fill)
+        self._heed_fill(now)
+
+    def _heed_fill(self, now: datetime) -> None:
+        """Look at the orders whose conditions a fill may have met; their fills count as well."""
+        self._fills_unheeded = True
+        if self._heeding:
+            return  # the one that is under way goes round again
+        self._heeding = True
+        try:
+            while self._fills_unheeded:
+                self._fills_unheeded = False
+                for order in self.orders.live(ANY_FILL):
+                    if order.is_live and order.awaits_conditions:
+                        self._guarded(self.work, order, now)
+        finally:
+            self._heeding = False
 
     def _share(self, fill: Fill) -> None:
         """What a fill does to the other members of the order's group."""

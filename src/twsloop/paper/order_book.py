@@ -13,11 +13,14 @@ from typing import Any
 
 import attrs
 
+from .conditions import ON_FILLS
 from .orders import PaperOrder, Status
 
-__all__ = ["PaperBook"]
+__all__ = ["ANY_FILL", "PaperBook"]
 
 ZERO = Decimal(0)
+#: In place of a contract id: orders whose conditions a fill of any other may meet.
+ANY_FILL = 0
 #: Account, contract id, and whether it buys.
 _Side = tuple[str, int, bool]
 
@@ -169,6 +172,8 @@ class PaperBook:
         con_ids = {leg.instrument.con_id for leg in order.legs} or {order.instrument.con_id}
         if order.awaits_conditions or order.request.conditions:
             con_ids.update(one.conId for one in order.request.conditions if one.conId)
+            if any(one.type in ON_FILLS for one in order.request.conditions):
+                con_ids.add(ANY_FILL)
         return con_ids
 
     def live(self, con_id: int) -> tuple[PaperOrder, ...]:

@@ -63,16 +63,5 @@ class Watch:
 
     def _has_traded(self, order: PaperOrder, symbol: str, kind: str) -> bool:
         """Whether another order of the account has traded this since the order came."""
-        since = order.placed_at
-        for fill in reversed(self.ledger.executions):
-            if since is not None and fill.time < since:
-                return False
-            instrument = fill.instrument
-            if (
-                fill.order is not order
-                and fill.order.account == order.account
-                and instrument.symbol == symbol.upper()
-                and kind in {"", instrument.sec_type}
-            ):
-                return True
-        return False
+        last = self.ledger.last_of_others(order, symbol.upper(), kind)
+        return last is not None and (order.placed_at is None or last >= order.placed_at)
