@@ -209,6 +209,24 @@ def test_a_section_made_in_code_is_checked_too() -> None:
     assert isinstance(HeartbeatParams(silence=3).silence, float)
 
 
+@pytest.mark.parametrize(
+    ("accounts", "sentence"),
+    [
+        (["DU1,DU2"], "[paper] accounts = DU1,DU2: that is no account number"),
+        (["DU1", "a b"], "[paper] accounts = a b: that is no account number"),
+        (["DU1", "DU\n2"], "that is no account number"),
+        ("DU1;DU2", "[paper] accounts = DU1;DU2: that is no account number"),
+        (["DU1", "DU2", "DU1"], "[paper] accounts = DU1: the account is named twice"),
+        ("DU1, DU1", "[paper] accounts = DU1: the account is named twice"),
+    ],
+)
+def test_what_is_no_list_of_accounts(accounts: object, sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(overrides={"paper.accounts": accounts})
+    assert sentence in str(caught.value)
+    assert "letters and digits, each once" in str(caught.value)
+
+
 def test_the_whole_sentence_of_an_error(tmp_path: Path) -> None:
     file = write(tmp_path, "[connection]\nport = 70000\n")
     with pytest.raises(ConfigError) as caught:

@@ -112,6 +112,13 @@ def test_a_replay_that_breaks_ends_the_command(tmp_path: Path, ticks: Path) -> N
         (["--feed", "replay", "--data", "x", "--start", "2026-09-28"], 3, "the date of its data"),
         (["--port", "99999"], 3, "[paper] port = 99999: the value is too high"),
         (["--account", ""], 3, "[paper] accounts"),
+        (["--account", "DU1,DU2"], 3, "[paper] accounts = DU1,DU2: that is no account number"),
+        (["--account", "a b"], 3, "[paper] accounts = a b: that is no account number"),
+        (
+            ["--account", "DU1", "--account", "DU1"],
+            3,
+            "[paper] accounts = DU1: the account is named twice",
+        ),
     ],
 )
 def test_what_cannot_be_served(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:

@@ -3,6 +3,7 @@
 # ruff: noqa: RUF009  (option() makes attrs fields; nothing of it is shared between instances)
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -395,7 +396,9 @@ class PaperParams(Section):
     )
     seed: int = option(1, "int", "The same seed gives the same market.", low=0, high=2**63 - 1)
     accounts: tuple[str, ...] = option(
-        ("DU1234567",), "list", "The accounts of its login; paper accounts start with D."
+        ("DU1234567",),
+        "list",
+        "The accounts of its login, each once, letters and digits; paper accounts start with D.",
     )
     currency: str = option("USD", "str", "The accounts' base currency.", pattern="[A-Z]{3}")
     master_client_id: int | None = option(
@@ -499,3 +502,20 @@ class PaperParams(Section):
         low=0,
         high=100_000,
     )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what is no account number: a comma parts them in managedAccounts and here."""
+        for place, name in enumerate(self.accounts):
+            if not re.fullmatch("[A-Za-z0-9]+", name):
+                problem = "that is no account number"
+            elif name in self.accounts[:place]:
+                problem = "the account is named twice"
+            else:
+                continue
+            raise ConfigError(
+                problem,
+                section=self.section,
+                key="accounts",
+                value=name,
+                allowed="account numbers of letters and digits, each once",
+            )
