@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ibapi.protobuf.Order_pb2 import Order
 
+from tests.support.exchange import Exchange
 from twsloop.paper.commissions import OrderCharges, Rates
 from twsloop.paper.market import TopOfBook
-from twsloop.paper.matching import Liquidity, Match, decimal_price, match
+from twsloop.paper.matching import Liquidity, Match, decimal_price, match, reached
 from twsloop.paper.order_book import PaperBook
 from twsloop.paper.orders import OrderEvent, PaperOrder
 
@@ -150,3 +151,56 @@ def test_a_fill_must_fit() -> None:
         it.fill(D(11), D(1))
     with pytest.raises(ValueError, match="does not fit"):
         it.fill(D(0), D(1))
+
+
+# ---- orders that rest --------------------------------------------------------------------------
+
+
+def looked_at(market: Exchange) -> list[int]:
+    """The orders that the standing quote of AAPL has to be shown to."""
+    con_id = 265598
+    orders = market.engine.book.live(con_id)
+    return [order.order_id for order in reached(orders, market.feed.book(con_id))]
+
+
+def test_limit_orders_that_rest_are_not_looked_at() -> None:
+    market = Exchange()
+    market.quote("AAPL", 270.00, 270.05)
+    market.trade("AAPL", 270.02)
+    market.place(1, orderType="LMT", lmtPrice=269.0)
+    market.place(2, orderType="LMT", lmtPrice=271.0, action="SELL")
+    market.place(3, orderType="STP", auxPrice=275.0)
+    market.place(4, orderType="LMT", lmtPrice=268.0, discretionaryAmt=1.5)
+    assert looked_at(market) == [3]
+    apply = market.feed.book(265598).apply
+    apply(market.feed.quote("AAPL", 268.5, 269.5))
+    assert looked_at(market) == [3, 4]
+    apply(market.feed.quote("AAPL", 268.5, 269.0))
+    assert looked_at(market) == [1, 3, 4]
+    apply(market.feed.quote("AAPL", 271.0, 271.05))
+    assert looked_at(market) == [2, 3]
+    apply(market.feed.quote("AAPL", None, None))
+    assert looked_at(market) == [3]
+
+
+def test_a_quote_that_reaches_nobody_is_a_new_quote() -> None:
+    market = Exchange()
+    market.quote("AAPL", 270.00, 270.05)
+    market.trade("AAPL", 270.02)
+    market.place(1, orderType="LMT", lmtPrice=269.5, totalQuantity="150")
+    market.quote("AAPL", 269.0, 269.5)
+    assert market.order().filled == 100
+    market.quote("AAPL", 270.0, 270.05)
+    market.quote("AAPL", 269.0, 269.5)
+    assert market.order().filled == 150
+
+
+def test_a_changed_order_is_looked_at_again() -> None:
+    market = Exchange()
+    market.quote("AAPL", 270.00, 270.05)
+    market.trade("AAPL", 270.02)
+    market.place(1, orderType="LMT", lmtPrice=269.0)
+    market.halt("AAPL")
+    market.place(1, orderType="LMT", lmtPrice=270.05)
+    market.halt("AAPL", 0)
+    assert market.order().filled == 100

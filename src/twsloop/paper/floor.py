@@ -37,6 +37,8 @@ from .matching import (
     match,
     pegged_price,
     precedence,
+    reached,
+    resting_mark,
     takes,
 )
 from .order_book import ANY_FILL, PaperBook
@@ -185,6 +187,7 @@ class Floor:
 
     def _schedule(self, order: PaperOrder, now: datetime) -> None:
         """Take note of the times at which the order has to be looked at."""
+        order.rests_at = None  # it may have new values
         schedule.plan(order, now, keeps_hours=self.keeps_hours)
         for when in (order.ends, order.starts, order.auction_at, *order.condition_times.values()):
             self.agenda.note(when, order)
@@ -251,9 +254,13 @@ class Floor:
         due = self.agenda.next
         if due is not None and due <= now:
             self.on_time(now)
-        orders = self.orders.live(con_id)
+        live = self.orders.live(con_id)
+        if not live:
+            return
+        self._fresh_liquidity(con_id)  # also a quote that reaches nobody is a new quote
+        orders = reached(live, self.books(con_id))
         if len(orders) > 1:
-            orders = tuple(sorted(orders, key=lambda one: (precedence(one), one.queued)))
+            orders.sort(key=lambda one: (precedence(one), one.queued))
         for order in orders:
             if order.is_live:  # a fill before it may have ended it
                 self._guarded(self.work, order, now)
@@ -375,6 +382,7 @@ class Floor:
             self._trade(order, now)
         if order.is_live and not order.is_held:
             self._stay(order, now)
+            order.rests_at = resting_mark(order)
 
     def _elect(self, order: PaperOrder) -> None:
         if adjust(order, self.books(order.instrument.con_id)):

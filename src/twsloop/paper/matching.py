@@ -19,6 +19,8 @@ Theory of operation. IB's own paper accounts fill against the displayed top of b
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -38,6 +40,8 @@ __all__ = [
     "match",
     "pegged_price",
     "precedence",
+    "reached",
+    "resting_mark",
     "takes",
     "worst_price",
 ]
@@ -175,6 +179,39 @@ def match(order: PaperOrder, liquidity: Quoted) -> Match | None:
     if waits and quantity < min(least, order.remaining):
         return None
     return Match(quantity, price)
+
+
+def resting_mark(order: PaperOrder) -> float | None:
+    """What `PaperOrder.rests_at` is of an order that was just worked.
+
+    A number if nothing but the opposite quote of its own instrument can do anything to it.
+    """
+    is_plain = (
+        order.status is Status.SUBMITTED
+        and order.elected
+        and order.tif != "IOC"
+        and order.kind.peg is Peg.NONE
+        and not order.legs
+        and not order.request.conditions
+    )
+    worst = worst_price(order) if is_plain else None
+    if worst is None or worst <= ZERO:
+        return None
+    return float(worst) if order.is_buy else -float(worst)
+
+
+def reached(orders: Sequence[PaperOrder], top: TopOfBook) -> list[PaperOrder]:
+    """The orders that have to be looked at: not those that rest where this quote is not.
+
+    Thousands may rest, and all are asked for each quote: nothing is converted here.
+    """
+    ask = top.ask if top.ask is not None else math.inf
+    bid = -top.bid if top.bid is not None else math.inf
+    return [
+        order
+        for order in orders
+        if (mark := order.rests_at) is None or mark >= (ask if mark > 0 else bid)
+    ]
 
 
 def precedence(order: PaperOrder) -> Decimal:

@@ -204,6 +204,8 @@ class PaperOrder:
         reports: How many pairs were told.
         streak: How many observations in a row met its trigger (double trigger methods).
         observed: The last of them.
+        rests_at: Of a limit order that just rests: its limit, a sale's negative (see
+            `matching.reached`); None: it has to be looked at.
     """
 
     client_id: int
@@ -257,6 +259,7 @@ class PaperOrder:
     reports: int = 0
     streak: int = 0
     observed: object = None
+    rests_at: float | None = None
 
     @property
     def is_buy(self) -> bool:
@@ -342,6 +345,7 @@ class PaperOrder:
         following = TRANSITIONS[self.status].get(event)
         if following is None:
             raise StateError("paper order", self.status.name, event.name)
+        self.rests_at = None
         self.status = following
 
     def fill(self, quantity: Decimal, price: Decimal) -> None:
