@@ -190,23 +190,46 @@ class Chronicle:
             span: First second, and the second after the last one.
             regular: Only regular trading hours.
         """
-        start, end = span
-        if not size.intraday:
-            return self._days(show, size.unit, span, regular=regular)
         found: list[Bar] = []
+        for _ in self.make(found, show, size, span, regular=regular):
+            pass
+        return found
+
+    def make(
+        self, found: list[Bar], show: Show, size: BarSize, span: tuple[int, int], *, regular: bool
+    ) -> Iterator[int]:
+        """Add the bars of a span of time to a list, session by session.
+
+        Yields:
+            What the last session has cost (see `history_work`). Nothing is kept over a step but
+            the bars, so others may ask meanwhile.
+        """
+        if not size.intraday:
+            yield from self._days(found, show, size.unit, span, regular=regular)
+            return
+        start, end = span
         for session in self.between(start, end):
             for first, last in session.runs(regular=regular):
                 if first < end and last > start:
                     found += self._run(show, size.seconds, session, (first, last), span)
-        return found
+                    yield (min(last, end) - max(first, start)) // self._piece_s(size.seconds)
 
-    def _days(self, show: Show, unit: str, span: tuple[int, int], *, regular: bool) -> list[Bar]:
-        found: list[Bar] = []
+    def _piece_s(self, size: int) -> int:
+        """How long the pieces are that bars of a size are made of, seconds."""
+        if not isinstance(self.past, Past):
+            return min(size, 60)
+        return min(size, HALF_S if size % HALF_S == 0 else FIVE_S if size % FIVE_S == 0 else 60)
+
+    def _days(
+        self, found: list[Bar], show: Show, unit: str, span: tuple[int, int], *, regular: bool
+    ) -> Iterator[int]:
         period: tuple[int, ...] | None = None
+        minutes = self.instrument.is_option
         for session in self.between(*span):
             runs = session.runs(regular=regular)
             if not runs or runs[0][0] >= span[1]:
                 continue
+            yield (runs[-1][1] - runs[0][0]) // 60 if minutes else 2
             whole: Bar | None = None
             for run in runs:
                 for bar in self._whole(show, session, run, span[1]):
@@ -223,7 +246,6 @@ class Chronicle:
             else:
                 found.append(whole)
             period = own
-        return found
 
     def _whole(self, show: Show, session: Session, run: tuple[int, int], end: int) -> list[Bar]:
         """All of a run as bars, one of the past and one of what is live."""

@@ -9,7 +9,7 @@ Bars that show no trades carry -1 for volume, average price and count.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -26,6 +26,8 @@ __all__ = ["BarWriter", "utc_text", "volume_and_average", "zoned_text"]
 DAY_S = 86_400
 #: The server version from which times in UTC end with a Z.
 Z_SUFFIX_SINCE = 214
+#: So many bars are written in one step; four cost as much as making one.
+FILLED_A_STEP = 400
 #: Digits that an average has more than a price.
 MORE_DIGITS = 4
 
@@ -96,10 +98,17 @@ class BarWriter:
     def whole(self, req_id: int, bars: Iterable[Bar]) -> HistoricalData:
         """All bars of an answer."""
         answer = HistoricalData(reqId=req_id)
-        add, fill = answer.historicalDataBars.add, self._fill
-        for bar in bars:
-            fill(add(), bar)
+        for _ in self.fill(answer, bars):
+            pass
         return answer
+
+    def fill(self, answer: HistoricalData, bars: Iterable[Bar]) -> Iterator[int]:
+        """Put bars into an answer; yields now and then what that has cost (see `history_work`)."""
+        add, fill = answer.historicalDataBars.add, self._fill
+        for count, bar in enumerate(bars, 1):
+            fill(add(), bar)
+            if count % FILLED_A_STEP == 0:
+                yield FILLED_A_STEP // 4
 
     def _fill(self, message: HistoricalDataBar, bar: Bar) -> HistoricalDataBar:
         message.date = self.date(bar)

@@ -23,7 +23,7 @@ from .history_calendar import Session
 from .history_chronicle import Chronicle
 from .history_query import BarQuery
 
-__all__ = ["STUDIES", "study_bars"]
+__all__ = ["STUDIES", "make_study", "study_bars"]
 
 RETURNS = 30
 #: Time that has more trading days than the returns need, seconds.
@@ -43,11 +43,20 @@ KINDS = {
 
 def study_bars(chronicle: Chronicle, query: BarQuery, span: tuple[int, int]) -> list[Bar]:
     """The bars of a study; none where the instrument does not have it."""
+    found: list[Bar] = []
+    for _ in make_study(found, chronicle, query, span):
+        pass
+    return found
+
+
+def make_study(
+    found: list[Bar], chronicle: Chronicle, query: BarQuery, span: tuple[int, int]
+) -> Iterator[int]:
+    """Add the bars of a study to a list; yields what each session cost (see `history_work`)."""
     past = chronicle.past
     if past is None or chronicle.instrument.sec_type not in KINDS[query.show]:
-        return []
+        return
     values = _values(chronicle, query.show, span)
-    found: list[Bar] = []
     for session in chronicle.between(*span):
         if session.day < past.listed or session.day not in values:
             continue
@@ -55,12 +64,13 @@ def study_bars(chronicle: Chronicle, query: BarQuery, span: tuple[int, int]) -> 
         for run in session.runs(regular=query.regular):
             if run[0] >= span[1] or run[1] <= span[0]:
                 continue
+            yield 1
             if query.size.intraday:
+                yield (run[1] - run[0]) // query.size.seconds // 4
                 offset = chronicle.calendar.offset(run[0])
                 found += line.bars(query.size.seconds, run, span, offset)
             else:
                 _add_day(found, line.day(run, span[1]), query)
-    return found
 
 
 @attrs.frozen

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import attrs
 from ibapi.protobuf.Contract_pb2 import Contract
+from ibapi.protobuf.HistoricalData_pb2 import HistoricalData
 from ibapi.protobuf.HistoricalDataEnd_pb2 import HistoricalDataEnd
 from ibapi.protobuf.HistoricalDataUpdate_pb2 import HistoricalDataUpdate
 from ibapi.protobuf.HistoricalSchedule_pb2 import HistoricalSchedule
@@ -28,7 +29,8 @@ from .history_query import (
     too_fine,
 )
 from .history_reach import reach, sessions_back, too_many
-from .history_studies import STUDIES, study_bars
+from .history_studies import STUDIES, make_study
+from .history_work import READY, bench_of
 from .hub import Hub
 from .instruments import Instrument
 
@@ -132,7 +134,7 @@ def req_historical_data(hub: Hub, client: Client, request: Any) -> None:
     elif query.show is Show.SCHEDULE:
         _tell_schedule(asked)
     else:
-        _tell_bars(asked)
+        bench_of(hub).take(client, (HISTORY, req_id), _tell_bars(asked))
 
 
 @attrs.frozen
@@ -197,7 +199,8 @@ def _tell_schedule(asked: _Asked) -> None:
     asked.client.send("historicalSchedule", answer)
 
 
-def _tell_bars(asked: _Asked) -> None:
+def _tell_bars(asked: _Asked) -> Iterator[int]:
+    """Make the bars, in steps (see `history_work`), then tell them."""
     client, query, chronicle, end = asked.client, asked.query, asked.chronicle, asked.end
     req_id = asked.request.reqId
     start = max(reach(chronicle, end, query), chronicle.oldest() - DAY_S)
@@ -207,22 +210,25 @@ def _tell_bars(asked: _Asked) -> None:
         asked.hub.error(client, req_id, 162, TOO_LONG)
         return
     span = start, end
+    bars: list[Bar] = []
     if query.show in STUDIES:
-        bars = study_bars(chronicle, query, span)
-    elif query.show in QUOTES and chronicle.instrument.sec_type == "IND":
-        bars = []  # nobody quotes an index
-    else:
-        bars = chronicle.bars(query.show, query.size, span, regular=query.regular)
+        yield from make_study(bars, chronicle, query, span)
+    elif not (query.show in QUOTES and chronicle.instrument.sec_type == "IND"):
+        # Nobody quotes an index.
+        yield from chronicle.make(bars, query.show, query.size, span, regular=query.regular)
+    calendar = chronicle.calendar
+    writer = BarWriter(chronicle.instrument, calendar, query.show, query.format_date)
+    answer = HistoricalData(reqId=req_id)
+    yield from writer.fill(answer, bars)
+    yield READY
     if not bars and not query.live:
         asked.no_data()
         return
-    calendar = chronicle.calendar
-    writer = BarWriter(chronicle.instrument, calendar, query.show, query.format_date)
     # Without an end it is now: the second that is not over yet.
     asked_end = end - 1 if query.end is None else query.end.second
     first = _asked_start(chronicle, query, asked_end)
     dates = zoned_text(first, calendar), zoned_text(asked_end, calendar)
-    client.send("historicalData", writer.whole(req_id, bars), dates=dates)
+    client.send("historicalData", answer, dates=dates)
     if client.server_version >= END_SINCE:
         ended = HistoricalDataEnd(reqId=req_id, startDateStr=dates[0], endDateStr=dates[1])
         client.send("historicalDataEnd", ended)
