@@ -167,7 +167,11 @@ class MarketControl:
         self._do(lambda: self._print(instrument, at, traded))
 
     def halt(self, symbol: str | int, *, volatility: bool = False) -> None:
-        """Halt trading: orders wait; tick 49 says so.
+        """Halt trading; tick 49 says so, and depth ends with 316.
+
+        Orders that work go on waiting, and can be changed and cancelled; nothing is filled until
+        `resume`. New ones are refused with error 154. What follows it, such as its options, is
+        halted with it.
 
         Args:
             symbol: What.

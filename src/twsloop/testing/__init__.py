@@ -17,7 +17,7 @@ it, so a test suite that does not use it pays nothing.
 
 The marker ``paper(**options)`` says how ``paper_gateway`` is made::
 
-    @pytest.mark.paper(feed="manual", accounts=("DU7", "DU8"))
+    @pytest.mark.paper(feed="manual")
     def test_my_strategy_buys_what_is_cheap(ib_gateway, paper_gateway):
         paper_gateway.market.set_price("AAPL", bid=99.9, ask=100.0)
         trade = ib_gateway.place_order("AAPL", market_order("BUY", 100))
