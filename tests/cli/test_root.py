@@ -41,6 +41,22 @@ def test_every_command_has_help_with_an_example(
 
 
 @pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("paper", [0, 1, 2, 3, 15]),
+        ("record", [0, 1, 2, 3, 4, 15]),
+        ("transcript", [0, 1, 2, 15]),
+    ],
+)
+def test_what_serves_and_reads_tapes_names_its_own_exit_codes(
+    name: str, codes: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_here([name, "--help"]) == 0
+    lines = capsys.readouterr().out.partition("Exit codes:\n")[2].splitlines()
+    assert lines == [f"    {code:>3}  {MEANINGS[Exit(code)]}" for code in codes]
+
+
+@pytest.mark.parametrize(
     ("typed", "hint"),
     [
         ("subscrieb", "Did you mean 'subscribe'"),

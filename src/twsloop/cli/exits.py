@@ -14,6 +14,7 @@ __all__ = [
     "exit_of",
     "name_of",
     "sentence_of",
+    "with_exits",
 ]
 
 
@@ -127,6 +128,22 @@ def sentence_of(error: BaseException) -> str:
     return text
 
 
-def describe_exits() -> str:
-    """The table, a line a code."""
-    return "\n".join(f"{code.value:>3}  {text}" for code, text in MEANINGS.items())
+def describe_exits(*codes: Exit) -> str:
+    """The table, a line a code.
+
+    Args:
+        *codes: Only these; all unless given.
+    """
+    rows = {code: MEANINGS[code] for code in codes} or MEANINGS
+    return "\n".join(f"{code.value:>3}  {text}" for code, text in rows.items())
+
+
+def with_exits(epilog: str, *codes: Exit) -> str:
+    """A command's epilog, and below it the codes that this command ends with.
+
+    Args:
+        epilog: What ``--help`` ends with, a block of click's that stays as it is written.
+        *codes: What the command can end with.
+    """
+    rows = "\n".join(f"  {line}" for line in describe_exits(*codes).splitlines())
+    return f"{epilog.rstrip()}\n\n\b\nExit codes:\n{rows}\n"

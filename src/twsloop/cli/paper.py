@@ -12,6 +12,7 @@ import click
 from twsloop.app import logged, paper_gateway
 from twsloop.errors import FeedError
 
+from .exits import Exit, with_exits
 from .root import Run
 from .tapes import play, tape_options
 
@@ -74,7 +75,8 @@ class _Window(click.ParamType[datetime]):
 
 
 @click.command(
-    epilog="""\b
+    epilog=with_exits(
+        """\b
 Examples:
   twsloop paper                              port 4002, as IB Gateway's paper account
   twsloop --json paper --port 0              a free port; the first line says which
@@ -83,7 +85,13 @@ Examples:
   twsloop paper --feed replay --data ticks --speed 60 --start on-subscribe=2
   twsloop paper --feed replay --data ticks --from 2013-10-07T13:30 --to 2013-10-07T14:00
   twsloop paper --tape session.tape --speed max
-"""
+""",
+        Exit.DONE,
+        Exit.FAILED,
+        Exit.USAGE,
+        Exit.CONFIG,
+        Exit.PAPER,
+    )
 )
 @click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=int, help="The port; 0 takes a free one.  [default: 4002]")

@@ -13,7 +13,7 @@ import click
 from twsloop.app import logged
 from twsloop.errors import TapeError, TcpFailed, TcpTimeout
 
-from .exits import Exit, ForeignError
+from .exits import Exit, ForeignError, with_exits
 from .root import Run
 
 if TYPE_CHECKING:
@@ -46,13 +46,21 @@ class _Upstream(click.ParamType[tuple[str, int]]):
 
 
 @click.command(
-    epilog="""\b
+    epilog=with_exits(
+        """\b
 Examples:
   twsloop record session.tape                          4003 here, IB Gateway's 4002 behind it
   twsloop record --listen 7777 --upstream 127.0.0.1:7497 tws.tape.gz
   twsloop --json record --listen 0 session.tape        a free port; the first line says which
   twsloop paper --tape session.tape                    play it back
-"""
+""",
+        Exit.DONE,
+        Exit.FAILED,
+        Exit.USAGE,
+        Exit.CONFIG,
+        Exit.REFUSED,
+        Exit.PAPER,
+    )
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(

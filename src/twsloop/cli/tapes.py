@@ -14,6 +14,7 @@ import click
 from twsloop.app import logged
 from twsloop.errors import PaperError
 
+from .exits import Exit, with_exits
 from .root import Run
 
 if TYPE_CHECKING:
@@ -142,14 +143,20 @@ def play(
 
 
 @click.command(
-    epilog="""\b
+    epilog=with_exits(
+        """\b
 Examples:
   twsloop transcript session.tape                      read what was said
   twsloop transcript --no-sleeps session.tape a.txt    write it to a file, without its times
   twsloop transcript a.txt session.tape                back into a tape
   twsloop paper --tape a.txt                           play either
   twsloop transcript --fields tickPrice                what a line may say
-"""
+""",
+        Exit.DONE,
+        Exit.FAILED,
+        Exit.USAGE,
+        Exit.PAPER,
+    )
 )
 @click.argument("source", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False), required=False)
