@@ -173,7 +173,7 @@ def test_new_values_pass_what_a_new_order_passes(market: Exchange, then: dict[st
     low(market)
     told = low(market, **then)
     assert codes(told) == [201]
-    assert len(told) == 1
+    assert told[1:] == ["open 1 Submitted", "status 1 Submitted 0/100 @0"]
     order = market.order()
     assert (order.status, order.total, order.limit_price) == (Status.SUBMITTED, 100, 260)
     assert codes(low(market, lmtPrice=261.0)) == []

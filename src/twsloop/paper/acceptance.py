@@ -143,8 +143,8 @@ def refused_change(
 ) -> Refusal | None:
     """Why the broker does not take new values of a working order; the old ones stay.
 
-    What is left of the order has to pass what a new one has to: the margin and the band. That
-    the answer is a 201 alone is not in the references; the working order is not rejected by it.
+    What is left of the order has to pass what a new one has to: the margin and the band. The
+    answer (201, and the working order told as it stands) is not in the references.
     """
     if not order.is_live:
         return None  # it is judged when it is sent

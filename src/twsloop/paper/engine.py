@@ -308,6 +308,7 @@ class Engine:
         refusal = refused_change(order, draft, self.floor.bound, self.rules)
         if refusal is not None:
             self.outbox.order_error(order, refusal, now)
+            self.outbox.pair(order)  # clients take a 201 for an order's end: it still works
             return
         self.book.unlist(order)
         keeps_place = self._drafting().revise(order, draft)
