@@ -190,10 +190,35 @@ def test_details_of_a_stock_option() -> None:
 
 
 def test_details_of_an_index_option_settled_in_the_morning() -> None:
-    (option,) = MARKET.find(Contract(localSymbol="SPX   261217P06600000"))
+    (option,) = MARKET.find(Contract(localSymbol="SPX   261218P06600000"))
+    assert option.local_symbol == "SPX   261218P06600000"
+    assert MARKET.find(Contract(localSymbol="SPX   261217P06600000")) == []
     details = option.details(datetime(2026, 11, 23, 15, tzinfo=UTC))
     assert (option.last_trade_date, details.realExpirationDate) == ("20261217", "20261218")
     assert (option.trading_class, option.american, details.minTick) == ("SPX", False, "0.05")
     assert details.underSecType == "IND"
     assert details.validExchanges == "SMART,CBOE"
     assert (option.market_rule, option.rule_at("CBOE"), option.rule_at("")) == (110, 110, 110)
+
+
+@pytest.mark.parametrize("today", [TODAY, date(2025, 6, 2), date(2026, 6, 1), date(2026, 3, 20)])
+def test_local_symbols_carry_the_day_of_expiration(today: date) -> None:
+    chains = Catalogue.standard(today).chains
+    assert chains is not None
+    for line in chains.lines:
+        chain = chains._chain(line)
+        if chain is None:
+            continue
+        for expiry in chain.expiries:
+            option = chain.option(expiry, chain.places[0], "C")
+            details = option.details(datetime(2026, 11, 23, 15, tzinfo=UTC))
+            assert option.local_symbol[6:12] == details.realExpirationDate[2:]
+            assert option.last_trade_date == f"{expiry:%Y%m%d}"
+            assert chains.find(Contract(localSymbol=option.local_symbol)) == [option]
+
+
+def test_a_holiday_on_the_thursday_does_not_move_the_expiration() -> None:
+    chains = Catalogue.standard(date(2025, 6, 2)).chains
+    assert chains is not None
+    (option,) = chains.find(Contract(localSymbol="SPX   250620C06600000"))
+    assert (option.last_trade_date, option.expires) == ("20250618", "20250620")

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import attrs
 from ibapi.protobuf.Contract_pb2 import Contract
 
-from .calendar_rules import daily_expiries, monthly_expiries, trading_day_before
+from .calendar_rules import daily_expiries, monthly_expiries, trading_day, trading_day_before
 from .hours import Hours
 from .instrument import BASE_TYPES, Instrument, right_of, wanted_expiry
 from .listings import OptionLine
@@ -150,16 +150,15 @@ class Chain:
 
     def _make(self, con_id: int, expiry: date, strike: float, right: str) -> Instrument:
         line, under, rules = self.line, self.underlying, self.rules
-        # The class of the index itself is settled by the opening of the day after.
-        morning = line.sec_type == "IND" and line.trading_class == line.underlying
-        settles = expiry + ONE_DAY
+        settles = _settlement(line, expiry)
+        morning = settles != expiry
         thousandths = round(strike * 1000)
         return Instrument(
             con_id=con_id,
             symbol=line.underlying,
             sec_type="OPT",
             currency=under.currency,
-            local_symbol=f"{line.trading_class:<6}{expiry:%y%m%d}{right}{thousandths:08}",
+            local_symbol=f"{line.trading_class:<6}{settles:%y%m%d}{right}{thousandths:08}",
             trading_class=line.trading_class,
             multiplier=self.multiplier,
             last_trade_date=f"{expiry:%Y%m%d}",
@@ -177,7 +176,7 @@ class Chain:
             industry=under.industry,
             category=under.category,
             subcategory=under.subcategory,
-            contract_month=f"{settles if morning else expiry:%Y%m}",
+            contract_month=f"{settles:%Y%m}",
             under_con_id=under.con_id,
             under_symbol=under.symbol,
             under_sec_type=under.sec_type,
@@ -288,13 +287,17 @@ class Chains:
         return None
 
     def _by_local_symbol(self, chain: Chain, local: str) -> Instrument | None:
-        """``AAPL  261218C00270000``: class in six places, date, right, strike in thousandths."""
+        """``AAPL  261218C00270000``: class in six places, date, right, strike in thousandths.
+
+        The date is that of expiration, which is not always the last trading day.
+        """
         tail = local[6:]
         if not OCC_TAIL.fullmatch(tail) or local[:6].rstrip() != chain.line.trading_class:
             return None
         place, rest = divmod(int(tail[7:]) / 1000, chain.line.step)
         for expiry in chain.expiries:
-            if f"{expiry:%y%m%d}" == tail[:6] and not rest and int(place) in chain.places:
+            settles = _settlement(chain.line, expiry)
+            if f"{settles:%y%m%d}" == tail[:6] and not rest and int(place) in chain.places:
                 return chain.option(expiry, int(place), tail[6])
         return None
 
@@ -311,6 +314,16 @@ class Chains:
                     self._made,
                 )
         return self._chains[line.trading_class]
+
+
+def _settlement(line: OptionLine, last_day: date) -> date:
+    """The day of expiration: the class of an index itself is settled by the next day's opening."""
+    if line.sec_type != "IND" or line.trading_class != line.underlying:
+        return last_day
+    day = last_day + ONE_DAY
+    while not trading_day(day):
+        day += ONE_DAY
+    return day
 
 
 def _expiries(line: OptionLine, today: date) -> tuple[date, ...]:
