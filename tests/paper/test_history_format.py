@@ -25,7 +25,7 @@ def writer(show: Show = Show.TRADES, format_date: int = 1) -> BarWriter:
 
 @pytest.mark.parametrize(
     ("format_date", "text"),
-    [(1, "20260105 09:30:00 US/Eastern"), (2, "1767623400"), (3, "0105 09:30:00 US/Eastern")],
+    [(1, "20260105 09:30:00 US/Eastern"), (2, "1767623400"), (3, "20260105 09:30:00 US/Eastern")],
 )
 def test_dates(format_date: int, text: str) -> None:
     bar = Bar(SECOND, 1.0, 1.0, 1.0, 1.0)

@@ -116,7 +116,7 @@ async def test_the_date_is_written_as_asked(asker: Asker) -> None:
     assert formats == {
         1: "20260105 09:30:00 US/Eastern",
         2: "1767623400",
-        3: "0105 09:30:00 US/Eastern",
+        3: "20260105 09:30:00 US/Eastern",
     }
     for number in (1, 2, 3):
         days = await asker.bars(formatDate=number, barSizeSetting="1 day", duration="2 D")

@@ -1,9 +1,10 @@
 """How bars, times and sessions of the history are written (pure).
 
-Bars shorter than a day carry the time at which they begin, by formatDate: 1
-``yyyymmdd hh:mm:ss zone`` in the instrument's zone, 2 seconds since 1970, 3 like 1 without the
-year. Bars of a day or more carry ``yyyymmdd``, a week's or month's that of its last trading day.
-Bars that show no trades carry -1 for volume, average price and count.
+Bars shorter than a day carry the time at which they begin, by formatDate: 2 seconds since 1970,
+otherwise ``yyyymmdd hh:mm:ss zone`` in the instrument's zone (3 is "day and time" as well; a form
+without the year is nowhere documented, and clients do not parse it). Bars of a day or more carry
+``yyyymmdd``, a week's or month's that of its last trading day. Bars that show no trades carry -1
+for volume, average price and count.
 """
 
 from __future__ import annotations
@@ -88,8 +89,7 @@ class BarWriter:
             self._offset = self._calendar.offset(bar.start)
             self._offset_until = bar.start - bar.start % 3600 + 3600
         day, second = divmod(bar.start + self._offset, DAY_S)
-        text = _day_text(day)
-        return f"{text if self._format == 1 else text[4:]} {_clock_text(second)} {self._zone}"
+        return f"{_day_text(day)} {_clock_text(second)} {self._zone}"
 
     def message(self, bar: Bar) -> HistoricalDataBar:
         """A bar."""

@@ -137,7 +137,7 @@ class BarQuery:
         duration: How far it reaches back.
         size: Of its bars.
         show: What they show.
-        format_date: 1 text, 2 seconds since 1970, 3 text without the year.
+        format_date: 1 and 3 text, 2 seconds since 1970.
         regular: Only regular trading hours.
         live: Keep up to date.
     """

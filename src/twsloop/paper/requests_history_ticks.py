@@ -170,8 +170,6 @@ def req_head_timestamp(hub: Hub, client: Client, request: Any) -> None:
     text = utc_text(first, client.server_version)
     if request.formatDate == 2:
         text = str(first)
-    elif request.formatDate == 3:
-        text = text[4:].replace("-", " ").removesuffix("Z")
     client.send("headTimestamp", HeadTimestamp(reqId=req_id, headTimestamp=text))
 
 
