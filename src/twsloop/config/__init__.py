@@ -9,6 +9,7 @@ from .options import Option, Section, options_of
 from .sections import (
     PORTS,
     ConnectionParams,
+    ContractParams,
     HeartbeatParams,
     LiveParams,
     LogSettings,
@@ -27,6 +28,7 @@ __all__ = [
     "SECTIONS",
     "Config",
     "ConnectionParams",
+    "ContractParams",
     "HeartbeatParams",
     "LiveParams",
     "LogSettings",

@@ -41,6 +41,7 @@ class Config:
     reconnect: sections.ReconnectParams = attrs.Factory(sections.ReconnectParams)
     heartbeat: sections.HeartbeatParams = attrs.Factory(sections.HeartbeatParams)
     pacing: sections.PacingParams = attrs.Factory(sections.PacingParams)
+    contracts: sections.ContractParams = attrs.Factory(sections.ContractParams)
     market_data: sections.MarketDataParams = attrs.Factory(sections.MarketDataParams)
     orders: sections.OrderParams = attrs.Factory(sections.OrderParams)
     live: sections.LiveParams = attrs.Factory(sections.LiveParams)

@@ -1,0 +1,32 @@
+"""The sections of the INI file, each a frozen class; every number with its unit and its reason.
+
+A new section is a file here, a line in this list, and a field of `config.load.Config` (its place
+there is its place in ``config.ini.example``). A new key is a field of its section's class.
+"""
+
+from __future__ import annotations
+
+from .connection import PORTS, ConnectionParams
+from .contracts import ContractParams
+from .log import LogSettings
+from .market_data import MarketDataParams
+from .orders import LiveParams, OrderParams
+from .paper import PaperParams
+from .session import HeartbeatParams, LoopParams, PacingParams, ReconnectParams
+from .storage import StorageParams
+
+__all__ = [
+    "PORTS",
+    "ConnectionParams",
+    "ContractParams",
+    "HeartbeatParams",
+    "LiveParams",
+    "LogSettings",
+    "LoopParams",
+    "MarketDataParams",
+    "OrderParams",
+    "PacingParams",
+    "PaperParams",
+    "ReconnectParams",
+    "StorageParams",
+]

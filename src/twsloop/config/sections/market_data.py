@@ -1,0 +1,36 @@
+"""Subscriptions to quotes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+
+from twsloop.config.options import Section, option
+
+__all__ = ["MarketDataParams"]
+
+
+@attrs.frozen
+class MarketDataParams(Section):
+    """Subscriptions to quotes."""
+
+    section: ClassVar[str] = "market_data"
+
+    data_type: str = option(
+        "live",
+        "str",
+        "What we ask for; without a subscription at IB only delayed data is free.",
+        choices=("live", "frozen", "delayed", "delayed_frozen"),
+    )
+    generic_ticks: str = option(
+        "", "str", "IB's generic tick numbers for every subscription, separated by commas."
+    )
+    snapshot_timeout: float = option(
+        15.0,
+        "float",
+        "How long a snapshot may take; IB's own end comes after about 11 seconds.",
+        unit="seconds",
+        low=1,
+        high=120,
+    )

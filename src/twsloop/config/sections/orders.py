@@ -1,0 +1,49 @@
+"""Placing orders, and the gates of live trading."""
+
+# ruff: noqa: RUF009  (option() makes attrs fields; nothing of it is shared between instances)
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import attrs
+
+from twsloop.config.options import Section, option
+
+__all__ = ["LiveParams", "OrderParams"]
+
+
+@attrs.frozen
+class OrderParams(Section):
+    """Placing orders."""
+
+    section: ClassVar[str] = "orders"
+
+    enabled: bool | None = option(
+        None,
+        "bool",
+        "Send orders to the gateway. With no they are answered as SIMULATED and never leave.",
+        unset="yes in paper mode, no in live mode",
+    )
+    account: str = option(
+        "", "str", "The account of an order that names none; needed if the login has several."
+    )
+
+
+@attrs.frozen
+class LiveParams(Section):
+    """The gates of live trading. All of them must be open: mode, enabled, and these two."""
+
+    section: ClassVar[str] = "live"
+
+    override_file: Path | None = option(
+        None,
+        "path",
+        "Live trading is possible only while this file exists. Delete it to stop new orders.",
+        unset="live trading is closed",
+    )
+    account_prefix: str = option(
+        "",
+        "str",
+        "Every account of the login must start with this (for example U1234567).",
+    )
