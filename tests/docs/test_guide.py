@@ -1,0 +1,107 @@
+"""What the guide shows is run: every page, block by block, against a paper gateway of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.guide import Block, blocks_of, run_page
+from twsloop.paper.server import PaperGateway
+from twsloop.testing import MakePaperGateway
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = [*sorted((DOCS / "guide").glob("*.md")), DOCS / "migrating.md"]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.exists()], ids=lambda page: page.stem)
+def test_a_page_runs_as_it_stands(
+    page: Path,
+    make_paper_gateway: MakePaperGateway,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    run_page(page, make_paper_gateway())
+
+
+# ---- the runner itself --------------------------------------------------------------------
+
+
+def write(folder: Path, text: str) -> Path:
+    page = folder / "page.md"
+    page.write_text(text, encoding="utf-8")
+    return page
+
+
+def test_blocks_are_found_with_their_lines_and_marks() -> None:
+    text = (
+        "# Title\n```python\na = 1\n```\nwords\n```console\n$ python\n```\n"
+        "```python no-run\nb = 2\n```\n<!-- check\nassert a\n-->\n- item\n\n  ```python\n"
+        "  if a:\n      c = 3\n  ```\n````\n```python\nshown\n```\n````\n"
+    )
+    assert blocks_of(text) == [
+        Block(3, "a = 1"),
+        Block(10, "b = 2", runs=False),
+        Block(13, "assert a", hidden=True),
+        Block(18, "if a:\n    c = 3"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["```python\na = 1\n", "```python norun\na\n```\n"])
+def test_a_block_that_nobody_would_run_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match="line 1"):
+        blocks_of(text)
+
+
+def test_a_page_talks_to_its_gateway_in_both_ways(
+    paper_gateway: PaperGateway, tmp_path: Path
+) -> None:
+    page = write(
+        tmp_path,
+        "```python\nfrom twsloop import Config, IBGateway\n\n"
+        'gw = IBGateway(Config.load(overrides={"connection.port": PORT}))\ngw.start()\n'
+        "print(gw.positions().result(timeout=5))\n```\n\n"
+        "```python\nprint(await gw.positions())\n```\n\n"
+        "<!-- check\nassert gw.accounts == (PAPER.accounts[0],)\n-->\n",
+    )
+    printed = run_page(page, paper_gateway)
+    assert list(printed.values()) == ["[]\n", "[]\n", ""]
+
+
+def test_the_traceback_names_the_line_of_the_page(
+    paper_gateway: PaperGateway, tmp_path: Path
+) -> None:
+    page = write(tmp_path, "words\n\n```python\nx = 1\n1 / 0\n```\n")
+    with pytest.raises(ZeroDivisionError) as caught:
+        run_page(page, paper_gateway)
+    last = caught.traceback[-1]
+    assert (last.path, last.lineno) == (page, 4)  # counted from 0
+
+
+def test_code_that_does_not_run_has_to_compile(paper_gateway: PaperGateway, tmp_path: Path) -> None:
+    run_page(write(tmp_path, "```python no-run\nanything(at_all)\n```\n"), paper_gateway)
+    with pytest.raises(SyntaxError):
+        run_page(write(tmp_path, "```python no-run\nif\n```\n"), paper_gateway)
+
+
+def test_only_the_hidden_blocks_know_the_paper_gateway(
+    paper_gateway: PaperGateway, tmp_path: Path
+) -> None:
+    text = "<!-- check\nassert PAPER.port == PORT\n-->\n\n```python\nprint(PAPER)\n```\n"
+    with pytest.raises(NameError):
+        run_page(write(tmp_path, text), paper_gateway)
+
+
+def test_a_callback_that_raises_fails_the_page(paper_gateway: PaperGateway, tmp_path: Path) -> None:
+    page = write(
+        tmp_path,
+        "```python\nimport threading\n\nfrom twsloop import Config, IBGateway\n\n"
+        "called = threading.Event()\n\n"
+        "def show(ticker):\n    called.set()\n    raise RuntimeError(ticker.symbol)\n\n"
+        'with IBGateway(Config.load(overrides={"connection.port": PORT})) as gw:\n'
+        '    gw.subscribe("AAPL", on_tick=show)\n    assert called.wait(10)\n```\n',
+    )
+    with pytest.raises(AssertionError, match="show raised RuntimeError: AAPL"):
+        run_page(page, paper_gateway)
