@@ -44,8 +44,8 @@ from sinks import cpu_seconds, memory_mb
 from twsloop import Config, IBGateway
 from twsloop.event_loop import default_loop_factory
 from twsloop.paper import PaperGateway, Timetable
-from twsloop.paper.instruments import Catalogue
-from twsloop.paper.synthetic import SyntheticFeed
+from twsloop.paper.catalogue.instruments import Catalogue
+from twsloop.paper.feeds.synthetic import SyntheticFeed
 
 START = datetime(2026, 9, 28, 4, 0, tzinfo=UTC)
 SYMBOLS = 25

@@ -41,11 +41,11 @@ from sinks import SinkProcess, cpu_seconds, memory_mb
 from twsloop.clock import ManualClock
 from twsloop.event_loop import default_loop_factory
 from twsloop.paper import PaperGateway
-from twsloop.paper.feed_base import FeedBase
-from twsloop.paper.instruments import Catalogue, Instrument
-from twsloop.paper.market import Event
-from twsloop.paper.market_clock import MarketClock
-from twsloop.paper.synthetic import SyntheticFeed
+from twsloop.paper.catalogue.instruments import Catalogue, Instrument
+from twsloop.paper.clock.market_clock import MarketClock
+from twsloop.paper.feeds.feed_base import FeedBase
+from twsloop.paper.feeds.synthetic import SyntheticFeed
+from twsloop.paper.market.vocabulary import Event
 
 START = datetime(2026, 9, 28, 14, 0, tzinfo=UTC)
 #: The goals: messages a second in total, and the share of a core.

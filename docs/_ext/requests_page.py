@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from twsloop.paper.answers import ANSWERS, ANY_REQUEST, Answer
-from twsloop.paper.requests import HANDLERS
-from twsloop.paper.requests_other import Refused
+from twsloop.paper.requests.answers import ANSWERS, ANY_REQUEST, Answer
+from twsloop.paper.requests.other import Refused
+from twsloop.paper.requests.table import HANDLERS
 from twsloop.wire.messages import OUTBOUND
 
 __all__ = ["requests_table"]

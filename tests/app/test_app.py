@@ -14,7 +14,7 @@ import pytest
 from twsloop.app import logged, paper_gateway, session
 from twsloop.config import Config, ConnectionParams, LogSettings, PaperParams
 from twsloop.errors import ConfigError, FeedError, LiveTradingBlocked, TcpFailed
-from twsloop.paper.rules import OrderRules
+from twsloop.paper.orders.rules import OrderRules
 
 
 def threads() -> set[str]:

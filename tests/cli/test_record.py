@@ -13,7 +13,7 @@ import pytest
 from tests.support.program import program
 from twsloop.cli import run as invoke
 from twsloop.paper.server import PaperGateway
-from twsloop.paper.tape_file import load_tape
+from twsloop.paper.tape.tape_file import load_tape
 from twsloop.wire.tape import End, Frame
 
 Run = Callable[..., tuple[int, str, str]]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.program import program
 from twsloop.cli import run as invoke
-from twsloop.paper.tape_file import load_tape
+from twsloop.paper.tape.tape_file import load_tape
 from twsloop.wire.tape import Frame
 
 SCRIPT = """\

@@ -14,9 +14,9 @@ from tests.conformance.cases import ACCOUNT, CASES, QUANTITY, RATE, SYMBOLS, TIC
 from tests.conformance.table import render
 from tests.conformance.transcript import Transcript, drive
 from tests.conformance.venvs import runtime_of
-from twsloop.paper.instruments import Catalogue
+from twsloop.paper.catalogue.instruments import Catalogue
+from twsloop.paper.feeds.synthetic import SyntheticFeed
 from twsloop.paper.server import PaperGateway
-from twsloop.paper.synthetic import SyntheticFeed
 
 #: Where `make conformance` wants the table of clients and capabilities, if it wants one.
 TABLE = os.environ.get("CONFORMANCE_TABLE")

@@ -23,9 +23,9 @@ from ibapi.protobuf.TickPrice_pb2 import TickPrice
 
 from tests.support.raw_client import RawClient
 from tests.support.strict import NAMES, StrictReader
-from twsloop.paper.instruments import Catalogue
+from twsloop.paper.catalogue.instruments import Catalogue
+from twsloop.paper.feeds.synthetic import SyntheticFeed
 from twsloop.paper.server import PaperGateway
-from twsloop.paper.synthetic import SyntheticFeed
 
 ACCOUNT = "DU1234567"
 

@@ -20,10 +20,10 @@ from tests.conformance.venvs import (
     STOQEY,
     runtime_of,
 )
-from twsloop.paper.player import FLAT_OUT, ScriptedGateway, load_script
-from twsloop.paper.recorder import Recorder
 from twsloop.paper.server import PaperGateway
-from twsloop.paper.transcript import entries_of, read_transcript, write_transcript
+from twsloop.paper.tape.player import FLAT_OUT, ScriptedGateway, load_script
+from twsloop.paper.tape.recorder import Recorder
+from twsloop.paper.tape.transcript import entries_of, read_transcript, write_transcript
 from twsloop.wire.tape import Tape
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(120)]

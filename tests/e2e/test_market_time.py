@@ -15,9 +15,9 @@ from ibapi.wrapper import EWrapper
 from tests.support.clients import settings
 from twsloop import IBGateway
 from twsloop.paper import PaperGateway
-from twsloop.paper.instruments import Catalogue
-from twsloop.paper.synthetic import SyntheticFeed
-from twsloop.paper.timetable import Timetable
+from twsloop.paper.catalogue.instruments import Catalogue
+from twsloop.paper.clock.timetable import Timetable
+from twsloop.paper.feeds.synthetic import SyntheticFeed
 
 START = datetime(2026, 9, 28, 13, 30, tzinfo=UTC)
 MINUTES = (1, 2, 3, 5)

@@ -12,7 +12,7 @@ from twsloop.errors import RequestError, WrongThread
 from twsloop.gateway import IBGateway
 from twsloop.orders.builders import market_order
 from twsloop.orders.state import OrderStatus
-from twsloop.paper.market import QuoteChange
+from twsloop.paper.market.vocabulary import QuoteChange
 from twsloop.session.state import State
 
 #: As many as one login has lines for at least (domain.md b).

@@ -21,9 +21,9 @@ from tests.support.bookkeeping import Bookkeeper
 from tests.support.manual_feed import ManualFeed
 from tests.support.raw_client import RawClient
 from twsloop.clock import ManualClock
-from twsloop.paper.market import QuoteChange, Trade
+from twsloop.paper.clients.visibility import Access
+from twsloop.paper.market.vocabulary import QuoteChange, Trade
 from twsloop.paper.server import PaperGateway
-from twsloop.paper.visibility import Access
 from twsloop.wire import codec
 from twsloop.wire.framing import frame
 from twsloop.wire.messages import OUTBOUND_BY_NAME, Direction, message_class

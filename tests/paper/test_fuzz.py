@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.support.manual_feed import ManualFeed
 from twsloop.clock import ManualClock
 from twsloop.paper import PaperGateway
-from twsloop.paper.client import Client
-from twsloop.paper.requests import HANDLERS
+from twsloop.paper.clients.client import Client
+from twsloop.paper.requests.table import HANDLERS
 from twsloop.wire.messages import OUTBOUND, message_class
 
 INT, FLOAT, BOOL, MESSAGE, TEXT = "int", "float", "bool", "message", "text"

@@ -16,10 +16,10 @@ from tests.support.manual_feed import ManualFeed
 from tests.support.official import Call
 from tests.support.wireclient import WireClient, brief, error_of
 from twsloop.clock import ManualClock
-from twsloop.paper.instruments import Catalogue
-from twsloop.paper.market import QuoteChange, Trade
+from twsloop.paper.catalogue.instruments import Catalogue
+from twsloop.paper.clients.visibility import place_by_hand
+from twsloop.paper.market.vocabulary import QuoteChange, Trade
 from twsloop.paper.server import PaperGateway
-from twsloop.paper.visibility import place_by_hand
 
 D = Decimal
 AAPL = {"symbol": "AAPL", "secType": "STK", "currency": "USD", "exchange": "SMART"}

@@ -17,7 +17,7 @@ from tests.support.wireclient import Closed, WireClient, brief, error_of, raw_fr
 from twsloop.clock import ManualClock
 from twsloop.errors import ListenError, PaperError
 from twsloop.paper import PaperGateway
-from twsloop.paper.client import Limits
+from twsloop.paper.clients.client import Limits
 from twsloop.wire import handshake
 
 D = Decimal

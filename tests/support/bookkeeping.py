@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from twsloop.paper.accounts import Account
+from twsloop.paper.accounts.account import Account
 
 __all__ = ["Bookkeeper", "Fill"]
 

@@ -10,11 +10,11 @@ from ibapi.protobuf.Order_pb2 import Order
 from ibapi.protobuf.PlaceOrderRequest_pb2 import PlaceOrderRequest
 
 from tests.support.manual_feed import ManualFeed
-from twsloop.paper.accounts import Account
-from twsloop.paper.engine import Engine
-from twsloop.paper.market import Halt
-from twsloop.paper.rules import OrderRules
-from twsloop.paper.shelf import Shelf
+from twsloop.paper.accounts.account import Account
+from twsloop.paper.exchange.engine import Engine
+from twsloop.paper.feeds.shelf import Shelf
+from twsloop.paper.market.vocabulary import Halt
+from twsloop.paper.orders.rules import OrderRules
 
 __all__ = ["ACCOUNT", "NOW", "Exchange", "brief", "codes"]
 

@@ -8,8 +8,8 @@ from datetime import date
 from decimal import Decimal
 
 from twsloop.clock import Clock
-from twsloop.paper.instruments import Catalogue, Instrument
-from twsloop.paper.market import Event, QuoteChange, Sink, TopOfBook, Trade
+from twsloop.paper.catalogue.instruments import Catalogue, Instrument
+from twsloop.paper.market.vocabulary import Event, QuoteChange, Sink, TopOfBook, Trade
 
 #: A Monday with the New York market open, as ManualClock starts.
 TODAY = date(2026, 1, 5)

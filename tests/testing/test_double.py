@@ -18,8 +18,8 @@ from twsloop.contracts.builders import stock
 from twsloop.errors import LoopError, NotConnected, RequestError, TapeError, TcpFailed
 from twsloop.gateway import IBGateway
 from twsloop.orders.builders import limit_order, market_order
-from twsloop.paper.recorder import Recorder
 from twsloop.paper.server import PaperGateway
+from twsloop.paper.tape.recorder import Recorder
 from twsloop.session.state import State
 from twsloop.testing.double import GatewayDouble
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from twsloop.gateway import IBGateway
-    from twsloop.paper.replay import ReplayFeed
+    from twsloop.paper.feeds.replay import ReplayFeed
     from twsloop.paper.server import PaperGateway
 
 __all__ = ["logged", "paper_gateway", "session"]
@@ -55,14 +55,14 @@ def paper_gateway(
         PaperError: The market ends before it begins, or a timetable makes no sense.
     """
     # Here, because a program that never serves needs none of it.
-    from twsloop.paper.market_clock import market_time  # noqa: PLC0415
-    from twsloop.paper.pacing_judge import PacingRules  # noqa: PLC0415
-    from twsloop.paper.permissions import levels_of  # noqa: PLC0415
-    from twsloop.paper.replay import replay_start  # noqa: PLC0415
-    from twsloop.paper.rules import OrderRules  # noqa: PLC0415
+    from twsloop.paper.clients.pacing_judge import PacingRules  # noqa: PLC0415
+    from twsloop.paper.clients.permissions import levels_of  # noqa: PLC0415
+    from twsloop.paper.clients.visibility import Access  # noqa: PLC0415
+    from twsloop.paper.clock.market_clock import market_time  # noqa: PLC0415
+    from twsloop.paper.clock.timetable import read_timetables  # noqa: PLC0415
+    from twsloop.paper.feeds.replay import replay_start  # noqa: PLC0415
+    from twsloop.paper.orders.rules import OrderRules  # noqa: PLC0415
     from twsloop.paper.server import PaperGateway  # noqa: PLC0415
-    from twsloop.paper.timetable import read_timetables  # noqa: PLC0415
-    from twsloop.paper.visibility import Access  # noqa: PLC0415
 
     params = config.paper
     if params.feed != "replay" and (since or params.data is not None):
@@ -131,7 +131,7 @@ def paper_gateway(
 
 def _replay(config: Config, since: datetime | None, until: datetime | None) -> ReplayFeed:
     """The replay feed that ``[paper]`` describes."""
-    from twsloop.paper.replay import ReplayFeed  # noqa: PLC0415
+    from twsloop.paper.feeds.replay import ReplayFeed  # noqa: PLC0415
 
     params = config.paper
     if params.data is None:

@@ -46,7 +46,7 @@ class _Start(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check it, and leave it as it is: the settings read it."""
-        from twsloop.paper.market_clock import market_time  # noqa: PLC0415
+        from twsloop.paper.clock.market_clock import market_time  # noqa: PLC0415
 
         text = str(value).strip()
         if not text[:1].isdigit():
@@ -66,7 +66,7 @@ class _Window(click.ParamType[datetime]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
         """Read it as the replay does."""
-        from twsloop.paper.tick_files import window_time  # noqa: PLC0415
+        from twsloop.paper.feeds.tick_files import window_time  # noqa: PLC0415
 
         try:
             return window_time(str(value))

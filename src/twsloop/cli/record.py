@@ -17,7 +17,7 @@ from .exits import Exit, ForeignError, with_exits
 from .root import Run
 
 if TYPE_CHECKING:
-    from twsloop.paper.recorder import Recorder
+    from twsloop.paper.tape.recorder import Recorder
 
     from .output import Output
 
@@ -102,7 +102,7 @@ def record(
     With --json the first line is {"event": "listening", "host": ..., "port": ...}, and while
     messages pass there is a line {"event": "progress", ...} a second.
     """
-    from twsloop.paper.recorder import Recorder  # noqa: PLC0415
+    from twsloop.paper.tape.recorder import Recorder  # noqa: PLC0415
 
     out = run.output()
     recorder = Recorder(

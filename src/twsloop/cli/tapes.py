@@ -101,7 +101,7 @@ def play(
         session: The one session to play, or None.
         patience: How long a client may take to do its part, seconds; None: `PATIENCE`.
     """
-    from twsloop.paper.player import FLAT_OUT, ScriptedGateway  # noqa: PLC0415
+    from twsloop.paper.tape.player import FLAT_OUT, ScriptedGateway  # noqa: PLC0415
 
     out = run.output()
     told: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
@@ -186,9 +186,9 @@ def transcript(
         return
     if source is None:
         raise click.MissingParameter(param_hint="'SOURCE'", param_type="argument")
-    from twsloop.paper.player import load_script  # noqa: PLC0415
-    from twsloop.paper.script import Script  # noqa: PLC0415
-    from twsloop.paper.transcript import write_transcript  # noqa: PLC0415
+    from twsloop.paper.tape.player import load_script  # noqa: PLC0415
+    from twsloop.paper.tape.script import Script  # noqa: PLC0415
+    from twsloop.paper.tape.transcript import write_transcript  # noqa: PLC0415
 
     script = load_script(source)
     if session is not None:
@@ -215,7 +215,7 @@ def transcript(
 
 
 def _list_fields(run: Run, name: str) -> None:
-    from twsloop.paper.wording import NAMES, close_to, known_fields  # noqa: PLC0415
+    from twsloop.paper.tape.wording import NAMES, close_to, known_fields  # noqa: PLC0415
 
     known = {known: kind for names in NAMES.values() for known, kind in names.items()}
     if name not in known:
@@ -228,8 +228,8 @@ def _list_fields(run: Run, name: str) -> None:
 
 def _write_tape(script: Any, target: Path) -> None:
     from twsloop.clock import SystemClock  # noqa: PLC0415
-    from twsloop.paper.tape_file import write_tape  # noqa: PLC0415
-    from twsloop.paper.transcript import entries_of  # noqa: PLC0415
+    from twsloop.paper.tape.tape_file import write_tape  # noqa: PLC0415
+    from twsloop.paper.tape.transcript import entries_of  # noqa: PLC0415
     from twsloop.wire.tape import Header  # noqa: PLC0415
 
     entries = list(entries_of(script))  # all of it, before a file is made

@@ -7,26 +7,27 @@ Any TWS client in any language can connect, stream, trade and be tested against 
     with PaperGateway() as paper:
         app.connect(paper.host, paper.port, clientId=1)
 
-Theory of operation, from the inside out; what knows sockets, the loop or timers comes last:
+The rooms, from the inside out; what knows sockets, the loop or timers comes last. Arrows between
+them only point up this list (import-linter checks it):
 
-- `matching`, `commissions`, `accounts`, `orders`, `validation`, `valuation`, `engine`: the exchange
-  and the broker. Requests and quotes go in, IB's messages come out, in IB's order.
-- `market`, `instruments`, `synthetic`, `replay`, `ticks`: the market, and how it is told.
-- `session`: one client's protocol life. `requests` and its siblings: what answers which request.
-- `hub`, `client`, `fanout`, `account_feed`: who is told what, batched and encoded once per kind.
-- `market_clock`, `timetable`, `sessions`, `hours`: the market's time, who holds it, and its days.
-- `pacing_judge`, `pacing`: how much and how fast clients may ask.
-- `server`: sockets and the loop.
-- `control`, with `steering`, `manual` and `interventions`: a test's hand on the market.
+- `clock`: the market's time and days, and who holds them.
+- `catalogue`: what is listed. `market`: what happens, and how it is told. `feeds`: who makes it.
+- `accounts`, `orders`, `exchange`: the exchange and the broker. Requests and quotes go in, IB's
+  messages come out, in IB's order.
+- `history`: what was before, in agreement with what is told live.
+- `clients`: who is told what, batched and encoded once per kind; and how much each may ask.
+- `requests`: what answers which request.
+- `connection`, `server`: sockets and the loop. `control`: a test's hand on the market.
 
-Beside it, a gateway without a market: `recorder` writes tapes of other gateways' sessions, `player`
-(with `playback`, `script`, `idmap`, `reflexes`) plays them and what people write as a `transcript`.
+Beside them `tape`, a gateway without a market: it records other gateways' sessions, and plays them
+and what people write.
 """
 
 from __future__ import annotations
 
-from .pacing_judge import PacingRules
+from .clients.pacing_judge import PacingRules
+from .clock.timetable import Timetable
+from .orders.rules import OrderRules
 from .server import PaperGateway
-from .timetable import Timetable
 
-__all__ = ["PacingRules", "PaperGateway", "Timetable"]
+__all__ = ["OrderRules", "PacingRules", "PaperGateway", "Timetable"]

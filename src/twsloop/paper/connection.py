@@ -18,12 +18,11 @@ from typing import Protocol, cast
 
 from twsloop.clock import Timer
 
-from . import requests
-from .client import Client, Limits
-from .hub import Hub
-from .pacing import TOO_FAST
-from .pacing_judge import StepPacer, Strikes
-from .session import (
+from .clients.client import Client, Limits
+from .clients.hub import Hub
+from .clients.pacing import TOO_FAST
+from .clients.pacing_judge import StepPacer, Strikes
+from .clients.session import (
     Fault,
     Greeting,
     Incoming,
@@ -33,6 +32,7 @@ from .session import (
     TooOld,
     Unreadable,
 )
+from .requests import table
 
 __all__ = ["STOPPING", "Connection", "Listener"]
 
@@ -287,10 +287,10 @@ class Connection(asyncio.Protocol):
 
     def _process(self, client: Client, item: Request | Unreadable) -> None:
         if isinstance(item, Request):
-            requests.answer(self._hub, client, item)
+            table.answer(self._hub, client, item)
             self._hub.deliver()
         else:
-            requests.answer_unreadable(self._hub, client, item)
+            table.answer_unreadable(self._hub, client, item)
 
     def _start(self, start: Start) -> None:
         assert self._session is not None

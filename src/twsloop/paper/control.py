@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from twsloop.clock import ManualClock
 from twsloop.errors import PaperError
 
-from .instruments import Instrument
-from .interventions import BROKER, Rejection
-from .market import Event, Halt, QuoteChange, TopOfBook, Trade
-from .market_clock import MarketClock
-from .requests_depth import reset
-from .requests_news import GENERAL, post_bulletin, post_headline
-from .steering import SteeredFeed
-from .wording import close_to
+from .catalogue.instruments import Instrument
+from .clock.market_clock import MarketClock
+from .exchange.interventions import BROKER, Rejection
+from .feeds.steering import SteeredFeed
+from .market.vocabulary import Event, Halt, QuoteChange, TopOfBook, Trade
+from .requests.depth import reset
+from .requests.news import GENERAL, post_bulletin, post_headline
+from .tape.wording import close_to
 
 if TYPE_CHECKING:
     from .server import PaperGateway

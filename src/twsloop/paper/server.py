@@ -21,31 +21,31 @@ from twsloop.clock import Clock, SystemClock
 from twsloop.errors import ListenError, PaperError
 from twsloop.event_loop import IBKREventLoop
 
-from .accounts import START_CASH, Account
-from .client import Limits
-from .commissions import Rates
+from .accounts.account import START_CASH, Account
+from .accounts.commissions import Rates
+from .catalogue.instruments import Catalogue
+from .clients.client import Limits
+from .clients.delayed import DELAY_S, install_permissions
+from .clients.hub import Hub
+from .clients.pacing import PacingJudge
+from .clients.pacing_judge import PacingRules
+from .clients.permissions import Permissions
+from .clients.visibility import Access, place_by_hand
+from .clock.market_clock import MarketClock
+from .clock.timetable import Timetable, Timetables, timetable
 from .connection import STOPPING, Connection
 from .control import MarketControl
-from .delayed import DELAY_S, install_permissions
-from .derived import DerivedFeed
-from .engine import Engine
-from .hub import Hub
-from .instruments import Catalogue
-from .manual import ManualFeed
-from .market import Feed
-from .market_clock import MarketClock
-from .pacing import PacingJudge
-from .pacing_judge import PacingRules
-from .permissions import Permissions
-from .replay import ReplayFeed, replay_speed
-from .requests_depth import DepthDesk
-from .requests_tick_by_tick import TickDesk
-from .rules import OrderRules
-from .shelf import Shelf
-from .steering import SteeredFeed
-from .synthetic import DEFAULT_RATE, SyntheticFeed
-from .timetable import Timetable, Timetables, timetable
-from .visibility import Access, place_by_hand
+from .exchange.engine import Engine
+from .feeds.derived import DerivedFeed
+from .feeds.manual import ManualFeed
+from .feeds.replay import ReplayFeed, replay_speed
+from .feeds.shelf import Shelf
+from .feeds.steering import SteeredFeed
+from .feeds.synthetic import DEFAULT_RATE, SyntheticFeed
+from .market.vocabulary import Feed
+from .orders.rules import OrderRules
+from .requests.depth import DepthDesk
+from .requests.tick_by_tick import TickDesk
 
 __all__ = ["MAX_CLIENTS", "PaperGateway"]
 
@@ -92,7 +92,7 @@ class PaperGateway:
             `ReplayFeed` has a speed of its own.)
         wait_for_lines: The market begins when so many market data lines are open.
         timetables: The market times at which named clients act, by client id: the clock waits for
-            them (see `twsloop.paper.timetable`).
+            them (see `twsloop.paper.clock.timetable`).
         rate: Actions a second of each instrument of the synthetic market.
         loop_factory: Makes the loop of `start`; uvloop where it exists unless told otherwise.
         max_version: The newest server version to speak.
@@ -111,7 +111,8 @@ class PaperGateway:
         access: Who may see which order: the master client, what is told at a reconnect.
         order_rules: IB's precautions, presets and permissions about orders.
         market_data: What the login may see: ``live``, ``delayed`` or ``none``; or each by symbol,
-            exchange or security type, with "" for all others (see `twsloop.paper.permissions`).
+            exchange or security type, with "" for all others (see
+            `twsloop.paper.clients.permissions`).
         market_delay: How late delayed data is, seconds.
 
     It serves from `start` (on a thread of its own) or `open` (on the running loop) on. Orders,

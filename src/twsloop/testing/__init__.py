@@ -37,8 +37,8 @@ from twsloop.clock import ManualClock
 
 if TYPE_CHECKING:
     from twsloop.gateway import IBGateway
-    from twsloop.paper.player import ScriptedGateway as ScriptedGateway
     from twsloop.paper.server import PaperGateway as PaperGateway
+    from twsloop.paper.tape.player import ScriptedGateway as ScriptedGateway
 
     from .double import GatewayDouble as GatewayDouble
     from .double import Sent as Sent
@@ -64,7 +64,7 @@ MakePaperGateway: TypeAlias = "Callable[..., PaperGateway]"
 _LAZY = {
     "GatewayDouble": "twsloop.testing.double",
     "PaperGateway": "twsloop.paper.server",
-    "ScriptedGateway": "twsloop.paper.player",
+    "ScriptedGateway": "twsloop.paper.tape.player",
     "Sent": "twsloop.testing.double",
 }
 
@@ -140,7 +140,7 @@ def scripted_gateway() -> Iterator[Callable[..., ScriptedGateway]]:
 
     Every client has to have followed its script, or the test fails and says where it did not.
     """
-    from twsloop.paper.player import ScriptedGateway  # noqa: PLC0415
+    from twsloop.paper.tape.player import ScriptedGateway  # noqa: PLC0415
 
     made: list[ScriptedGateway] = []
     with ExitStack() as stack:

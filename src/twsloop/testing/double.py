@@ -27,11 +27,18 @@ from twsloop.connection import IBKRConnection
 from twsloop.connection.core import STAND_INS, StandIns
 from twsloop.errors import NotConnected, ParseError, TapeError
 from twsloop.gateway import IBGateway
-from twsloop.paper.playback import Playback
-from twsloop.paper.player import load_script
-from twsloop.paper.script import Expect, Heard, Say, Scene, Script, Step, new_message
-from twsloop.paper.transcript import read_transcript
-from twsloop.paper.wording import assign, close_to, describe, kind_named, read_value, split_words
+from twsloop.paper.tape.playback import Playback
+from twsloop.paper.tape.player import load_script
+from twsloop.paper.tape.script import Expect, Heard, Say, Scene, Script, Step, new_message
+from twsloop.paper.tape.transcript import read_transcript
+from twsloop.paper.tape.wording import (
+    assign,
+    close_to,
+    describe,
+    kind_named,
+    read_value,
+    split_words,
+)
 from twsloop.processors.registry import CALLBACKS
 from twsloop.wire import codec, framing, handshake
 from twsloop.wire.messages import Direction

@@ -6,8 +6,8 @@ import asyncio
 from typing import Any, Protocol
 
 from twsloop.clock import Clock
-from twsloop.paper.playback import Playback
-from twsloop.paper.script import Heard, Scene, read_request
+from twsloop.paper.tape.playback import Playback
+from twsloop.paper.tape.script import Heard, Scene, read_request
 from twsloop.wire import framing, handshake
 
 from .hand_loop import HandLoop

@@ -1,0 +1,1 @@
+"""What an account has, and what it is worth: cash, positions, margins, charges."""
