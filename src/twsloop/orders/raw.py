@@ -6,7 +6,7 @@ They are answered IB's way: what is refused comes back as ``error(orderId, time,
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from ibapi.const import NO_VALID_ID
 from ibapi.errors import (
@@ -18,11 +18,10 @@ from ibapi.errors import (
 
 from twsloop.connection.core import Core
 
-from .board import Board
-from .book import OrderBook
 from .copying import copied, decoded
-from .gate import Answer, Verdict
+from .gate import Answer
 from .state import OrderRecord, OrderStatus
+from .way_out import WayOut
 
 __all__ = ["GUARDED", "RawCalls"]
 
@@ -61,52 +60,17 @@ _NEVER_LEFT = frozenset({OrderStatus.REFUSED, OrderStatus.SIMULATED, OrderStatus
 _TRADED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.API_CANCELLED})
 
 
-class Desk(Protocol):
-    """What the raw calls need of the orders slice."""
-
-    book: OrderBook
-    board: Board
-
-    def call(self, name: str, args: tuple[Any, ...]) -> None:
-        """Call EClient's own method."""
-        ...
-
-    def judge(self, account: str) -> Verdict:
-        """Ask the gate."""
-        ...
-
-    def submit(self, record: OrderRecord, send: Callable[[], object], *, raw: bool = ...) -> None:
-        """Ask the gate for an order, and do what it says."""
-        ...
-
-    def must_be_known(self, order_id: int) -> bool:
-        """Whether an order of this id, if there were one, would be in the book."""
-        ...
-
-    def take_back(self, record: OrderRecord) -> bool:
-        """Stop an order that has not left; False if it has."""
-        ...
-
-    def take_back_all(self) -> None:
-        """Stop all orders that have not left."""
-        ...
-
-    def say(self, order_id: int, code: int, text: str) -> None:
-        """Answer IB's way."""
-        ...
-
-
 class RawCalls:
     """The raw calls, on the loop thread.
 
     Args:
         core: The connection.
-        desk: The orders slice.
+        way_out: Where orders leave.
     """
 
-    def __init__(self, core: Core, desk: Desk) -> None:
+    def __init__(self, core: Core, way_out: WayOut) -> None:
         self._core = core
-        self._desk = desk
+        self._way_out = way_out
         self._by_name: dict[str, Callable[[str, tuple[Any, ...], bool], None]] = {
             "placeOrder": self._place,
             "placeOrderProtoBuf": self._place,
@@ -132,59 +96,59 @@ class RawCalls:
             # EClient would have raised it in the caller's thread, which has gone on meanwhile.
             told = args[0] if isinstance(args[0], int) else getattr(args[0], "orderId", NO_VALID_ID)
             problem = _SENDING_FAILED[name.removesuffix("ProtoBuf")]
-            self._desk.say(told, problem.code(), f"{problem.msg()}{error!r}")
+            self._way_out.say(told, problem.code(), f"{problem.msg()}{error!r}")
 
     def _place(self, name: str, args: tuple[Any, ...], fresh: bool) -> None:
-        core, desk = self._core, self._desk
+        core, way_out = self._core, self._way_out
         order_id, contract, order = args if name == "placeOrder" else decoded(args[0])
         if order.whatIf:
-            desk.call(name, args)
+            way_out.call(name, args)
             return
-        record = desk.book.find(core.client_id, order_id)
-        if record is None and not fresh and desk.must_be_known(order_id):
-            desk.say(order_id, DUPLICATE_ID, "Duplicate order id")
+        record = way_out.book.find(core.client_id, order_id)
+        if record is None and not fresh and way_out.must_be_known(order_id):
+            way_out.say(order_id, DUPLICATE_ID, "Duplicate order id")
             return
         if record is None or record.status in _NEVER_LEFT:
             # What leaves is what IB's client would send: our notes are made in a copy.
             kept = copied(order)
             kept.orderId, kept.clientId = order_id, core.client_id
             record = OrderRecord(order_id, core.client_id, contract, kept)
-            desk.board.announce(desk.book.create(record, core.clock.now()))
+            way_out.board.announce(way_out.book.create(record, core.clock.now()))
         elif record.status in _TRADED:
-            desk.say(order_id, OVER, "Cannot modify a filled order.")
+            way_out.say(order_id, OVER, "Cannot modify a filled order.")
             return
         elif record.final:
-            desk.say(order_id, DUPLICATE_ID, "Duplicate order id")
+            way_out.say(order_id, DUPLICATE_ID, "Duplicate order id")
             return
         else:
-            desk.board.announce(desk.book.replace(record, order, core.clock.now()))
-        desk.submit(record, lambda: desk.call(name, args), raw=True)
+            way_out.board.announce(way_out.book.replace(record, order, core.clock.now()))
+        way_out.submit(record, lambda: way_out.call(name, args), raw=True)
 
     def _cancel(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:
         order_id = args[0] if name == "cancelOrder" else args[0].orderId
-        record = self._desk.book.find(self._core.client_id, order_id)
+        record = self._way_out.book.find(self._core.client_id, order_id)
         if record is not None and record.final and not record.acknowledged:
             text = f"OrderId {order_id} that needs to be cancelled is not found."
-            self._desk.say(order_id, CANCEL_UNKNOWN, text)
-        elif record is None or not self._desk.take_back(record):
-            self._desk.call(name, args)
+            self._way_out.say(order_id, CANCEL_UNKNOWN, text)
+        elif record is None or not self._way_out.take_back(record):
+            self._way_out.call(name, args)
         else:
-            self._desk.say(order_id, CANCELLED, TAKEN_BACK)
+            self._way_out.say(order_id, CANCELLED, TAKEN_BACK)
 
     def _global_cancel(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:
-        queued = [r for r in self._desk.book.live() if r.status is OrderStatus.CREATED]
-        self._desk.take_back_all()
-        self._desk.call(name, args)
+        queued = [r for r in self._way_out.book.live() if r.status is OrderStatus.CREATED]
+        self._way_out.take_back_all()
+        self._way_out.call(name, args)
         for record in queued:
             if record.status is OrderStatus.NOT_SENT:
-                self._desk.say(record.order_id, CANCELLED, TAKEN_BACK)
+                self._way_out.say(record.order_id, CANCELLED, TAKEN_BACK)
 
     def _exercise(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:
         by_name = name == "exerciseOptions"
         req_id, account = (args[0], args[4]) if by_name else (args[0].orderId, args[0].account)
-        verdict = self._desk.judge(account)
+        verdict = self._way_out.judge(account)
         if verdict.answer is Answer.SEND or not self._core.connected:
-            self._desk.call(name, args)  # without a session IB's client says 504
+            self._way_out.call(name, args)  # without a session IB's client says 504
         else:
             text = f"Error processing request: {verdict.reason}"
-            self._desk.say(req_id, PROCESSING_FAILED, text)
+            self._way_out.say(req_id, PROCESSING_FAILED, text)

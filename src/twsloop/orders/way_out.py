@@ -1,0 +1,277 @@
+"""The way out of an order: the gate, the waiting for a session, the socket. Loop thread.
+
+Everything that bears an order ends in `WayOut.call`, the only caller of EClient's own methods, and
+nothing gets there that the gate (`gate`) did not let pass. What the gate holds back waits here, and
+is judged anew when that is over. At the end of a session an order that is still waiting, or queued
+in the Outbox, is NOT_SENT; only one that was handed to the socket and not answered is UNCERTAIN,
+and the next session tells what became of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ibapi.client import EClient
+from ibapi.errors import FAIL_SEND_ORDER
+from ibapi.order_cancel import OrderCancel
+
+from twsloop.connection.core import Core
+from twsloop.errors import InvalidOrder, OrderError, OrdersRefused, RequestError
+from twsloop.session.state import State
+from twsloop.transport import Fate, Lane
+
+from .board import Board
+from .book import OrderBook
+from .gate import Answer, Situation, Verdict, judge
+from .processor import OrderProcessor
+from .simulate import Quote, simulate
+from .state import OrderInput, OrderRecord, OrderStatus
+from .sync import Sync
+
+__all__ = ["QuoteOf", "Send", "WayOut"]
+
+_CONNECTED = frozenset({State.STARTING, State.SYNCING, State.READY, State.DEGRADED})
+
+Send = Callable[[], object]
+QuoteOf = Callable[[Any], Awaitable[Quote | None]]
+
+
+class WayOut:
+    """How orders leave, or do not.
+
+    Args:
+        core: The connection.
+        book: Every order.
+        board: Who is told.
+        sync: Whether the orders are known.
+        processor: What came in.
+        quote: Finds the quote of a contract, for orders that are simulated.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        book: OrderBook,
+        *,
+        board: Board,
+        sync: Sync,
+        processor: OrderProcessor,
+        quote: QuoteOf,
+    ) -> None:
+        self._core = core
+        self.book = book
+        self.board = board
+        self._sync = sync
+        self._processor = processor
+        self._quote = quote
+        self._held: dict[OrderRecord, tuple[Send, bool]] = {}
+        self._to_cancel: dict[OrderRecord, None] = {}
+        #: Disabled orders whose quote is being looked up.
+        self._simulating: set[OrderRecord] = set()
+        #: The twin that EClient is about to call by itself, and whether one message may leave.
+        self._expected: str | None = None
+        self._sendable = False
+
+    # ---- the one exit --------------------------------------------------------------------
+
+    def may_leave(self) -> bool:
+        """Whether an order-bearing message may be sent by this thread now; once for each call."""
+        allowed = self._sendable and self._core.event_loop.in_loop()
+        if allowed:
+            self._sendable = False
+        return allowed
+
+    def own_twin(self, name: str) -> bool:
+        """Whether this is EClient's own call of its ProtoBuf twin, which `call` has let pass."""
+        if name != self._expected or not self._core.event_loop.in_loop():
+            return False
+        self._expected = None
+        return True
+
+    def shut(self) -> None:
+        """Users are about to be called: whatever they call has to pass the gate by itself."""
+        self._expected, self._sendable = None, False
+
+    def call(self, name: str, args: tuple[Any, ...]) -> None:
+        """EClient's own method, for one order-bearing message; its only call anywhere.
+
+        What is allowed is used up by the message itself, so that a callback which runs meanwhile
+        (the order's own, or one about an error that EClient raises) finds the gate closed.
+        """
+        before = self._expected, self._sendable
+        in_loop = self._core.event_loop.in_loop()
+        self._expected = f"{name}ProtoBuf" if in_loop and not name.endswith("ProtoBuf") else None
+        self._sendable = in_loop
+        try:
+            getattr(EClient, name)(self._core.owner, *args)
+        finally:
+            self._expected, self._sendable = before
+
+    def say(self, order_id: int, code: int, text: str) -> None:
+        """Answer a raw call the way IB does."""
+        core = self._core
+        core.registry.fanout.error(order_id, core.millis(), code, text, "")
+
+    # ---- the gate ------------------------------------------------------------------------
+
+    def must_be_known(self, order_id: int) -> bool:
+        """Whether an order of this id, if there were one, would be in the book.
+
+        After IB's own start nobody has asked for the orders of an earlier process: such a program
+        may modify one, and what it says of an id below nextValidId is the gateway's to judge.
+        """
+        return self._core.supervised or self._sync.known or order_id >= self._processor.first_id
+
+    def judge(self, account: str) -> Verdict:
+        """Ask the gate, as things stand now."""
+        core, sync = self._core, self._sync
+        situation = Situation(
+            connected=core.connected and core.state in _CONNECTED,
+            session=core.state.name,
+            fetching=core.supervised and not sync.decided,
+            orders_known=sync.known or not core.supervised,
+            reason=sync.reason,
+            accounts=core.accounts,
+            named=self._processor.named,
+            queued=core.outbox.waiting(Lane.ORDER),
+        )
+        return judge(core.config, situation, account)
+
+    def submit(self, record: OrderRecord, send: Send | None = None, *, raw: bool = False) -> None:
+        """Ask the gate, and do what it says.
+
+        Args:
+            record: The order.
+            send: Calls EClient's method (through `call`); the record's own order unless given.
+            raw: A raw call made it: what is refused is told IB's way, too.
+        """
+        send = send or functools.partial(self._send_record, record)
+        verdict = self.judge(record.order.account)
+        if verdict.answer is Answer.SEND:
+            self._send(record, send, raw=raw)
+        elif verdict.answer is Answer.HOLD:
+            self._held[record] = send, raw
+        elif verdict.answer is Answer.REFUSE or record.before_change is not None:
+            self.refuse(record, verdict.reason, raw=raw)
+        else:
+            self._simulating.add(record)
+            work = self._simulate(record, raw=raw)
+            self._core.event_loop.spawn(work, name="simulated order")
+
+    def waits(self, record: OrderRecord) -> bool:
+        """Whether the gate holds this order back, so that nothing of it has left."""
+        return record in self._held
+
+    def _send_record(self, record: OrderRecord) -> None:
+        self.call("placeOrder", (record.order_id, record.contract, record.order))
+
+    def _send(self, record: OrderRecord, send: Send, *, raw: bool) -> None:
+        on_fate = functools.partial(self._fate, record)
+        record.sent = record.order
+        try:
+            with self._core.sending(record.order_id, on_fate) as sending:
+                send()
+        except Exception as error:  # noqa: BLE001  (IB's encoders raise anything for odd fields)
+            # They raise before anything is queued, outside of EClient's own try.
+            reason = f"it could not be encoded: {error!r}"
+            self.board.apply(record, OrderInput.DROPPED, reason)
+            self.board.change_failed(record, InvalidOrder(reason))
+            if raw:
+                self.say(
+                    record.order_id, FAIL_SEND_ORDER.code(), f"{FAIL_SEND_ORDER.msg()}{error!r}"
+                )
+            return
+        if not sending.messages and record.status is OrderStatus.CREATED:
+            self.board.apply(record, OrderInput.DROPPED, "IB's client sent nothing")
+
+    def _fate(self, record: OrderRecord, fate: Fate) -> None:
+        """The Outbox has handed the order to the socket, or dropped it."""
+        if fate is Fate.SENT:
+            self.board.apply(record, OrderInput.SENT)
+        else:
+            reason = "it was still queued, and never left"
+            self.board.apply(record, OrderInput.DROPPED, reason)
+            if record.before_change is not None:
+                self.board.change_failed(
+                    record, OrdersRefused(f"the change did not leave: {reason}")
+                )
+
+    def refuse(self, record: OrderRecord, reason: str, *, raw: bool = False) -> None:
+        """An order, or a change of one, may not leave."""
+        if record.before_change is not None:
+            self.board.change_failed(record, OrdersRefused(reason))
+        else:
+            self.board.apply(record, OrderInput.REFUSED, reason)
+        if not raw:
+            return
+        if self._core.connected:
+            self.say(record.order_id, 201, f"Order rejected - reason: {reason}")
+        else:
+            self.say(record.order_id, 504, "Not connected")
+
+    async def _simulate(self, record: OrderRecord, *, raw: bool) -> None:
+        quote: Quote | None = None
+        try:
+            if self._core.connected:
+                with contextlib.suppress(RequestError):
+                    quote = await self._quote(record.contract)
+        finally:
+            self._simulating.discard(record)
+        if record.final:
+            return  # cancelled meanwhile, or the session ended
+        record.simulated_price, text = simulate(record.order, quote)
+        self.board.apply(record, OrderInput.SIMULATED, text)
+        if raw:
+            self.say(record.order_id, 201, f"Order rejected - reason: {text}")
+
+    # ---- taking back ---------------------------------------------------------------------
+
+    def cancel(self, record: OrderRecord, order_cancel: OrderCancel) -> None:
+        """Cancel an order of ours: here if it did not leave, else at the gateway."""
+        if record.final or self.take_back(record):
+            return
+        if self._core.connected and self._core.state is not State.STARTING:
+            record.note(self._core.clock.now(), "cancel", "asked for")
+            self.call("cancelOrder", (record.order_id, order_cancel))
+        else:
+            self._to_cancel[record] = None
+
+    def take_back(self, record: OrderRecord) -> bool:
+        """An order that did not leave yet never will. False if it has left."""
+        if self._held.pop(record, None) is not None:
+            if record.before_change is None:
+                self.board.apply(record, OrderInput.DROPPED, "cancelled before it was sent")
+                return True
+            self.board.change_failed(record, OrderError("the order was cancelled instead"))
+            return False
+        if record.status is not OrderStatus.CREATED:
+            return False
+        if record in self._simulating:
+            self.board.apply(record, OrderInput.DROPPED, "cancelled before it was simulated")
+            return True
+        return self._core.outbox.withdraw(record.order_id)
+
+    def take_back_all(self) -> None:
+        """No order that has not left yet ever will."""
+        for record in tuple(self._held):
+            self.take_back(record)
+        self._core.outbox.withdraw_orders()
+
+    # ---- the session ---------------------------------------------------------------------
+
+    def let_go(self) -> None:
+        """Judge anew what waited for the session."""
+        held, self._held = self._held, {}
+        for record, (send, raw) in held.items():
+            if not record.final:  # whoever waits for it was told its end: it must not leave now
+                self.submit(record, send, raw=raw)
+        to_cancel, self._to_cancel = self._to_cancel, {}
+        for record in to_cancel:
+            self.cancel(record, OrderCancel())
+
+    def forget_held(self) -> None:
+        """The session ended: what waited for it is not sent."""
+        self._held.clear()
