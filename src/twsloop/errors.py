@@ -32,7 +32,8 @@ is written from those fields, in one place, with what to do next::
     │   └── SendQueueFull           the request lane of the Outbox is full
     ├── RequestError                the gateway answered a request with an error
     │   ├── RequestTimeout          no answer (or no further part of it) within the deadline
-    │   └── RequestCancelled        the last waiter left, or the subscription ended
+    │   ├── RequestCancelled        the last waiter left, or the subscription ended
+    │   └── SlotsExhausted          all market data lines, books or streams are taken
     ├── SymbolError                 a symbol string that cannot be read
     ├── ContractError               no contract, or more than one, fits the description
     ├── OrderError                  an order that cannot be placed, changed or cancelled
@@ -62,14 +63,17 @@ __all__ = [
     "HandshakeClosed",
     "HandshakeError",
     "HandshakeTimeout",
+    "HistoryError",
     "InvalidOrder",
     "ListenError",
     "LiveTradingBlocked",
     "LoopError",
     "LoopNotRunning",
+    "NoHistory",
     "NotConnected",
     "OrderError",
     "OrdersRefused",
+    "PacingViolation",
     "PaperError",
     "ParseError",
     "ProtocolError",
@@ -80,6 +84,7 @@ __all__ = [
     "SendQueueFull",
     "ServerVersionError",
     "SessionError",
+    "SlotsExhausted",
     "StaleOverrideError",
     "StateError",
     "StorageError",
@@ -90,6 +95,9 @@ __all__ = [
     "TwsLoopError",
     "WrongThread",
 ]
+
+#: How many holders the text of `SlotsExhausted` names; all of them stand in its field.
+_NAMED_HOLDERS = 5
 
 
 class TwsLoopError(Exception):
@@ -394,8 +402,43 @@ class RequestTimeout(RequestError):
     """No answer, or no further part of it, within the deadline."""
 
 
+class NoHistory(RequestError):
+    """The history service has no data for a request (IB's code 162); its span is in the text."""
+
+
+class PacingViolation(RequestError):
+    """The history service was asked for more than it allows (IB's code 162), time and again."""
+
+
 class RequestCancelled(RequestError):
     """The request ended before its answer: its last waiter left, or its subscription ended."""
+
+
+class SlotsExhausted(RequestError):
+    """IB has no place left for a further line, book or stream; refused before IB does.
+
+    Args:
+        text: What is taken, how many there are, and what to do.
+        holders: What holds the places, in words, the oldest first.
+        facts: As of `RequestError`; ``code`` is the one that IB would answer with.
+    """
+
+    def __init__(self, text: str, *, holders: Sequence[str] = (), **facts: Any) -> None:
+        self.holders = tuple(holders)
+        super().__init__(text, **facts)
+
+    def __str__(self) -> str:
+        """Name the first holders."""
+        text = super().__str__()
+        if not self.holders:
+            return text
+        named = ", ".join(self.holders[:_NAMED_HOLDERS])
+        more = len(self.holders) - _NAMED_HOLDERS
+        return f"{text}; held by {named}" + (f" and {more} more" if more > 0 else "")
+
+
+class HistoryError(TwsLoopError):
+    """A question about history that IB cannot answer as it stands: what is wrong, and what is right."""
 
 
 class SymbolError(TwsLoopError):
