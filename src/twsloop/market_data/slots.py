@@ -1,0 +1,279 @@
+"""What of IB's limited places is taken, by whom, and what a further request is told (pure).
+
+IB gives a login so many market data lines, depth books and tick-by-tick streams at a time:
+
+============  ===================================  ==========================================
+pool          counted                              over it IB says
+============  ===================================  ==========================================
+lines         instruments with quotes, however     101 Max number of tickers has been reached
+              many watch one; each stream of
+              real-time bars by itself
+depth         instruments with a book              309 Max number (3) of market depth ...
+tick_by_tick  streams; and one request for an      10190 Max number of tick-by-tick ...
+              instrument in 15 seconds
+============  ===================================  ==========================================
+
+`Slots` is the ledger of one connection. What would not fit is refused here, before IB refuses it,
+with the names of those who hold the places. A program's own calls (``reqMktData`` and its like) are
+counted beside ours, and never refused here: IB decides on those.
+
+The limits are settings, because IB tells nobody what an account has. Where IB refuses below them,
+because another program of the same login holds the rest, that is remembered for a minute; where its
+text names the number (309 does), for good.
+
+Sources: IBKR Campus, chapters 11, 18 and 22; domain.md b.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterator, Mapping
+from datetime import datetime
+from enum import StrEnum
+
+import attrs
+
+from twsloop.clock import Clock
+from twsloop.errors import SlotsExhausted
+
+__all__ = ["DEFAULT_LIMITS", "REFUSALS", "Pool", "Slot", "Slots", "Usage"]
+
+
+class Pool(StrEnum):
+    """What there is only so much of; the words are the keys of ``[market_data]``."""
+
+    LINES = "lines"
+    DEPTH = "depth"
+    TICK_BY_TICK = "tick_by_tick"
+
+
+#: What IB calls them in its texts.
+_WORDS = {
+    Pool.LINES: "market data lines",
+    Pool.DEPTH: "depth books",
+    Pool.TICK_BY_TICK: "tick-by-tick streams",
+}
+#: What every account has (domain.md b).
+DEFAULT_LIMITS: Mapping[Pool, int] = {Pool.LINES: 100, Pool.DEPTH: 3, Pool.TICK_BY_TICK: 5}
+#: IB's refusal of one too many -> its pool.
+REFUSALS: Mapping[int, Pool] = {101: Pool.LINES, 309: Pool.DEPTH, 10190: Pool.TICK_BY_TICK}
+_CODES = {pool: code for code, pool in REFUSALS.items()}
+#: How long a limit counts that IB was seen to hold without naming it, seconds. Another program of
+#: the login may end meanwhile.
+LEARNT_FOR = 60.0
+#: One tick-by-tick request for an instrument in so many seconds (IBKR Campus, chapter 22). IB
+#: refuses a hasty one with the very code of the limit, so that such a refusal teaches nothing.
+HASTE = 15.0
+_NUMBER = re.compile(r"\((\d+)\)")
+
+
+@attrs.frozen(kw_only=True)
+class Slot:
+    """One place that is taken.
+
+    Attributes:
+        pool: Of what.
+        symbol: The instrument, as one would type it.
+        holder: What holds it, in words: ``quotes of AAPL``, ``your reqMktData 7``.
+        since: When it was taken, UTC.
+        instrument: What is counted once, however often it is held; None counts by itself.
+        own_call: A program's own call of EClient holds it.
+    """
+
+    pool: Pool
+    symbol: str
+    holder: str
+    since: datetime
+    instrument: Hashable = attrs.field(default=None, repr=False)
+    own_call: bool = False
+
+
+@attrs.frozen
+class Usage:
+    """How full a pool is.
+
+    Attributes:
+        pool: Which.
+        used: Places taken, counted as IB counts them.
+        limit: Places there are.
+        learnt: The limit is IB's word, and below the setting.
+        slots: Who holds them; several may share one place.
+    """
+
+    pool: Pool
+    used: int
+    limit: int
+    learnt: bool
+    slots: tuple[Slot, ...]
+
+    @property
+    def free(self) -> int:
+        """Places left."""
+        return max(self.limit - self.used, 0)
+
+
+class Slots:
+    """The ledger. Changed on the loop thread alone; its rows may be read from any thread.
+
+    Iterating it gives the `Slot` rows, the oldest first.
+
+    Args:
+        clock: Stamps the rows.
+        limits: Places by pool, as configured.
+    """
+
+    def __init__(self, clock: Clock, limits: Mapping[Pool, int] = DEFAULT_LIMITS) -> None:
+        self._clock = clock
+        self._limits = {pool: limits[pool] for pool in Pool}
+        self._slots: dict[Hashable, Slot] = {}
+        #: Pool -> places, and until when that counts (None: for good).
+        self._learnt: dict[Pool, tuple[int, float | None]] = {}
+        self._asked: dict[Hashable, float] = {}
+        self._hasty_until = 0.0
+
+    # ---- who holds what ------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Slot]:
+        return iter(tuple(self._slots.values()))
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def __contains__(self, token: Hashable) -> bool:
+        """Whether something holds a place."""
+        return token in self._slots
+
+    def usage(self, pool: Pool | str) -> Usage:
+        """How full a pool is.
+
+        Args:
+            pool: ``lines``, ``depth`` or ``tick_by_tick``.
+
+        Raises:
+            ValueError: There is no such pool.
+        """
+        pool = Pool(pool)
+        slots = tuple(slot for slot in self if slot.pool is pool)
+        limit = self._limit(pool)
+        return Usage(pool, _count(slots), limit, limit < self._limits[pool], slots)
+
+    def free(self, pool: Pool) -> int:
+        """Places left in a pool."""
+        return self.usage(pool).free
+
+    # ---- taking and giving ---------------------------------------------------------------
+
+    def take(
+        self,
+        token: Hashable,
+        pool: Pool,
+        *,
+        symbol: str,
+        holder: str,
+        instrument: Hashable = None,
+        own_call: bool = False,
+    ) -> Slot:
+        """Take a place; one that is taken already stays as it is.
+
+        Args:
+            token: By which it is given back: whatever holds it.
+            pool: Of what.
+            symbol: The instrument, as one would type it.
+            holder: What holds it, in words; the refusals of others name it.
+            instrument: What is counted once, however often it is held; None counts by itself.
+            own_call: A program's own call, which is counted, and never refused.
+
+        Raises:
+            SlotsExhausted: All are taken; the error names the holders.
+        """
+        held = self._slots.get(token)
+        if held is not None:
+            return held
+        usage = self.usage(pool)
+        shared = instrument is not None and any(
+            slot.instrument == instrument for slot in usage.slots
+        )
+        if not (shared or own_call or usage.free):
+            raise self._refusal(usage, holder)
+        if pool is Pool.TICK_BY_TICK and instrument is not None:
+            self._note_haste(instrument)
+        slot = Slot(
+            pool=pool,
+            symbol=symbol,
+            holder=holder,
+            since=self._clock.now(),
+            instrument=instrument,
+            own_call=own_call,
+        )
+        self._slots[token] = slot
+        return slot
+
+    def give(self, token: Hashable) -> None:
+        """Give a place back; nothing happens if it is not taken."""
+        self._slots.pop(token, None)
+
+    def give_own_calls(self) -> None:
+        """The session ended, and a program's own requests with it."""
+        for token in [token for token, slot in self._slots.items() if slot.own_call]:
+            del self._slots[token]
+
+    def learn(self, code: int | None, text: str = "", token: Hashable = None) -> None:
+        """IB said something: if it refused one too many, the others are what there is.
+
+        Args:
+            code: IB's code; those outside `REFUSALS` teach nothing.
+            text: IB's text, which may name the number.
+            token: What was refused, if it still holds its place.
+        """
+        pool = REFUSALS.get(-1 if code is None else code)
+        if pool is None:
+            return
+        named = _NUMBER.search(text)
+        if named is not None:
+            self._learnt[pool] = int(named[1]), None
+            return
+        now = self._clock.monotonic()
+        if pool is Pool.TICK_BY_TICK and now < self._hasty_until:
+            return
+        others = _count(
+            tuple(slot for key, slot in self._slots.items() if slot.pool is pool and key != token)
+        )
+        self._learnt[pool] = others, now + LEARNT_FOR
+
+    # ---- inside --------------------------------------------------------------------------
+
+    def _limit(self, pool: Pool) -> int:
+        configured = self._limits[pool]
+        learnt, until = self._learnt.get(pool, (configured, None))
+        if until is not None and self._clock.monotonic() >= until:
+            return configured
+        return min(learnt, configured)
+
+    def _note_haste(self, instrument: Hashable) -> None:
+        now = self._clock.monotonic()
+        self._asked = {one: at for one, at in self._asked.items() if at > now - HASTE}
+        if instrument in self._asked:
+            self._hasty_until = now + HASTE
+        self._asked[instrument] = now
+
+    def _refusal(self, usage: Usage, holder: str) -> SlotsExhausted:
+        pool = usage.pool
+        why = (
+            f"IB allows this program {usage.limit} of the {self._limits[pool]} configured now"
+            if usage.learnt
+            else f"[market_data] {pool} = {usage.limit}"
+        )
+        return SlotsExhausted(
+            f"all {usage.limit} {_WORDS[pool]} are taken ({why}); cancel one, or raise the "
+            "setting if your account has more",
+            code=_CODES[pool],
+            request=holder,
+            category="market_data",
+            holders=tuple(slot.holder for slot in usage.slots),
+        )
+
+
+def _count(slots: tuple[Slot, ...]) -> int:
+    """Places, as IB counts them."""
+    by_itself = sum(slot.instrument is None for slot in slots)
+    return by_itself + len({slot.instrument for slot in slots} - {None})
