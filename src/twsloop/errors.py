@@ -32,8 +32,11 @@ is written from those fields, in one place, with what to do next::
     │   └── SendQueueFull           the request lane of the Outbox is full
     ├── RequestError                the gateway answered a request with an error
     │   ├── RequestTimeout          no answer (or no further part of it) within the deadline
+    │   ├── NoHistory               162: there is no data in the span that was asked for
+    │   ├── PacingViolation         162: more was asked of the history than IB allows
     │   ├── RequestCancelled        the last waiter left, or the subscription ended
     │   └── SlotsExhausted          all market data lines, books or streams are taken
+    ├── HistoryError                a question about history that IB cannot answer as it stands
     ├── SymbolError                 a symbol string that cannot be read
     ├── ContractError               no contract, or more than one, fits the description
     ├── OrderError                  an order that cannot be placed, changed or cancelled
@@ -438,7 +441,7 @@ class SlotsExhausted(RequestError):
 
 
 class HistoryError(TwsLoopError):
-    """A question about history that IB cannot answer as it stands: what is wrong, and what is right."""
+    """A question about history that IB cannot answer as it stands; the text says what it can."""
 
 
 class SymbolError(TwsLoopError):
@@ -470,7 +473,17 @@ class OrderError(TwsLoopError):
 
 
 class InvalidOrder(OrderError):
-    """The order's fields contradict each other, or one that it needs is missing."""
+    """The order's fields contradict each other, or one that it needs is missing.
+
+    Args:
+        problem: What is wrong with which field, and what to do about it.
+        code: What IB's gateway would refuse the order with, where that is known.
+    """
+
+    def __init__(self, problem: str, *, code: int | None = None) -> None:
+        self.problem = problem
+        self.code = code
+        super().__init__(problem)
 
 
 class OrdersRefused(OrderError):
