@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE
+from ibapi.const import UNSET_DOUBLE
 from ibapi.contract import Contract
 
-from twsloop.account.state import AccountTable, PositionTable, amount
+from twsloop.account.state import AccountTable, PositionTable
 from twsloop.contracts import stock, symbol_of
 from twsloop.events import PositionChanged, PositionClosed, PositionEvent, PositionOpened
 
@@ -23,26 +22,6 @@ def contract(con_id: int = 265598) -> Contract:
     made = stock("AAPL")
     made.conId = con_id
     return made
-
-
-@pytest.mark.parametrize(
-    ("value", "kept"),
-    [
-        ("1000000.00", Decimal("1000000.00")),
-        (189.51, Decimal("189.51")),
-        (Decimal(-5), Decimal(-5)),
-        ("0", Decimal(0)),
-        ("INDIVIDUAL", None),
-        ("", None),
-        (None, None),
-        (UNSET_DOUBLE, None),
-        (UNSET_DECIMAL, None),
-        (float("nan"), None),
-        ("Infinity", None),
-    ],
-)
-def test_amounts(value: Any, kept: Decimal | None) -> None:
-    assert amount(value) == kept
 
 
 def apply(table: PositionTable, quantity: Any, con_id: int = 265598) -> PositionEvent | None:

@@ -34,8 +34,8 @@ from twsloop.events import (
 )
 from twsloop.orders.book import Change, OrderBook
 from twsloop.orders.builders import limit_order, market_order
-from twsloop.orders.reading import money
 from twsloop.orders.state import OrderInput, OrderRecord, OrderStatus
+from twsloop.wire.values import decimal_or_none
 
 NOW = datetime(2026, 9, 28, 13, 32, 25, tzinfo=UTC)
 A1, A2 = "0000e0d5.6ab9ea82.01.01", "0000e0d5.6ab9ea82.01.02"
@@ -98,7 +98,9 @@ class Desk:
 
     def cost(self, exec_id: str, amount: float, **fields: Any) -> Change:
         report = commission(exec_id, amount, **fields)
-        return self.keep(self.book.apply_commission(report, money(report.realizedPNL), NOW))
+        return self.keep(
+            self.book.apply_commission(report, decimal_or_none(report.realizedPNL), NOW)
+        )
 
     def error(self, code: int, text: str, *, kills: bool) -> Change:
         return self.keep(self.book.apply_error(self.record, code, text, kills=kills, now=NOW))

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from twsloop.connection.core import Core
+from twsloop.wire.values import decimal_or_none
 
-from .state import AccountTable, PositionTable, SummaryRow, amount
+from .state import AccountTable, PositionTable, SummaryRow
 
 __all__ = ["AccountProcessor"]
 
@@ -47,7 +48,9 @@ class AccountProcessor:
 
     def accountSummary(self, reqId: int, account: str, tag: str, value: str, currency: str) -> None:
         """One value of a summary."""
-        self._core.answer_part(reqId, SummaryRow(account, tag, value, currency, amount(value)))
+        self._core.answer_part(
+            reqId, SummaryRow(account, tag, value, currency, decimal_or_none(value))
+        )
 
     def accountSummaryEnd(self, reqId: int) -> None:
         """The image of a summary is whole."""

@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Any
 
 import attrs
-from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE
 
 from twsloop.events import PositionChanged, PositionClosed, PositionEvent, PositionOpened
+from twsloop.wire.values import decimal_or_none
 
 __all__ = [
     "AccountTable",
@@ -24,19 +24,7 @@ __all__ = [
     "Position",
     "PositionTable",
     "SummaryRow",
-    "amount",
 ]
-
-
-def amount(value: Any) -> Decimal | None:
-    """A number of IB's as an exact decimal; None for unset, and for what is no number."""
-    if value is None or value in {UNSET_DOUBLE, UNSET_DECIMAL, ""}:
-        return None
-    try:
-        number = Decimal(str(value))
-    except ArithmeticError:
-        return None
-    return number if number.is_finite() else None
 
 
 @attrs.frozen
@@ -134,8 +122,8 @@ class PositionTable:
         self, account: str, contract: Any, quantity: Any, cost: Any, now: datetime
     ) -> tuple[Position, PositionEvent | None]:
         """A position was reported: the row, and the fact if it is not what it was."""
-        size = amount(quantity) or Decimal(0)
-        row = Position(account, contract, self._label(contract), size, amount(cost))
+        size = decimal_or_none(quantity) or Decimal(0)
+        row = Position(account, contract, self._label(contract), size, decimal_or_none(cost))
         key = account, contract.conId
         before = self._rows.get(key)
         self._rows[key] = row
@@ -190,7 +178,7 @@ class AccountTable:
 
     def apply_value(self, key: str, value: str, currency: str, account: str) -> AccountValue:
         """An updateAccountValue."""
-        row = AccountValue(account, key, value, currency, amount(value))
+        row = AccountValue(account, key, value, currency, decimal_or_none(value))
         self._values[account, key, currency] = row
         return row
 
@@ -211,12 +199,12 @@ class AccountTable:
             account=account,
             contract=contract,
             symbol=self._label(contract),
-            quantity=amount(quantity) or Decimal(0),
-            market_price=amount(market_price),
-            market_value=amount(market_value),
-            average_cost=amount(average_cost),
-            unrealized_pnl=amount(unrealized_pnl),
-            realized_pnl=amount(realized_pnl),
+            quantity=decimal_or_none(quantity) or Decimal(0),
+            market_price=decimal_or_none(market_price),
+            market_value=decimal_or_none(market_value),
+            average_cost=decimal_or_none(average_cost),
+            unrealized_pnl=decimal_or_none(unrealized_pnl),
+            realized_pnl=decimal_or_none(realized_pnl),
         )
         self._portfolio[account, contract.conId] = row
         return row

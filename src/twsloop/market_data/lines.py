@@ -12,6 +12,8 @@ from typing import Any
 
 import attrs
 
+from twsloop.wire.identity import contract_key
+
 from .state import Ticker
 
 __all__ = ["Line", "LineLedger", "line_key"]
@@ -20,32 +22,10 @@ __all__ = ["Line", "LineLedger", "line_key"]
 def line_key(contract: Any, generic_ticks: str = "") -> Hashable:
     """What makes two requests the same line: the contract as IB would look it up, and the ticks.
 
-    The order and the spacing of the generic ticks do not matter. A contract with its id is the
-    same line as another with that id and exchange, whatever else is written in it.
+    The order and the spacing of the generic ticks do not matter.
     """
     ticks = tuple(sorted({tick.strip() for tick in generic_ticks.split(",") if tick.strip()}))
-    if contract.conId and contract.secType != "BAG":
-        return ("id", contract.conId, contract.exchange, ticks)
-    legs = tuple(
-        (leg.conId, leg.ratio, leg.action, leg.exchange) for leg in contract.comboLegs or ()
-    )
-    return (
-        contract.symbol,
-        contract.secType,
-        contract.lastTradeDateOrContractMonth,
-        contract.strike,
-        contract.right,
-        contract.multiplier,
-        contract.exchange,
-        contract.primaryExchange,
-        contract.currency,
-        contract.localSymbol,
-        contract.tradingClass,
-        contract.includeExpired,
-        (contract.secIdType, contract.secId),
-        legs,
-        ticks,
-    )
+    return contract_key(contract), ticks
 
 
 @attrs.define(eq=False)

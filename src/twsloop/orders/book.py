@@ -31,12 +31,12 @@ from twsloop.events import (
     OrderSubmitted,
     order_story,
 )
+from twsloop.wire.values import decimal_or_none
 
 from .checks import describe
 from .reading import (
     correction_of,
     execution_base,
-    money,
     prices_of,
     read_commission,
     read_execution,
@@ -211,9 +211,9 @@ class OrderBook:
         was_filled = record.filled
         record.status_filled = max(record.status_filled, size(filled))
         record.status_remaining = size(remaining)
-        record.status_average = money(average) or record.status_average
-        record.last_fill_price = money(last_price) or record.last_fill_price
-        record.cap_price = money(cap_price) or None
+        record.status_average = decimal_or_none(average) or record.status_average
+        record.last_fill_price = decimal_or_none(last_price) or record.last_fill_price
+        record.cap_price = decimal_or_none(cap_price) or None
         record.parent_id = parent_id or record.parent_id
         record.why_held = why_held
         return self._report(record, status, (before, was_filled), now, "orderStatus")

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from twsloop.connection.core import Core
+from twsloop.wire.values import decimal_or_none
 
 from .book import Change, OrderBook
-from .reading import money
 
 __all__ = ["OrderProcessor"]
 
@@ -128,6 +128,6 @@ class OrderProcessor:
     def commissionAndFeesReport(self, commissionAndFeesReport: Any) -> None:
         """What an execution cost."""
         report = commissionAndFeesReport
-        realized = None if report.execId == self._opening else money(report.realizedPNL)
+        realized = None if report.execId == self._opening else decimal_or_none(report.realizedPNL)
         self._opening = None
         self._announce(self._book.apply_commission(report, realized, self._now()))

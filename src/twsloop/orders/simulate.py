@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Protocol
 
+from twsloop.wire.values import decimal_or_none
+
 from .checks import describe, is_set
-from .reading import money
 
 __all__ = ["Quote", "simulate"]
 
@@ -47,7 +48,7 @@ def simulate(order: Any, quote: Quote | None) -> tuple[Decimal | None, str]:
     age = "" if quote.age is None else f", {quote.age:.1f} s old"
     if opposite is None:
         return None, f"simulated: {what} would wait: there is no {side}"
-    price = money(opposite)
+    price = decimal_or_none(opposite)
     seen = f"({side} {price}{age})"
     if order.orderType == "MKT":
         return price, f"simulated: {what} would fill at {price} {seen}"
