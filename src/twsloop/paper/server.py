@@ -7,19 +7,16 @@ The loop is its own thread's (`PaperGateway.start`, ``with``) or the running one
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import attrs
 
-from twsloop.clock import Clock, SystemClock
+from twsloop.clock import Clock
 from twsloop.errors import ListenError, PaperError
-from twsloop.event_loop import IBKREventLoop
 
 from .accounts.account import START_CASH, Account
 from .accounts.commissions import Rates
@@ -46,6 +43,7 @@ from .market.vocabulary import Feed
 from .orders.rules import OrderRules
 from .requests.depth import DepthDesk
 from .requests.tick_by_tick import TickDesk
+from .serving import QUIET_TURNS, Serving, close_door
 
 __all__ = ["MAX_CLIENTS", "PaperGateway"]
 
@@ -54,26 +52,10 @@ logger = logging.getLogger(__name__)
 #: IB's own limit of API clients.
 MAX_CLIENTS = 32
 
-#: So many turns of the loop without a connection, and all that were accepted have been told.
-QUIET_TURNS = 5
-
 FeedSource = Feed | Callable[[], Feed] | str
 
 
-async def _accept_no_more(server: asyncio.Server) -> None:
-    """Take the listening sockets out of the loop, and let what was accepted get its transport.
-
-    asyncio up to 3.11 loses (and leaks) a connection whose transport is made after Server.close.
-    """
-    loop = asyncio.get_running_loop()
-    for sock in server.sockets:
-        with contextlib.suppress(NotImplementedError):  # Windows' proactor has no readers
-            loop.remove_reader(sock.fileno())
-    for _ in range(QUIET_TURNS):
-        await asyncio.sleep(0)
-
-
-class PaperGateway:
+class PaperGateway(Serving):
     """A TWS gateway without a broker: real protocol, made-up money.
 
     Args:
@@ -153,17 +135,16 @@ class PaperGateway:
         if not accounts:
             msg = "a paper gateway needs an account"
             raise PaperError(msg)
-        self.host = host
-        self.port = port
+        super().__init__(
+            "twsloop-paper", host=host, port=port, clock=clock, loop_factory=loop_factory
+        )
         self.accounts = tuple(accounts)
         self.seed = seed
         self.max_version = max_version
         self.max_clients = max_clients
         self.limits = limits or Limits()
-        self.clock: Clock = clock or SystemClock()
         self._source = feed
         self._used_feed = False
-        self._loop_factory = loop_factory
         self._wait_for_readers = wait_for_readers
         self._pacing = pacing
         self._rate = rate
@@ -191,8 +172,6 @@ class PaperGateway:
         self._hub: Hub | None = None
         self._feed: Feed | None = None
         self._steered: SteeredFeed | None = None
-        self._server: asyncio.Server | None = None
-        self._thread: IBKREventLoop | None = None
         self._connections: set[Connection] = set()
         self._closed: asyncio.Event | None = None
 
@@ -202,11 +181,6 @@ class PaperGateway:
     def account(self) -> str:
         """The first account's number."""
         return self.accounts[0]
-
-    @property
-    def running(self) -> bool:
-        """Whether it listens."""
-        return self._server is not None
 
     @property
     def clients(self) -> tuple[int, ...]:
@@ -284,47 +258,7 @@ class PaperGateway:
             },
         }
 
-    # ---- on a thread of its own ------------------------------------------------------------
-
-    def start(self) -> None:
-        """Serve on an own thread; returns when the port is open.
-
-        Raises:
-            ListenError: The port cannot be opened.
-            PaperError: It cannot be started again because its feed was used up.
-        """
-        if self._thread is not None:
-            return
-        thread = IBKREventLoop(
-            name="twsloop-paper", clock=self.clock, loop_factory=self._loop_factory
-        )
-        thread.start()
-        try:
-            thread.call(self.open)
-        except BaseException:
-            thread.stop()
-            raise
-        # A program that forgets to stop ends with its sockets closed, too.
-        thread.at_stop(self.close)
-        self._thread = thread
-
-    def stop(self) -> None:
-        """End all connections and the thread. Idempotent."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.stop()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
+    # ---- on its loop ------------------------------------------------------------------------
 
     def call(self, work: Callable[..., Any], *args: Any) -> Any:
         """Run ``work(*args)`` on the gateway's own loop, and wait for it.
@@ -405,25 +339,26 @@ class PaperGateway:
         install_permissions(hub, self._permissions, self._market_delay)
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(
-                lambda: Connection(self, hub),
-                self.host,
-                self.port,
-                backlog=128,
-                start_serving=False,
+            server = await self._listen(
+                loop.create_server(
+                    lambda: Connection(self, hub),
+                    self.host,
+                    self.port,
+                    backlog=128,
+                    start_serving=False,
+                )
             )
-        except OSError as error:
+        except ListenError:
             self._hub = None
             feed.stop()
-            msg = f"cannot listen on {self.host}:{self.port}: {error.strerror or error}"
-            raise ListenError(msg) from error
-        self.port = self._server.sockets[0].getsockname()[1]
+            raise
+        self._listens(server)
         self._closed = asyncio.Event()
         hub.start()
         if self._market is not None and self._until is not None:
             ends = self._market.elapsed_at(self._until)
             self._market.hold_at(ends, "the end", feed.stop)
-        await self._server.start_serving()
+        await server.start_serving()
         logger.info("paper gateway listens on %s:%d", self.host, self.port)
 
     async def close(self) -> None:
@@ -433,8 +368,7 @@ class PaperGateway:
             return
         if self._hub is not None:
             self._hub.stop()
-        await _accept_no_more(server)
-        server.close()
+        await close_door(server)
         for connection in tuple(self._connections):
             connection.close(STOPPING)
         # A connection that was accepted just now, and a transport's end, are told in later turns
@@ -463,18 +397,6 @@ class PaperGateway:
             await self._closed.wait()
         finally:
             await self.close()
-
-    async def __aenter__(self) -> Self:
-        await self.open()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     # ---- parts -----------------------------------------------------------------------------
 

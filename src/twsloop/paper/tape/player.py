@@ -18,12 +18,10 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from twsloop.clock import Clock, SystemClock
-from twsloop.errors import ListenError, TapeError
-from twsloop.event_loop import IBKREventLoop
+from twsloop.clock import Clock
+from twsloop.errors import TapeError
+from twsloop.paper.serving import Serving, close_door
 from twsloop.wire import handshake
 from twsloop.wire.tape import looks_like_tape, read_tape
 
@@ -65,7 +63,7 @@ def load_script(source: Script | Path | str) -> Script:
     return read_transcript("".join(lines), str(path))
 
 
-class ScriptedGateway:
+class ScriptedGateway(Serving):
     """A gateway that plays a script to every client that connects.
 
     Args:
@@ -105,12 +103,12 @@ class ScriptedGateway:
         loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
         observer: Callable[[str, str], object] | None = None,
     ) -> None:
+        super().__init__(
+            "twsloop-script", host=host, port=port, clock=clock, loop_factory=loop_factory
+        )
         self._observer = observer
         self.script = load_script(script)
-        self.host = host
-        self.port = port
         self.max_version = max_version
-        self.clock: Clock = clock or SystemClock()
         self.problems: list[str] = []
         self.connections: set[PlayerConnection] = set()
         self._strict = strict
@@ -127,16 +125,8 @@ class ScriptedGateway:
         self._next = 0
         self._over = self._finished = 0
         self._changed = threading.Condition()
-        self._loop_factory = loop_factory
-        self._server: asyncio.Server | None = None
-        self._thread: IBKREventLoop | None = None
         #: Done when it was stopped; what a command waits for.
         self.finished: concurrent.futures.Future[None] = concurrent.futures.Future()
-
-    @property
-    def running(self) -> bool:
-        """Whether it listens."""
-        return self._server is not None
 
     @property
     def played(self) -> int:
@@ -231,46 +221,6 @@ class ScriptedGateway:
             self.problems.append(problem)
         self._tell("refused", problem)
 
-    # ---- on a thread of its own ------------------------------------------------------------
-
-    def start(self) -> None:
-        """Serve on an own thread; returns when the port is open.
-
-        Raises:
-            ListenError: The port cannot be opened.
-        """
-        if self._thread is not None:
-            return
-        thread = IBKREventLoop(
-            name="twsloop-script", clock=self.clock, loop_factory=self._loop_factory
-        )
-        thread.start()
-        try:
-            thread.call(self.open)
-        except BaseException:
-            thread.stop()
-            raise
-        thread.at_stop(self.close)
-        self._thread = thread
-
-    def stop(self) -> None:
-        """End all connections and the thread. Idempotent."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.stop()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
     # ---- on the running loop ---------------------------------------------------------------
 
     async def open(self) -> None:
@@ -282,21 +232,15 @@ class ScriptedGateway:
         if self._server is not None:
             return
         loop = asyncio.get_running_loop()
-        try:
-            self._server = await loop.create_server(
-                lambda: PlayerConnection(self), self.host, self.port
-            )
-        except OSError as error:
-            msg = f"cannot listen on {self.host}:{self.port}: {error.strerror or error}"
-            raise ListenError(msg) from error
-        self.port = self._server.sockets[0].getsockname()[1]
+        made = loop.create_server(lambda: PlayerConnection(self), self.host, self.port)
+        self._listens(await self._listen(made))
 
     async def close(self) -> None:
         """End all connections. Idempotent."""
         server, self._server = self._server, None
         if server is None:
             return
-        server.close()
+        await close_door(server)
         for connection in tuple(self.connections):
             connection.close(STOPPING)
         while self.connections:
@@ -306,15 +250,3 @@ class ScriptedGateway:
                     connection.abort()
         with contextlib.suppress(concurrent.futures.InvalidStateError):
             self.finished.set_result(None)
-
-    async def __aenter__(self) -> Self:
-        await self.open()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()

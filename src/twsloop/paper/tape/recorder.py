@@ -22,17 +22,11 @@ import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from twsloop.clock import Clock, SystemClock
-from twsloop.errors import (
-    ListenError,
-    TapeError,
-    TcpFailed,
-    TcpTimeout,
-)
-from twsloop.event_loop import IBKREventLoop
+from twsloop.clock import Clock
+from twsloop.errors import TapeError, TcpFailed, TcpTimeout
+from twsloop.paper.serving import Serving, close_door
 from twsloop.wire.masking import Masker
 from twsloop.wire.tape import Entry, Header, Open, Party
 
@@ -54,7 +48,7 @@ CLOSE_PATIENCE = 2.0
 Observer = Callable[[str, dict[str, Any]], None]
 
 
-class Recorder:
+class Recorder(Serving):
     """Records what clients and a gateway say to each other.
 
     Args:
@@ -87,9 +81,8 @@ class Recorder:
         clock: Clock | None = None,
         observer: Observer | None = None,
     ) -> None:
+        super().__init__("twsloop-record", host=host, port=port, clock=clock)
         self.path = path
-        self.host = host
-        self.port = port
         self.upstream = (upstream_host, upstream_port)
         self.counts = Counts()
         self.failed: concurrent.futures.Future[TapeError] = concurrent.futures.Future()
@@ -97,23 +90,15 @@ class Recorder:
         self.masker = Masker()
         self._replace = replace
         self._probe = probe
-        self._clock = clock or SystemClock()
         self._observer = observer
         self._began = 0.0
         self._writer: TapeWriter | None = None
-        self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._thread: IBKREventLoop | None = None
 
-    @property
-    def running(self) -> bool:
-        """Whether it listens."""
-        return self._server is not None
+    # ---- on the running loop ---------------------------------------------------------------
 
-    # ---- on a thread of its own ------------------------------------------------------------
-
-    def start(self) -> None:
-        """Record on an own thread; returns when the port is open.
+    async def open(self) -> None:
+        """Begin to listen, on the running loop.
 
         Raises:
             TcpFailed: The gateway does not answer.
@@ -121,62 +106,25 @@ class Recorder:
             ListenError: The port cannot be opened.
             TapeError: The tape cannot be written.
         """
-        if self._thread is not None:
-            return
-        thread = IBKREventLoop(name="twsloop-record", clock=self._clock)
-        thread.start()
-        try:
-            thread.call(self.open)
-        except BaseException:
-            thread.stop()
-            raise
-        thread.at_stop(self.close)
-        self._thread = thread
-
-    def stop(self) -> None:
-        """End all sessions and the thread, the tape whole. Idempotent."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.stop()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    # ---- on the running loop ---------------------------------------------------------------
-
-    async def open(self) -> None:
-        """Begin to listen, on the running loop; raises what `start` does."""
         if self._server is not None:
             return
         if self._probe:
             _, writer = await self._reach()
             writer.close()
-        try:
-            server = await asyncio.start_server(
+        server = await self._listen(
+            asyncio.start_server(
                 self._accepted, self.host, self.port, limit=CHUNK, start_serving=False
             )
-        except OSError as error:
-            msg = f"cannot listen on {self.host}:{self.port}: {error.strerror or error}"
-            raise ListenError(msg) from error
+        )
         try:
             upstream = f"{self.upstream[0]}:{self.upstream[1]}"
-            header = Header(self._clock.now(), upstream)
+            header = Header(self.clock.now(), upstream)
             self._writer = TapeWriter(self.path, header, replace=self._replace)
         except TapeError:
             server.close()
             raise
-        self._began = self._clock.monotonic()
-        self.port = server.sockets[0].getsockname()[1]
-        self._server = server
+        self._began = self.clock.monotonic()
+        self._listens(server)
         await server.start_serving()
 
     async def close(self) -> None:
@@ -188,7 +136,7 @@ class Recorder:
         server, self._server = self._server, None
         if server is None:
             return
-        server.close()
+        await close_door(server)
         for task in tuple(self._tasks):
             task.cancel()
         while self._tasks:
@@ -205,7 +153,7 @@ class Recorder:
         """Put an entry, made of the time now, on the tape."""
         if self._writer is None or self.failed.done():
             return
-        t = round((self._clock.monotonic() - self._began) * 1e9)
+        t = round((self.clock.monotonic() - self._began) * 1e9)
         self._writer.write(make(t))
 
     def flush(self) -> None:
