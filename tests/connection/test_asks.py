@@ -69,6 +69,27 @@ def test_every_waiter_has_its_own_view_and_the_last_one_cancels(wire: Wire) -> N
     wire.settle()
 
 
+def test_equal_requests_under_way_are_one_at_the_gateway(wire: Wire) -> None:
+    """Each waiter has a view; the last one to leave cancels; a later one asks anew."""
+    more = {"share": ("summary", "All"), "cancel": wire.core.cancelAccountSummary}
+    first, second = wire.summary(**more), wire.summary(**more)
+    other = wire.summary(share=("summary", "Group"))
+    req_id = wire.await_request(2)[0][2]
+    wire.settle()
+    assert len(wire.requests) == 2
+    assert first.cancel()
+    wire.reply(value(req_id, "1"), text_body(64, 1, req_id))
+    assert second.result(PATIENCE) == [("NetLiquidation", "1")]
+    third = wire.summary(**more)
+    req_id = wire.await_request(3)[2][2]
+    assert third.cancel()
+    assert wire.await_request(4)[3] == ["63", "1", req_id]
+    fourth = wire.summary(**more)
+    wire.await_request(5)
+    fourth.cancel()
+    other.cancel()
+
+
 def test_without_a_cancel_of_ib_s_nothing_is_sent(wire: Wire) -> None:
     future = wire.summary()
     wire.await_request()

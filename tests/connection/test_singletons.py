@@ -16,6 +16,7 @@ from tests.support.clients import PATIENCE, await_condition, settings
 from tests.support.scripted import Peer, ScriptedServer, proto_body, text_body
 from twsloop.connection import IBKRConnection
 from twsloop.connection.singletons import Singletons
+from twsloop.errors import RequestError
 from twsloop.wire.messages import message_class
 
 # ---- a user's raw calls among ours ---------------------------------------------------------------
@@ -123,8 +124,8 @@ def test_raw_time_and_our_probe_do_not_mix(wire: Wire) -> None:
 @pytest.mark.parametrize("version", [178, 225])
 def test_every_request_without_an_id_takes_its_turn(version: int) -> None:
     """Text and protobuf, by its name and by its twin's: one is out, the next waits."""
-    names = [name for name in vars(Singletons) if name.startswith("req")]
-    assert len(names) == 14
+    names = [name for name in vars(Singletons) if name.startswith("req") and "Bulletin" not in name]
+    assert len(names) == 26
     got: list[int] = []
 
     async def script(peer: Peer) -> None:
@@ -160,7 +161,54 @@ def test_every_request_without_an_id_takes_its_turn(version: int) -> None:
                 assert got[0] == got[1]
 
 
+def test_bulletins_have_no_end_and_belong_to_who_asked_for_them(wire: Wire) -> None:
+    """A user's call leaves at once; what comes is everybody's who holds the subscription."""
+    bulletin = text_body(14, 1, 7, 1, "halted", "NYSE")
+    core = wire.core
+
+    def ours() -> None:
+        core.asks.hold("news_bulletins", core.asks.SLICES)
+        core.reqNewsBulletins(True)
+
+    core.event_loop.call(ours)
+    wire.await_request()
+    wire.reply(bulletin)
+    wire.settle()
+    assert wire.heard.of("updateNewsBulletin") == [], "only our slices asked"
+    wire.client.reqNewsBulletins(False)
+    assert wire.await_request(2)[1] == ["12", "1", "0"]
+    wire.reply(bulletin)
+    assert wire.heard.wait("updateNewsBulletin") == [(7, 1, "halted", "NYSE")]
+    wire.client.cancelNewsBulletins()
+    wire.settle()
+    assert len(wire.requests) == 2, "our slices still need them"
+    assert core.event_loop.call(core.release, "news_bulletins")
+
+
+def test_one_answer_is_the_whole_of_it_and_the_gateway_s_error_ends_it(wire: Wire) -> None:
+    core = wire.core
+    rule = core.ask(lambda _i: core.reqMarketRule(26), request="market rule", key="market_rule")
+    wire.await_request()
+    wire.reply(text_body(93, 26, 1, 0, 0.01))
+    [(number, [step])] = rule.result(PATIENCE)
+    assert (number, step.lowEdge, step.increment) == (26, 0.0, 0.01)
+    assert wire.heard.of("marketRule") == []
+    news = core.ask(lambda _i: core.reqNewsProviders(), request="news", key="news_providers")
+    wire.await_request(2)
+    wire.reply(text_body(4, 2, -1, 321, "Error validating request", ""))
+    with pytest.raises(RequestError, match="321"):
+        news.result(PATIENCE)
+
+
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "reqNewsProvidersProtoBuf": (message_class("NewsProvidersRequest")(),),
+    "reqMarketDepthExchangesProtoBuf": (message_class("MarketDepthExchangesRequest")(),),
+    "reqFamilyCodesProtoBuf": (message_class("FamilyCodesRequest")(),),
+    "reqMarketRule": (26,),
+    "reqMarketRuleProtoBuf": (message_class("MarketRuleRequest")(marketRuleId=26),),
+    "reqScannerParametersProtoBuf": (message_class("ScannerParametersRequest")(),),
+    "requestFA": (1,),
+    "reqFAProtoBuf": (message_class("FARequest")(faDataType=1),),
     "reqOpenOrdersProtoBuf": (message_class("OpenOrdersRequest")(),),
     "reqAllOpenOrdersProtoBuf": (message_class("AllOpenOrdersRequest")(),),
     "reqCompletedOrders": (True,),

@@ -146,3 +146,15 @@ def test_abandoning_is_told_on_the_loop_thread(loop_factory: LoopFactory) -> Non
         assert told.result(10) is True
     finally:
         loop.stop()
+
+
+def test_joining_what_is_under_way_and_nothing_else() -> None:
+    future: Future[int] = Future()
+    joined = future.join()
+    assert joined is not None
+    future.cancel()
+    joined.cancel()
+    assert future.join() is None, "everybody has left"
+    other: Future[int] = Future()
+    other.set_result(1)
+    assert other.join() is None, "it is there"

@@ -15,9 +15,11 @@ business only if the user asked for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 import attrs
 
@@ -98,6 +100,9 @@ class Asks:
         self._channel = channel
         self._table = PendingTable()
         self._sending: Pending | None = None
+        #: Requests that may be shared, under way: what makes them the same -> their result.
+        self._shared: WeakValueDictionary[Hashable, Future[list[Any]]] = WeakValueDictionary()
+        self._share_lock = threading.Lock()
         self._holders: dict[str, set[str]] = {key: set() for key in SUBSCRIBED}
         self._timer: Timer | None = None
         self._timer_due = 0.0
@@ -110,6 +115,7 @@ class Asks:
         key: str | None = None,
         timeout: float | None = None,
         cancel: Send | None = None,
+        share: Hashable = None,
     ) -> Future[list[Any]]:
         """Send a request and gather its answer; from any thread.
 
@@ -120,6 +126,8 @@ class Asks:
                 key; the others queue.
             timeout: Seconds for the answer from when it leaves; each part of it renews them.
             cancel: How IB cancels it, if it can; called when the last waiter has left.
+            share: What makes two requests the same; one that is under way answers both. None is
+                never shared.
 
         Returns:
             A Future of the parts, in order. It fails with RequestError, RequestTimeout,
@@ -132,6 +140,10 @@ class Asks:
         )
         future: Future[list[Any]] = Future(self._loop, on_abandon=lambda: self._abandon(pending))
         pending.token = _Waiter(send, cancel, future)
+        if share is not None:
+            under_way = self._share(share, future)
+            if under_way is not None:
+                return under_way
         if self._loop.in_loop():
             self._start(pending)
         else:
@@ -140,6 +152,20 @@ class Asks:
             except LoopNotRunning:
                 future.set_exception(NotConnected(f"{request}: not connected"))
         return future
+
+    def _share(self, share: Hashable, future: Future[list[Any]]) -> Future[list[Any]] | None:
+        """A view of the same request, if it is under way; else ``future`` is under way now."""
+        with self._share_lock:
+            under_way = self._shared.get(share)
+            view = under_way.join() if under_way is not None else None
+            if view is None:
+                self._shared[share] = future
+            return view
+
+    def hold(self, key: str, holder: str) -> None:
+        """A subscription without an id or an end marker is held by ``holder`` now (loop thread)."""
+        self._holders[key].add(holder)
+        self._decide(key)
 
     def raw(self, key: str, send: Send, request: str) -> None:
         """A user's own call of a request without an id: it queues with ours (loop thread)."""

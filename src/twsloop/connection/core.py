@@ -11,7 +11,7 @@ import contextlib
 import functools
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -35,6 +35,7 @@ from twsloop.wire.framing import FrameReader, frame
 
 from .asks import Asks, Channel
 from .dispatch import PROTOBUF_OFFSET, Dispatcher, split_id
+from .streams import Streams
 
 __all__ = ["STAND_INS", "Core", "Sending", "Shown", "StandIns"]
 
@@ -119,6 +120,7 @@ class Core:
         request_ids: Hands out request ids (any thread).
         order_ids: Hands out order ids (any thread).
         outbox: The one owner of what goes out.
+        streams: The requests that go on until they are cancelled.
         accounts: The accounts of the session, as managedAccounts named them.
         client_id: The session's client id.
         supervised: Whether the session was started by ``start()`` (not IB's own ``connect``).
@@ -191,6 +193,7 @@ class Core:
         self._fact_hooks: list[Callable[[Fact], object]] = []
         self._ready_hooks: list[Hook] = []
         self._down_hooks: list[Hook] = []
+        self.streams = Streams(self)
         self.registry.intercept("error", self._error)
 
     # ---- what is true now ----------------------------------------------------------------
@@ -304,9 +307,12 @@ class Core:
         key: str | None = None,
         timeout: float | None = None,
         cancel: Callable[[int], object] | None = None,
+        share: Hashable = None,
     ) -> Future[list[Any]]:
         """Send a request and gather its answer (any thread); see `Asks.ask`."""
-        return self.asks.ask(send, request=request, key=key, timeout=timeout, cancel=cancel)
+        return self.asks.ask(
+            send, request=request, key=key, timeout=timeout, cancel=cancel, share=share
+        )
 
     def answer_part(self, key: Key, item: Any) -> bool:
         """A part of an answer came; False if nobody waits for it."""

@@ -8,6 +8,7 @@ they leave in their turn, and their answers, and only theirs, reach the user's c
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -46,15 +47,43 @@ class EndMarkers:
         del accountName
         self._asks.end_raw("account_updates")
 
+    # These answer in one part, which is the end as well.
+
     def currentTime(self, time: int) -> None:
-        """EWrapper's; this one answers in one part, and the heartbeat asks it, too."""
-        self._asks.part("current_time", time)
-        self._asks.end("current_time")
+        """EWrapper's; the heartbeat asks it, too."""
+        self._whole("current_time", time)
 
     def currentTimeInMillis(self, timeInMillis: int) -> None:
-        """EWrapper's; answers in one part."""
-        self._asks.part("current_time_in_millis", timeInMillis)
-        self._asks.end("current_time_in_millis")
+        """EWrapper's."""
+        self._whole("current_time_in_millis", timeInMillis)
+
+    def newsProviders(self, newsProviders: list[Any]) -> None:
+        """EWrapper's."""
+        self._whole("news_providers", newsProviders)
+
+    def mktDepthExchanges(self, depthMktDataDescriptions: list[Any]) -> None:
+        """EWrapper's."""
+        self._whole("depth_exchanges", depthMktDataDescriptions)
+
+    def familyCodes(self, familyCodes: list[Any]) -> None:
+        """EWrapper's."""
+        self._whole("family_codes", familyCodes)
+
+    def marketRule(self, marketRuleId: int, priceIncrements: list[Any]) -> None:
+        """EWrapper's."""
+        self._whole("market_rule", (marketRuleId, priceIncrements))
+
+    def scannerParameters(self, xml: str) -> None:
+        """EWrapper's."""
+        self._whole("scanner_parameters", xml)
+
+    def receiveFA(self, faData: int, cxml: str) -> None:
+        """EWrapper's."""
+        self._whole("fa", (faData, cxml))
+
+    def _whole(self, key: str, answer: Any) -> None:
+        self._asks.part(key, answer)
+        self._asks.end(key)
 
 
 class Executions:
@@ -78,82 +107,38 @@ class Executions:
             self._private.discard(execution.execId)
 
 
+#: EClient's requests without an id that are answered once, or by an image first -> the key of their
+#: answer. One of each key is under way at a time.
+ASKED: dict[str, str] = {
+    "reqOpenOrders": "open_orders",
+    "reqAllOpenOrders": "open_orders",
+    "reqCompletedOrders": "completed_orders",
+    "reqCurrentTime": "current_time",
+    "reqCurrentTimeInMillis": "current_time_in_millis",
+    "reqPositions": "positions",
+    "reqNewsProviders": "news_providers",
+    "reqMktDepthExchanges": "depth_exchanges",
+    "reqFamilyCodes": "family_codes",
+    "reqMarketRule": "market_rule",
+    "reqScannerParameters": "scanner_parameters",
+    "requestFA": "fa",
+    # The protobuf twins, where they are not called like the classic one.
+    "reqMarketDepthExchangesProtoBuf": "depth_exchanges",
+    "reqFAProtoBuf": "fa",
+}
+#: What ends a subscription without an id: it leaves only if no slice needs it.
+LEFT: dict[str, str] = {
+    "cancelPositions": "positions",
+    "cancelNewsBulletins": "news_bulletins",
+}
+#: What begins a subscription that has no image, and so no end marker.
+HELD: dict[str, str] = {"reqNewsBulletins": "news_bulletins"}
+
+
 class Singletons(EClient):
     """EClient with these requests taking their turn."""
 
     _tws: Core
-
-    # ---- asked once ----------------------------------------------------------------------
-
-    def reqOpenOrders(self) -> None:
-        """EClient's, in its turn."""
-        _in_turn(self._tws, "open_orders", EClient.reqOpenOrders)
-
-    def reqOpenOrdersProtoBuf(self, openOrdersRequestProto: Any) -> None:
-        """EClient's, in its turn."""
-        _in_turn(self._tws, "open_orders", EClient.reqOpenOrdersProtoBuf, openOrdersRequestProto)
-
-    def reqAllOpenOrders(self) -> None:
-        """EClient's, in its turn."""
-        _in_turn(self._tws, "open_orders", EClient.reqAllOpenOrders)
-
-    def reqAllOpenOrdersProtoBuf(self, allOpenOrdersRequestProto: Any) -> None:
-        """EClient's, in its turn."""
-        _in_turn(
-            self._tws, "open_orders", EClient.reqAllOpenOrdersProtoBuf, allOpenOrdersRequestProto
-        )
-
-    def reqCompletedOrders(self, apiOnly: bool) -> None:
-        """EClient's, in its turn."""
-        _in_turn(self._tws, "completed_orders", EClient.reqCompletedOrders, apiOnly)
-
-    def reqCompletedOrdersProtoBuf(self, completedOrdersRequestProto: Any) -> None:
-        """EClient's, in its turn."""
-        _in_turn(
-            self._tws,
-            "completed_orders",
-            EClient.reqCompletedOrdersProtoBuf,
-            completedOrdersRequestProto,
-        )
-
-    def reqCurrentTime(self) -> None:
-        """EClient's, in its turn."""
-        _in_turn(self._tws, "current_time", EClient.reqCurrentTime)
-
-    def reqCurrentTimeProtoBuf(self, currentTimeRequestProto: Any) -> None:
-        """EClient's, in its turn."""
-        _in_turn(self._tws, "current_time", EClient.reqCurrentTimeProtoBuf, currentTimeRequestProto)
-
-    def reqCurrentTimeInMillis(self) -> None:
-        """EClient's, in its turn."""
-        _in_turn(self._tws, "current_time_in_millis", EClient.reqCurrentTimeInMillis)
-
-    def reqCurrentTimeInMillisProtoBuf(self, currentTimeInMillisRequestProto: Any) -> None:
-        """EClient's, in its turn."""
-        _in_turn(
-            self._tws,
-            "current_time_in_millis",
-            EClient.reqCurrentTimeInMillisProtoBuf,
-            currentTimeInMillisRequestProto,
-        )
-
-    # ---- subscribed ----------------------------------------------------------------------
-
-    def reqPositions(self) -> None:
-        """EClient's, in its turn."""
-        _in_turn(self._tws, "positions", EClient.reqPositions)
-
-    def reqPositionsProtoBuf(self, positionsRequestProto: Any) -> None:
-        """EClient's, in its turn."""
-        _in_turn(self._tws, "positions", EClient.reqPositionsProtoBuf, positionsRequestProto)
-
-    def cancelPositions(self) -> None:
-        """EClient's; it leaves only if no slice needs the positions."""
-        _leave(self._tws, "positions", EClient.cancelPositions)
-
-    def cancelPositionsProtoBuf(self, cancelPositionsProto: Any) -> None:
-        """EClient's; it leaves only if no slice needs the positions."""
-        _leave(self._tws, "positions", EClient.cancelPositionsProtoBuf, cancelPositionsProto)
 
     def reqAccountUpdates(self, subscribe: bool, acctCode: str) -> None:
         """EClient's, in its turn; an end of it leaves only if no slice needs the updates."""
@@ -169,27 +154,53 @@ class Singletons(EClient):
         )  # fmt: skip
 
 
-def _in_turn(core: Core, key: str, request: Callable[..., None], *args: Any) -> None:
+def _override(name: str, key: str, turn: Callable[..., None]) -> None:
+    """Let a request of EClient's take its turn."""
+    own = getattr(EClient, name)
+
+    @functools.wraps(own)
+    def request(self: Singletons, *args: Any, **kwargs: Any) -> None:
+        turn(self._tws, key, own, *args, **kwargs)
+
+    request.__doc__ = f"EClient's `{name}`, in its turn (see `twsloop.connection.singletons`)."
+    setattr(Singletons, name, request)
+
+
+def _in_turn(core: Core, key: str, request: Callable[..., None], *args: Any, **kwargs: Any) -> None:
     """Make a raw call when nothing else of its key is under way."""
     if core.inside or not core.connected:
-        request(core.owner, *args)  # a slice's own, or one that EClient refuses with 504
+        request(core.owner, *args, **kwargs)  # a slice's own, or one that EClient refuses with 504
         return
-    own = getattr(core, request.__name__)
-    _on_loop(core, lambda: core.asks.raw(key, lambda _id: own(*args), request.__name__))
+    own = functools.partial(getattr(core, request.__name__), *args, **kwargs)
+    _on_loop(core, lambda: core.asks.raw(key, lambda _id: own(), request.__name__))
 
 
-def _leave(core: Core, key: str, request: Callable[..., None], *args: Any) -> None:
+def _leave(core: Core, key: str, request: Callable[..., None], *args: Any, **kwargs: Any) -> None:
     """The user needs a subscription no more: cancel it if nobody else needs it."""
     if core.inside or not core.connected:
-        request(core.owner, *args)
+        request(core.owner, *args, **kwargs)
         return
-    own = getattr(core, request.__name__)
+    own = functools.partial(getattr(core, request.__name__), *args, **kwargs)
 
     def leave() -> None:
         if core.asks.release(key, Asks.USER):
-            own(*args)
+            own()
 
     _on_loop(core, leave)
+
+
+def _hold(core: Core, key: str, request: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+    """The user subscribes to what has no end marker: nothing is waited for."""
+    if core.inside or not core.connected:
+        request(core.owner, *args, **kwargs)
+        return
+    own = functools.partial(getattr(core, request.__name__), *args, **kwargs)
+
+    def hold() -> None:
+        core.asks.hold(key, Asks.USER)
+        own()
+
+    _on_loop(core, hold)
 
 
 def _on_loop(core: Core, work: Callable[[], None]) -> None:
@@ -197,3 +208,10 @@ def _on_loop(core: Core, work: Callable[[], None]) -> None:
         work()
     else:
         core.event_loop.post(work)
+
+
+for _names, _turn in ((ASKED, _in_turn), (LEFT, _leave), (HELD, _hold)):
+    for _name, _key in _names.items():
+        _override(_name, _key, _turn)
+        if hasattr(EClient, f"{_name}ProtoBuf"):
+            _override(f"{_name}ProtoBuf", _key, _turn)

@@ -82,6 +82,17 @@ class Future(Generic[T]):
         """Another waiter's own view of the same result."""
         return Future(_core=self._core)
 
+    def join(self) -> Future[T] | None:
+        """A view of a result that is still under way; None if it is there, or all have left."""
+        view: Future[T] = Future(_core=self._core)
+        with self._lock:
+            core = self._core
+            if core.settled is None and core.views != [view]:
+                return view
+            if view in core.views:
+                core.views.remove(view)
+        return None
+
     # ---- waiting -------------------------------------------------------------------------
 
     def result(self, timeout: float | None = None) -> T:

@@ -57,10 +57,18 @@ SINGLETONS: dict[str, str] = {
     "updatePortfolio": "account_updates",
     "updateAccountTime": "account_updates",
     "accountDownloadEnd": "account_updates",
+    "newsProviders": "news_providers",
+    "mktDepthExchanges": "depth_exchanges",
+    "familyCodes": "family_codes",
+    "marketRule": "market_rule",
+    "scannerParameters": "scanner_parameters",
+    "receiveFA": "fa",
+    "updateNewsBulletin": "news_bulletins",
 }
 
-#: Of these keys the gateway goes on to send after the end marker, until it is told to stop.
-SUBSCRIBED = frozenset({"positions", "account_updates"})
+#: Of these keys the gateway goes on to send after the end marker (bulletins have none), until it is
+#: told to stop.
+SUBSCRIBED = frozenset({"positions", "account_updates", "news_bulletins"})
 
 #: The protobuf twin of a callback, which comes before it, is as private as the callback itself.
 _TWIN_SINGLETONS: dict[str, str] = {
