@@ -1,0 +1,1 @@
+"""News: providers, headlines before now and as they come, articles, bulletins, corporate events."""

@@ -1,0 +1,1 @@
+"""The gateway itself: time, ids, users, advisors, display groups, configuration."""
