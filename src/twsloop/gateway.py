@@ -71,6 +71,18 @@ class IBGateway(IBKRConnection):
         self.__account = AccountRequests(core, label=holding_name)
         core.guard = functools.partial(_guard, self.__orders)
 
+    # ---- the slices, each with all of its subject ------------------------------------------
+
+    @Shown
+    def market_data(self) -> MarketData:
+        """Quotes, depth, ticks and bars as they come: everything about live data."""
+        return self.__market_data
+
+    @Shown
+    def account(self) -> AccountRequests:
+        """Summaries, values, positions, profit and loss."""
+        return self.__account
+
     # ---- market data ---------------------------------------------------------------------
 
     def subscribe(
