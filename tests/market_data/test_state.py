@@ -13,6 +13,8 @@ from ibapi.contract import Contract
 
 from twsloop.clock import ManualClock
 from twsloop.contracts import combo, stock
+from twsloop.errors import RequestError, RequestTimeout
+from twsloop.events import Notice
 from twsloop.market_data.state import Ticker
 from twsloop.market_data.ticks import TICKS, EfpTick, Greeks, Kind, MarketDataType, RtVolume
 
@@ -215,3 +217,47 @@ def test_any_ticks_leave_every_field_of_its_type(ticks: list[tuple[str, int, obj
         value = getattr(t, name)
         assert value is None or isinstance(value, TYPES[kind])
         assert value not in {UNSET_DOUBLE, UNSET_DECIMAL}
+
+
+def notice(code: int, text: str = "so it is") -> Notice:
+    return Notice(time=datetime(2026, 1, 5, tzinfo=UTC), code=code, text=text)
+
+
+def test_delayed_data_says_why() -> None:
+    t = ticker()
+    assert t.not_live_because == ""
+    t.apply_type(3)
+    assert t.not_live_because == "delayed by 15 to 20 minutes"
+    t.apply_notice(notice(10167, "Displaying delayed market data"))
+    t.apply_notice(notice(2104, "farm is OK"))  # news about something else
+    assert t.notice is not None
+    assert t.notice.code == 2104
+    assert t.not_live_because == "10167: Displaying delayed market data"
+    t.apply_type(1)
+    assert t.not_live_because == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [(1, ""), (2, "frozen: "), (3, "delayed by"), (4, "delayed, and frozen"), (9, "")],
+)
+def test_each_type_of_data_says_what_it_is(kind: int, said: str) -> None:
+    t = ticker()
+    t.apply_type(kind)
+    assert t.not_live_because.startswith(said)
+    assert bool(t.not_live_because) is bool(said)
+
+
+def test_live_data_of_which_a_part_is_missing_says_so() -> None:
+    t = ticker()
+    t.apply_type(1)
+    t.apply_notice(notice(10090, "Part of requested market data is not subscribed"))
+    assert t.not_live_because == "10090: Part of requested market data is not subscribed"
+
+
+def test_an_error_of_ibs_is_the_reason_and_a_deadline_is_none() -> None:
+    t = ticker()
+    t.error = RequestTimeout("not complete within 10 s", request="snapshot of AAPL")
+    assert t.not_live_because == ""
+    t.error = RequestError("not subscribed", code=354, request="quotes of AAPL")
+    assert t.not_live_because == "quotes of AAPL: error 354: not subscribed"

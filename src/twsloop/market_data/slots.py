@@ -28,8 +28,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import attrs
 
@@ -113,16 +115,21 @@ class Usage:
 
 
 class Slots:
-    """The ledger. Changed on the loop thread alone; its rows may be read from any thread.
-
-    Iterating it gives the `Slot` rows, the oldest first.
+    """The ledger. Iterating it gives the `Slot` rows, the oldest first.
 
     Args:
         clock: Stamps the rows.
         limits: Places by pool, as configured.
+        lock: Held while it changes, where several threads take and give.
     """
 
-    def __init__(self, clock: Clock, limits: Mapping[Pool, int] = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        limits: Mapping[Pool, int] = DEFAULT_LIMITS,
+        lock: AbstractContextManager[Any] | None = None,
+    ) -> None:
+        self._lock = nullcontext() if lock is None else lock
         self._clock = clock
         self._limits = {pool: limits[pool] for pool in Pool}
         self._slots: dict[Hashable, Slot] = {}
@@ -186,18 +193,7 @@ class Slots:
         Raises:
             SlotsExhausted: All are taken; the error names the holders.
         """
-        held = self._slots.get(token)
-        if held is not None:
-            return held
-        usage = self.usage(pool)
-        shared = instrument is not None and any(
-            slot.instrument == instrument for slot in usage.slots
-        )
-        if not (shared or own_call or usage.free):
-            raise self._refusal(usage, holder)
-        if pool is Pool.TICK_BY_TICK and instrument is not None:
-            self._note_haste(instrument)
-        slot = Slot(
+        wanted = Slot(
             pool=pool,
             symbol=symbol,
             holder=holder,
@@ -205,17 +201,30 @@ class Slots:
             instrument=instrument,
             own_call=own_call,
         )
-        self._slots[token] = slot
-        return slot
+        with self._lock:
+            held = self._slots.get(token)
+            if held is not None:
+                return held
+            usage = self.usage(pool)
+            shared = instrument is not None and any(
+                slot.instrument == instrument for slot in usage.slots
+            )
+            if not (shared or own_call or usage.free):
+                raise self._refusal(usage, holder)
+            if pool is Pool.TICK_BY_TICK and instrument is not None:
+                self._note_haste(instrument)
+            self._slots[token] = wanted
+        return wanted
 
     def give(self, token: Hashable) -> None:
         """Give a place back; nothing happens if it is not taken."""
-        self._slots.pop(token, None)
+        with self._lock:
+            self._slots.pop(token, None)
 
     def give_own_calls(self) -> None:
         """The session ended, and a program's own requests with it."""
-        for token in [token for token, slot in self._slots.items() if slot.own_call]:
-            del self._slots[token]
+        with self._lock:
+            self._slots = {token: slot for token, slot in self._slots.items() if not slot.own_call}
 
     def learn(self, code: int | None, text: str = "", token: Hashable = None) -> None:
         """IB said something: if it refused one too many, the others are what there is.

@@ -17,6 +17,7 @@ import attrs
 from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE
 
 from twsloop.clock import Clock
+from twsloop.events import Notice
 
 from .ticks import (
     DELAYED,
@@ -32,7 +33,17 @@ from .ticks import (
     convert,
 )
 
-__all__ = ["Ticker"]
+__all__ = ["NOT_LIVE", "Ticker"]
+
+#: Of these the line goes on, without a part of what was asked for.
+_PARTLY = frozenset({2187, 10090, 10091})
+#: What IB says of data that does not come, or not live (domain.md d).
+NOT_LIVE = _PARTLY | {354, 10089, 10167, 10168, 10186, 10197}
+_SAID_OF_TYPE = {
+    MarketDataType.FROZEN: "frozen: the last values before the market closed",
+    MarketDataType.DELAYED: "delayed by 15 to 20 minutes",
+    MarketDataType.DELAYED_FROZEN: "delayed, and frozen: the last values before the market closed",
+}
 
 
 @attrs.define(eq=False, repr=False)
@@ -50,6 +61,7 @@ class Ticker:
             ended: the values are the last known ones.
         error: IB's error that ended the line, or None.
         notice: The latest notice about the line that did not end it (10167: delayed data), or None.
+        reason: The latest notice that said why live data does not come (`NOT_LIVE`), or None.
         changed: The fields that the latest tick set.
         min_tick: The increment of displayed prices (``tickReqParams``).
         bbo_exchange: A key for ``reqSmartComponents``.
@@ -66,7 +78,8 @@ class Ticker:
     received: float | None = None
     stale: bool = False
     error: Exception | None = None
-    notice: Any = None
+    notice: Notice | None = None
+    reason: Notice | None = None
     changed: tuple[str, ...] = ()
     min_tick: float | None = None
     bbo_exchange: str | None = None
@@ -193,6 +206,16 @@ class Ticker:
         return kind is not None and kind >= MarketDataType.DELAYED
 
     @property
+    def not_live_because(self) -> str:
+        """Why what is shown is not, or not all, live; empty where it is, or nothing is known."""
+        error, reason, kind = self.error, self.reason, self.market_data_type
+        if getattr(error, "code", None) is not None:  # IB's word; not a deadline of ours
+            return str(error)
+        if reason is not None and (kind is not MarketDataType.LIVE or reason.code in _PARTLY):
+            return f"{reason.code}: {reason.text}"
+        return _SAID_OF_TYPE.get(kind, "") if kind is not None else ""
+
+    @property
     def midpoint(self) -> float | None:
         """Between bid and ask; None while one of them is missing."""
         bid, ask = self.bid, self.ask
@@ -258,6 +281,12 @@ class Ticker:
     def apply_news(self, text: str, now: float) -> None:
         """Take a headline (``tickNews``)."""
         self._set(62, "news", text, now)
+
+    def apply_notice(self, notice: Notice) -> None:
+        """Take a notice about the line that did not end it."""
+        self.notice = notice
+        if notice.code in NOT_LIVE:
+            self.reason = notice
 
     def apply_type(self, market_data_type: int) -> None:
         """Take a marketDataType: it says what follows, and is no tick itself."""

@@ -1,0 +1,157 @@
+"""A quote as an answer: frozen, with where it came from, how old it is, and why it is not live.
+
+A `Ticker` goes on changing; a `Quote` is what it showed at one moment. It comes from a line that is
+open, if that is fresh enough, or from a snapshot, whose ticker is new, so that nothing in it is
+from before. When is a snapshot complete? IB ends it after about 11 seconds, or (10.40) as soon as
+bid, ask, last, close and open have come, which for a currency pair is never. So what people ask a
+quote for ends the wait (`has_enough`); the rest comes with the same burst.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import attrs
+from ibapi.contract import Contract
+
+from .state import Ticker
+from .ticks import Greeks, MarketDataType
+
+__all__ = ["Quote", "QuoteSource", "has_enough", "quote_of"]
+
+#: What has to be known of an instrument, by its security type; of all others `_TRADED`.
+_TRADED = ("bid", "ask", "last")
+_ENOUGH: dict[str, tuple[str, ...]] = {
+    "CASH": ("bid", "ask"),
+    "CMDTY": ("bid", "ask"),
+    "CFD": ("bid", "ask"),
+    "BAG": ("bid", "ask"),
+    "IND": ("last",),
+    # An option may never have traded.
+    "OPT": ("bid", "ask", "model_greeks"),
+    "FOP": ("bid", "ask", "model_greeks"),
+}
+
+
+class QuoteSource(StrEnum):
+    """Where a quote comes from."""
+
+    LINE = "line"
+    """A line that was open, and fresh enough."""
+    SNAPSHOT = "snapshot"
+    REGULATORY = "regulatory"
+    """A regulatory snapshot, which IB charges for."""
+
+
+@attrs.frozen(kw_only=True)
+class Quote:
+    """What was known of an instrument at one moment; None is not known.
+
+    Prices are floats and sizes Decimal, as in `Ticker`.
+
+    Attributes:
+        symbol: As it was asked for.
+        contract: What is quoted, as it was asked for.
+        source: Where it comes from.
+        time: When the newest part of it came, UTC.
+        age: Seconds from then to when this quote was made.
+        complete: Everything that was waited for has come; False where the deadline came first.
+        market_data_type: Live, frozen or delayed.
+        not_live_because: Why it is not, or not all, live; empty where it is.
+        error: What stands in the way of a quote, or None; then all values are None.
+        halted: 0 trades, 1 halted, 2 volatility pause.
+        greeks: An option's, by IB's model.
+    """
+
+    symbol: str
+    contract: Contract
+    source: QuoteSource = QuoteSource.SNAPSHOT
+    time: datetime | None = None
+    age: float | None = None
+    complete: bool = False
+    market_data_type: MarketDataType | None = None
+    not_live_because: str = ""
+    error: Exception | None = None
+
+    bid: float | None = None
+    bid_size: Decimal | None = None
+    ask: float | None = None
+    ask_size: Decimal | None = None
+    last: float | None = None
+    last_size: Decimal | None = None
+    last_time: datetime | None = None
+    open: float | None = None
+    high: float | None = None
+    low: float | None = None
+    close: float | None = None
+    volume: Decimal | None = None
+    mark_price: float | None = None
+    halted: float | None = None
+    bid_exchange: str | None = None
+    ask_exchange: str | None = None
+    last_exchange: str | None = None
+    min_tick: float | None = None
+    bbo_exchange: str | None = None
+    greeks: Greeks | None = None
+
+    @property
+    def delayed(self) -> bool:
+        """Whether it is 15 to 20 minutes old."""
+        kind = self.market_data_type
+        return kind is not None and kind >= MarketDataType.DELAYED
+
+    @property
+    def midpoint(self) -> float | None:
+        """Between bid and ask; None where one of them is missing."""
+        return None if self.bid is None or self.ask is None else (self.bid + self.ask) / 2
+
+    @property
+    def spread(self) -> float | None:
+        """Ask less bid; None where one of them is missing."""
+        return None if self.bid is None or self.ask is None else self.ask - self.bid
+
+
+#: What a Quote takes from a Ticker under the same name.
+_SHARED = tuple(
+    sorted(
+        {field.name for field in attrs.fields(Quote)}
+        & {field.name for field in attrs.fields(Ticker)} - {"symbol", "error"}
+    )
+)
+
+
+def quote_of(
+    ticker: Ticker,
+    symbol: str = "",
+    *,
+    source: QuoteSource = QuoteSource.SNAPSHOT,
+    complete: bool = True,
+) -> Quote:
+    """What a ticker shows now.
+
+    Args:
+        ticker: The ticker.
+        symbol: What it was asked for as; the ticker's own symbol unless given.
+        source: Where it comes from.
+        complete: Everything that was waited for has come.
+    """
+    shared: dict[str, Any] = {name: getattr(ticker, name) for name in _SHARED}
+    return Quote(
+        symbol=symbol or ticker.symbol,
+        source=source,
+        complete=complete,
+        time=ticker.received_time,
+        age=ticker.age,
+        not_live_because=ticker.not_live_because,
+        greeks=ticker.model_greeks,
+        **shared,
+    )
+
+
+def has_enough(ticker: Ticker) -> bool:
+    """Whether a snapshot has brought what a quote is asked for."""
+    wanted = _ENOUGH.get(ticker.contract.secType, _TRADED)
+    return all(getattr(ticker, name) is not None for name in wanted)
