@@ -135,7 +135,7 @@ def test_rounding_finds_the_next_allowed_price(rule: MarketRule, price: D) -> No
 @given(RULES, PRICES)
 def test_a_rounded_price_fits_and_stays(rule: MarketRule, price: D) -> None:
     for rounding in ("down", "up", "nearest"):
-        rounded = rule.round(price, rounding)  # type: ignore[arg-type]
+        rounded = rule.round(price, rounding)
         assert rule.fits(rounded)
         assert rule.round(rounded, "down") == rounded == rule.round(rounded, "up")
     assert rule.fits(price) == (rule.round(price, "down") == price)
