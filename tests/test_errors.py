@@ -9,6 +9,7 @@ import pytest
 
 from twsloop import errors
 from twsloop.errors import (
+    AmbiguousContract,
     ConfigError,
     ConnectionFailed,
     ContractError,
@@ -21,6 +22,7 @@ from twsloop.errors import (
     StorageError,
     TcpFailed,
     TwsLoopError,
+    UnknownContract,
 )
 
 
@@ -109,6 +111,11 @@ def test_every_error_is_public_and_has_one_root() -> None:
         (SlotsExhausted("all taken", holders="ABCDEFG"), "all taken; held by A, B, C, D, E and 2"),
         (ContractError("nothing fits"), "nothing fits"),
         (ContractError("several fit", candidates=["a", "b"]), "several fit; candidates: a, b"),
+        (AmbiguousContract("two fit", candidates=["a"]), "two fit; candidates: a"),
+        (
+            UnknownContract("none", code=200, request="AAPK", candidates=["AAPL"], hint="expired"),
+            "AAPK: error 200: none; expired; did you mean AAPL?",
+        ),
         (FeedError("no bid"), "no bid"),
         (FeedError("no bid", file="x.csv", line=4), "x.csv:4: no bid"),
     ],

@@ -39,6 +39,8 @@ is written from those fields, in one place, with what to do next::
     ├── HistoryError                a question about history that IB cannot answer as it stands
     ├── SymbolError                 a symbol string that cannot be read
     ├── ContractError               no contract, or more than one, fits the description
+    │   ├── AmbiguousContract       more than one does, and one was asked for
+    │   └── UnknownContract         none does: the gateway's 200 (a RequestError, too)
     ├── OrderError                  an order that cannot be placed, changed or cancelled
     │   ├── InvalidOrder            its fields contradict each other
     │   └── OrdersRefused           the session may not place orders now (read-only, not ready)
@@ -54,6 +56,7 @@ from collections.abc import Sequence
 from typing import Any
 
 __all__ = [
+    "AmbiguousContract",
     "ClientIdInUse",
     "ConfigError",
     "ConnectionFailed",
@@ -96,6 +99,7 @@ __all__ = [
     "TcpFailed",
     "TcpTimeout",
     "TwsLoopError",
+    "UnknownContract",
     "WrongThread",
 ]
 
@@ -466,6 +470,64 @@ class ContractError(TwsLoopError):
         if not self.candidates:
             return self.problem
         return f"{self.problem}; candidates: {', '.join(self.candidates)}"
+
+
+class AmbiguousContract(ContractError):
+    """More than one contract fits a description, and exactly one was asked for.
+
+    Args:
+        problem: What was asked.
+        candidates: The contracts that fit, as short texts.
+        contracts: The same as IB's Contracts, each complete.
+    """
+
+    def __init__(
+        self, problem: str, *, candidates: Sequence[str] = (), contracts: Sequence[Any] = ()
+    ) -> None:
+        super().__init__(problem, candidates=candidates)
+        self.contracts = tuple(contracts)
+
+
+class UnknownContract(ContractError, RequestError):
+    """No contract fits a description: the gateway answered with its error 200.
+
+    Args:
+        text: IB's text.
+        code: IB's error code.
+        req_id: The request's id.
+        request: What was asked, in words.
+        category: The category of the code in ``error_codes.csv``.
+        candidates: Symbols that are like the one asked for, as short texts.
+        contracts: The same as IB's Contracts.
+        hint: What may be the matter, in words.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        code: int | None = None,
+        req_id: int = -1,
+        request: str = "",
+        category: str = "",
+        candidates: Sequence[str] = (),
+        contracts: Sequence[Any] = (),
+        hint: str = "",
+    ) -> None:
+        # Not along the chain of both bases: the first passes on no more than a text.
+        RequestError.__init__(
+            self, text, code=code, req_id=req_id, request=request, category=category
+        )
+        self.problem = text
+        self.candidates = tuple(candidates)
+        self.contracts = tuple(contracts)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Name the request, IB's code and what is like it."""
+        text = RequestError.__str__(self)
+        near = f"did you mean {', '.join(self.candidates)}?" if self.candidates else ""
+        return "; ".join(part for part in (text, self.hint, near) if part)
 
 
 class OrderError(TwsLoopError):
