@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -257,6 +258,25 @@ async def test_a_recorder_that_stops_ends_what_is_open(tmp_path: Path) -> None:
     end = load_tape(path).entries[-1]
     assert isinstance(end, End)
     assert end.by == "recorder"
+
+
+@pytest.mark.parametrize("turns", range(16))
+async def test_whenever_it_stops_no_link_stays_open(tmp_path: Path, turns: int) -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(100):
+            writer.write(data)
+
+    async with upstream(echo) as port:
+        async with recording(tmp_path / "a.tape", port) as recorder:
+            reader, writer = await asyncio.open_connection("127.0.0.1", recorder.port)
+            writer.write(b"hello")
+            assert await reader.readexactly(5) == b"hello"
+            writer.close()
+            await writer.wait_closed()
+            for _turn in range(turns):
+                await asyncio.sleep(0)
+        del reader, writer
+        gc.collect()  # a link that was left open is told as a ResourceWarning: an error here
 
 
 async def test_a_client_that_comes_in_the_last_moment_is_let_go(tmp_path: Path) -> None:

@@ -235,6 +235,7 @@ class Recorder(Serving):
         finally:
             for pump in pumps:
                 pump.cancel()
+            gateway_writer.close()  # now: a recorder that stops interrupts the waits below
             await asyncio.gather(*pumps, return_exceptions=True)
             await _close(gateway_writer)
 
