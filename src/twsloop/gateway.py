@@ -28,6 +28,7 @@ from twsloop.event_loop import Future
 from twsloop.events import Fact
 from twsloop.market_data.requests import MarketData, Symbols
 from twsloop.market_data.subscriptions import OnError, OnTick, Subscription
+from twsloop.news.requests import News
 from twsloop.orders.book import BookedFill
 from twsloop.orders.builders import Bracket
 from twsloop.orders.requests import Orders
@@ -57,6 +58,7 @@ class IBGateway(IBKRConnection):
     __market_data: MarketData
     __orders: Orders
     __account: AccountRequests
+    __news: News
 
     # Two underscores: a user's subclass may well have an attribute ``_orders`` of its own.
     def _assemble(self, core: Core) -> None:
@@ -69,6 +71,7 @@ class IBGateway(IBKRConnection):
             wanted=lambda: self._driver.life.wanted,
         )
         self.__account = AccountRequests(core, label=holding_name)
+        self.__news = News(core, to_contract=to_contract, label=symbol_of)
         core.guard = functools.partial(_guard, self.__orders)
 
     # ---- the slices, each with all of its subject ------------------------------------------
@@ -82,6 +85,11 @@ class IBGateway(IBKRConnection):
     def account(self) -> AccountRequests:
         """Summaries, values, positions, profit and loss."""
         return self.__account
+
+    @Shown
+    def news(self) -> News:
+        """Headlines, articles, bulletins, corporate events."""
+        return self.__news
 
     # ---- market data ---------------------------------------------------------------------
 
