@@ -21,6 +21,7 @@ from twsloop.errors import ConfigError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from twsloop.config import PaperParams
     from twsloop.gateway import IBGateway
     from twsloop.paper.feeds.replay import ReplayFeed
     from twsloop.paper.server import PaperGateway
@@ -58,49 +59,11 @@ def paper_gateway(
     from twsloop.paper.clients.pacing_judge import PacingRules  # noqa: PLC0415
     from twsloop.paper.clients.permissions import levels_of  # noqa: PLC0415
     from twsloop.paper.clients.visibility import Access  # noqa: PLC0415
-    from twsloop.paper.clock.market_clock import market_time  # noqa: PLC0415
-    from twsloop.paper.clock.timetable import read_timetables  # noqa: PLC0415
-    from twsloop.paper.feeds.replay import replay_start  # noqa: PLC0415
     from twsloop.paper.orders.rules import OrderRules  # noqa: PLC0415
     from twsloop.paper.server import PaperGateway  # noqa: PLC0415
 
     params = config.paper
-    if params.feed != "replay" and (since or params.data is not None):
-        raise ConfigError(
-            "only a replay has data and a window in it",
-            section="paper",
-            key="feed",
-            value=params.feed,
-            allowed="replay",
-        )
-    if params.feed == "replay" and params.date is not None:
-        raise ConfigError(
-            "a replay has the date of its data",
-            section="paper",
-            key="date",
-            value=params.date,
-            allowed="empty; --from begins a replay later",
-        )
-    market: dict[str, Any] = {}
-    if params.feed == "replay":
-        feed = _replay(config, since, until)
-        # The market has the data's time: orders and executions, too.
-        market |= {
-            "feed": feed,
-            "start": feed.begins,
-            "speed": params.speed,
-            "timetables": read_timetables(params.timetable) if params.timetable else None,
-        }
-    else:
-        market |= {
-            "start": market_time(params.date) if params.date else None,
-            "until": until,
-            "speed": params.speed,
-            "rate": params.rate,
-            "wait_for_lines": replay_start(params.start),
-            "keeps_hours": params.hours == "exchange",
-            "timetables": read_timetables(params.timetable) if params.timetable else None,
-        }
+    _check_feed(params, since)
     return PaperGateway(
         host=params.host,
         port=params.port,
@@ -125,15 +88,62 @@ def paper_gateway(
             if params.pacing == "off"
             else PacingRules(lines=params.lines, excess=params.pacing)  # type: ignore[arg-type]
         ),
-        **market,
+        **_market(params, since, until),
     )
 
 
-def _replay(config: Config, since: datetime | None, until: datetime | None) -> ReplayFeed:
+def _check_feed(params: PaperParams, since: datetime | None) -> None:
+    """Refuse what only the other feed has.
+
+    Raises:
+        ConfigError: Data or a window without a replay; a date with one.
+    """
+    if params.feed != "replay" and (since or params.data is not None):
+        raise ConfigError(
+            "only a replay has data and a window in it",
+            section="paper",
+            key="feed",
+            value=params.feed,
+            allowed="replay",
+        )
+    if params.feed == "replay" and params.date is not None:
+        raise ConfigError(
+            "a replay has the date of its data",
+            section="paper",
+            key="date",
+            value=params.date,
+            allowed="empty; --from begins a replay later",
+        )
+
+
+def _market(params: PaperParams, since: datetime | None, until: datetime | None) -> dict[str, Any]:
+    """What `PaperGateway` is to be told of its market and its time."""
+    from twsloop.paper.clock.market_clock import market_time  # noqa: PLC0415
+    from twsloop.paper.clock.timetable import read_timetables  # noqa: PLC0415
+    from twsloop.paper.feeds.replay import replay_start  # noqa: PLC0415
+
+    told: dict[str, Any] = {
+        "speed": params.speed,
+        "timetables": read_timetables(params.timetable) if params.timetable else None,
+    }
+    if params.feed == "replay":
+        feed = _replay(params, since, until)
+        # The market has the data's time: orders and executions, too.
+        return {**told, "feed": feed, "start": feed.begins}
+    return {
+        **told,
+        "start": market_time(params.date) if params.date else None,
+        "until": until,
+        "rate": params.rate,
+        "wait_for_lines": replay_start(params.start),
+        "keeps_hours": params.hours == "exchange",
+    }
+
+
+def _replay(params: PaperParams, since: datetime | None, until: datetime | None) -> ReplayFeed:
     """The replay feed that ``[paper]`` describes."""
     from twsloop.paper.feeds.replay import ReplayFeed  # noqa: PLC0415
 
-    params = config.paper
     if params.data is None:
         raise ConfigError(
             "a replay needs data",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,11 @@ from twsloop.errors import FeedError
 from .exits import Exit, with_exits
 from .root import Run
 from .tapes import play, tape_options
+
+if TYPE_CHECKING:
+    from twsloop.paper.server import PaperGateway
+
+    from .output import Output
 
 __all__ = ["paper"]
 
@@ -155,31 +160,21 @@ def paper(
     Any TWS client in any language can connect to it, stream, and trade. Ctrl-C ends it. With
     --json the first line is {"event": "listening", "host": ..., "port": ...}.
     """
+    where = {"paper.host": host, "paper.port": port, "paper.max_version": max_version}
     if tape is not None:
         market = (feed, data, seed, accounts, starts, since, until, hours, rate, sample, timetable)
         if any(one is not None and one != () for one in market):
             raise click.UsageError("--tape plays what was recorded: it has no market to set up.")
-        where = {"paper.host": host, "paper.port": port, "paper.max_version": max_version}
-        play(
-            run,
-            run.config(log_level="warning", **where),
-            tape,
-            speed=speed,
-            strict=strict,
-            session=session,
-            patience=patience,
-        )
+        config = run.config(log_level="warning", **where)
+        play(run, config, tape, speed=speed, strict=strict, session=session, patience=patience)
         return
     if strict or session is not None or patience is not None:
         raise click.UsageError("--strict, --session and --patience belong to --tape.")
-    if data is not None and feed is None:
-        feed = "replay"
     config = run.config(
         log_level="warning",
+        **where,
         **{
-            "paper.host": host,
-            "paper.port": port,
-            "paper.feed": feed,
+            "paper.feed": "replay" if data is not None and feed is None else feed,
             "paper.data": data,
             "paper.speed": speed,
             "paper.seed": seed,
@@ -192,36 +187,39 @@ def paper(
             "paper.timetable": timetable,
             "paper.rate": rate,
             "paper.sample": sample,
-            "paper.max_version": max_version,
         },
     )
-    out = run.output()
     with logged(config), paper_gateway(config, since=since, until=until) as gateway:
-        ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-        gateway.feed.finished.add_done_callback(lambda done: ended.put(done.exception()))
-        try:
-            out.event(
-                "listening",
-                f"listening on {gateway.host}:{gateway.port} (Ctrl-C ends it)",
-                host=gateway.host,
-                port=gateway.port,
-            )
-            while True:
-                try:
-                    failure = ended.get(timeout=LOOK_UP)
-                except queue.Empty:
-                    continue
-                if failure is not None:
-                    raise failure
-                stats = vars_of(getattr(gateway.feed, "stats", None)) or {
-                    "events": gateway.stats["events"],
-                    "market_time": gateway.market_time.astimezone(UTC).isoformat(),
-                }
-                words = ", ".join(f"{n} {count}" for n, count in stats.items())
-                out.event("feed_ended", f"the market has ended: {words}", stats=stats)
-        except KeyboardInterrupt:
-            events = gateway.stats["events"]
-            out.event("stopped", f"stopped after {events} market events", events=events)
+        _tell(run.output(), gateway)
+
+
+def _tell(out: Output, gateway: PaperGateway) -> None:
+    """Say where it listens and when the market ends, until Ctrl-C."""
+    ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+    gateway.feed.finished.add_done_callback(lambda done: ended.put(done.exception()))
+    try:
+        out.event(
+            "listening",
+            f"listening on {gateway.host}:{gateway.port} (Ctrl-C ends it)",
+            host=gateway.host,
+            port=gateway.port,
+        )
+        while True:
+            try:
+                failure = ended.get(timeout=LOOK_UP)
+            except queue.Empty:
+                continue
+            if failure is not None:
+                raise failure
+            stats = vars_of(getattr(gateway.feed, "stats", None)) or {
+                "events": gateway.stats["events"],
+                "market_time": gateway.market_time.astimezone(UTC).isoformat(),
+            }
+            words = ", ".join(f"{n} {count}" for n, count in stats.items())
+            out.event("feed_ended", f"the market has ended: {words}", stats=stats)
+    except KeyboardInterrupt:
+        events = gateway.stats["events"]
+        out.event("stopped", f"stopped after {events} market events", events=events)
 
 
 def vars_of(stats: object) -> dict[str, Any]:
