@@ -12,6 +12,7 @@ import twsloop
 PUBLIC = [
     "Config",
     "ConnectionParams",
+    "Deliver",
     "Future",
     "IBGateway",
     "IBKRConnection",

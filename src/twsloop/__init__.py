@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from twsloop.orders.state import OrderStatus as OrderStatus
     from twsloop.orders.trade import Trade as Trade
     from twsloop.paper import PaperGateway as PaperGateway
+    from twsloop.processors.policy import Deliver as Deliver
 
 __version__ = "0.1.0"
 
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 _EXPORTS: dict[str, str] = {
     "Config": "twsloop.config",
     "ConnectionParams": "twsloop.config",
+    "Deliver": "twsloop.processors.policy",
     "Future": "twsloop.event_loop",
     "IBGateway": "twsloop.gateway",
     "IBKRConnection": "twsloop.connection",
@@ -71,6 +73,7 @@ _EXPORTS: dict[str, str] = {
 __all__ = [
     "Config",
     "ConnectionParams",
+    "Deliver",
     "Future",
     "IBGateway",
     "IBKRConnection",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
@@ -19,15 +20,15 @@ class Bench:
 
     def __init__(self) -> None:
         self.reports: list[tuple[str, BaseException]] = []
-        self.slow = 0
+        self.counted: Counter[str] = Counter()
         self.tasks: list[asyncio.Task[Any]] = []
         self.registry = Registry(lambda where, error: self.reports.append((where, error)))
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         self.tasks.append(asyncio.get_running_loop().create_task(work))
 
-    def count_slow(self) -> None:
-        self.slow += 1
+    def count(self, counter: str) -> None:
+        self.counted[counter] += 1
 
     def delivery(self, callback: Any, **options: Any) -> Delivery:
         return Delivery(
@@ -35,7 +36,7 @@ class Bench:
             registry=self.registry,
             spawn=self.spawn,
             report=lambda where, error: self.reports.append((where, error)),
-            slow=self.count_slow,
+            count=self.count,
             **options,
         )
 
@@ -65,7 +66,7 @@ def test_a_slow_call_is_counted() -> None:
     bench = Bench()
     pause = threading.Event()
     bench.delivery(lambda: pause.wait(0.06))(())
-    assert bench.slow == 1
+    assert bench.counted == {"callbacks_slow": 1}
 
 
 def run_one(bench: Bench) -> None:

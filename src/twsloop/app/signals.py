@@ -49,7 +49,7 @@ from api_client import (
 from twsloop.contracts import symbol_of
 from twsloop.errors import LoopNotRunning
 from twsloop.orders.checks import describe
-from twsloop.processors import Where
+from twsloop.processors import Deliver, Place
 from twsloop.session.backoff import Backoff
 
 from .proposals import (
@@ -127,7 +127,7 @@ class SignalSource:
 
     Raises:
         ValueError: No tickers.
-        TypeError: A coroutine function for an executor.
+        TypeError: A coroutine function for an executor; a `Deliver`, since nothing queues here.
     """
 
     def __init__(
@@ -139,13 +139,16 @@ class SignalSource:
         *,
         rules: SignalRules | None = None,
         on_report: OnReport | None = None,
-        where: Where = None,
+        where: Place | None = None,
     ) -> None:
         names = [tickers] if isinstance(tickers, str) else tickers
         self.tickers = tuple(dict.fromkeys(name.strip().upper() for name in names))
         if not all(self.tickers) or not self.tickers:
             msg = "a SignalSource needs tickers"
             raise ValueError(msg)
+        if isinstance(where, Deliver):
+            msg = "a SignalSource waits for each decision: give where= the executor or loop itself"
+            raise TypeError(msg)
         for callback in (on_proposal, on_report):
             if _is_async(callback) and isinstance(where, concurrent.futures.Executor):
                 msg = "a coroutine function runs on a loop, not in an executor"

@@ -19,6 +19,7 @@ Answers to the framework's own requests go to its slices only. They are known by
 
 from __future__ import annotations
 
+from .policy import Deliver, DeliveryCounts, Place, Policy
 from .queue import CallbackQueue, Entry
 from .registry import CALLBACKS, SINGLETONS, Fanout, Registry, Where, describe, overrides
 
@@ -26,8 +27,12 @@ __all__ = [
     "CALLBACKS",
     "SINGLETONS",
     "CallbackQueue",
+    "Deliver",
+    "DeliveryCounts",
     "Entry",
     "Fanout",
+    "Place",
+    "Policy",
     "Registry",
     "Where",
     "describe",

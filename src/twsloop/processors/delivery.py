@@ -9,11 +9,13 @@ A callback that a user registers with a subscription or an order runs
 Away from the loop thread, one delivery is under way at a time, in order. With ``latest`` only the
 newest call of each key waits (a ticker is live: what it shows is never old), so that a slow
 callback makes nothing grow; without it nothing is ever dropped, which is what order facts need.
+A `Deliver` bounds what waits, whatever it is, and says what happens at the bound.
 """
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import inspect
 import logging
 import threading
@@ -22,6 +24,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Protocol
 
+from .policy import Deliver, DeliveryCounts, Policy, check_where
 from .registry import SLOW_CALL, Registry, Where, describe
 
 __all__ = ["Delivery", "Spawn", "delivery_for"]
@@ -40,10 +43,15 @@ class Delivery:
         registry: Reports what it raises, and knows whether callbacks wait for ``run()``.
         spawn: Runs a coroutine on the loop thread.
         report: Told of an exception: the callback's name, and what it raised.
-        slow: Counts a call that held the loop thread for long; its name goes into the log.
-        where: None, an executor, or a running asyncio loop.
-        latest: Only the newest call of each key waits.
+        count: Counts, by the name of the counter: ``callbacks_slow`` for a call that held the loop
+            thread for long, ``callbacks_dropped`` for one that was given up. Both are logged.
+        where: None, an executor, a running asyncio loop, or a `Deliver`.
+        latest: Only the newest call of each key waits, unless a `Deliver` says otherwise.
         patience: A call that holds the loop thread for longer is slow, seconds.
+
+    Raises:
+        TypeError: ``where`` is none of these; a coroutine function for an executor.
+        ValueError: The loop thread would have to wait for a coroutine that runs on it.
     """
 
     def __init__(
@@ -53,7 +61,7 @@ class Delivery:
         registry: Registry,
         spawn: Spawn,
         report: Callable[[str, BaseException], object],
-        slow: Callable[[], object],
+        count: Callable[[str], object],
         where: Where = None,
         latest: bool = False,
         patience: float = SLOW_CALL,
@@ -63,21 +71,53 @@ class Delivery:
         self._registry = registry
         self._spawn = spawn
         self._report = report
-        self._slow = slow
-        self._where = where
-        self._latest = latest
+        self._count = count
+        check_where(where)
+        self._deliver = where if isinstance(where, Deliver) else None
+        self._where = where.where if isinstance(where, Deliver) else where
+        self._latest = latest if self._deliver is None else self._deliver.policy is Policy.LATEST
         self._patience = patience
         self._async = inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(
             getattr(callback, "__call__", None)  # noqa: B004  (its type matters, not that it is)
         )
         self._direct = where is None and not self._async
+        self._check_place()
         self._lock = threading.Lock()
+        #: Told that there is room again; of the same lock.
+        self._room = threading.Condition(self._lock)
+        #: The loop thread waited for room in vain, and no call was taken since.
+        self._stuck = False
         self._waiting: dict[Hashable, tuple[Any, ...]] = {}
         self._queue: deque[tuple[Any, ...]] = deque()
         self._under_way = False
         #: The queue of ``run()`` that our drain waits in, and how often it had been cleared then.
         self._queued_in: tuple[object, int] | None = None
         self._closed = False
+        self._delivered = self._dropped = self._replaced = 0
+
+    def _check_place(self) -> None:
+        if self._async and isinstance(self._where, concurrent.futures.Executor):
+            msg = (
+                f"{self.name} is a coroutine function: it runs on an asyncio loop, not in an "
+                "executor; give where=asyncio.get_running_loop(), or a plain function"
+            )
+            raise TypeError(msg)
+        block = self._deliver is not None and self._deliver.policy is Policy.BLOCK
+        if self._async and self._where is None and block:
+            msg = (
+                f"{self.name} is a coroutine function on the loop thread, which cannot wait for "
+                "itself: give Deliver(where=...), or the policy 'drop_oldest' or 'latest'"
+            )
+            raise ValueError(msg)
+
+    @property
+    def counts(self) -> DeliveryCounts:
+        """What became of its calls so far."""
+        with self._lock:
+            waiting = len(self._queue) + len(self._waiting)
+            return DeliveryCounts(
+                self.name, self._delivered, waiting, self._dropped, self._replaced
+            )
 
     def __call__(self, args: tuple[Any, ...], key: Hashable = None) -> None:
         """Deliver one call; loop thread only."""
@@ -87,14 +127,22 @@ class Delivery:
             self._call(args)
             return
         with self._lock:
+            dropped = self._dropped
             if self._latest:
+                self._replaced += key in self._waiting
                 self._waiting[key] = args
             else:
+                self._make_room()
+                if self._closed:
+                    return
                 self._queue.append(args)
-            if self._under_way and not self._forgotten():
-                return
+            dropped = self._dropped - dropped
+            start = not self._under_way or self._forgotten()
             self._under_way = True
-        self._start()
+        if dropped:
+            self._tell_of_drop()
+        if start:
+            self._start()
 
     def close(self) -> None:
         """Deliver nothing any more, not even what waits."""
@@ -102,8 +150,39 @@ class Delivery:
         with self._lock:
             self._waiting.clear()
             self._queue.clear()
+            self._room.notify_all()
 
     # ---- inside --------------------------------------------------------------------------
+
+    def _make_room(self) -> None:
+        """See that one more call may wait; the lock is held, and let go while it waits."""
+        deliver, queue = self._deliver, self._queue
+        if deliver is None or len(queue) < deliver.bound:
+            return
+        if deliver.policy is Policy.BLOCK and not self._stuck and not self._here():
+            room = self._room.wait_for(
+                lambda: len(queue) < deliver.bound or self._closed, deliver.patience
+            )
+            if room:
+                return
+            self._stuck = True
+        queue.popleft()
+        self._dropped += 1
+
+    def _here(self) -> bool:
+        """Whether the callback's loop is the one that runs here: it cannot wait for itself."""
+        try:
+            return asyncio.get_running_loop() is self._where
+        except RuntimeError:
+            return False
+
+    def _tell_of_drop(self) -> None:
+        self._count("callbacks_dropped")
+        if self._dropped.bit_count() == 1:  # the 1st, 2nd, 4th, 8th ...: a log is no place to drown
+            logger.warning(
+                "callback %s is slower than what comes: %d of its calls dropped so far",
+                *(self.name, self._dropped),
+            )
 
     def _forgotten(self) -> bool:
         """Whether our drain waited in a queue that a new session has cleared."""
@@ -142,6 +221,8 @@ class Delivery:
     def _next(self) -> tuple[Any, ...] | None:
         with self._lock:
             if self._queue:
+                self._stuck = False
+                self._room.notify()
                 return self._queue.popleft()
             if self._waiting:
                 return self._waiting.pop(next(iter(self._waiting)))
@@ -160,6 +241,7 @@ class Delivery:
     async def _drain_async(self) -> None:
         try:
             while (args := self._next()) is not None:
+                self._delivered += 1
                 try:
                     await self.callback(*args)  # type: ignore[misc]  # it is a coroutine function
                 except asyncio.CancelledError as error:
@@ -176,6 +258,7 @@ class Delivery:
 
     def _call(self, args: tuple[Any, ...]) -> None:
         start = time.perf_counter()
+        self._delivered += 1
         try:
             self.callback(*args)
         except Exception as error:  # noqa: BLE001  (a user's code: reported, never fatal)
@@ -187,7 +270,7 @@ class Delivery:
             self._report(self.name, error)
         took = time.perf_counter() - start
         if took > self._patience and self._direct:
-            self._slow()
+            self._count("callbacks_slow")
             logger.warning("callback %s took %.0f ms on the loop thread", self.name, took * 1000)
 
 
@@ -215,7 +298,11 @@ class Host(Protocol):
 
 
 def delivery_for(
-    core: Host, callback: Callable[..., object], where: Where = None, *, latest: bool = False
+    core: Host,
+    callback: Callable[..., object],
+    where: Where = None,
+    *,
+    latest: bool = False,
 ) -> Delivery:
     """A delivery with what the connection has for it."""
     name = describe(callback)
@@ -224,7 +311,7 @@ def delivery_for(
         registry=core.registry,
         spawn=lambda work: core.event_loop.spawn(work, name=name),
         report=core.errors.report_exception,
-        slow=core.metrics.counter("callbacks_slow").add,
+        count=lambda counter: core.metrics.counter(counter).add(),
         where=where,
         latest=latest,
         patience=core.config.loop.slow_callback,

@@ -12,6 +12,8 @@ from typing import Any
 
 import attrs
 
+from .policy import Deliver, Policy
+
 __all__ = ["CallbackQueue", "Courier", "Entry"]
 
 logger = logging.getLogger(__name__)
@@ -73,14 +75,27 @@ class CallbackQueue:
     the queued one of the same key, and single events of streams are dropped and counted. Order
     facts, answers and end markers are always kept.
 
+    A `Deliver` changes that, but for order facts, answers and end markers: with ``"block"`` whoever
+    puts something waits for room first; with ``"drop_oldest"`` it is the oldest event of a stream
+    that goes; with ``"latest"`` newest values replace queued ones from the start.
+
     Args:
         bound: How many entries may wait before ticks conflate.
         on_drop: Told the name of a callback that was dropped.
+        deliver: What its user wants at the bound, which is its own then.
     """
 
-    def __init__(self, bound: int, on_drop: Callable[[str], object] | None = None) -> None:
-        self._bound = bound
+    def __init__(
+        self,
+        bound: int,
+        on_drop: Callable[[str], object] | None = None,
+        deliver: Deliver | None = None,
+    ) -> None:
+        self._bound = bound if deliver is None else deliver.bound
         self._on_drop = on_drop
+        self._policy = None if deliver is None else deliver.policy
+        self._patience = 0.0 if deliver is None else deliver.patience
+        self._stuck = False
         self._entries: deque[Entry] = deque()
         self._latest: dict[tuple[Any, ...], Entry] = {}
         self._ready = threading.Condition()
@@ -96,26 +111,50 @@ class CallbackQueue:
         """Queue a callback, from any thread."""
         width = _CONFLATE.get(name)
         key = None if width is None else (name, *args[:width])
-        dropped = False
         with self._ready:
-            if len(self._entries) >= self._bound:
-                waiting = None if key is None else self._latest.get(key)
-                if waiting is not None:
-                    waiting.args = args
-                    waiting.functions = functions
-                    self.conflated += 1
-                    return
-                if name in _DROP:
-                    self.dropped += 1
-                    dropped = True
-            if not dropped:
+            self._wait_for_room()
+            full = len(self._entries) >= self._bound
+            if (full or self._policy is Policy.LATEST) and key in self._latest:
+                waiting = self._latest[key]
+                waiting.args, waiting.functions = args, functions
+                self.conflated += 1
+                return
+            dropped = self._drop(name) if full and name in _DROP else None
+            if dropped is None or self._policy is Policy.DROP_OLDEST:
                 entry = Entry(name, functions, args)
                 self._entries.append(entry)
                 if key is not None:
                     self._latest[key] = entry
                 self._ready.notify()
-        if dropped and self._on_drop is not None:
-            self._on_drop(name)
+        if dropped is not None and self._on_drop is not None:
+            self._on_drop(dropped)
+
+    def _wait_for_room(self) -> None:
+        """With "block": wait while it is full, unless that was in vain the last time."""
+        if self._policy is not Policy.BLOCK or self._stuck or len(self._entries) < self._bound:
+            return
+        self._stuck = not self._ready.wait_for(
+            lambda: len(self._entries) < self._bound, self._patience
+        )
+        if self._stuck:
+            logger.warning(
+                "%d callbacks wait and none is taken: waited %g s for room, and go on",
+                *(len(self._entries), self._patience),
+            )
+
+    def _drop(self, name: str) -> str | None:
+        """Choose what goes for another event of a stream: the name of that; None if none has to.
+
+        It is the new one itself, unless the oldest shall go.
+        """
+        if self._policy is Policy.DROP_OLDEST:
+            oldest = next((entry for entry in self._entries if entry.name in _DROP), None)
+            if oldest is None:
+                return None
+            self._entries.remove(oldest)
+            name = oldest.name
+        self.dropped += 1
+        return name
 
     def end_message(self, *, always: bool) -> None:
         """Mark the end of a wire message; ``always`` also where nothing of it was queued."""
@@ -134,6 +173,9 @@ class CallbackQueue:
             if not self._entries:
                 return None
             entry = self._entries.popleft()
+            if self._policy is Policy.BLOCK:
+                self._stuck = False
+                self._ready.notify_all()
             width = _CONFLATE.get(entry.name)
             if width is not None:
                 key = (entry.name, *entry.args[:width])
@@ -168,6 +210,7 @@ class CallbackQueue:
             self._entries.clear()
             self._latest.clear()
             self.cleared += 1
+            self._ready.notify_all()
 
 
 class Courier:
@@ -177,6 +220,7 @@ class Courier:
         where: The executor, or the running loop.
         bound: How many may wait there before ticks conflate.
         call: Calls functions, guarded.
+        deliver: What its user wants at the bound, which is its own then.
     """
 
     def __init__(
@@ -184,13 +228,14 @@ class Courier:
         where: concurrent.futures.Executor | asyncio.AbstractEventLoop,
         bound: int,
         call: Callable[[str, tuple[Callback, ...], tuple[Any, ...]], None],
+        deliver: Deliver | None = None,
     ) -> None:
         self._where = where
         self._call = call
         self._lock = threading.Lock()
         self._under_way = False
         self._closed = False
-        self.queue = CallbackQueue(bound, _warn_of_drop)
+        self.queue = CallbackQueue(bound, _warn_of_drop, deliver)
 
     def put(self, name: str, functions: tuple[Callback, ...], args: tuple[Any, ...]) -> None:
         """Queue a callback, and see that somebody comes for it."""

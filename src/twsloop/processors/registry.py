@@ -16,13 +16,14 @@ from ibapi.wrapper import EWrapper
 from twsloop.ids import RequestIds
 from twsloop.wire.messages import INBOUND
 
+from .policy import Deliver, check_where
 from .queue import CallbackQueue, Courier
 
 __all__ = ["CALLBACKS", "SINGLETONS", "Fanout", "Registry", "Where", "describe", "overrides"]
 
 Callback = Callable[..., object]
-#: Where callbacks run: None is the loop thread.
-Where = concurrent.futures.Executor | asyncio.AbstractEventLoop | None
+#: Where callbacks run: None is the loop thread; a `Deliver` says more than the place.
+Where = concurrent.futures.Executor | asyncio.AbstractEventLoop | Deliver | None
 
 #: Every callback of the installed EWrapper, with its parameters.
 CALLBACKS: dict[str, inspect.Signature] = {
@@ -243,20 +244,26 @@ class Registry:
         Args:
             processor: An object with methods named after EWrapper callbacks.
             where: None for the loop thread (or ``run()``'s, if the callbacks go there); an executor
-                or a running asyncio loop to be called there, in order.
-            bound: How many callbacks may wait there before ticks conflate.
+                or a running asyncio loop to be called there, in order; a `Deliver` with one of
+                these.
+            bound: How many callbacks may wait there before ticks conflate; of a `Deliver`, its own.
 
         Raises:
-            TypeError: The object has no such method.
+            TypeError: The object has no such method; ``where`` is no place.
         """
         functions = _methods(processor, None)
+        check_where(where)
         if not functions:
             msg = (
                 f"{type(processor).__name__} has no method named after an EWrapper callback "
                 "(tickPrice, orderStatus, error, ...): it would hear nothing"
             )
             raise TypeError(msg)
-        courier = None if where is None else Courier(where, bound, self.call)
+        place = where.where if isinstance(where, Deliver) else where
+        courier = None
+        if place is not None:
+            deliver = where if isinstance(where, Deliver) else None
+            courier = Courier(place, bound, self.call, deliver)
         with self._lock:
             self._processors = [p for p in self._processors if p.owner is not processor]
             self._processors.append(_Listener(processor, functions, courier))
