@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,6 @@ from twsloop.contracts.chains import Between, Nearest, OptionChain, Within, narr
 from twsloop.errors import ContractError
 
 D = Decimal
-TODAY = date(2026, 9, 28)
 DAYS = (date(2026, 9, 25), date(2026, 10, 2), date(2026, 10, 16), date(2026, 12, 18))
 CHAIN = OptionChain(
     symbol="AAPL",
@@ -29,7 +28,7 @@ CHAIN = OptionChain(
 
 
 def pick(**filters: Any) -> OptionChain:
-    (found,) = narrow([CHAIN], today=TODAY, **filters)
+    (found,) = narrow([CHAIN], **filters)
     return found
 
 
@@ -49,7 +48,7 @@ def test_without_filters_it_is_as_it_was() -> None:
         (Between("20261001", None), DAYS[1:]),
         (Between(date(2026, 10, 1), "202610"), DAYS[1:3]),
         (Between("202610", "20261016"), DAYS[1:3]),
-        (Nearest(2), DAYS[1:3]),
+        (Nearest(2), DAYS[:2]),
     ],
 )
 def test_expiries(expiries: Any, expected: tuple[date, ...]) -> None:
@@ -79,14 +78,13 @@ def test_rights() -> None:
 
 
 def test_a_chain_of_which_nothing_is_left_is_left_out() -> None:
-    assert narrow([CHAIN], today=TODAY, strikes=Between(300, 400)) == []
-    assert narrow([CHAIN], today=date(2027, 1, 1), expiries=Nearest(3)) == []
-    assert narrow([], today=TODAY, strikes=200) == []
+    assert narrow([CHAIN], strikes=Between(300, 400)) == []
+    assert narrow([], strikes=200) == []
 
 
 def test_of_several_classes_one_that_lists_it_is_enough() -> None:
     weekly = attrs.evolve(CHAIN, trading_class="AAPLW", strikes=(D(201),))
-    assert narrow([CHAIN, weekly], today=TODAY, strikes=201) == [weekly]
+    assert narrow([CHAIN, weekly], strikes=201) == [weekly]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +105,7 @@ def test_of_several_classes_one_that_lists_it_is_enough() -> None:
 )
 def test_what_means_nothing_is_named(filters: Any, words: str) -> None:
     with pytest.raises(ContractError, match=words):
-        narrow([CHAIN], today=TODAY, **filters)
+        narrow([CHAIN], **filters)
 
 
 def test_the_contracts_say_all_that_is_known() -> None:
@@ -130,19 +128,9 @@ def test_the_nearest_are_nearer_than_the_rest(
     strikes: list[Decimal], count: int, price: Decimal
 ) -> None:
     chain = attrs.evolve(CHAIN, strikes=tuple(sorted(strikes)))
-    (found,) = narrow([chain], today=TODAY, strikes=Nearest(count, price))
+    (found,) = narrow([chain], strikes=Nearest(count, price))
     assert len(found.strikes) == min(count, len(strikes))
     assert list(found.strikes) == sorted(found.strikes)
     rest = set(strikes) - set(found.strikes)
     farthest = max(abs(one - price) for one in found.strikes)
     assert all(abs(one - price) >= farthest for one in rest)
-
-
-@given(st.lists(st.integers(-50, 400), min_size=1, unique=True), st.integers(1, 8))
-def test_the_nearest_expiries_are_the_first_from_today_on(offsets: list[int], count: int) -> None:
-    days = sorted(TODAY + timedelta(days=offset) for offset in offsets)
-    found = narrow(
-        [attrs.evolve(CHAIN, expiries=tuple(days))], today=TODAY, expiries=Nearest(count)
-    )
-    expected = tuple(day for day in days if day >= TODAY)[:count]
-    assert [chain.expiries for chain in found] == ([expected] if expected else [])

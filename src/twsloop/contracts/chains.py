@@ -49,8 +49,8 @@ class Nearest:
     """So many of the nearest.
 
     Attributes:
-        count: How many: of expiries the first ones from today on, of strikes those closest to a
-            price (of two as close the lower).
+        count: How many: of expiries the first that are listed, of strikes those closest to a price
+            (of two as close the lower).
         price: For strikes: closest to what.
     """
 
@@ -131,7 +131,6 @@ class OptionChain:
 def narrow(
     chains: Sequence[OptionChain],
     *,
-    today: date,
     expiries: Expiries = None,
     strikes: Strikes = None,
     rights: Rights = None,
@@ -140,7 +139,6 @@ def narrow(
 
     Args:
         chains: As the gateway told them.
-        today: What `Nearest` counts expiries from.
         expiries: Which expiries.
         strikes: Which strikes.
         rights: Which rights.
@@ -149,7 +147,7 @@ def narrow(
         ContractError: A filter that means nothing; or an expiry or a strike that was named, and
             that none of the chains has.
     """
-    days = _expiry_filter(expiries, today)
+    days = _expiry_filter(expiries)
     prices = _strike_filter(strikes)
     letters = _read_rights(rights)
     if chains:
@@ -175,12 +173,12 @@ class _Filter(Generic[T]):
     named: tuple[Any, ...] = ()
 
 
-def _expiry_filter(wanted: Expiries, today: date) -> _Filter[date]:
+def _expiry_filter(wanted: Expiries) -> _Filter[date]:
     if wanted is None:
         return _Filter(lambda days: days)
     if isinstance(wanted, Nearest):
         count = _count(wanted)
-        return _Filter(lambda days: [day for day in days if day >= today][:count])
+        return _Filter(lambda days: days[:count])
     if isinstance(wanted, Between):
         low = None if wanted.low is None else _first_day(wanted.low)
         high = None if wanted.high is None else _read_day(wanted.high)
