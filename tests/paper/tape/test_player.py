@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.recording import settled
 from tests.support.wireclient import Closed, WireClient
 from twsloop.clock import ManualClock
 from twsloop.config import Config, ConnectionParams
@@ -33,8 +34,7 @@ async def record(path: Path, *versions: int) -> None:
         try:
             for number, version in enumerate(versions, 1):
                 await session("127.0.0.1", recorder.port, version, number)
-            while recorder.counts.open:
-                await asyncio.sleep(0.005)
+            await settled(recorder)
         finally:
             await recorder.close()
 
@@ -68,8 +68,7 @@ async def test_a_recorded_session_is_heard_again(
     async with ScriptedGateway(path, strict=strict, speed=FLAT_OUT) as gateway:
         first = await session(gateway.host, gateway.port, version, 1)
         again = await session(gateway.host, gateway.port, version, 1)
-        while gateway.played < 2:
-            await asyncio.sleep(0.005)
+        await asyncio.to_thread(gateway.wait_played, 2)
     assert first == again
     assert [call.name for call in first if call.name == "execDetails"]
     assert gateway.problems == []
@@ -83,8 +82,7 @@ async def test_a_client_that_counts_otherwise_hears_its_own_ids(
     await record(path, version)
     async with ScriptedGateway(path, speed=FLAT_OUT) as gateway:
         told = await session(gateway.host, gateway.port, version, 99, first=5000)
-        while not gateway.played:
-            await asyncio.sleep(0.005)
+        await asyncio.to_thread(gateway.wait_played)
     ids = {call.name: call.args[0] for call in told if call.args}
     assert (ids["contractDetails"], ids["tickSize"]) == (5000, 5001)
     (fill,) = [call for call in told if call.name == "execDetails"]
@@ -151,8 +149,7 @@ async def test_a_client_that_deviates_is_told_and_let_go(
             clock.advance(5)
             with caplog.at_level(logging.WARNING):
                 assert await client.ended()
-        while not gateway.played:
-            await asyncio.sleep(0.005)
+        await asyncio.to_thread(gateway.wait_played)
     assert len(gateway.problems) == 1
     assert "transcript:1 waits for reqMktData reqId=1" in gateway.problems[0]
     assert "it sent reqContractDetails reqId=1" in gateway.problems[0]
@@ -213,9 +210,10 @@ async def test_bytes_that_are_no_hello(caplog: pytest.LogCaptureFixture) -> None
 
 async def test_who_has_said_nothing_is_no_problem() -> None:
     async with ScriptedGateway(HELLO_SCRIPT) as gateway:
-        _, writer = await asyncio.open_connection(gateway.host, gateway.port)
+        reader, writer = await asyncio.open_connection(gateway.host, gateway.port)
         while not gateway.connections:
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0)
+    assert await reader.read() == b""
     writer.close()
     assert gateway.problems == []
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.recording import settled
 from tests.support.wireclient import WireClient
 from twsloop.clock import ManualClock
 from twsloop.errors import ListenError, TapeError, TcpFailed
@@ -40,13 +41,6 @@ async def upstream(
     server = await asyncio.start_server(accepted, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
-
-
-async def settled(recorder: Recorder) -> None:
-    """Wait until no session is open."""
-    async with asyncio.timeout(PATIENCE):
-        while recorder.counts.open:
-            await asyncio.sleep(0.005)
 
 
 @contextlib.asynccontextmanager

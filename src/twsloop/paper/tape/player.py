@@ -134,7 +134,9 @@ class ScriptedGateway(Serving):
         return self._over
 
     def wait_played(self, count: int = 1, timeout: float = 10.0) -> None:
-        """Wait until so many scenes are over (from any thread but the gateway's).
+        """Wait until so many scenes are over, from any thread but the gateway's.
+
+        On the gateway's own loop: ``await asyncio.to_thread(gateway.wait_played, 2)``.
 
         Raises:
             TimeoutError: They were not in time.
