@@ -387,16 +387,21 @@ def test_work_taken_at_the_last_moment_gets_an_answer(loop: IBKREventLoop) -> No
 
 def test_a_held_loop_outlives_the_main_thread_and_no_longer() -> None:
     program = """
-import threading, time
+import threading
 from twsloop.event_loop import IBKREventLoop
-loop = IBKREventLoop()
+class Watched(IBKREventLoop):
+    def _is_held(self):
+        looks.release()
+        return super()._is_held()
+looks, entered = threading.Semaphore(0), threading.Event()
+loop = Watched()
 loop.start()
-entered = threading.Event()
 def serve():
     with loop.held():
         entered.set()
-        threading.main_thread().join()
-        time.sleep(1.5)  # longer than the watcher takes to notice
+        # The watcher has seen the main thread's end, left the loop alone, and looks again.
+        assert looks.acquire(timeout=10)
+        assert looks.acquire(timeout=10)
         print(loop.call(lambda: "alive"), flush=True)
 threading.Thread(target=serve).start()
 entered.wait()
