@@ -31,7 +31,7 @@ from twsloop.processors import CallbackQueue, Registry
 from twsloop.session.pending import Key
 from twsloop.session.state import Event, SessionMachine, State
 from twsloop.transport import Fate, Lane, Outbox, Outgoing, lane_of
-from twsloop.wire.framing import FrameReader, frame
+from twsloop.wire.framing import LENGTH_SIZE, FrameReader, frame
 
 from .asks import Asks, Channel
 from .dispatch import PROTOBUF_OFFSET, Dispatcher, split_id
@@ -51,6 +51,8 @@ CLIENT_ID_IN_USE = 326
 
 SessionObserver = Callable[[State, str], object]
 Hook = Callable[[], Any]
+#: Given a message's body, and whether it is queued; False if it could not be, after all.
+OwnCallHook = Callable[[bytes, bool], object]
 
 
 @attrs.frozen
@@ -191,6 +193,7 @@ class Core:
         self._session_observers: list[SessionObserver] = []
         self._notice_hooks: list[Callable[[Notice], object]] = []
         self._fact_hooks: list[Callable[[Fact], object]] = []
+        self._own_call_hooks: list[OwnCallHook] = []
         self._ready_hooks: list[Hook] = []
         self._down_hooks: list[Hook] = []
         self.streams = Streams(self)
@@ -237,6 +240,13 @@ class Core:
     def on_notice(self, hook: Callable[[Notice], object]) -> None:
         """Call ``hook(notice)`` for each call of IB's error, after it was sorted."""
         self._notice_hooks.append(hook)
+
+    def on_own_call(self, hook: OwnCallHook) -> None:
+        """Call ``hook(body, queued)`` for each message that a program's own call of EClient sends.
+
+        In the thread of the call, before the message can leave: an answer comes later.
+        """
+        self._own_call_hooks.append(hook)
 
     def on_fact(self, hook: Callable[[Fact], object]) -> Callable[[], None]:
         """Call ``hook(fact)`` for each fact that `tell` is given; returns what ends that."""
@@ -403,10 +413,15 @@ class Core:
         # On the loop thread it may leave at once, and whoever is told of its fate may send more:
         # that is not this order's.
         here.sending = None
+        own_calls = () if self.inside else tuple(self._own_call_hooks)
+        for hook in own_calls:
+            hook(data[LENGTH_SIZE:], True)
         try:
             self.outbox.put(message)
         except BaseException:
             sending.messages.remove(message)
+            for hook in own_calls:
+                hook(data[LENGTH_SIZE:], False)
             raise
         finally:
             here.sending = sending
