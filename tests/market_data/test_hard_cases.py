@@ -72,8 +72,10 @@ def test_subscribers_of_eight_threads_over_a_link_that_flaps() -> None:
         assert stays.done.result(PATIENCE)["AAPL"].bid == 191.0
         desk.settle()
         assert stays["AAPL"].stale
-        ledger = client._IBGateway__market_data.ledger
+        ledger = client.market_data._desk.ledger
         assert (len(ledger), ledger._by_id, ledger._by_key) == (0, {}, {})
+        assert ledger._by_instrument == {}
+        assert list(client.market_data.slots) == []
 
 
 def test_what_a_tick_callback_may_do() -> None:

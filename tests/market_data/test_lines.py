@@ -74,6 +74,41 @@ def test_a_closed_line_does_not_take_its_successor_along() -> None:
     assert ledger.find(new.key) is new
 
 
+def test_lines_are_found_by_their_instrument() -> None:
+    ledger = LineLedger()
+    plain, more, snapshot = line(), line(), line(shared=False)
+    more.key = line_key(stock("AAPL"), "233")
+    for number, one in enumerate((plain, more, snapshot)):
+        ledger.hold(one, number)
+    assert ledger.of(plain.instrument) == (plain, more, snapshot)
+    ledger.close(more)
+    assert ledger.of(plain.instrument) == (plain, snapshot)
+    ledger.close(plain)
+    ledger.close(snapshot)
+    assert ledger.of(plain.instrument) == ()
+
+
+def test_a_line_that_is_not_shared_any_more_is_kept_by_its_holders() -> None:
+    ledger = LineLedger()
+    old, new = line(), line()
+    ledger.hold(old, "a")
+    ledger.unshare(old)
+    assert ledger.find(old.key) is None
+    assert old in ledger
+    ledger.hold(new, "b")
+    ledger.unshare(old)
+    assert ledger.find(old.key) is new
+
+
+def test_a_line_says_what_it_is() -> None:
+    ticker = Ticker(stock("AAPL"), "AAPL", ManualClock())
+    assert Line(None, ticker).words == "quotes of AAPL"
+    assert Line(None, ticker, snapshot=True).words == "snapshot of AAPL"
+    assert Line(None, ticker, snapshot=True, regulatory=True).words == (
+        "regulatory snapshot of AAPL"
+    )
+
+
 class Sharing(RuleBasedStateMachine):
     """Holders come and go in any order, against the plainest model there is."""
 

@@ -33,11 +33,14 @@ class Line:
     """One market data line, and who holds it.
 
     Attributes:
-        key: What it is shared by; None for a line that is never shared (a snapshot).
+        key: What it is shared by; None for a line that is never shared (a user's snapshot).
         ticker: Its quote.
         generic_ticks: As asked for.
         snapshot: It ends by itself.
+        regulatory: It is a regulatory snapshot, which IB charges for.
+        timeout: How long a snapshot may take, seconds; as configured unless given.
         req_id: Its request id in this session; None while it is not requested.
+        asked_at: When it was requested, in the clock's monotonic seconds.
         holders: The subscriptions, in the order they came.
         listeners: Whom a tick is told; made anew when a holder comes or goes.
     """
@@ -46,9 +49,24 @@ class Line:
     ticker: Ticker
     generic_ticks: str = ""
     snapshot: bool = False
+    regulatory: bool = False
+    timeout: float | None = None
     req_id: int | None = None
+    asked_at: float = 0.0
     holders: dict[Any, None] = attrs.field(factory=dict)
     listeners: tuple[Any, ...] = ()
+    #: What IB counts: one instrument is one line, however many requests watch it.
+    instrument: Hashable = attrs.field(init=False)
+
+    @instrument.default
+    def _instrument(self) -> Hashable:
+        return contract_key(self.ticker.contract)
+
+    @property
+    def words(self) -> str:
+        """What it is, for errors and lists."""
+        what = "snapshot" if self.snapshot else "quotes"
+        return f"{'regulatory ' if self.regulatory else ''}{what} of {self.ticker.symbol}"
 
 
 class LineLedger:
@@ -60,6 +78,7 @@ class LineLedger:
     def __init__(self) -> None:
         self._by_key: dict[Hashable, Line] = {}
         self._by_id: dict[int, Line] = {}
+        self._by_instrument: dict[Hashable, dict[Line, None]] = {}
         self._lines: dict[Line, None] = {}
 
     def __len__(self) -> int:
@@ -79,15 +98,25 @@ class LineLedger:
         """The line that was requested with that id."""
         return self._by_id.get(req_id)
 
+    def of(self, instrument: Hashable) -> tuple[Line, ...]:
+        """The lines that watch an instrument (`contract_key`), the oldest first."""
+        return tuple(self._by_instrument.get(instrument, ()))
+
     def hold(self, line: Line, holder: Any) -> bool:
         """Let ``holder`` hold a line; True when the line is new and has to be requested."""
         line.holders[holder] = None
         if line in self._lines:
             return False
         self._lines[line] = None
+        self._by_instrument.setdefault(line.instrument, {})[line] = None
         if line.key is not None:
             self._by_key[line.key] = line
         return True
+
+    def unshare(self, line: Line) -> None:
+        """Let nobody join a line any more; those who hold it keep it."""
+        if line.key is not None and self._by_key.get(line.key) is line:
+            del self._by_key[line.key]
 
     def assign(self, line: Line, req_id: int | None) -> int | None:
         """Give a line its request id for this session, or take it; the one it had is returned."""
@@ -112,6 +141,9 @@ class LineLedger:
     def close(self, line: Line) -> None:
         """Forget a line that ended; its holders keep its ticker, but not the line."""
         self._lines.pop(line, None)
-        if line.key is not None and self._by_key.get(line.key) is line:
-            del self._by_key[line.key]
+        watched = self._by_instrument.get(line.instrument, {})
+        watched.pop(line, None)
+        if not watched:
+            self._by_instrument.pop(line.instrument, None)
+        self.unshare(line)
         self.assign(line, None)

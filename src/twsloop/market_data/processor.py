@@ -16,7 +16,7 @@ from twsloop.clock import Clock
 from .lines import Line, LineLedger
 from .ticks import PAIRED, EfpTick, Greeks, greek
 
-__all__ = ["TICK_CALLBACKS", "MarketDataProcessor"]
+__all__ = ["TICK_CALLBACKS", "MarketDataProcessor", "greeks_of"]
 
 #: What the slice listens to while it holds a line.
 TICK_CALLBACKS = (
@@ -33,6 +33,31 @@ TICK_CALLBACKS = (
 )
 #: ``tickAttrib`` of a computation that is based on returns.
 _RETURN_BASED = 0
+
+
+def greeks_of(  # noqa: PLR0913, PLR0917  (in the order of IB's callback)
+    tickAttrib: int,
+    impliedVol: float,
+    delta: float,
+    optPrice: float,
+    pvDividend: float,
+    gamma: float,
+    vega: float,
+    theta: float,
+    undPrice: float,
+) -> Greeks:
+    """The arguments of ``tickOptionComputation``, None where IB computed nothing."""
+    return Greeks(
+        implied_volatility=greek(impliedVol, floor=0.0),
+        delta=greek(delta),
+        price=greek(optPrice, floor=0.0),
+        dividends_present_value=greek(pvDividend, floor=0.0),
+        gamma=greek(gamma),
+        vega=greek(vega),
+        theta=greek(theta),
+        underlying_price=greek(undPrice, floor=0.0),
+        return_based=tickAttrib == _RETURN_BASED,
+    )
 
 
 class MarketDataProcessor:
@@ -115,16 +140,8 @@ class MarketDataProcessor:
         line = self._find(reqId)
         if line is None:
             return
-        greeks = Greeks(
-            implied_volatility=greek(impliedVol, floor=0.0),
-            delta=greek(delta),
-            price=greek(optPrice, floor=0.0),
-            dividends_present_value=greek(pvDividend, floor=0.0),
-            gamma=greek(gamma),
-            vega=greek(vega),
-            theta=greek(theta),
-            underlying_price=greek(undPrice, floor=0.0),
-            return_based=tickAttrib == _RETURN_BASED,
+        greeks = greeks_of(
+            tickAttrib, impliedVol, delta, optPrice, pvDividend, gamma, vega, theta, undPrice
         )
         line.ticker.apply_greeks(tickType, greeks, self._now())
         self._tell(line)

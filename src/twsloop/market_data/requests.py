@@ -1,46 +1,36 @@
-"""What goes out: lines are requested, renewed after a gap, and cancelled when nobody holds them.
+"""What goes out about live data: the public face, ``gw.market_data``.
 
-A line is requested once the session is READY, and anew at each READY after that: a subscription
-outlives the sessions it runs in. Between two sessions, and while the gateway has lost IB's servers,
-its ticker is stale; the first tick makes it fresh again.
+`IBGateway.market_data` is a `MarketData`. Its calls may be made from any thread; what they ask for
+runs on the loop thread (`desk`, `quoting`, `calculations`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from ibapi.contract import Contract
 
-from twsloop.clock import Timer
 from twsloop.connection.core import Core
-from twsloop.errors import ConnectionLost, LoopNotRunning, RequestError, RequestTimeout
 from twsloop.event_loop import Future
-from twsloop.events import Ends, GapEnded, GapStarted, Notice
 from twsloop.processors import Where
-from twsloop.processors.delivery import Delivery, delivery_for
-from twsloop.session.state import State
+from twsloop.processors.delivery import delivery_for
+from twsloop.wire.identity import contract_key
 
-from .lines import Line, LineLedger, line_key
-from .processor import TICK_CALLBACKS, MarketDataProcessor
+from .calculations import Calculations
+from .desk import LineDesk
+from .own_calls import OwnCalls
+from .quotes import Quote
+from .quoting import Quoting
+from .slots import Pool, Slots
 from .state import Ticker
-from .subscriptions import OnError, OnTick, Subscription
-from .ticks import MarketDataType
+from .subscriptions import OnError, OnStale, OnTick, Subscription
+from .ticks import Greeks, MarketDataType
 
 __all__ = ["MarketData", "Symbols"]
 
 Symbols: TypeAlias = str | Contract | Iterable[str | Contract]
-
-#: The gateway's link to IB's servers is gone; back without, or with, our subscriptions.
-SERVERS_LOST = frozenset({1100, 2110})
-DATA_LOST = 1101
-DATA_KEPT = 1102
-#: Says that delayed data could be had: with type 3 or 4 it follows (domain.md d).
-DELAYED_POSSIBLE = 10089
-_SERVED = frozenset({State.READY, State.DEGRADED})
 
 
 class MarketData:
@@ -50,6 +40,9 @@ class MarketData:
         core: The connection.
         to_contract: Reads a symbol as people type it.
         label: Writes a contract as people type it.
+
+    Attributes:
+        slots: Who holds what of IB's lines, depth books and tick-by-tick streams.
     """
 
     def __init__(
@@ -62,22 +55,19 @@ class MarketData:
         self._core = core
         self._to_contract = to_contract
         self._label = label
-        self.ledger = LineLedger()
-        #: Subscribers find and hold their lines in their own threads, so that `subscribe` never
-        #: waits for the loop; requests, cancels and ticks are the loop thread's alone.
-        self._lock = threading.Lock()
-        self._processor = MarketDataProcessor(
-            self.ledger, core.clock, tell=self._tell, snapshot_end=self._snapshot_end
-        )
-        self._listening = False
-        self._type_asked = False
-        self._deadlines: dict[Line, Timer] = {}
-        self._gap: datetime | None = None
-        core.on_session(self._session)
-        core.on_down(self._down)
-        core.on_notice(self._notice)
+        params = core.config.market_data
+        limits = {
+            Pool.LINES: params.lines,
+            Pool.DEPTH: params.depth,
+            Pool.TICK_BY_TICK: params.tick_by_tick,
+        }
+        self.slots = Slots(core.clock, limits, threading.Lock())
+        self._own_calls = OwnCalls(core, self.slots, label)
+        self._desk = LineDesk(core, self.slots, label)
+        self._quoting = Quoting(core, self._desk)
+        self._calculations = Calculations(core)
 
-    # ---- doors ---------------------------------------------------------------------------
+    # ---- subscriptions -------------------------------------------------------------------
 
     def subscribe(
         self,
@@ -85,73 +75,224 @@ class MarketData:
         on_tick: OnTick | None = None,
         *,
         on_error: OnError | None = None,
+        on_stale: OnStale | None = None,
+        max_age: float | None = None,
         generic_ticks: str | None = None,
         snapshot: bool = False,
         where: Where = None,
     ) -> Subscription:
-        """Watch any number of contracts; see `IBGateway.subscribe`."""
+        """Watch any number of contracts behind one handle.
+
+        A contract that is watched already shares its line, and its ticker. The subscription is
+        requested once the session is READY, and again after each reconnect, with the same tickers.
+
+        Args:
+            symbols: One or many; as people type them (``AAPL``, ``EUR.USD``, ``ES 202612 CME``) or
+                IB Contracts.
+            on_tick: Called with the `Ticker` after each tick; see `twsloop.market_data`.
+            on_error: Called with symbol and error of a line that ended; the others go on.
+            on_stale: Called with symbol and `Freshness` of a ticker that became stale.
+            max_age: From which age on a ticker is stale, seconds; None for no age. The
+                subscription's ``max_age`` may be set later, too.
+            generic_ticks: IB's generic tick numbers, comma separated; as configured unless given.
+            snapshot: Only the quote as it stands; the subscription's ``done`` says when.
+            where: Where the callbacks run: None for the loop thread; an executor; an asyncio loop.
+
+        Raises:
+            SymbolError: A text that cannot be read; nothing was subscribed.
+            LoopNotRunning: Before `start` or `connect`.
+        """
         wanted = self._read(symbols)
         core = self._core
         ticks = core.config.market_data.generic_ticks if generic_ticks is None else generic_ticks
-        subscription = Subscription(self, Future(core.event_loop), snapshot=snapshot)
+        subscription = Subscription(
+            self._desk, Future(core.event_loop), core.clock, snapshot=snapshot, max_age=max_age
+        )
         if on_tick is not None:
             subscription.deliveries.append(delivery_for(core, on_tick, where, latest=True))
         if on_error is not None:
             subscription.failures.append(delivery_for(core, on_error, where))
-        with self._lock:
-            if not core.event_loop.running:
-                msg = "subscribe needs a running loop: call start() or connect() first"
-                raise LoopNotRunning(msg)
-            self._hold(subscription, wanted, "" if snapshot else ticks)
-        self._do(self._open, subscription)
+        if on_stale is not None:
+            subscription.freshness.tell(delivery_for(core, on_stale, where))
+        self._desk.open(subscription, wanted, "" if snapshot else ticks)
         return subscription
 
-    def cancel(self, subscription: Subscription) -> None:
-        """Let a subscription's lines go."""
-        for delivery in (*subscription.deliveries, *subscription.failures):
-            delivery.close()
-        with contextlib.suppress(LoopNotRunning):  # then no line is open any more
-            self._do(self._cancel, subscription)
-        subscription.finish()
+    # ---- quotes --------------------------------------------------------------------------
 
-    def listen(self, subscription: Subscription, callback: OnTick, where: Where) -> None:
-        """Let another callback hear a subscription's ticks."""
-        delivery = delivery_for(self._core, callback, where, latest=True)
-        self._do(self._listen, subscription, delivery)
+    def quote(
+        self,
+        symbol: str | Contract,
+        *,
+        max_age: float | None = None,
+        timeout: float | None = None,
+    ) -> Future[Quote]:
+        """The quote of one contract as it stands.
 
-    async def quote(self, contract: Contract) -> Ticker | None:
+        It comes from an open line, if there is one that is fresh; else from a snapshot, which takes
+        one of the market data lines for the moment.
+
+        Args:
+            symbol: As people type it, or an IB Contract.
+            max_age: How old the last tick of an open line may be, seconds; None for any age, as
+                long as the line is not interrupted (a quote that nobody changed is still good).
+            timeout: Seconds for a snapshot, from when it leaves; 10 unless configured
+                (``[connection] request_timeout``). What has come until then is the answer.
+
+        Returns:
+            A Future of a `Quote`; it fails with RequestError (200, 354, ...), RequestTimeout
+            (nothing came at all), SlotsExhausted, ConnectionLost or NotConnected.
+
+        Raises:
+            SymbolError: A text that cannot be read.
+        """
+        contract = self._to_contract(symbol)
+        name = symbol.strip() if isinstance(symbol, str) else self._label(contract)
+        return self._core.event_loop.submit(self._quoting.one, name, contract, max_age, timeout)
+
+    def quotes(
+        self,
+        symbols: Symbols,
+        *,
+        max_age: float | None = None,
+        timeout: float | None = None,
+    ) -> Future[dict[str, Quote]]:
+        """The quotes of any number of contracts; at most 50 snapshots are under way at a time.
+
+        Args:
+            symbols: One or many, as for `subscribe`.
+            max_age: As for `quote`.
+            timeout: As for `quote`, for each of them.
+
+        Returns:
+            A Future of the quotes by symbol, in the order they were asked for. One that cannot be
+            had has its ``error`` set, and takes nothing else along.
+
+        Raises:
+            SymbolError: A text that cannot be read.
+        """
+        wanted = self._read(symbols)
+        return self._core.event_loop.submit(self._quoting.many, wanted, max_age, timeout)
+
+    def regulatory_snapshot(
+        self, symbol: str | Contract, *, accept_cost: bool, timeout: float | None = None
+    ) -> Future[Quote]:
+        """The national best bid and offer of a US stock, which IB charges for.
+
+        Args:
+            symbol: As people type it, or an IB Contract.
+            accept_cost: IB charges 0.01 USD for each, in paper accounts too: only with True.
+            timeout: Seconds for the answer, from when it leaves.
+
+        Returns:
+            A Future of the `Quote`. IB allows one a second: a further one waits for its turn.
+
+        Raises:
+            ValueError: The cost was not accepted.
+            SymbolError: A text that cannot be read.
+        """
+        if not accept_cost:
+            msg = "IB charges 0.01 USD for a regulatory snapshot: pass accept_cost=True to buy it"
+            raise ValueError(msg)
+        contract = self._to_contract(symbol)
+        name = symbol.strip() if isinstance(symbol, str) else self._label(contract)
+        return self._core.event_loop.submit(self._quoting.regulatory, name, contract, timeout)
+
+    # ---- what kind of data ---------------------------------------------------------------
+
+    @property
+    def data_type(self) -> MarketDataType:
+        """What kind of data is asked for; what comes says ``Ticker.market_data_type``."""
+        return self._desk.data_type
+
+    def set_data_type(self, kind: MarketDataType | str, *, renew: bool = True) -> None:
+        """Ask for live, frozen, delayed or delayed frozen data from now on.
+
+        IB sends live data wherever the login may see it, whatever is asked for.
+
+        Args:
+            kind: A `MarketDataType`, or its name in small letters.
+            renew: Request the open lines anew, so that it holds for them, too; their tickers forget
+                what they showed.
+
+        Raises:
+            ValueError: There is no such kind.
+        """
+        if isinstance(kind, str) and kind.upper() not in MarketDataType.__members__:
+            known = ", ".join(MarketDataType.__members__).lower()
+            msg = f"market data is {known}, not {kind!r}"
+            raise ValueError(msg)
+        wanted = MarketDataType[kind.upper()] if isinstance(kind, str) else MarketDataType(kind)
+        self._desk.do(lambda: self._desk.set_type(wanted, renew=renew))
+
+    # ---- options -------------------------------------------------------------------------
+
+    def calculate_implied_volatility(
+        self,
+        option: str | Contract,
+        *,
+        option_price: float,
+        underlying_price: float,
+        timeout: float | None = None,
+    ) -> Future[Greeks]:
+        """The volatility at which IB's model gives an option that price, with its greeks.
+
+        Args:
+            option: As people type it, or an IB Contract.
+            option_price: The option's price.
+            underlying_price: The price of its underlying.
+            timeout: Seconds for the answer; as configured unless given.
+
+        Raises:
+            SymbolError: A text that cannot be read.
+            ValueError: A price is not above 0.
+        """
+        contract = self._to_contract(option)
+        _above_zero(option_price=option_price, underlying_price=underlying_price)
+        return self._core.event_loop.submit(
+            self._calculations.implied_volatility,
+            contract,
+            (self._label(contract), contract_key(contract)),
+            (option_price, underlying_price),
+            timeout,
+        )
+
+    def calculate_option_price(
+        self,
+        option: str | Contract,
+        *,
+        volatility: float,
+        underlying_price: float,
+        timeout: float | None = None,
+    ) -> Future[Greeks]:
+        """The price that IB's model gives an option at a volatility, with its greeks.
+
+        Args:
+            option: As people type it, or an IB Contract.
+            volatility: As a fraction a year: 0.25 is 25 %.
+            underlying_price: The price of its underlying.
+            timeout: Seconds for the answer; as configured unless given.
+
+        Raises:
+            SymbolError: A text that cannot be read.
+            ValueError: Volatility or price is not above 0.
+        """
+        contract = self._to_contract(option)
+        _above_zero(volatility=volatility, underlying_price=underlying_price)
+        return self._core.event_loop.submit(
+            self._calculations.option_price,
+            contract,
+            (self._label(contract), contract_key(contract)),
+            (volatility, underlying_price),
+            timeout,
+        )
+
+    # ---- for the other slices ------------------------------------------------------------
+
+    async def ticker_of(self, contract: Contract) -> Ticker | None:
         """The live ticker of a contract, or a snapshot; None if there is none. Loop thread only."""
-        for line in self.ledger:
-            fresh = line.ticker.received is not None and not line.ticker.stale
-            if fresh and line_key(line.ticker.contract) == line_key(contract):
-                return line.ticker
-        subscription = self.subscribe(contract, snapshot=True)
-        tickers = await subscription.done
-        ticker = next(iter(tickers.values()))
-        return None if ticker.received is None else ticker
+        return await self._quoting.ticker_of(contract)
 
-    # ---- on the loop thread --------------------------------------------------------------
-
-    def _do(self, work: Callable[..., object], *args: Any) -> None:
-        """Run on the loop thread: at once if this is it, else soon; nobody waits for it."""
-        loop = self._core.event_loop
-        if loop.in_loop():
-            work(*args)
-        else:
-            loop.post(work, *args)
-
-    def _hold(
-        self, subscription: Subscription, wanted: Mapping[str, Contract], generic_ticks: str
-    ) -> None:
-        """Let a subscription hold its lines, those that are there or new ones; any thread."""
-        for symbol, contract in wanted.items():
-            key = None if subscription.snapshot else line_key(contract, generic_ticks)
-            line = self.ledger.find(key) if key is not None else None
-            if line is None:
-                ticker = Ticker(contract, self._label(contract), self._core.clock)
-                line = Line(key, ticker, generic_ticks, subscription.snapshot)
-            self.ledger.hold(line, subscription)
-            subscription.hold(symbol, line)
+    # ---- inside --------------------------------------------------------------------------
 
     def _read(self, symbols: Symbols) -> dict[str, Contract]:
         """Contracts by the name each will have; two that are called alike are numbered."""
@@ -162,192 +303,16 @@ class MarketData:
             contract = self._to_contract(symbol)
             name = symbol.strip() if isinstance(symbol, str) else self._label(contract)
             free, count = name, 1
-            while free in wanted and line_key(wanted[free]) != line_key(contract):
+            while free in wanted and contract_key(wanted[free]) != contract_key(contract):
                 count += 1
                 free = f"{name} ({count})"
             wanted[free] = contract
         return wanted
 
-    def _open(self, subscription: Subscription) -> None:
-        """A subscription holds its lines: request what is new, show what is there."""
-        lines = dict.fromkeys(subscription.lines.values())
-        for line in lines:
-            self._rebuild(line)
-        if not lines:
-            subscription.finish()
-        self._listen_to_ticks()
-        for line in lines:
-            if line.ticker.received is not None:
-                # A latecomer sees the quote as it stands: the next change may be far away.
-                for delivery in subscription.deliveries:
-                    delivery((line.ticker,), line.ticker)
-        # Requested last: a request may fail at once, and then all else has to be in place.
-        for line in lines if self._core.state in _SERVED else ():
-            if line.req_id is None and line in self.ledger:
-                self._request(line)
 
-    def _listen(self, subscription: Subscription, delivery: Delivery) -> None:
-        subscription.deliveries.append(delivery)
-        for line in subscription.lines.values():
-            self._rebuild(line)
-            if line.ticker.received is not None:
-                delivery((line.ticker,), line.ticker)
-
-    def _cancel(self, subscription: Subscription) -> None:
-        for line in dict.fromkeys(subscription.lines.values()):
-            req_id = line.req_id
-            with self._lock:
-                last = self.ledger.release(line, subscription)
-            if last:
-                self._ended(line)
-                if req_id is not None and self._core.connected:
-                    self._core.cancelMktData(req_id)
-            else:
-                self._rebuild(line)
-        self._listen_to_ticks()
-
-    def _listen_to_ticks(self) -> None:
-        """Hear ticks only while a line is held: without one they need not be decoded for us."""
-        wanted = len(self.ledger) > 0
-        if wanted and not self._listening:
-            self._core.add_slice(self._processor, TICK_CALLBACKS)
-        elif self._listening and not wanted:
-            self._core.remove_slice(self._processor, TICK_CALLBACKS)
-        self._listening = wanted
-
-    def _rebuild(self, line: Line) -> None:
-        with self._lock:
-            holders = tuple(line.holders)
-        line.listeners = tuple(delivery for holder in holders for delivery in holder.deliveries)
-
-    def _tell(self, line: Line) -> None:
-        ticker = line.ticker
-        for delivery in line.listeners:
-            delivery((ticker,), ticker)
-
-    # ---- lines ---------------------------------------------------------------------------
-
-    def _request(self, line: Line) -> None:
-        core = self._core
-        self._ask_type()
-        req_id = core.request_ids.take()
-        self.ledger.assign(line, req_id)
-        if line.snapshot:
-            seconds = core.config.market_data.snapshot_timeout
-            self._deadlines[line] = core.clock.call_later(seconds, self._too_late, line, seconds)
-        core.reqMktData(req_id, line.ticker.contract, line.generic_ticks, line.snapshot, False, [])
-
-    def _ask_type(self) -> None:
-        wanted = self._wanted_type()
-        if wanted is not MarketDataType.LIVE and not self._type_asked:
-            self._core.reqMarketDataType(int(wanted))
-        self._type_asked = True
-
-    def _wanted_type(self) -> MarketDataType:
-        return MarketDataType[self._core.config.market_data.data_type.upper()]
-
-    def _close(self, line: Line) -> tuple[Subscription, ...]:
-        """A line ended by itself: who held it."""
-        with self._lock:
-            holders = tuple(line.holders)
-            self.ledger.close(line)
-        self._ended(line)
-        return holders
-
-    def _ended(self, line: Line) -> None:
-        """A line is closed: its ticker shows the last known values from now on."""
-        line.ticker.stale = True
-        line.listeners = ()
-        deadline = self._deadlines.pop(line, None)
-        if deadline is not None:
-            deadline.cancel()
-
-    def _fail(self, line: Line, error: Exception) -> None:
-        line.ticker.error = error
-        holders = self._close(line)
-        for holder in holders:
-            for symbol in holder.line_over(line, error):
-                for delivery in holder.failures:
-                    delivery((symbol, error))
-        self._listen_to_ticks()
-
-    def _snapshot_end(self, line: Line) -> None:
-        if not line.snapshot:
-            return
-        holders = self._close(line)
-        for holder in holders:
-            holder.line_over(line, None)
-        self._listen_to_ticks()
-
-    def _too_late(self, line: Line, seconds: float) -> None:
-        req_id = line.req_id
-        if req_id is not None and self._core.connected:
-            self._core.cancelMktData(req_id)
-        what = f"snapshot of {line.ticker.symbol}"
-        self._fail(line, RequestTimeout(f"not complete within {seconds:g} s", request=what))
-
-    # ---- the session ---------------------------------------------------------------------
-
-    def _session(self, state: State, _reason: str) -> None:
-        if state is not State.READY:
-            return
-        unasked = [line for line in self.ledger if line.req_id is None]
-        for line in unasked:
-            self._request(line)
-        if unasked or not len(self.ledger):
-            self._gap_over("subscriptions renewed")
-
-    def _down(self) -> None:
-        self._type_asked = False
-        for line in self.ledger:
-            self.ledger.assign(line, None)
-            if line.snapshot:
-                self._fail(
-                    line, ConnectionLost("the link was lost before the snapshot was complete")
-                )
-        self._interrupted("the link was lost")
-
-    def _notice(self, notice: Notice) -> None:
-        if notice.code in SERVERS_LOST:
-            self._interrupted(notice.text)
-        elif notice.code == DATA_LOST:
-            for line in self.ledger:
-                self.ledger.assign(line, None)
-                self._request(line)
-            self._gap_over(notice.text)
-        elif notice.code == DATA_KEPT:
-            for line in self.ledger:
-                line.ticker.stale = False
-            self._gap_over(notice.text)
-        line_of = self.ledger.by_id(notice.req_id)
-        if line_of is not None:
-            self._line_notice(line_of, notice)
-
-    def _line_notice(self, line: Line, notice: Notice) -> None:
-        advisory = notice.code == DELAYED_POSSIBLE and self._wanted_type() >= MarketDataType.DELAYED
-        if notice.ends is not Ends.REQUEST or advisory:
-            line.ticker.notice = notice
-            return
-        error = RequestError(
-            notice.text,
-            code=notice.code,
-            req_id=notice.req_id,
-            request=f"market data of {line.ticker.symbol}",
-            category=notice.category,
-        )
-        self._fail(line, error)
-
-    def _interrupted(self, reason: str) -> None:
-        if not len(self.ledger):
-            return
-        for line in self.ledger:
-            line.ticker.stale = True
-        if self._gap is None:
-            self._gap = self._core.clock.now()
-            self._core.tell(GapStarted(time=self._gap, stream="*", reason=reason))
-
-    def _gap_over(self, reason: str) -> None:
-        if self._gap is not None:
-            started, self._gap = self._gap, None
-            now = self._core.clock.now()
-            self._core.tell(GapEnded(time=now, stream="*", started=started, reason=reason))
+def _above_zero(**values: float) -> None:
+    """Refuse a value that IB's model cannot work with."""
+    for name, value in values.items():
+        if not value > 0:  # not a number either
+            msg = f"{name} has to be above 0, not {value!r}"
+            raise ValueError(msg)

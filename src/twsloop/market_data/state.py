@@ -282,6 +282,15 @@ class Ticker:
         """Take a headline (``tickNews``)."""
         self._set(62, "news", text, now)
 
+    def forget(self) -> None:
+        """Know nothing any more, as at the beginning: data of another kind will follow."""
+        for name, _ in TICKS.values():
+            setattr(self, name, None)
+        self.other.clear()
+        self.market_data_type = self.reason = self.notice = self.received = None
+        self.changed = ()
+        self.stale = True
+
     def apply_notice(self, notice: Notice) -> None:
         """Take a notice about the line that did not end it."""
         self.notice = notice

@@ -13,20 +13,25 @@ callback's name, and neither the stream nor another callback suffers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Protocol, Self
 
+from twsloop.clock import Clock
 from twsloop.event_loop import Future
 from twsloop.processors import Where
 
+from .freshness import Freshness, FreshnessWatch
 from .lines import Line
 from .state import Ticker
 
-__all__ = ["OnError", "OnTick", "Subscription"]
+__all__ = ["OnError", "OnStale", "OnTick", "Subscription"]
 
 OnTick = Callable[[Ticker], object]
 #: Told of a line that ended with an error: its symbol, and the error.
 OnError = Callable[[str, Exception], object]
+#: Told of a ticker that became stale: its symbol, and how fresh it is.
+OnStale = Callable[[str, Freshness], object]
 
 
 class Keeper(Protocol):
@@ -40,6 +45,12 @@ class Keeper(Protocol):
         """Let another callback hear its ticks; from any thread."""
         ...
 
+    def watch(
+        self, subscription: Subscription, callback: OnStale | None = None, where: Where = None
+    ) -> None:
+        """Look after the age of its tickers; from any thread."""
+        ...
+
 
 class Subscription:
     """What `IBGateway.subscribe` returns.
@@ -49,17 +60,20 @@ class Subscription:
 
     Args:
         keeper: The slice that opened it.
-        tickers: Symbol to ticker, in the order they were asked for.
         done: Where its end is announced.
+        clock: Measures ages.
         snapshot: It ends by itself.
+        max_age: From which age on a ticker is stale, seconds; None for no age.
     """
 
     def __init__(
         self,
         keeper: Keeper,
         done: Future[Mapping[str, Ticker]],
+        clock: Clock,
         *,
         snapshot: bool = False,
+        max_age: float | None = None,
     ) -> None:
         self._keeper = keeper
         self._done = done
@@ -70,6 +84,7 @@ class Subscription:
         self.open_symbols: set[str] = set()
         self._tickers: dict[str, Ticker] = {}
         self._errors: dict[str, Exception] = {}
+        self.freshness = FreshnessWatch(clock, self._followed, max_age)
 
     @property
     def tickers(self) -> Mapping[str, Ticker]:
@@ -94,6 +109,50 @@ class Subscription:
     def active(self) -> bool:
         """Whether ticks may still come."""
         return not self._done.done()
+
+    # ---- how fresh it is -----------------------------------------------------------------
+
+    @property
+    def max_age(self) -> float | None:
+        """From which age on a ticker counts as stale, seconds; None for no age. May be set."""
+        return self.freshness.max_age
+
+    @max_age.setter
+    def max_age(self, seconds: float | None) -> None:
+        self.freshness.max_age = seconds
+        self._keeper.watch(self)
+
+    @property
+    def ages(self) -> Mapping[str, Freshness]:
+        """How fresh each ticker is that still follows the market, by symbol."""
+        return self.freshness.rows()
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last tick of any of its tickers; None before the first."""
+        ages = [ticker.age for ticker in self]
+        return min((age for age in ages if age is not None), default=None)
+
+    @property
+    def received_time(self) -> datetime | None:
+        """When the last tick of any of its tickers came, UTC; None before the first."""
+        times = [ticker.received_time for ticker in self]
+        return max((time for time in times if time is not None), default=None)
+
+    @property
+    def stale(self) -> bool:
+        """Whether one of its tickers is not to be relied on: interrupted, or too old."""
+        return not self.active or any(row.stale for row in self.ages.values())
+
+    def on_stale(self, callback: OnStale, where: Where = None) -> OnStale:
+        """Call ``callback(symbol, freshness)`` when a ticker becomes stale; usable as a decorator.
+
+        It is called again when the ticker became fresh and stale once more.
+        """
+        self._keeper.watch(self, callback, where)
+        return callback
+
+    # ---- following it --------------------------------------------------------------------
 
     def on_tick(self, callback: OnTick, where: Where = None) -> OnTick:
         """Let another callback hear the ticks too; usable as a decorator.
@@ -151,6 +210,15 @@ class Subscription:
         if not self.open_symbols:
             self.finish()
         return symbols
+
+    def mute(self) -> None:
+        """Call nobody any more."""
+        for delivery in (*self.deliveries, *self.failures):
+            delivery.close()
+
+    def _followed(self) -> dict[str, Ticker]:
+        open_symbols = frozenset(self.open_symbols)
+        return {name: one for name, one in self.tickers.items() if name in open_symbols}
 
     def finish(self) -> None:
         """Nothing more will come."""

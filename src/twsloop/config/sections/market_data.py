@@ -34,3 +34,25 @@ class MarketDataParams(Section):
         low=1,
         high=120,
     )
+    lines: int = option(
+        100,
+        "int",
+        "Market data lines of the login: instruments with quotes at a time. IB gives 100, and more "
+        "for commissions, equity or quote boosters.",
+        low=1,
+        high=100_000,
+    )
+    depth: int = option(
+        3,
+        "int",
+        "Depth books of the login at a time; IB gives 3, and one more for each 100 further lines.",
+        low=0,
+        high=60,
+    )
+    tick_by_tick: int = option(
+        5,
+        "int",
+        "Tick-by-tick streams of the login at a time; IB gives 5 for each 100 lines.",
+        low=0,
+        high=10_000,
+    )

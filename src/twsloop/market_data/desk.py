@@ -1,0 +1,422 @@
+"""The lines, on the loop thread: requested, renewed after a gap, cancelled when nobody holds them.
+
+A line is requested once the session is READY, and anew at each READY after that: a subscription
+outlives the sessions it runs in. Between two sessions, and while the gateway has lost IB's servers,
+its ticker is stale; the first tick makes it fresh again.
+
+Holders are found and held in the callers' threads, under one lock, so that `subscribe` never waits
+for the loop; requests, cancels and ticks are the loop thread's alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from ibapi.contract import Contract
+
+from twsloop.clock import Timer
+from twsloop.connection.core import Core
+from twsloop.connection.streams import DATA_KEPT, DATA_LOST, SERVED, SERVERS_LOST
+from twsloop.errors import (
+    ConnectionLost,
+    LoopNotRunning,
+    RequestError,
+    RequestTimeout,
+    SlotsExhausted,
+)
+from twsloop.events import Ends, GapEnded, GapStarted, Notice
+from twsloop.processors import Where
+from twsloop.processors.delivery import Delivery, delivery_for
+from twsloop.session.state import State
+
+from .lines import Line, LineLedger, line_key
+from .processor import TICK_CALLBACKS, MarketDataProcessor
+from .slots import Pool, Slots
+from .state import Ticker
+from .subscriptions import OnStale, OnTick, Subscription
+from .ticks import MarketDataType
+
+__all__ = ["LineDesk"]
+
+#: Says that delayed data could be had: with type 3 or 4 it follows (domain.md d).
+DELAYED_POSSIBLE = 10089
+
+
+class LineDesk:
+    """All lines of a connection, and who holds them.
+
+    Args:
+        core: The connection.
+        slots: Who holds what of IB's limited places.
+        label: Writes a contract as people type it.
+
+    Attributes:
+        ledger: The lines.
+        slots: As given.
+        data_type: What kind of data is asked for.
+    """
+
+    def __init__(self, core: Core, slots: Slots, label: Callable[[Contract], str]) -> None:
+        self.ledger = LineLedger()
+        self.slots = slots
+        self.data_type = MarketDataType[core.config.market_data.data_type.upper()]
+        self._core = core
+        self._label = label
+        self._lock = threading.Lock()
+        self._processor = MarketDataProcessor(
+            self.ledger, core.clock, tell=self._tell, snapshot_end=self._snapshot_end
+        )
+        self._listening = False
+        self._type_asked = False
+        self._deadlines: dict[Line, Timer] = {}
+        #: Snapshots that have answered, and whose end has not come yet: the first to make room.
+        self._lingering: dict[Line, None] = {}
+        self._gap: datetime | None = None
+        core.on_session(self._session)
+        core.on_down(self._down)
+        core.on_notice(self._notice)
+
+    # ---- doors ---------------------------------------------------------------------------
+
+    def open(
+        self, subscription: Subscription, wanted: Mapping[str, Contract], generic_ticks: str
+    ) -> None:
+        """Let a subscription hold its lines, those that are there or new ones; from any thread.
+
+        Raises:
+            LoopNotRunning: Before ``start()`` or ``connect()``.
+        """
+        with self._lock:
+            if not self._core.event_loop.running:
+                msg = "subscribe needs a running loop: call start() or connect() first"
+                raise LoopNotRunning(msg)
+            for symbol, contract in wanted.items():
+                key = None if subscription.snapshot else line_key(contract, generic_ticks)
+                line = self.ledger.find(key) if key is not None else None
+                if line is None:
+                    line = self.line(
+                        contract, key=key, ticks=generic_ticks, snapshot=subscription.snapshot
+                    )
+                self.ledger.hold(line, subscription)
+                subscription.hold(symbol, line)
+        self._do(self._opened, subscription)
+
+    def cancel(self, subscription: Subscription) -> None:
+        """Let a subscription's lines go; from any thread."""
+        subscription.mute()
+        with contextlib.suppress(LoopNotRunning):  # then no line is open any more
+            self._do(self._cancelled, subscription)
+        subscription.finish()
+
+    def listen(self, subscription: Subscription, callback: OnTick, where: Where) -> None:
+        """Let another callback hear a subscription's ticks; from any thread."""
+        delivery = delivery_for(self._core, callback, where, latest=True)
+        self._do(self._listen, subscription, delivery)
+
+    def watch(
+        self, subscription: Subscription, callback: OnStale | None = None, where: Where = None
+    ) -> None:
+        """Look after the age of a subscription's tickers from now on; from any thread."""
+        if callback is not None:
+            subscription.freshness.tell(delivery_for(self._core, callback, where))
+        with contextlib.suppress(LoopNotRunning):  # before the start, and after the end
+            self._do(subscription.freshness.look)
+
+    def line(
+        self,
+        contract: Contract,
+        *,
+        key: Any = None,
+        ticks: str = "",
+        snapshot: bool = False,
+        timeout: float | None = None,
+    ) -> Line:
+        """A new line, which nobody holds yet."""
+        ticker = Ticker(contract, self._label(contract), self._core.clock)
+        return Line(key, ticker, ticks, snapshot, timeout=timeout)
+
+    def do(self, work: Callable[..., object], *args: Any) -> None:
+        """Run on the loop thread: at once if this is it, else soon; nobody waits for it."""
+        self._do(work, *args)
+
+    # ---- for whoever waits on the loop thread ----------------------------------------------
+
+    def hold(self, line: Line, holder: Any) -> None:
+        """Let a holder of our own hold a line, which is requested if it is new."""
+        with self._lock:
+            self.ledger.hold(line, holder)
+        self._rebuild(line)
+        self._listen_to_ticks()
+        if line.req_id is None:
+            self._request(line)
+
+    def release(self, line: Line, holder: Any, *, answered: bool = False) -> None:
+        """A holder of our own lets go of a line.
+
+        Args:
+            line: The line.
+            holder: Who holds it.
+            answered: It is a snapshot that brought what was wanted: its own end is near, and
+                cancelling it could cross that.
+        """
+        if line not in self.ledger:
+            return
+        if answered and tuple(line.holders) == (holder,):
+            with self._lock:
+                self.ledger.unshare(line)
+                self.ledger.hold(line, self)
+            self._lingering[line] = None
+        self._let_go(line, holder)
+        self._listen_to_ticks()
+
+    def room(self) -> bool:
+        """Whether another line can be opened now, or once a snapshot makes room."""
+        return bool(self._lingering) or self.slots.free(Pool.LINES) > 0
+
+    def set_type(self, kind: MarketDataType, *, renew: bool) -> None:
+        """Ask for another kind of data from now on, and for all lines anew."""
+        self.data_type = kind
+        if self._core.state not in SERVED:
+            return  # `_request` asks for it in the next session
+        self._core.reqMarketDataType(int(kind))
+        self._type_asked = True
+        for line in self.ledger if renew else ():
+            if line.snapshot or line.req_id is None:
+                continue
+            self._core.cancelMktData(line.req_id)
+            self.ledger.assign(line, None)
+            line.ticker.forget()
+            self._request(line)
+
+    # ---- on the loop thread --------------------------------------------------------------
+
+    def _do(self, work: Callable[..., object], *args: Any) -> None:
+        loop = self._core.event_loop
+        if loop.in_loop():
+            work(*args)
+        else:
+            loop.post(work, *args)
+
+    def _opened(self, subscription: Subscription) -> None:
+        """A subscription holds its lines: request what is new, show what is there."""
+        lines = dict.fromkeys(subscription.lines.values())
+        for line in lines:
+            self._rebuild(line)
+        if not lines:
+            subscription.finish()
+        self._listen_to_ticks()
+        for line in lines:
+            if line.ticker.received is not None:
+                # A latecomer sees the quote as it stands: the next change may be far away.
+                for delivery in subscription.deliveries:
+                    delivery((line.ticker,), line.ticker)
+        # Requested last: a request may fail at once, and then all else has to be in place.
+        for line in lines if self._core.state in SERVED else ():
+            if line.req_id is None and line in self.ledger:
+                self._request(line)
+        subscription.freshness.look()
+
+    def _listen(self, subscription: Subscription, delivery: Delivery) -> None:
+        subscription.deliveries.append(delivery)
+        for line in subscription.lines.values():
+            self._rebuild(line)
+            if line.ticker.received is not None:
+                delivery((line.ticker,), line.ticker)
+
+    def _cancelled(self, subscription: Subscription) -> None:
+        for line in dict.fromkeys(subscription.lines.values()):
+            self._let_go(line, subscription)
+        self._listen_to_ticks()
+        subscription.freshness.stop()
+
+    def _let_go(self, line: Line, holder: Any) -> None:
+        req_id = line.req_id
+        with self._lock:
+            last = self.ledger.release(line, holder)
+        if not last:
+            self._rebuild(line)
+            return
+        self._ended(line)
+        if req_id is not None and self._core.connected:
+            self._core.cancelMktData(req_id)
+
+    def _listen_to_ticks(self) -> None:
+        """Hear ticks only while a line is held: without one they need not be decoded for us."""
+        wanted = len(self.ledger) > 0
+        if wanted and not self._listening:
+            self._core.add_slice(self._processor, TICK_CALLBACKS)
+        elif self._listening and not wanted:
+            self._core.remove_slice(self._processor, TICK_CALLBACKS)
+        self._listening = wanted
+
+    def _rebuild(self, line: Line) -> None:
+        with self._lock:
+            holders = tuple(line.holders)
+        line.listeners = tuple(
+            delivery for holder in holders if holder is not self for delivery in holder.deliveries
+        )
+
+    def _tell(self, line: Line) -> None:
+        ticker = line.ticker
+        for delivery in line.listeners:
+            delivery((ticker,), ticker)
+
+    # ---- lines ---------------------------------------------------------------------------
+
+    def _request(self, line: Line) -> None:
+        core = self._core
+        try:
+            self._take_slot(line)
+        except SlotsExhausted as error:
+            self._fail(line, error)
+            return
+        self._ask_type()
+        req_id = core.request_ids.take()
+        self.ledger.assign(line, req_id)
+        line.asked_at = core.clock.monotonic()
+        if line.snapshot:
+            limit = core.config.market_data.snapshot_timeout
+            seconds = limit if line.timeout is None else line.timeout
+            self._deadlines[line] = core.clock.call_later(seconds, self._too_late, line, seconds)
+        snapshot = line.snapshot and not line.regulatory
+        core.reqMktData(
+            req_id, line.ticker.contract, line.generic_ticks, snapshot, line.regulatory, []
+        )
+
+    def _take_slot(self, line: Line) -> None:
+        while True:
+            try:
+                self.slots.take(
+                    line,
+                    Pool.LINES,
+                    symbol=line.ticker.symbol,
+                    holder=line.words,
+                    instrument=line.instrument,
+                )
+            except SlotsExhausted:
+                if not self._lingering:
+                    raise
+                self._let_go(next(iter(self._lingering)), self)
+            else:
+                return
+
+    def _ask_type(self) -> None:
+        if self.data_type is not MarketDataType.LIVE and not self._type_asked:
+            self._core.reqMarketDataType(int(self.data_type))
+        self._type_asked = True
+
+    def _close(self, line: Line) -> tuple[Any, ...]:
+        """A line ended by itself: who held it."""
+        with self._lock:
+            holders = tuple(holder for holder in line.holders if holder is not self)
+            self.ledger.close(line)
+        self._ended(line)
+        return holders
+
+    def _ended(self, line: Line) -> None:
+        """A line is closed: its ticker shows the last known values from now on."""
+        line.ticker.stale = True
+        line.listeners = ()
+        self.slots.give(line)
+        self._lingering.pop(line, None)
+        deadline = self._deadlines.pop(line, None)
+        if deadline is not None:
+            deadline.cancel()
+
+    def _fail(self, line: Line, error: Exception) -> None:
+        line.ticker.error = error
+        holders = self._close(line)
+        for holder in holders:
+            for symbol in holder.line_over(line, error):
+                for delivery in holder.failures:
+                    delivery((symbol, error))
+        self._listen_to_ticks()
+
+    def _snapshot_end(self, line: Line) -> None:
+        if not line.snapshot:
+            return
+        holders = self._close(line)
+        for holder in holders:
+            holder.line_over(line, None)
+        self._listen_to_ticks()
+
+    def _too_late(self, line: Line, seconds: float) -> None:
+        req_id = line.req_id
+        if req_id is not None and self._core.connected:
+            self._core.cancelMktData(req_id)
+        self._fail(line, RequestTimeout(f"not complete within {seconds:g} s", request=line.words))
+
+    # ---- the session ---------------------------------------------------------------------
+
+    def _session(self, state: State, _reason: str) -> None:
+        if state is not State.READY:
+            return
+        unasked = [line for line in self.ledger if line.req_id is None]
+        for line in unasked:
+            self._request(line)
+        if unasked or not len(self.ledger):
+            self._gap_over("subscriptions renewed")
+
+    def _down(self) -> None:
+        self._type_asked = False
+        for line in self.ledger:
+            self.ledger.assign(line, None)
+            if line.snapshot:
+                self._fail(
+                    line, ConnectionLost("the link was lost before the snapshot was complete")
+                )
+        self._interrupted("the link was lost")
+
+    def _notice(self, notice: Notice) -> None:
+        if notice.code in SERVERS_LOST:
+            self._interrupted(notice.text)
+        elif notice.code == DATA_LOST:
+            for line in self.ledger:
+                self.ledger.assign(line, None)
+                self._request(line)
+            self._gap_over(notice.text)
+        elif notice.code == DATA_KEPT:
+            for line in self.ledger:
+                line.ticker.stale = False
+            self._gap_over(notice.text)
+        line_of = self.ledger.by_id(notice.req_id)
+        if line_of is not None:
+            self._line_notice(line_of, notice)
+
+    def _line_notice(self, line: Line, notice: Notice) -> None:
+        advisory = notice.code == DELAYED_POSSIBLE and self.data_type >= MarketDataType.DELAYED
+        if notice.ends is not Ends.REQUEST or advisory:
+            line.ticker.apply_notice(notice)
+            return
+        self.slots.learn(notice.code, notice.text, line)
+        error = RequestError(
+            notice.text,
+            code=notice.code,
+            req_id=notice.req_id,
+            request=f"market data of {line.ticker.symbol}",
+            category=notice.category,
+        )
+        self._fail(line, error)
+
+    def _interrupted(self, reason: str) -> None:
+        if not len(self.ledger):
+            return
+        for line in self.ledger:
+            line.ticker.stale = True
+        for line in self.ledger:
+            for holder in tuple(line.holders):
+                if isinstance(holder, Subscription):
+                    holder.freshness.look()
+        if self._gap is None:
+            self._gap = self._core.clock.now()
+            self._core.tell(GapStarted(time=self._gap, stream="*", reason=reason))
+
+    def _gap_over(self, reason: str) -> None:
+        if self._gap is not None:
+            started, self._gap = self._gap, None
+            now = self._core.clock.now()
+            self._core.tell(GapEnded(time=now, stream="*", started=started, reason=reason))

@@ -1,0 +1,247 @@
+"""Quotes: from a line that is open and fresh, else by snapshots, some at a time.
+
+All on the loop thread. A snapshot is a line that ends by itself; whoever asks for the same contract
+meanwhile waits for the same one. What was wanted comes long before IB's own end of it, which for a
+currency pair takes 11 seconds: so a waiter leaves as soon as it has enough, and the line goes on to
+its end alone, unless its place is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from ibapi.contract import Contract
+
+from twsloop.clock import Timer
+from twsloop.connection.core import Core
+from twsloop.connection.streams import SERVED
+from twsloop.errors import NotConnected, RequestTimeout
+from twsloop.wire.identity import contract_key
+
+from .desk import LineDesk
+from .lines import Line
+from .quotes import Quote, QuoteSource, has_enough, quote_of
+from .state import Ticker
+
+__all__ = ["Quoting"]
+
+#: So many snapshots are under way at a time for one call.
+BATCH = 50
+#: What else belongs to a snapshot comes in one burst with what was waited for, seconds.
+GRACE = 0.25
+#: A line that is open for so long has shown all that there is, seconds.
+IMAGE = 3.0
+#: IB allows one regulatory snapshot in so many seconds (domain.md b).
+REGULATORY_PAUSE = 1.0
+
+
+class _Waiter:
+    """Holds one snapshot until it has brought enough, or ended."""
+
+    def __init__(self, core: Core, symbol: str, line: Line) -> None:
+        self.symbol = symbol
+        self.line = line
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.complete = False
+        self.error: Exception | None = None
+        self.deliveries = (self._ticked,)
+        self.failures: tuple[Any, ...] = ()
+        self._clock = core.clock
+        self._grace: Timer | None = None
+
+    def line_over(self, line: Line, error: Exception | None) -> list[str]:
+        """The snapshot ended: nobody else is to be told."""
+        del line
+        self.complete = error is None
+        self.error = error
+        self._finish()
+        return []
+
+    def quote(self) -> Quote:
+        """What it brought."""
+        ticker = self.line.ticker
+        if self.error is not None and not self._partly:
+            source = self._source
+            return Quote(
+                symbol=self.symbol, contract=ticker.contract, source=source, error=self.error
+            )
+        return quote_of(ticker, self.symbol, source=self._source, complete=self.complete)
+
+    def stop(self) -> None:
+        """Wait no more."""
+        if self._grace is not None:
+            self._grace.cancel()
+        self.over.cancel()
+
+    @property
+    def _partly(self) -> bool:
+        """Whether only the deadline was missed: what has come is an answer."""
+        return isinstance(self.error, RequestTimeout) and self.line.ticker.received is not None
+
+    @property
+    def _source(self) -> QuoteSource:
+        return QuoteSource.REGULATORY if self.line.regulatory else QuoteSource.SNAPSHOT
+
+    def _ticked(self, args: tuple[Ticker], key: Any = None) -> None:
+        del key
+        if self._grace is None and has_enough(args[0]):
+            self._grace = self._clock.call_later(GRACE, self._enough)
+
+    def _enough(self) -> None:
+        self.complete = True
+        self._finish()
+
+    def _finish(self) -> None:
+        if not self.over.done():
+            self.over.set_result(None)
+
+
+class Quoting:
+    """Answers questions for quotes.
+
+    Args:
+        core: The connection.
+        desk: The lines.
+    """
+
+    def __init__(self, core: Core, desk: LineDesk) -> None:
+        self._core = core
+        self._desk = desk
+        self._regulatory_free_at = 0.0
+
+    async def one(
+        self, symbol: str, contract: Contract, max_age: float | None, seconds: float | None
+    ) -> Quote:
+        """The quote of one contract.
+
+        Raises:
+            TwsLoopError: There is none: IB's error, or ours.
+        """
+        found = await self.many({symbol: contract}, max_age, seconds)
+        quote = found[symbol]
+        if quote.error is not None:
+            raise quote.error
+        return quote
+
+    async def many(
+        self, wanted: Mapping[str, Contract], max_age: float | None, seconds: float | None
+    ) -> dict[str, Quote]:
+        """The quotes of several, by symbol; one that cannot be had has its error set."""
+        found: dict[str, Quote] = {}
+        missing: deque[tuple[str, Contract]] = deque()
+        for symbol, contract in wanted.items():
+            ticker = self._live(contract, max_age)
+            if ticker is None:
+                missing.append((symbol, contract))
+            else:
+                found[symbol] = quote_of(ticker, symbol, source=QuoteSource.LINE)
+        if missing:
+            self._require_session(f"quote of {missing[0][0]}")
+            await self._snapshots(missing, self._deadline(seconds), found)
+        return {symbol: found[symbol] for symbol in wanted}
+
+    async def regulatory(self, symbol: str, contract: Contract, seconds: float | None) -> Quote:
+        """A regulatory snapshot, when it is its turn.
+
+        Raises:
+            TwsLoopError: There is none: IB's error, or ours.
+        """
+        clock = self._core.clock
+        now = clock.monotonic()
+        wait, self._regulatory_free_at = (
+            self._regulatory_free_at - now,
+            max(self._regulatory_free_at, now) + REGULATORY_PAUSE,
+        )
+        if wait > 0:
+            await clock.sleep(wait)
+        self._require_session(f"regulatory snapshot of {symbol}")
+        line = self._desk.line(contract, snapshot=True, timeout=self._deadline(seconds))
+        line.regulatory = True
+        waiter = _Waiter(self._core, symbol, line)
+        self._desk.hold(line, waiter)
+        try:
+            await waiter.over
+        finally:
+            self._leave(waiter)
+        quote = waiter.quote()
+        if quote.error is not None:
+            raise quote.error
+        return quote
+
+    async def ticker_of(self, contract: Contract) -> Ticker | None:
+        """The live ticker of a contract, or a snapshot's; None if there is none."""
+        live = self._live(contract, None)
+        if live is not None:
+            return live
+        self._require_session("quote")
+        waiter = self._start("", contract, self._deadline(None))
+        try:
+            await waiter.over
+        finally:
+            self._leave(waiter)
+        ticker = waiter.line.ticker
+        return None if ticker.received is None else ticker
+
+    # ---- inside --------------------------------------------------------------------------
+
+    def _deadline(self, seconds: float | None) -> float:
+        return self._core.config.connection.request_timeout if seconds is None else seconds
+
+    def _require_session(self, request: str) -> None:
+        if self._core.state not in SERVED:
+            msg = f"{request}: not connected"
+            raise NotConnected(msg)
+
+    def _live(self, contract: Contract, max_age: float | None) -> Ticker | None:
+        """The ticker of an open line that may answer, if there is one."""
+        now = self._core.clock.monotonic()
+        for line in self._desk.ledger.of(contract_key(contract)):
+            ticker = line.ticker
+            if line.snapshot or line.req_id is None or ticker.stale or ticker.age is None:
+                continue
+            if max_age is not None and ticker.age > max_age:
+                continue
+            # While the image is still coming in, a part of it would be an answer too few.
+            if has_enough(ticker) or now - line.asked_at >= IMAGE:
+                return ticker
+        return None
+
+    async def _snapshots(
+        self, missing: deque[tuple[str, Contract]], seconds: float, found: dict[str, Quote]
+    ) -> None:
+        """Take snapshots of all that is missing, as many at a time as there is room for."""
+        under_way: dict[asyncio.Future[None], _Waiter] = {}
+        try:
+            while missing or under_way:
+                while missing and self._has_room(len(under_way)):
+                    waiter = self._start(*missing.popleft(), seconds)
+                    under_way[waiter.over] = waiter
+                await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                for over in [over for over in under_way if over.done()]:
+                    waiter = under_way.pop(over)
+                    found[waiter.symbol] = waiter.quote()
+                    self._leave(waiter)
+        finally:
+            for waiter in under_way.values():
+                self._leave(waiter)
+
+    def _has_room(self, under_way: int) -> bool:
+        # With nothing under way a refusal is the answer: nothing of ours will make room.
+        return not under_way or (under_way < BATCH and self._desk.room())
+
+    def _start(self, symbol: str, contract: Contract, seconds: float) -> _Waiter:
+        """Hold the snapshot that is under way for a contract, or a new one."""
+        key = ("snapshot", contract_key(contract))
+        line = self._desk.ledger.find(key)
+        if line is None:
+            line = self._desk.line(contract, key=key, snapshot=True, timeout=seconds)
+        waiter = _Waiter(self._core, symbol, line)
+        self._desk.hold(line, waiter)
+        return waiter
+
+    def _leave(self, waiter: _Waiter) -> None:
+        self._desk.release(waiter.line, waiter, answered=waiter.complete)
+        waiter.stop()
