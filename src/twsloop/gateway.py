@@ -36,6 +36,7 @@ from twsloop.orders.trade import OnFill, OnUpdate, Trade
 from twsloop.orders.views import OrderView
 from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
+from twsloop.scanner.requests import Scanner
 from twsloop.transport import Lane, lane_of
 
 __all__ = ["IBGateway"]
@@ -59,6 +60,7 @@ class IBGateway(IBKRConnection):
     __orders: Orders
     __account: AccountRequests
     __news: News
+    __scanner: Scanner
 
     # Two underscores: a user's subclass may well have an attribute ``_orders`` of its own.
     def _assemble(self, core: Core) -> None:
@@ -72,6 +74,7 @@ class IBGateway(IBKRConnection):
         )
         self.__account = AccountRequests(core, label=holding_name)
         self.__news = News(core, to_contract=to_contract, label=symbol_of)
+        self.__scanner = Scanner(core)
         core.guard = functools.partial(_guard, self.__orders)
 
     # ---- the slices, each with all of its subject ------------------------------------------
@@ -90,6 +93,11 @@ class IBGateway(IBKRConnection):
     def news(self) -> News:
         """Headlines, articles, bulletins, corporate events."""
         return self.__news
+
+    @Shown
+    def scanner(self) -> Scanner:
+        """Market scans: what can be scanned, once, or until it is cancelled."""
+        return self.__scanner
 
     # ---- market data ---------------------------------------------------------------------
 
