@@ -186,6 +186,11 @@ def test_a_data_pacing_violation_never_ends_the_order_of_that_number(handler: Er
             "Historical Market Data Service error message:API historical data query cancelled: 1",
             {"severity": "info", "ends": Ends.REQUEST},
         ),
+        (
+            162,
+            "Historical Market Data Service error message:API scanner subscription cancelled: 1",
+            {"severity": "info", "ends": Ends.REQUEST},
+        ),
         (10186, "Failed to cancel PNL single (not subscribed)", {"ends": Ends.NOTHING}),
         (10186, "Requested market data is not subscribed.", {"ends": Ends.REQUEST}),
         (10053, "WinError 10053", {"ends": Ends.SESSION}),

@@ -182,7 +182,7 @@ TEXT_RULES: tuple[tuple[frozenset[int], re.Pattern[str], Mapping[str, Any]], ...
     ),
     (
         frozenset({162}),
-        re.compile("query cancelled", re.IGNORECASE),
+        re.compile("(query|subscription) cancelled", re.IGNORECASE),
         {"severity": "info", "retry": "no"},
     ),
     # A cancel that nobody asked for has a reason: the broker's own (price band, expiry, margin).
