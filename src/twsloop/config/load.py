@@ -43,6 +43,7 @@ class Config:
     pacing: sections.PacingParams = attrs.Factory(sections.PacingParams)
     contracts: sections.ContractParams = attrs.Factory(sections.ContractParams)
     market_data: sections.MarketDataParams = attrs.Factory(sections.MarketDataParams)
+    history: sections.HistoryParams = attrs.Factory(sections.HistoryParams)
     orders: sections.OrderParams = attrs.Factory(sections.OrderParams)
     live: sections.LiveParams = attrs.Factory(sections.LiveParams)
     logging: sections.LogSettings = attrs.Factory(sections.LogSettings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .connection import PORTS, ConnectionParams
 from .contracts import ContractParams
+from .history import HistoryParams
 from .log import LogSettings
 from .market_data import MarketDataParams
 from .orders import LiveParams, OrderParams
@@ -20,6 +21,7 @@ __all__ = [
     "ConnectionParams",
     "ContractParams",
     "HeartbeatParams",
+    "HistoryParams",
     "LiveParams",
     "LogSettings",
     "LoopParams",
