@@ -18,7 +18,7 @@ from ibapi.order import Order
 from ibapi.order_cancel import OrderCancel
 
 from twsloop.account.requests import DEFAULT_TAGS, AccountRequests
-from twsloop.account.state import AccountValue, PortfolioItem, Position, SummaryRow
+from twsloop.account.rows import AccountValue, PortfolioItem, Position, SummaryRow
 from twsloop.connection import IBKRConnection
 from twsloop.connection.core import Core, Shown
 from twsloop.contracts import holding_name, symbol_of, to_contract
@@ -238,11 +238,11 @@ class IBGateway(IBKRConnection):
         self, tags: Iterable[str] = DEFAULT_TAGS, group: str = "All"
     ) -> Future[list[SummaryRow]]:
         """The values of IB's tags for all accounts (or of an advisor's group)."""
-        return self.__account.account_summary(tags, group)
+        return self.__account.summary(tags, group)
 
     def account_values(self, account: str = "") -> Future[list[AccountValue]]:
         """All values of one account (the first of the login unless named), live from then on."""
-        return self.__account.account_values(account)
+        return self.__account.values(account)
 
     def portfolio(self, account: str = "") -> Future[list[PortfolioItem]]:
         """The positions of one account with market value and profit."""

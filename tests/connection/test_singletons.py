@@ -125,7 +125,7 @@ def test_raw_time_and_our_probe_do_not_mix(wire: Wire) -> None:
 def test_every_request_without_an_id_takes_its_turn(version: int) -> None:
     """Text and protobuf, by its name and by its twin's: one is out, the next waits."""
     names = [name for name in vars(Singletons) if name.startswith("req") and "Bulletin" not in name]
-    assert len(names) == 26
+    assert len(names) == 30
     got: list[int] = []
 
     async def script(peer: Peer) -> None:
@@ -208,6 +208,9 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "reqMarketRuleProtoBuf": (message_class("MarketRuleRequest")(marketRuleId=26),),
     "reqScannerParametersProtoBuf": (message_class("ScannerParametersRequest")(),),
     "requestFA": (1,),
+    "reqManagedAcctsProtoBuf": (message_class("ManagedAccountsRequest")(),),
+    "reqIds": (1,),
+    "reqIdsProtoBuf": (message_class("IdsRequest")(),),
     "reqFAProtoBuf": (message_class("FARequest")(faDataType=1),),
     "reqOpenOrdersProtoBuf": (message_class("OpenOrdersRequest")(),),
     "reqAllOpenOrdersProtoBuf": (message_class("AllOpenOrdersRequest")(),),

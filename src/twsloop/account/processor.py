@@ -6,15 +6,25 @@ from decimal import Decimal
 from typing import Any
 
 from twsloop.connection.core import Core
+from twsloop.connection.streams import Feed
 from twsloop.wire.values import decimal_or_none
 
-from .state import AccountTable, PositionTable, SummaryRow
+from .rows import AccountProfit, PositionProfit, SummaryRow
+from .state import AccountTable, PositionTable
 
-__all__ = ["AccountProcessor"]
+__all__ = ["POSITIONS", "AccountProcessor", "values_key"]
+
+#: What the one feed of positions is shared by.
+POSITIONS = ("positions",)
+
+
+def values_key(account: str) -> tuple[str, str]:
+    """What the feed of an account's updates is shared by."""
+    return ("account updates", account)
 
 
 class AccountProcessor:
-    """EWrapper's callbacks about positions, summaries and account updates.
+    """EWrapper's callbacks about positions, summaries, account updates, and profit.
 
     Args:
         core: The connection; joins answers to our own requests.
@@ -29,6 +39,8 @@ class AccountProcessor:
         self._image: set[tuple[str, int]] = set()
         self.downloaded: set[str] = set()
 
+    # ---- positions -----------------------------------------------------------------------
+
     def position(self, account: str, contract: Any, position: Decimal, avgCost: float) -> None:
         """A position, of an image or changed."""
         core = self._core
@@ -37,6 +49,7 @@ class AccountProcessor:
         if fact is not None:
             core.tell(fact)
         core.answer_part("positions", row)
+        self._put(core.streams.keyed(POSITIONS), row, (account, contract.conId))
 
     def positionEnd(self) -> None:
         """The image of positions is whole."""
@@ -44,22 +57,32 @@ class AccountProcessor:
         image, self._image = self._image, set()
         for fact in self._positions.keep_only(image, core.clock.now()):
             core.tell(fact)
+            row = self._positions.find(fact.account, fact.con_id)
+            self._put(core.streams.keyed(POSITIONS), row, (fact.account, fact.con_id))
         core.answer_end("positions")
+
+    # ---- summaries -----------------------------------------------------------------------
 
     def accountSummary(self, reqId: int, account: str, tag: str, value: str, currency: str) -> None:
         """One value of a summary."""
-        self._core.answer_part(
-            reqId, SummaryRow(account, tag, value, currency, decimal_or_none(value))
-        )
+        row = SummaryRow(account, tag, value, currency, decimal_or_none(value))
+        self._core.answer_part(reqId, row)
+        feed = self._core.streams.feed(reqId)
+        # The gateway sends the image twice, and every three minutes what may have changed.
+        if feed is not None and feed.state.apply(row):
+            feed.put(row, (account, tag, currency))
 
     def accountSummaryEnd(self, reqId: int) -> None:
         """The image of a summary is whole."""
         self._core.answer_end(reqId)
 
+    # ---- account updates -----------------------------------------------------------------
+
     def updateAccountValue(self, key: str, val: str, currency: str, accountName: str) -> None:
         """One value of the account updates."""
         row = self._account.apply_value(key, val, currency, accountName)
         self._core.answer_part("account_updates", row)
+        self._put(self._core.streams.keyed(values_key(accountName)), row, (key, currency))
 
     def updatePortfolio(  # noqa: PLR0917  (IB's signature)
         self,
@@ -84,6 +107,7 @@ class AccountProcessor:
             realized_pnl=realizedPNL,
         )
         self._core.answer_part("account_updates", row)
+        self._put(self._core.streams.keyed(values_key(accountName)), row, contract.conId)
 
     def updateAccountTime(self, timeStamp: str) -> None:
         """When the account updates were made, by the gateway's clock (``HH:MM``)."""
@@ -93,3 +117,100 @@ class AccountProcessor:
         """The image of an account is whole."""
         self.downloaded.add(accountName)
         self._core.answer_end("account_updates")
+
+    # ---- accounts and models -------------------------------------------------------------
+
+    def positionMulti(  # noqa: PLR0917  (IB's signature)
+        self,
+        reqId: int,
+        account: str,
+        modelCode: str,
+        contract: Any,
+        pos: Decimal,
+        avgCost: float,
+    ) -> None:
+        """A position of an account and a model."""
+        feed = self._core.streams.feed(reqId)
+        if feed is not None:
+            row = feed.state.apply_position(account, modelCode, contract, pos, avgCost)
+            feed.put(row, (account, modelCode, contract.conId))
+
+    def positionMultiEnd(self, reqId: int) -> None:
+        """The image of those positions is whole."""
+        self._imaged(reqId)
+
+    def accountUpdateMulti(  # noqa: PLR0917  (IB's signature)
+        self,
+        reqId: int,
+        account: str,
+        modelCode: str,
+        key: str,
+        value: str,
+        currency: str,
+    ) -> None:
+        """One value of an account and a model."""
+        feed = self._core.streams.feed(reqId)
+        if feed is not None:
+            row = feed.state.apply_value(account, modelCode, key, value, currency)
+            feed.put(row, (account, modelCode, key, currency))
+
+    def accountUpdateMultiEnd(self, reqId: int) -> None:
+        """The image of those values is whole."""
+        self._imaged(reqId)
+
+    # ---- profit and loss -----------------------------------------------------------------
+
+    def pnl(self, reqId: int, dailyPnL: float, unrealizedPnL: float, realizedPnL: float) -> None:
+        """Profit and loss of an account."""
+        feed = self._core.streams.feed(reqId)
+        if feed is not None:
+            account, model = feed.state
+            feed.put(
+                AccountProfit(
+                    account,
+                    model,
+                    daily=decimal_or_none(dailyPnL),
+                    unrealized=decimal_or_none(unrealizedPnL),
+                    realized=decimal_or_none(realizedPnL),
+                    time=self._core.clock.now(),
+                )
+            )
+
+    def pnlSingle(  # noqa: PLR0917  (IB's signature)
+        self,
+        reqId: int,
+        pos: Decimal,
+        dailyPnL: float,
+        unrealizedPnL: float,
+        realizedPnL: float,
+        value: float,
+    ) -> None:
+        """Profit and loss of a position."""
+        feed = self._core.streams.feed(reqId)
+        if feed is not None:
+            account, model, con_id = feed.state
+            feed.put(
+                PositionProfit(
+                    account,
+                    model,
+                    con_id,
+                    quantity=decimal_or_none(pos) or Decimal(0),
+                    daily=decimal_or_none(dailyPnL),
+                    unrealized=decimal_or_none(unrealizedPnL),
+                    realized=decimal_or_none(realizedPnL),
+                    value=decimal_or_none(value),
+                    time=self._core.clock.now(),
+                )
+            )
+
+    # ---- inside --------------------------------------------------------------------------
+
+    def _imaged(self, req_id: int) -> None:
+        feed = self._core.streams.feed(req_id)
+        if feed is not None:
+            feed.imaged()
+
+    @staticmethod
+    def _put(feed: Feed[Any] | None, row: Any, key: Any) -> None:
+        if feed is not None and row is not None:
+            feed.put(row, key)

@@ -1,34 +1,42 @@
-"""What goes out about accounts: each question returns a Future of a list.
-
-Positions and account updates are streams of IB's with an image first. They stay open once asked
-for: closing them would also close them for a raw user of the same session, and IB answers a further
-request from its memory. A question is answered by a new image, except for account updates that are
-open already: their live table is the answer.
-"""
+"""What goes out about accounts: questions with one answer, and streams (``watch_...``)."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
+from datetime import UTC, tzinfo
 from typing import Any
 
 from twsloop.connection.core import Core
+from twsloop.connection.streams import Stream
+from twsloop.errors import RequestError
 from twsloop.event_loop import Future
+from twsloop.processors import Where
 
-from .processor import AccountProcessor
-from .state import (
-    AccountTable,
+from .portfolio import OnRow, Portfolio
+from .profit import (
+    Comparison,
+    Dimension,
+    Method,
+    Opening,
+    OwnFill,
+    ProfitRow,
+    own_profit,
+)
+from .questions import Questions, moved
+from .rows import (
+    AccountProfit,
     AccountValue,
+    FamilyCode,
+    LedgerRow,
+    ModelPosition,
+    ModelValue,
     PortfolioItem,
     Position,
-    PositionTable,
+    PositionProfit,
     SummaryRow,
 )
 
 __all__ = ["DEFAULT_TAGS", "AccountRequests"]
-
-#: IB refuses more summaries at a time (322).
-SUMMARIES = 2
 
 #: What people look at first (IB's tags).
 DEFAULT_TAGS = (
@@ -46,98 +54,264 @@ DEFAULT_TAGS = (
 )
 
 
+def _no_fills() -> list[OwnFill]:
+    msg = "there is no orders slice here whose executions could be counted"
+    raise RequestError(msg, request="own profit")
+
+
 class AccountRequests:
-    """The account slice.
+    """The account slice: summaries, values, positions, profit and loss.
 
     Args:
         core: The connection.
         label: Writes a contract for people.
+        fills: The executions of today that are known, with their tags; loop thread.
     """
 
-    def __init__(self, core: Core, *, label: Callable[[Any], str]) -> None:
+    def __init__(
+        self,
+        core: Core,
+        *,
+        label: Callable[[Any], str],
+        fills: Callable[[], list[OwnFill]] = _no_fills,
+    ) -> None:
         self._core = core
-        self._positions = PositionTable(label)
-        self._table = AccountTable(label)
-        self._processor = AccountProcessor(core, self._positions, self._table)
-        self._subscribed: str | None = None
-        self._summaries = asyncio.Semaphore(SUMMARIES)
-        core.add_slice(self._processor)
-        core.on_down(self._down)
+        self._fills = fills
+        self._questions = Questions(core, label)
+        self._plans = self._questions.plans
 
-    def positions(self) -> Future[list[Position]]:
+    # ---- questions -----------------------------------------------------------------------
+
+    def positions(self, *, timeout: float | None = None) -> Future[list[Position]]:
         """The positions of all accounts that are not flat; from any thread."""
-        return self._core.event_loop.submit(self._ask_positions)
+        return self._core.event_loop.submit(self._questions.positions, timeout)
 
-    def account_summary(
-        self, tags: Iterable[str] = DEFAULT_TAGS, group: str = "All"
+    def summary(
+        self,
+        tags: str | Iterable[str] = DEFAULT_TAGS,
+        group: str = "All",
+        *,
+        timeout: float | None = None,
     ) -> Future[list[SummaryRow]]:
-        """The named values of all accounts; from any thread."""
-        wanted = tags if isinstance(tags, str) else ",".join(tags)
-        return self._core.event_loop.submit(self._ask_summary, group, wanted)
+        """The newest values of IB's tags.
 
-    def account_values(self, account: str = "") -> Future[list[AccountValue]]:
-        """All values of one account, live from then on; from any thread."""
-        return self._core.event_loop.submit(self._ask_values, account)
+        Args:
+            tags: IB's tags, or ``$LEDGER:ALL`` and the like.
+            group: ``All`` accounts, or those of an advisor's group.
+            timeout: Seconds for the answer; as configured unless given.
+        """
+        return self._core.event_loop.submit(self._questions.summary, group, _joined(tags), timeout)
 
-    def portfolio(self, account: str = "") -> Future[list[PortfolioItem]]:
-        """The positions of one account with their market values; from any thread."""
-        return self._core.event_loop.submit(self._ask_portfolio, account)
+    def values(
+        self, account: str = "", *, timeout: float | None = None
+    ) -> Future[list[AccountValue]]:
+        """All values of one account (the first of the login unless named), live from then on."""
+        return self._core.event_loop.submit(self._questions.values, account, timeout)
 
-    # ---- on the loop thread --------------------------------------------------------------
+    def portfolio(
+        self, account: str = "", *, timeout: float | None = None
+    ) -> Future[list[PortfolioItem]]:
+        """The positions of one account as IB values them every three minutes.
 
-    async def _ask_positions(self) -> list[Position]:
-        core = self._core
-        rows: list[Position] = await core.ask(
-            lambda _id: core.reqPositions(), request="positions", key="positions"
+        See `watch_portfolio` for values of this second, and of several accounts.
+        """
+        return self._core.event_loop.submit(self._questions.portfolio, account, timeout)
+
+    def model_positions(
+        self, account: str = "", model: str = "", *, timeout: float | None = None
+    ) -> Future[list[ModelPosition]]:
+        """The positions of an account, of a model in it, or of a model in all accounts."""
+        return self._core.event_loop.submit(
+            self._questions.model_positions, account, model, timeout
         )
-        latest = {(row.account, row.contract.conId): row for row in rows}
-        return [row for row in latest.values() if row.quantity]
 
-    async def _ask_summary(self, group: str, tags: str) -> list[SummaryRow]:
-        async with self._summaries:
-            return await self._ask_one_summary(group, tags)
-
-    async def _ask_one_summary(self, group: str, tags: str) -> list[SummaryRow]:
-        core = self._core
-        asked: list[int] = []
-
-        def send(req_id: int) -> None:
-            asked.append(req_id)
-            core.reqAccountSummary(req_id, group, tags)
-
-        try:
-            rows: list[SummaryRow] = await core.ask(send, request="account summary")
-        finally:
-            # IB allows two at a time and goes on sending: one that was answered has to be closed.
-            for req_id in asked if core.connected else ():
-                core.cancelAccountSummary(req_id)
-        latest = {(row.account, row.tag, row.currency): row for row in rows}
-        return list(latest.values())
-
-    async def _ask_values(self, account: str) -> list[AccountValue]:
-        name = await self._updates_of(account)
-        return self._table.values(name)
-
-    async def _ask_portfolio(self, account: str) -> list[PortfolioItem]:
-        name = await self._updates_of(account)
-        return self._table.portfolio(name)
-
-    async def _updates_of(self, account: str) -> str:
-        """See that the updates of an account are open; its name."""
-        core = self._core
-        name = account or core.config.orders.account or next(iter(core.accounts), "")
-        if self._subscribed == name and name in self._processor.downloaded:
-            return name
-        await core.ask(
-            lambda _id: core.reqAccountUpdates(True, name),
-            request=f"account updates of {name[:2]}...",
-            key="account_updates",
+    def model_values(
+        self,
+        account: str = "",
+        model: str = "",
+        *,
+        ledger: bool = False,
+        timeout: float | None = None,
+    ) -> Future[list[ModelValue]]:
+        """The values of an account and a model; ``ledger`` for the currencies and the sum only."""
+        return self._core.event_loop.submit(
+            self._questions.model_values, account, model, ledger, timeout
         )
-        self._subscribed = name
-        return name
 
-    def _down(self) -> None:
-        self._subscribed = None
-        self._summaries = asyncio.Semaphore(SUMMARIES)  # the next one may have another loop
-        self._processor.downloaded.clear()
-        self._table.forget()
+    def pnl(
+        self, account: str = "", model: str = "", *, timeout: float | None = None
+    ) -> Future[AccountProfit]:
+        """Profit and loss of an account, as IB counts it now."""
+        return self._core.event_loop.submit(self._questions.pnl, account, model, timeout)
+
+    def position_pnl(
+        self, con_id: int, account: str = "", model: str = "", *, timeout: float | None = None
+    ) -> Future[PositionProfit]:
+        """Profit and loss of one position, as IB counts it now.
+
+        Raises:
+            RequestTimeout: IB says nothing to the id of a contract that it does not know.
+        """
+        return self._core.event_loop.submit(
+            self._questions.position_pnl, con_id, account, model, timeout
+        )
+
+    def ledger(self, account: str = "", *, timeout: float | None = None) -> Future[list[LedgerRow]]:
+        """What is held in each currency; one row is ``BASE``, the sum in the base currency."""
+        return self._core.event_loop.submit(self._questions.ledger, account, timeout)
+
+    def base_currency(self, account: str = "", *, timeout: float | None = None) -> Future[str]:
+        """The currency that an account is kept in."""
+        return self._core.event_loop.submit(self._questions.base_currency, account, timeout)
+
+    def managed_accounts(self, *, timeout: float | None = None) -> Future[tuple[str, ...]]:
+        """The accounts of the login, as the gateway lists them now."""
+        return self._core.event_loop.submit(self._questions.managed_accounts, timeout)
+
+    def family_codes(self, *, timeout: float | None = None) -> Future[list[FamilyCode]]:
+        """The accounts and the codes of their families."""
+        return self._core.event_loop.submit(self._questions.family_codes, timeout)
+
+    # ---- streams -------------------------------------------------------------------------
+
+    def watch_positions(
+        self, on_update: Callable[[Position], object] | None = None, where: Where = None
+    ) -> Stream[Position]:
+        """Every change of a position; the stream's ``state.rows()`` are all that are not flat."""
+        return self._core.streams.open(self._plans.positions(), on_update, where)
+
+    def watch_summary(
+        self,
+        tags: str | Iterable[str] = DEFAULT_TAGS,
+        group: str = "All",
+        *,
+        on_update: Callable[[SummaryRow], object] | None = None,
+        where: Where = None,
+    ) -> Stream[SummaryRow]:
+        """The values of IB's tags as they change; the stream's ``state.rows()`` are the newest.
+
+        Raises:
+            SlotsExhausted: Two are followed already; IB would refuse a third (322).
+        """
+        return self._core.streams.open(self._plans.summary(_joined(tags), group), on_update, where)
+
+    def watch_values(
+        self,
+        account: str = "",
+        on_update: Callable[[AccountValue | PortfolioItem], object] | None = None,
+        where: Where = None,
+    ) -> Stream[AccountValue | PortfolioItem]:
+        """All values and the portfolio of one account as they change (every three minutes).
+
+        Raises:
+            RequestError: Those of another account are followed: IB sends one account's at a time.
+        """
+        name = self._questions.name(account)
+        other = self._questions.watched(name)
+        if other:
+            raise moved(name, other)
+        return self._core.streams.open(self._plans.values(name), on_update, where)
+
+    def watch_model_positions(
+        self,
+        account: str = "",
+        model: str = "",
+        *,
+        on_update: Callable[[ModelPosition], object] | None = None,
+        where: Where = None,
+    ) -> Stream[ModelPosition]:
+        """The positions of an account and a model as they change."""
+        return self._core.streams.open(
+            self._plans.model_positions(account, model), on_update, where
+        )
+
+    def watch_model_values(
+        self,
+        account: str = "",
+        model: str = "",
+        *,
+        ledger: bool = False,
+        on_update: Callable[[ModelValue], object] | None = None,
+        where: Where = None,
+    ) -> Stream[ModelValue]:
+        """The values of an account and a model as they change."""
+        plan = self._plans.model_values(account, model, ledger)
+        return self._core.streams.open(plan, on_update, where)
+
+    def watch_pnl(
+        self,
+        account: str = "",
+        model: str = "",
+        *,
+        on_update: Callable[[AccountProfit], object] | None = None,
+        where: Where = None,
+    ) -> Stream[AccountProfit]:
+        """Profit and loss of an account, about once a second."""
+        plan = self._plans.profit(self._questions.name(account), model)
+        return self._core.streams.open(plan, on_update, where)
+
+    def watch_position_pnl(
+        self,
+        con_id: int,
+        account: str = "",
+        model: str = "",
+        *,
+        on_update: Callable[[PositionProfit], object] | None = None,
+        where: Where = None,
+    ) -> Stream[PositionProfit]:
+        """Profit and loss of one position, about once a second."""
+        plan = self._plans.position_profit(self._questions.name(account), model, con_id)
+        return self._core.streams.open(plan, on_update, where)
+
+    def watch_portfolio(
+        self, account: str = "", on_update: OnRow | None = None, where: Where = None
+    ) -> Portfolio:
+        """Every position joined with its value and its profit, about once a second.
+
+        Args:
+            account: Whose; those of all accounts unless named.
+            on_update: Called with each `PortfolioRow` that changed.
+            where: Where that runs: None for the loop thread; an executor; an asyncio loop.
+        """
+        return Portfolio(self._core, self._plans, account, on_update, where)
+
+    # ---- our own count -------------------------------------------------------------------
+
+    def own_profit(
+        self,
+        by: Iterable[Dimension] = ("symbol",),
+        *,
+        method: Method = "fifo",
+        opening: Iterable[Opening] = (),
+        zone: tzinfo = UTC,
+    ) -> Future[list[ProfitRow]]:
+        """What the executions that are known earned, counted by ourselves.
+
+        Args:
+            by: What a row stands for: any of ``account``, ``symbol``, ``tag``, ``day``; each row is
+                of one currency.
+            method: ``fifo``, as IB does unless told otherwise, or ``average``.
+            opening: What was held before the first execution that is known.
+            zone: In which a day begins.
+        """
+        dimensions = tuple(by)
+
+        def count() -> list[ProfitRow]:
+            return own_profit(
+                self._fills(), by=dimensions, method=method, opening=tuple(opening), zone=zone
+            )
+
+        return self._core.event_loop.submit(count)
+
+    def compare_profit(
+        self, account: str = "", *, opening: Iterable[Opening] = (), timeout: float | None = None
+    ) -> Future[Comparison]:
+        """Our own count of what was realized today beside IB's, in the base currency."""
+        lots = tuple(opening)
+        return self._core.event_loop.submit(
+            lambda: self._questions.compare(account, self._fills(), lots, timeout)
+        )
+
+
+def _joined(tags: str | Iterable[str]) -> str:
+    return tags if isinstance(tags, str) else ",".join(tags)

@@ -1,9 +1,4 @@
-"""What the gateway says of accounts: positions, summaries, values; immutable rows, live tables.
-
-Pure. Money and sizes are Decimal; a value that is no number (``AccountType`` is "INDIVIDUAL") keeps
-its text, and its amount is None. Account numbers are in full here, as IB sends them; logs and
-printed tables shorten them.
-"""
+"""The live tables of accounts: positions, summaries, values; what each report changes. Pure."""
 
 from __future__ import annotations
 
@@ -12,95 +7,20 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import attrs
-
 from twsloop.events import PositionChanged, PositionClosed, PositionEvent, PositionOpened
 from twsloop.wire.values import decimal_or_none
 
-__all__ = [
-    "AccountTable",
-    "AccountValue",
-    "PortfolioItem",
-    "Position",
-    "PositionTable",
-    "SummaryRow",
-]
+from .rows import (
+    AccountValue,
+    LedgerRow,
+    ModelPosition,
+    ModelValue,
+    PortfolioItem,
+    Position,
+    SummaryRow,
+)
 
-
-@attrs.frozen
-class Position:
-    """A position of an account.
-
-    Attributes:
-        account: Whose.
-        contract: IB's Contract.
-        symbol: The contract as one would type it.
-        quantity: Negative is short.
-        average_cost: Per unit, with the multiplier, as IB counts it.
-    """
-
-    account: str
-    contract: Any
-    symbol: str
-    quantity: Decimal
-    average_cost: Decimal | None
-
-
-@attrs.frozen
-class SummaryRow:
-    """One value of an account summary.
-
-    Attributes:
-        account: Whose; ``All`` for ledger rows of several accounts.
-        tag: IB's tag (``NetLiquidation``).
-        value: As IB wrote it.
-        currency: Of the value; empty for what is no money.
-        amount: The value as a number; None where it is none.
-    """
-
-    account: str
-    tag: str
-    value: str
-    currency: str
-    amount: Decimal | None
-
-
-@attrs.frozen
-class AccountValue:
-    """One value of the account updates: the fields of `SummaryRow`, with IB's key."""
-
-    account: str
-    key: str
-    value: str
-    currency: str
-    amount: Decimal | None
-
-
-@attrs.frozen
-class PortfolioItem:
-    """A position with its market value, out of the account updates.
-
-    Attributes:
-        account: Whose.
-        contract: IB's Contract; its exchange is the listing one.
-        symbol: The contract as one would type it.
-        quantity: Negative is short.
-        market_price: What IB values it at.
-        market_value: Quantity times price, with the multiplier.
-        average_cost: Per unit, with the multiplier.
-        unrealized_pnl: Of what is open.
-        realized_pnl: Of what was closed today.
-    """
-
-    account: str
-    contract: Any
-    symbol: str
-    quantity: Decimal
-    market_price: Decimal | None
-    market_value: Decimal | None
-    average_cost: Decimal | None
-    unrealized_pnl: Decimal | None
-    realized_pnl: Decimal | None
+__all__ = ["AccountTable", "ModelTable", "PositionTable", "SummaryTable", "ledger_rows"]
 
 
 class PositionTable:
@@ -114,9 +34,13 @@ class PositionTable:
         self._label = label
         self._rows: dict[tuple[str, int], Position] = {}
 
-    def rows(self) -> list[Position]:
-        """The positions that are not flat."""
-        return [row for row in self._rows.values() if row.quantity]
+    def rows(self, account: str = "") -> list[Position]:
+        """The positions that are not flat, of an account or of all."""
+        return [row for row in self._rows.values() if row.quantity and account in {"", row.account}]
+
+    def find(self, account: str, con_id: int) -> Position | None:
+        """The position of an account in a contract; a flat one too, once it was reported."""
+        return self._rows.get((account, con_id))
 
     def apply(
         self, account: str, contract: Any, quantity: Any, cost: Any, now: datetime
@@ -214,3 +138,80 @@ class AccountTable:
         self._values.clear()
         self._portfolio.clear()
         self.updated = None
+
+
+class SummaryTable:
+    """A summary, live: the newest value of each tag."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str, str], SummaryRow] = {}
+
+    def rows(self, account: str = "") -> list[SummaryRow]:
+        """The values of an account, or of all, in the order they first came."""
+        return [row for row in self._rows.values() if account in {"", row.account}]
+
+    def get(self, tag: str, account: str = "", currency: str = "") -> SummaryRow | None:
+        """The value of a tag, of the first account and currency that fit."""
+        for row in self._rows.values():
+            if row.tag == tag and account in {"", row.account} and currency in {"", row.currency}:
+                return row
+        return None
+
+    def apply(self, row: SummaryRow) -> bool:
+        """An accountSummary; whether it says something new."""
+        key = row.account, row.tag, row.currency
+        new = self._rows.get(key) != row
+        self._rows[key] = row
+        return new
+
+
+class ModelTable:
+    """Positions and values of accounts and models, live.
+
+    Args:
+        label: Writes a contract for people.
+    """
+
+    def __init__(self, label: Callable[[Any], str]) -> None:
+        self._label = label
+        self._positions: dict[tuple[str, str, int], ModelPosition] = {}
+        self._values: dict[tuple[str, str, str, str], ModelValue] = {}
+
+    def positions(self) -> list[ModelPosition]:
+        """The positions that are not flat."""
+        return [row for row in self._positions.values() if row.quantity]
+
+    def values(self) -> list[ModelValue]:
+        """The values, in the order they first came."""
+        return list(self._values.values())
+
+    def clear(self) -> None:
+        """Another image is on its way."""
+        self._positions.clear()
+        self._values.clear()
+
+    def apply_position(
+        self, account: str, model: str, contract: Any, quantity: Any, cost: Any
+    ) -> ModelPosition:
+        """A positionMulti."""
+        size = decimal_or_none(quantity) or Decimal(0)
+        label = self._label(contract)
+        row = ModelPosition(account, model, contract, label, size, decimal_or_none(cost))
+        self._positions[account, model, contract.conId] = row
+        return row
+
+    def apply_value(
+        self, account: str, model: str, key: str, value: str, currency: str
+    ) -> ModelValue:
+        """An accountUpdateMulti."""
+        row = ModelValue(account, model, key, value, currency, decimal_or_none(value))
+        self._values[account, model, key, currency] = row
+        return row
+
+
+def ledger_rows(summary: list[SummaryRow]) -> list[LedgerRow]:
+    """What is held in each currency, from the rows of a ``$LEDGER`` summary."""
+    amounts: dict[tuple[str, str], dict[str, Decimal | None]] = {}
+    for row in summary:
+        amounts.setdefault((row.account, row.currency), {})[row.tag] = row.amount
+    return [LedgerRow(account, currency, of) for (account, currency), of in amounts.items()]

@@ -81,6 +81,14 @@ class EndMarkers:
         """EWrapper's."""
         self._whole("fa", (faData, cxml))
 
+    def managedAccounts(self, accountsList: str) -> None:
+        """EWrapper's; the gateway says it unasked, too, when a session begins."""
+        self._whole("managed_accounts", accountsList)
+
+    def nextValidId(self, orderId: int) -> None:
+        """EWrapper's; the gateway says it unasked, too, when a session begins."""
+        self._whole("valid_id", orderId)
+
     def _whole(self, key: str, answer: Any) -> None:
         self._asks.part(key, answer)
         self._asks.end(key)
@@ -122,6 +130,8 @@ ASKED: dict[str, str] = {
     "reqMarketRule": "market_rule",
     "reqScannerParameters": "scanner_parameters",
     "requestFA": "fa",
+    "reqManagedAccts": "managed_accounts",
+    "reqIds": "valid_id",
     # The protobuf twins, where they are not called like the classic one.
     "reqMarketDepthExchangesProtoBuf": "depth_exchanges",
     "reqFAProtoBuf": "fa",

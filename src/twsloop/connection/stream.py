@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from twsloop.clock import Clock
+from twsloop.errors import RequestCancelled
 from twsloop.event_loop import Future
 from twsloop.events import Notice
 from twsloop.processors import Where
@@ -69,7 +70,7 @@ class Keeper(Protocol):
         """Let go of the feed; from any thread."""
         ...
 
-    def waiter(self) -> Future[None]:
+    def waiter(self) -> Future[Any]:
         """What an iteration waits for."""
         ...
 
@@ -88,6 +89,7 @@ class Stream(Generic[T]):
         self._desk = desk
         self._feed = feed
         self._done = done
+        self._image: Future[Any] = desk.waiter()
         self._deliveries: list[Delivery] = []
         self._status_deliveries: list[Delivery] = []
         self._inboxes: list[_Inbox[T]] = []
@@ -149,6 +151,14 @@ class Stream(Generic[T]):
         Each caller gets a view of its own. `error` says whether something went wrong.
         """
         return self._done.view()
+
+    @property
+    def image(self) -> Future[Any]:
+        """Resolves with `state` when the first image is whole, or the first item has come.
+
+        It fails with what ended the stream before that. Each caller gets a view of its own.
+        """
+        return self._image.view()
 
     @property
     def dropped(self) -> int:
@@ -220,6 +230,10 @@ class Stream(Generic[T]):
         for inbox in self._inboxes:
             inbox.put(item)
 
+    def imaged(self) -> None:
+        """The image is whole; loop thread."""
+        self._image.set_result(self._feed.state)
+
     def tell_status(self, status: StreamStatus, reason: str) -> None:
         """Tell of a change of status; loop thread."""
         for delivery in self._status_deliveries:
@@ -232,6 +246,9 @@ class Stream(Generic[T]):
     def finish(self, error: Exception | None) -> None:
         """Nothing more will come."""
         self.error = error
+        self._image.set_exception(
+            error or RequestCancelled("it was cancelled before its image", request=self.request)
+        )
         self._done.set_result(self._feed.latest)
         self.end_iterations()
 

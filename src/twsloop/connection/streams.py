@@ -22,19 +22,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterator
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from twsloop.clock import Timer
-from twsloop.errors import LoopNotRunning, RequestError, RequestTimeout, TwsLoopError
+from twsloop.errors import (
+    ConnectionLost,
+    LoopNotRunning,
+    NotConnected,
+    RequestError,
+    RequestTimeout,
+    TwsLoopError,
+)
 from twsloop.event_loop import Future
 from twsloop.events import Ends, GapEnded, GapStarted, Notice
 from twsloop.processors import Where
 from twsloop.processors.delivery import Delivery, delivery_for
 from twsloop.session.state import State
 
+from .feed import Feed, StreamPlan
 from .stream import Stream, StreamStatus
 
 if TYPE_CHECKING:
@@ -61,100 +67,6 @@ DATA_KEPT = 1102
 SERVED = frozenset({State.READY, State.DEGRADED})
 
 
-@attrs.frozen(kw_only=True)
-class StreamPlan:
-    """How a slice opens a stream.
-
-    Attributes:
-        request: What is asked, in words (``depth of AAPL``), for errors and facts.
-        send: Sends the request, given its id; loop thread.
-        cancel: Cancels it, given its id; None where IB has no cancel.
-        listener: The slice's processor; heard only while a feed of it is open.
-        callbacks: The callbacks it hears.
-        key: Equal keys share one feed; None is never shared.
-        state: Makes the state that the handles share; once for each feed.
-        admit: May refuse a new feed, by raising, before anything is sent.
-        release: Gives back what ``admit`` took, when the feed is over.
-        on_notice: Deals with a notice about the feed; True if nothing else is to be done.
-        keep_latest: Items are states, of which only the newest matters.
-        deadline: Seconds within which the first item has to come.
-    """
-
-    request: str
-    send: Callable[[int], object]
-    cancel: Callable[[int], object] | None
-    listener: object
-    callbacks: tuple[str, ...]
-    key: Hashable = None
-    state: Callable[[], Any] | None = None
-    admit: Callable[[Feed[Any]], object] | None = None
-    release: Callable[[Feed[Any]], object] | None = None
-    on_notice: Callable[[Feed[Any], Notice], bool] | None = None
-    keep_latest: bool = False
-    deadline: float | None = None
-
-
-@attrs.define(eq=False)
-class Feed(Generic[T]):
-    """One request at the gateway that goes on, and who holds it; loop thread only.
-
-    Attributes:
-        plan: How it is asked for.
-        state: The slice's own, shared by all handles.
-        req_id: Its id in this session; None while it is not requested.
-        handles: The streams that hold it, in the order they came.
-        latest: The newest item.
-        received: When that came, in the clock's monotonic seconds.
-        error: What ended it.
-        notice: The newest notice about it that did not end it.
-        gap: Since when it is interrupted, UTC.
-    """
-
-    plan: StreamPlan
-    _desk: Streams
-    state: Any = None
-    req_id: int | None = None
-    handles: dict[Stream[T], None] = attrs.field(factory=dict)
-    status: StreamStatus = StreamStatus.OPENING
-    latest: T | None = None
-    received: float | None = None
-    error: Exception | None = None
-    notice: Notice | None = None
-    gap: datetime | None = None
-    timer: Timer | None = None
-
-    @property
-    def request(self) -> str:
-        """What is asked, in words."""
-        return self.plan.request
-
-    def put(self, item: T, key: Hashable = None) -> None:
-        """An item came: tell the handles.
-
-        Args:
-            item: What they are given.
-            key: Where only the newest item waits for a slow callback: the newest of this key.
-        """
-        self.latest = item
-        self.received = self._desk.clock.monotonic()
-        if self.status is not StreamStatus.LIVE:
-            self._desk.live(self)
-        for handle in tuple(self.handles):
-            handle.deliver(item, key)
-
-    def restart(self, reason: str) -> None:
-        """Ask for it anew, under a new id; the handles stay."""
-        self._desk.restart(self, reason)
-
-    def fail(self, error: Exception) -> None:
-        """It is over, because of an error."""
-        self._desk.over(self, error)
-
-    def finish(self) -> None:
-        """It is over: everything has come."""
-        self._desk.over(self, None)
-
-
 class Streams:
     """All feeds of a connection.
 
@@ -170,6 +82,8 @@ class Streams:
         self._by_id: dict[int, Feed[Any]] = {}
         self._heard: dict[Feed[Any], None] = {}
         self._clean_up_set = False
+        #: Handles that are held for one answer: they do not outlive the session.
+        self._questions: dict[Stream[Any], None] = {}
         self.clock = core.clock
         core.on_session(self._session)
         core.on_down(self._down)
@@ -185,6 +99,10 @@ class Streams:
     def feed(self, req_id: int) -> Feed[Any] | None:
         """The feed that was requested with that id; loop thread."""
         return self._by_id.get(req_id)
+
+    def keyed(self, key: Hashable) -> Feed[Any] | None:
+        """The feed that is shared by that key, whose answers come without an id; loop thread."""
+        return self._by_key.get(key)
 
     # ---- doors ---------------------------------------------------------------------------
 
@@ -225,6 +143,40 @@ class Streams:
         self._do(self._opened, stream)
         return stream
 
+    async def image(self, plan: StreamPlan, limit: float | None = None) -> Any:
+        """The state of a stream once its image is whole, asked for once; loop thread.
+
+        Args:
+            plan: How it is asked for.
+            limit: Seconds for each part of the answer; as planned unless given.
+
+        Raises:
+            NotConnected: There is no session.
+            ConnectionLost: The link ended before the image was whole.
+            RequestError: What ended the stream.
+        """
+        stream = await self._once(plan, limit)
+        return stream.state
+
+    async def first(self, plan: StreamPlan, limit: float | None = None) -> Any:
+        """The newest item of a stream, asked for once; loop thread. See `image`."""
+        stream = await self._once(plan, limit)
+        return stream.latest
+
+    async def _once(self, plan: StreamPlan, limit: float | None) -> Stream[Any]:
+        if not self._core.connected:
+            msg = f"{plan.request}: not connected"
+            raise NotConnected(msg)
+        deadline = plan.deadline if limit is None else limit
+        stream = self.open(attrs.evolve(plan, deadline=deadline))
+        self._questions[stream] = None
+        try:
+            await stream.image
+        finally:
+            del self._questions[stream]
+            stream.cancel()
+        return stream
+
     def leave(self, stream: Stream[Any]) -> None:
         """A handle is not wanted any more; from any thread."""
         stream.mute()
@@ -243,7 +195,7 @@ class Streams:
         """How a callback is called."""
         return delivery_for(self._core, callback, where, latest=latest)
 
-    def waiter(self) -> Future[None]:
+    def waiter(self) -> Future[Any]:
         """What an iteration waits for."""
         return Future(self._core.event_loop)
 
@@ -258,9 +210,6 @@ class Streams:
 
     def live(self, feed: Feed[Any]) -> None:
         """The first item, or the first after a gap."""
-        if feed.timer is not None:
-            feed.timer.cancel()
-            feed.timer = None
         self._status(feed, StreamStatus.LIVE, "data comes")
         if feed.gap is not None:
             started, feed.gap = feed.gap, None
@@ -268,6 +217,14 @@ class Streams:
             self._core.tell(
                 GapEnded(time=now, stream=feed.request, started=started, reason="data comes again")
             )
+
+    def expect(self, feed: Feed[Any]) -> None:
+        """What is awaited of a feed has come, or a part: its deadline ends, or begins anew."""
+        if feed.timer is not None:
+            feed.timer.cancel()
+            feed.timer = None
+        if not feed.whole and feed.plan.deadline is not None:
+            feed.timer = self.clock.call_later(feed.plan.deadline, self._too_late, feed)
 
     def restart(self, feed: Feed[Any], reason: str) -> None:
         """Ask for a feed anew."""
@@ -304,8 +261,11 @@ class Streams:
             self._listen(feed)
             if self._core.state in SERVED:
                 self._request(feed)
-        elif feed.plan.keep_latest and feed.latest is not None:
+            return
+        if feed.plan.keep_latest and feed.latest is not None:
             stream.deliver(feed.latest)  # the next change may be far away
+        if feed.whole:
+            stream.imaged()
 
     def _stopped(self) -> None:
         """The loop ends: nobody shall wait for an item of it. A later start goes on with all."""
@@ -336,11 +296,12 @@ class Streams:
             feed.plan.cancel(req_id)
 
     def _request(self, feed: Feed[Any]) -> None:
+        if feed.received is not None and feed.plan.reset is not None:
+            feed.plan.reset(feed.state)
         req_id = self._core.request_ids.take()
-        feed.req_id = req_id
+        feed.req_id, feed.whole = req_id, False
         self._by_id[req_id] = feed
-        if feed.plan.deadline is not None and feed.timer is None:
-            feed.timer = self._core.clock.call_later(feed.plan.deadline, self._too_late, feed)
+        self.expect(feed)
         try:
             feed.plan.send(req_id)
         except (TwsLoopError, ValueError, TypeError) as error:
@@ -348,13 +309,14 @@ class Streams:
 
     def _too_late(self, feed: Feed[Any]) -> None:
         feed.timer = None
-        if feed not in self._feeds or feed.status is StreamStatus.LIVE:
-            return
+        if feed not in self._feeds or feed.req_id is None:
+            return  # it has none that could be late: there is no session
         req_id = feed.req_id
-        if req_id is not None and feed.plan.cancel is not None and self._core.connected:
+        if feed.plan.cancel is not None and self._core.connected:
             feed.plan.cancel(req_id)
-        text = f"no answer within {feed.plan.deadline:g} s"
-        self.over(feed, RequestTimeout(text, req_id=req_id or -1, request=feed.request))
+        what = "answer" if feed.status is not StreamStatus.LIVE else "further part of the answer"
+        text = f"no {what} within {feed.plan.deadline:g} s"
+        self.over(feed, RequestTimeout(text, req_id=req_id, request=feed.request))
 
     def _close(self, feed: Feed[Any], *, keep_id: bool = False) -> None:
         """Forget a feed (under the lock)."""
@@ -436,6 +398,9 @@ class Streams:
                 self._request(feed)
 
     def _down(self) -> None:
+        for stream in tuple(self._questions):
+            msg = f"{stream.request}: the link was lost before the answer came"
+            stream.finish(ConnectionLost(msg))
         for feed in self:
             self._unassign(feed)
             self._interrupt(feed, "the link was lost")

@@ -65,6 +65,8 @@ SINGLETONS: dict[str, str] = {
     "scannerParameters": "scanner_parameters",
     "receiveFA": "fa",
     "updateNewsBulletin": "news_bulletins",
+    "managedAccounts": "managed_accounts",
+    "nextValidId": "valid_id",
 }
 
 #: Of these keys the gateway goes on to send after the end marker (bulletins have none), until it is
@@ -374,12 +376,11 @@ class Registry:
             ours = self._ours
             return lambda args: not ours(args[0])
         key = SINGLETONS.get(name) or _TWIN_SINGLETONS.get(name)
+        private, muted, plain = self.private, self.muted, name.removesuffix("ProtoBuf")
+        if plain in ONCE:
+            return lambda _args: plain not in muted and key not in private
         if key is not None:
-            private = self.private
             return lambda _args: key not in private
-        if name.removesuffix("ProtoBuf") in ONCE:
-            muted, plain = self.muted, name.removesuffix("ProtoBuf")
-            return lambda _args: plain not in muted
         if name.removesuffix("ProtoBuf") == "commissionAndFeesReport":
             executions = self.private_executions
             return lambda args: args[0].execId not in executions

@@ -1,0 +1,324 @@
+"""Our own count of what trading earned: from executions alone, exact, and beside IB's.
+
+IB counts realized profit per closing execution, first in first out unless told otherwise, with
+commissions in the cost: what opening cost is part of the price paid, what closing cost lowers what
+was received. The same is done here, for any grouping of rows. Amounts are in the currency of the
+contract; nothing is converted, but for `compare`.
+
+What was held before the first known execution has to be told (`Opening`). What closes a position
+whose cost nobody told earns an unknown amount: it is counted in ``unknown``, and never guessed.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
+from typing import Literal
+
+import attrs
+
+from .rows import AccountProfit
+
+__all__ = [
+    "Comparison",
+    "Dimension",
+    "Method",
+    "Opening",
+    "OwnFill",
+    "ProfitRow",
+    "Rates",
+    "compare",
+    "own_profit",
+]
+
+Dimension = Literal["account", "symbol", "tag", "day"]
+Method = Literal["fifo", "average"]
+#: A currency -> what one unit of it is worth in the base currency.
+Rates = dict[str, Decimal | None]
+
+_DIMENSIONS = frozenset({"account", "symbol", "tag", "day"})
+_ZERO = Decimal(0)
+
+
+@attrs.frozen(kw_only=True)
+class OwnFill:
+    """An execution as it counts: of a single contract (of a combo, each leg's).
+
+    Attributes:
+        exec_id: IB's id; of a corrected execution, the newest version alone.
+        time: When it was made, UTC.
+        account: Whose.
+        con_id: The contract's id.
+        symbol: The contract as one would type it.
+        currency: The contract's.
+        quantity: Negative sells.
+        price: Per unit, without the multiplier.
+        multiplier: Units of one contract.
+        commission: What it cost; None while unreported.
+        tag: What its order was tagged with.
+    """
+
+    exec_id: str
+    time: datetime
+    account: str
+    con_id: int
+    symbol: str
+    currency: str
+    quantity: Decimal
+    price: Decimal
+    multiplier: Decimal = Decimal(1)
+    commission: Decimal | None = None
+    tag: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Opening:
+    """What was held before the first known execution.
+
+    Attributes:
+        account: Whose.
+        con_id: The contract's id.
+        quantity: Negative is short.
+        cost: Per unit and with the multiplier, as IB's average cost; None if nobody knows.
+    """
+
+    account: str
+    con_id: int
+    quantity: Decimal
+    cost: Decimal | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ProfitRow:
+    """What one group of executions earned, in one currency.
+
+    A profit belongs to the group of the execution that closed. Without the dimension, a field is
+    None.
+
+    Attributes:
+        currency: Of the amounts.
+        account: Whose.
+        symbol: What was traded.
+        tag: The tag of the closing orders.
+        day: The day of the closing executions, in the zone that was asked for.
+        gross: Realized, before commissions.
+        realized: Realized, after the commissions of opening and closing, as IB counts it.
+        commission: All commissions of the group, realized or not.
+        bought: Units bought.
+        sold: Units sold.
+        unknown: Units closed whose cost nobody told; their profit is in none of the amounts.
+        unreported: Executions without a commission report yet; they count as free of it.
+    """
+
+    currency: str
+    account: str | None = None
+    symbol: str | None = None
+    tag: str | None = None
+    day: date | None = None
+    gross: Decimal = _ZERO
+    realized: Decimal = _ZERO
+    commission: Decimal = _ZERO
+    bought: Decimal = _ZERO
+    sold: Decimal = _ZERO
+    unknown: Decimal = _ZERO
+    unreported: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Comparison:
+    """Our count of what was realized beside IB's, in the base currency.
+
+    Attributes:
+        account: Whose.
+        currency: The base currency.
+        ours: By our count; None if a rate or a cost is missing.
+        theirs: By ``reqPnL``; None while unset.
+        difference: Ours less theirs; None if one of them is missing.
+        reasons: Why they may differ, in words.
+        rows: Our count by currency.
+    """
+
+    account: str
+    currency: str
+    ours: Decimal | None
+    theirs: Decimal | None
+    difference: Decimal | None
+    reasons: tuple[str, ...]
+    rows: tuple[ProfitRow, ...]
+
+
+@attrs.define
+class _Lot:
+    """Units that are held: how many, what one cost, and the part of that which is commission."""
+
+    quantity: Decimal
+    cost: Decimal | None
+    fee: Decimal = _ZERO
+
+
+@attrs.define
+class _Closed:
+    """What one execution closed."""
+
+    gross: Decimal = _ZERO
+    fees: Decimal = _ZERO
+    unknown: Decimal = _ZERO
+
+
+@attrs.define
+class _Holding:
+    """The lots of one contract in one account; all on one side."""
+
+    method: Method
+    lots: deque[_Lot] = attrs.Factory(deque)
+
+    def take(self, fill: OwnFill) -> _Closed:
+        """An execution: it closes what is held on the other side, and opens the rest."""
+        closed, left = _Closed(), fill.quantity
+        price = fill.price * fill.multiplier
+        fee = (fill.commission or _ZERO) / abs(fill.quantity)
+        while left and self.lots and (self.lots[0].quantity > 0) is not (left > 0):
+            lot = self.lots[0]
+            units = min(abs(left), abs(lot.quantity))
+            signed = units if lot.quantity > 0 else -units
+            if lot.cost is None:
+                closed.unknown += units
+            else:
+                closed.gross += signed * (price - lot.cost)
+                closed.fees += units * (fee + lot.fee)
+            lot.quantity -= signed
+            left += signed
+            if not lot.quantity:
+                self.lots.popleft()
+        if left:
+            self._open(_Lot(left, price, fee))
+        return closed
+
+    def _open(self, lot: _Lot) -> None:
+        if self.method == "fifo" or not self.lots:
+            self.lots.append(lot)
+            return
+        held = self.lots[0]
+        total = held.quantity + lot.quantity
+        if held.cost is None or lot.cost is None:
+            held.cost = None
+        else:
+            held.cost = (held.cost * held.quantity + lot.cost * lot.quantity) / total
+            held.fee = (held.fee * held.quantity + lot.fee * lot.quantity) / total
+        held.quantity = total
+
+
+def own_profit(
+    fills: Iterable[OwnFill],
+    *,
+    by: Sequence[Dimension] = ("symbol",),
+    method: Method = "fifo",
+    opening: Iterable[Opening] = (),
+    zone: tzinfo = UTC,
+) -> list[ProfitRow]:
+    """What executions earned, by any grouping.
+
+    Args:
+        fills: The executions, in any order; repeated ones count once.
+        by: What a row stands for.
+        method: Which lot is closed first: the oldest, or all at their average cost.
+        opening: What was held before.
+        zone: In which a day begins.
+
+    Returns:
+        One row for each group and currency, in the order of their first execution.
+
+    Raises:
+        ValueError: An unknown dimension or method.
+    """
+    if unknown := set(by) - _DIMENSIONS:
+        msg = f"profit by {sorted(unknown)}: known are {sorted(_DIMENSIONS)}"
+        raise ValueError(msg)
+    if method not in {"fifo", "average"}:
+        msg = f"method {method!r} is neither 'fifo' nor 'average'"
+        raise ValueError(msg)
+    holdings: dict[tuple[str, int], _Holding] = {}
+    for lot in opening:
+        if lot.quantity:
+            holding = holdings.setdefault((lot.account, lot.con_id), _Holding(method))
+            holding.lots.append(_Lot(lot.quantity, lot.cost))
+    rows: dict[tuple[object, ...], ProfitRow] = {}
+    unique = {fill.exec_id: fill for fill in fills}
+    for fill in sorted(unique.values(), key=lambda one: (one.time, one.exec_id)):
+        if not fill.quantity:
+            continue
+        holding = holdings.setdefault((fill.account, fill.con_id), _Holding(method))
+        row = _group(fill, by, zone)
+        key = attrs.astuple(row)
+        rows[key] = _added(rows.get(key, row), fill, holding.take(fill))
+    return list(rows.values())
+
+
+def _group(fill: OwnFill, by: Sequence[Dimension], zone: tzinfo) -> ProfitRow:
+    """The empty row of a fill's group."""
+    return ProfitRow(
+        currency=fill.currency,
+        account=fill.account if "account" in by else None,
+        symbol=fill.symbol if "symbol" in by else None,
+        tag=fill.tag if "tag" in by else None,
+        day=fill.time.astimezone(zone).date() if "day" in by else None,
+    )
+
+
+def _added(row: ProfitRow, fill: OwnFill, closed: _Closed) -> ProfitRow:
+    return attrs.evolve(
+        row,
+        gross=row.gross + closed.gross,
+        realized=row.realized + closed.gross - closed.fees,
+        commission=row.commission + (fill.commission or _ZERO),
+        bought=row.bought + max(fill.quantity, _ZERO),
+        sold=row.sold + max(-fill.quantity, _ZERO),
+        unknown=row.unknown + closed.unknown,
+        unreported=row.unreported + (fill.commission is None),
+    )
+
+
+def compare(
+    rows: Sequence[ProfitRow], theirs: AccountProfit, rates: Mapping[str, Decimal | None], base: str
+) -> Comparison:
+    """Our rows of one account beside IB's realized profit.
+
+    Args:
+        rows: Our count.
+        theirs: IB's.
+        rates: What one unit of a currency is worth in the base currency.
+        base: The base currency.
+    """
+    reasons = []
+    ours: Decimal | None = _ZERO
+    for row in rows:
+        rate = rates.get(row.currency)
+        if rate is None and row.realized:
+            reasons.append(f"no exchange rate of {row.currency}")
+            ours = None
+        elif ours is not None and rate is not None:
+            ours += row.realized * rate
+        if row.unknown:
+            reasons.append(
+                f"{row.unknown} units in {row.currency} were opened before at no known cost"
+            )
+        if row.unreported:
+            reasons.append(f"{row.unreported} executions have no commission report yet")
+        if row.currency != base and row.realized:
+            reasons.append(f"{row.currency} at the rate of now, not of each execution")
+    if any(row.unknown for row in rows):
+        ours = None
+    missing = ours is None or theirs.realized is None
+    return Comparison(
+        account=theirs.account,
+        currency=base,
+        ours=ours,
+        theirs=theirs.realized,
+        difference=None if missing else (ours or _ZERO) - (theirs.realized or _ZERO),
+        reasons=tuple(reasons),
+        rows=tuple(rows),
+    )

@@ -1,0 +1,154 @@
+"""One request that goes on, shared by those who hold it (see `streams`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+import attrs
+
+from twsloop.clock import Clock, Timer
+from twsloop.events import Notice
+
+from .stream import Stream, StreamStatus
+
+__all__ = ["Feed", "StreamPlan"]
+
+T = TypeVar("T")
+
+
+class Desk(Protocol):
+    """What a feed needs of those who keep it; loop thread."""
+
+    clock: Clock
+
+    def live(self, feed: Feed[Any]) -> None:
+        """Something has come, for the first time or after a gap."""
+        ...
+
+    def expect(self, feed: Feed[Any]) -> None:
+        """A part of what is awaited has come, or all of it."""
+        ...
+
+    def restart(self, feed: Feed[Any], reason: str) -> None:
+        """It is to be asked for anew."""
+        ...
+
+    def over(self, feed: Feed[Any], error: Exception | None) -> None:
+        """It ended."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class StreamPlan:
+    """How a slice opens a stream.
+
+    Attributes:
+        request: What is asked, in words (``depth of AAPL``), for errors and facts.
+        send: Sends the request, given its id; loop thread.
+        cancel: Cancels it, given its id; None where IB has no cancel.
+        listener: The slice's processor; heard only while a feed of it is open.
+        callbacks: The callbacks it hears.
+        key: Equal keys share one feed; None is never shared.
+        state: Makes the state that the handles share; once for each feed.
+        admit: May refuse a new feed, by raising, before anything is sent.
+        release: Gives back what ``admit`` took, when the feed is over.
+        on_notice: Deals with a notice about the feed; True if nothing else is to be done.
+        keep_latest: Items are states, of which only the newest matters.
+        has_image: The gateway first sends all there is, and then says so (`Feed.imaged`).
+        reset: Clears the state, before the feed is requested anew in a later session.
+        deadline: Seconds within which the first item has to come; of an image, each further one.
+    """
+
+    request: str
+    send: Callable[[int], object]
+    cancel: Callable[[int], object] | None
+    listener: object
+    callbacks: tuple[str, ...]
+    key: Hashable = None
+    state: Callable[[], Any] | None = None
+    admit: Callable[[Feed[Any]], object] | None = None
+    release: Callable[[Feed[Any]], object] | None = None
+    on_notice: Callable[[Feed[Any], Notice], bool] | None = None
+    keep_latest: bool = False
+    has_image: bool = False
+    reset: Callable[[Any], object] | None = None
+    deadline: float | None = None
+
+
+@attrs.define(eq=False)
+class Feed(Generic[T]):
+    """One request at the gateway that goes on, and who holds it; loop thread only.
+
+    Attributes:
+        plan: How it is asked for.
+        state: The slice's own, shared by all handles.
+        req_id: Its id in this session; None while it is not requested.
+        handles: The streams that hold it, in the order they came.
+        latest: The newest item.
+        received: When that came, in the clock's monotonic seconds.
+        error: What ended it.
+        notice: The newest notice about it that did not end it.
+        gap: Since when it is interrupted, UTC.
+        whole: Whether its image is there (without one: whether anything has come).
+    """
+
+    plan: StreamPlan
+    _desk: Desk
+    state: Any = None
+    req_id: int | None = None
+    handles: dict[Stream[T], None] = attrs.field(factory=dict)
+    status: StreamStatus = StreamStatus.OPENING
+    latest: T | None = None
+    received: float | None = None
+    error: Exception | None = None
+    notice: Notice | None = None
+    gap: datetime | None = None
+    whole: bool = False
+    timer: Timer | None = None
+
+    @property
+    def request(self) -> str:
+        """What is asked, in words."""
+        return self.plan.request
+
+    def put(self, item: T, key: Hashable = None) -> None:
+        """An item came: tell the handles.
+
+        Args:
+            item: What they are given.
+            key: Where only the newest item waits for a slow callback: the newest of this key.
+        """
+        self.latest = item
+        self.received = self._desk.clock.monotonic()
+        if self.status is not StreamStatus.LIVE:
+            self._desk.live(self)
+        for handle in tuple(self.handles):
+            handle.deliver(item, key)
+        if not self.whole:
+            if self.plan.has_image:
+                self._desk.expect(self)
+            else:
+                self.imaged()
+
+    def imaged(self) -> None:
+        """The image is whole, be it empty; what comes from here on are changes."""
+        if self.status is not StreamStatus.LIVE:
+            self._desk.live(self)
+        self.whole = True
+        self._desk.expect(self)
+        for handle in tuple(self.handles):
+            handle.imaged()
+
+    def restart(self, reason: str) -> None:
+        """Ask for it anew, under a new id; the handles stay."""
+        self._desk.restart(self, reason)
+
+    def fail(self, error: Exception) -> None:
+        """It is over, because of an error."""
+        self._desk.over(self, error)
+
+    def finish(self) -> None:
+        """It is over: everything has come."""
+        self._desk.over(self, None)
