@@ -75,6 +75,7 @@ class AccountProcessor:
     def accountSummaryEnd(self, reqId: int) -> None:
         """The image of a summary is whole."""
         self._core.answer_end(reqId)
+        self._imaged(reqId)
 
     # ---- account updates -----------------------------------------------------------------
 
