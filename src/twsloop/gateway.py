@@ -17,6 +17,7 @@ from ibapi.execution import ExecutionFilter
 from ibapi.order import Order
 from ibapi.order_cancel import OrderCancel
 
+from twsloop.account.profit import read_fills
 from twsloop.account.requests import DEFAULT_TAGS, AccountRequests
 from twsloop.account.rows import AccountValue, PortfolioItem, Position, SummaryRow
 from twsloop.connection import IBKRConnection
@@ -72,7 +73,9 @@ class IBGateway(IBKRConnection):
             quote=self.__market_data.ticker_of,
             wanted=lambda: self._driver.life.wanted,
         )
-        self.__account = AccountRequests(core, label=holding_name)
+        self.__account = AccountRequests(
+            core, label=holding_name, fills=lambda: read_fills(self.__orders.book.fills())
+        )
         self.__news = News(core, to_contract=to_contract, label=symbol_of)
         self.__scanner = Scanner(core)
         core.guard = functools.partial(_guard, self.__orders)

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twsloop.account.profit import Opening, OwnFill, compare, own_profit
+from twsloop.account.profit import Dimension, Opening, OwnFill, compare, own_profit
 from twsloop.account.rows import AccountProfit
 
+D = Decimal
 START = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
 
 
@@ -35,10 +36,15 @@ def fill(number: int, quantity: int, price: str, fee: str | None = "1", **more: 
 def test_first_in_first_out_and_at_the_average() -> None:
     fills = [fill(1, 100, "10"), fill(2, 100, "20"), fill(3, -100, "30")]
     [first] = own_profit(fills)
-    assert (first.gross, first.realized, first.commission) == (2000, Decimal(1998), 3)
+    assert (first.gross, first.realized, first.commission) == (D(2000), D(1998), D(3))
     [average] = own_profit(fills, method="average")
-    assert (average.gross, average.realized) == (1500, Decimal(1498))
-    assert (first.symbol, first.currency, first.bought, first.sold) == ("AAPL", "USD", 200, 100)
+    assert (average.gross, average.realized) == (D(1500), D(1498))
+    assert (first.symbol, first.currency, first.bought, first.sold) == (
+        "AAPL",
+        "USD",
+        D(200),
+        D(100),
+    )
 
 
 def test_short_through_flat_and_long_with_a_multiplier() -> None:
@@ -64,9 +70,9 @@ def test_groups_by_tag_day_account_and_currency() -> None:
     assert by_tag == {"open": 0, "scalp": 4, "swing": 12}
     days = own_profit(fills, by=("account", "day"), zone=ZoneInfo("America/New_York"))
     assert [(row.account, row.day, row.currency, row.gross) for row in days] == [
-        ("DU1", date(2026, 1, 5), "USD", 4),
-        ("DU2", date(2026, 1, 5), "EUR", 0),
-        ("DU1", date(2026, 1, 6), "USD", 12),
+        ("DU1", date(2026, 1, 5), "USD", D(4)),
+        ("DU2", date(2026, 1, 5), "EUR", D(0)),
+        ("DU1", date(2026, 1, 6), "USD", D(12)),
     ]
     assert [row.symbol for row in own_profit(fills, by=())] == [None, None], "by currency alone"
 
@@ -75,14 +81,11 @@ def test_what_was_held_before_and_nobody_knows_at_what_cost() -> None:
     fills = [fill(1, -150, "30")]
     held = Opening(account="DU1", con_id=265598, quantity=Decimal(100), cost=Decimal(20))
     [row] = own_profit(fills, opening=[held])
-    assert (row.gross, row.realized, row.unknown) == (
-        1000,
-        Decimal(1000) - 100 * (1 / Decimal(150)),
-        0,
-    )
+    fee = 100 * (1 / D(150))
+    assert (row.gross, row.realized, row.unknown) == (D(1000), 1000 - fee, D(0))
     unknown = Opening(account="DU1", con_id=265598, quantity=Decimal(100))
     [row] = own_profit(fills, opening=[unknown])
-    assert (row.gross, row.realized, row.unknown) == (0, 0, 100)
+    assert (row.gross, row.realized, row.unknown) == (D(0), D(0), D(100))
 
 
 def test_what_cannot_be_asked() -> None:
@@ -136,10 +139,10 @@ def test_the_rows_of_any_grouping_add_up_to_the_same(made: list[Any]) -> None:
         )
         for number, (quantity, price, _) in enumerate(made)
     ]
-    totals = {
-        sum((row.gross for row in own_profit(fills, by=by)), Decimal(0))
-        for by in [(), ("symbol",), ("tag",), ("day",), ("account", "tag", "day")]  # type: ignore[var-annotated]
-    }
+    groupings: list[tuple[Dimension, ...]] = [
+        (), ("symbol",), ("tag",), ("day",), ("account", "tag", "day")
+    ]  # fmt: skip
+    totals = {sum((row.gross for row in own_profit(fills, by=by)), Decimal(0)) for by in groupings}
     assert len({total.quantize(Decimal("1e-12")) for total in totals}) == 1
 
 
@@ -151,7 +154,7 @@ def theirs(realized: str | None) -> AccountProfit:
 def test_the_comparison_says_by_how_much_and_why() -> None:
     rows = own_profit([fill(1, 10, "10"), fill(2, -10, "12")], by=("account",))
     same = compare(rows, theirs("18"), {"USD": Decimal(1)}, "USD")
-    assert (same.ours, same.difference, same.reasons) == (18, 0, ())
+    assert (same.ours, same.difference, same.reasons) == (D(18), D(0), ())
     foreign = compare(rows, theirs("16.2"), {"USD": Decimal("0.9")}, "EUR")
     assert foreign.difference == 0
     assert foreign.reasons == ("USD at the rate of now, not of each execution",)

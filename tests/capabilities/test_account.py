@@ -103,7 +103,8 @@ def test_profit_and_loss_of_a_position_that_is_flat(gw: IBGateway) -> None:
     con_id = next(one for one in (265598, 272093, 4815747) if one not in held)
     flat = gw.account.position_pnl(con_id).result(PATIENCE)
     assert isinstance(flat, PositionProfit)
-    assert (flat.con_id, flat.quantity, flat.unrealized, flat.value) == (con_id, 0, None, None)
+    assert (flat.con_id, flat.quantity, flat.unrealized) == (con_id, Decimal(0), None)
+    assert flat.value is None
 
 
 def test_ledgers_and_the_base_currency(gw: IBGateway) -> None:

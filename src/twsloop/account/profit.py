@@ -14,16 +14,20 @@ Pure.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import attrs
+
+from twsloop.events import CommissionReported, Fill
+from twsloop.wire.values import decimal_or_none
 
 from .rows import AccountProfit
 
 __all__ = [
+    "Booked",
     "Comparison",
     "Dimension",
     "Method",
@@ -33,6 +37,7 @@ __all__ = [
     "Rates",
     "compare",
     "own_profit",
+    "read_fills",
 ]
 
 Dimension = Literal["account", "symbol", "tag", "day"]
@@ -42,6 +47,8 @@ Rates = dict[str, Decimal | None]
 
 _DIMENSIONS = frozenset({"account", "symbol", "tag", "day"})
 _ZERO = Decimal(0)
+#: IB's word for the side of an execution that bought; the other one is ``SLD``.
+_BOUGHT = "BOT"
 
 
 @attrs.frozen(kw_only=True)
@@ -210,6 +217,53 @@ class _Holding:
             held.cost = (held.cost * held.quantity + lot.cost * lot.quantity) / total
             held.fee = (held.fee * held.quantity + lot.fee * lot.quantity) / total
         held.quantity = total
+
+
+class Booked(Protocol):
+    """An execution with its contract and its commission, as the orders slice keeps it."""
+
+    @property
+    def fill(self) -> Fill:
+        """The execution."""
+        ...
+
+    @property
+    def contract(self) -> Any:
+        """IB's Contract."""
+        ...
+
+    @property
+    def commission(self) -> CommissionReported | None:
+        """Its commission, once reported."""
+        ...
+
+
+def read_fills(
+    booked: Iterable[Booked], tag_of: Callable[[Fill], str] = lambda _fill: ""
+) -> list[OwnFill]:
+    """Executions as they count; a combo's own are left out, because its legs' are there.
+
+    Args:
+        booked: What is known of each.
+        tag_of: What the order of an execution was tagged with.
+    """
+    return [
+        OwnFill(
+            exec_id=one.fill.exec_id,
+            time=one.fill.executed_at or one.fill.time,
+            account=one.fill.account,
+            con_id=one.contract.conId,
+            symbol=one.fill.symbol,
+            currency=one.contract.currency,
+            quantity=one.fill.shares if one.fill.side == _BOUGHT else -one.fill.shares,
+            price=one.fill.price,
+            multiplier=decimal_or_none(one.contract.multiplier) or Decimal(1),
+            commission=None if one.commission is None else one.commission.commission,
+            tag=tag_of(one.fill),
+        )
+        for one in booked
+        if one.contract.secType != "BAG"
+    ]
 
 
 def own_profit(
