@@ -9,13 +9,16 @@ same price; they become floats only where IB's class has floats.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
+import difflib
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ibapi.order import Order
 
 from twsloop.errors import InvalidOrder
+
+from .inputs import Number, given, to_number, to_positive, to_price, to_quantity
 
 __all__ = [
     "Bracket",
@@ -23,16 +26,17 @@ __all__ = [
     "bracket",
     "limit_order",
     "market_order",
+    "new_order",
     "one_cancels_all",
+    "set_fields",
     "stop_limit_order",
     "stop_order",
     "to_price",
     "to_quantity",
+    "trailing",
     "trailing_stop",
+    "trailing_stop_limit",
 ]
-
-#: How people write prices and sizes.
-Number = str | int | float | Decimal
 
 ACTIONS = frozenset({"BUY", "SELL", "SSHORT", "SLONG"})
 #: ocaType: what happens to the others when one fills (IB's numbers).
@@ -41,6 +45,15 @@ OCA_TYPES = frozenset({1, 2, 3})
 OCA_GROUP_LENGTH = 64
 
 _FIELDS = frozenset(vars(Order()))
+#: What errors call the fields that hold prices.
+_SPOKEN: Mapping[str, str] = MappingProxyType(
+    {
+        "lmtPrice": "limit price",
+        "auxPrice": "stop price",
+        "trailStopPrice": "stop price",
+        "lmtPriceOffset": "limit price offset",
+    }
+)
 
 
 class Bracket(NamedTuple):
@@ -63,25 +76,21 @@ def market_order(action: str, quantity: Number, *, tif: str = "DAY", **fields: A
     Raises:
         InvalidOrder: A value that cannot be one, or a field that IB's ``Order`` does not have.
     """
-    return _order("MKT", action, quantity, tif, fields)
+    return new_order("MKT", action, quantity, fields, tif=tif)
 
 
 def limit_order(
     action: str, quantity: Number, limit_price: Number, *, tif: str = "DAY", **fields: Any
 ) -> Order:
     """Buy or sell at ``limit_price`` or better; the other arguments as for `market_order`."""
-    order = _order("LMT", action, quantity, tif, fields)
-    order.lmtPrice = to_price(limit_price, "limit price")
-    return order
+    return new_order("LMT", action, quantity, fields, tif=tif, lmtPrice=limit_price)
 
 
 def stop_order(
     action: str, quantity: Number, stop_price: Number, *, tif: str = "DAY", **fields: Any
 ) -> Order:
     """Buy or sell at the market once ``stop_price`` trades; the rest as for `market_order`."""
-    order = _order("STP", action, quantity, tif, fields)
-    order.auxPrice = to_price(stop_price, "stop price")
-    return order
+    return new_order("STP", action, quantity, fields, tif=tif, auxPrice=stop_price)
 
 
 def stop_limit_order(
@@ -94,10 +103,8 @@ def stop_limit_order(
     **fields: Any,
 ) -> Order:
     """A limit order that begins to work once ``stop_price`` trades."""
-    order = _order("STP LMT", action, quantity, tif, fields)
-    order.auxPrice = to_price(stop_price, "stop price")
-    order.lmtPrice = to_price(limit_price, "limit price")
-    return order
+    prices = {"auxPrice": stop_price, "lmtPrice": limit_price}
+    return new_order("STP LMT", action, quantity, fields, tif=tif, **prices)
 
 
 def trailing_stop(
@@ -124,16 +131,61 @@ def trailing_stop(
     Raises:
         InvalidOrder: Both distances, none, or one that is not above 0.
     """
+    prices = given(trailStopPrice=stop_price)
+    order = new_order("TRAIL", action, quantity, fields, tif=tif, **prices)
+    return trailing(order, amount, percent)
+
+
+def trailing_stop_limit(
+    action: str,
+    quantity: Number,
+    *,
+    stop_price: Number,
+    amount: Number | None = None,
+    percent: Number | None = None,
+    limit_price: Number | None = None,
+    limit_offset: Number | None = None,
+    tif: str = "DAY",
+    **fields: Any,
+) -> Order:
+    """A stop limit order whose stop and limit follow the market at a distance.
+
+    Args:
+        action: ``SELL`` trails below the market, ``BUY`` above it.
+        quantity: How much, above 0.
+        stop_price: Where the stop starts.
+        amount: The distance as an amount of money per unit; this or ``percent``.
+        percent: The distance in percent of the price.
+        limit_price: Where the limit starts; this or ``limit_offset``.
+        limit_offset: How far the limit is from the stop, on the side that is worse for you.
+        tif: Time in force.
+        fields: Any other field of IB's ``Order``, by its IB name.
+
+    Raises:
+        InvalidOrder: Both of a pair, or none of it.
+    """
+    if (limit_price is None) == (limit_offset is None):
+        msg = "a trailing stop limit needs limit_price or limit_offset, and not both"
+        raise InvalidOrder(msg)
+    prices = given(lmtPrice=limit_price, lmtPriceOffset=limit_offset)
+    prices["trailStopPrice"] = stop_price
+    order = new_order("TRAIL LIMIT", action, quantity, fields, tif=tif, **prices)
+    return trailing(order, amount, percent)
+
+
+def trailing(order: Order, amount: Number | None, percent: Number | None) -> Order:
+    """Set how far an order trails: ``auxPrice`` is an amount, ``trailingPercent`` a part.
+
+    Raises:
+        InvalidOrder: Both distances, none, or one that is not above 0.
+    """
     if (amount is None) == (percent is None):
         msg = "a trailing stop needs its distance as an amount or in percent, and not both"
         raise InvalidOrder(msg)
-    order = _order("TRAIL", action, quantity, tif, fields)
     if amount is not None:
-        order.auxPrice = _positive(amount, "trailing amount")
+        order.auxPrice = to_positive(amount, "trailing amount")
     else:
-        order.trailingPercent = _positive(percent, "trailing percent")
-    if stop_price is not None:
-        order.trailStopPrice = to_price(stop_price, "stop price")
+        order.trailingPercent = to_positive(percent, "trailing percent")
     return order
 
 
@@ -164,12 +216,12 @@ def bracket(
     Raises:
         InvalidOrder: A value that cannot be one, or closing prices on the wrong sides.
     """
-    profit, loss = _number(take_profit, "take profit"), _number(stop_loss, "stop loss")
+    profit, loss = to_number(take_profit, "take profit"), to_number(stop_loss, "stop loss")
     first = market_order(action, quantity, tif=tif, **fields)
     if entry is not None:
         first = limit_order(action, quantity, entry, tif=tif, **fields)
     buys = first.action == "BUY"
-    between = [loss, *([] if entry is None else [_number(entry, "entry")]), profit]
+    between = [loss, *([] if entry is None else [to_number(entry, "entry")]), profit]
     if between != sorted(between, reverse=not buys) or len(set(between)) != len(between):
         order = "stop loss < entry < take profit" if buys else "take profit < entry < stop loss"
         msg = f"a bracket that starts with a {first.action} needs {order}, not {between}"
@@ -215,58 +267,52 @@ def one_cancels_all(orders: Iterable[Order], group: str, *, oca_type: int = 1) -
     return made
 
 
-def to_price(value: Number, what: str = "price") -> float:
-    """A price as IB's classes hold it; negative ones exist (spreads, some futures).
-
-    Raises:
-        InvalidOrder: Not a finite number.
-    """
-    return float(_number(value, what))
-
-
-def to_quantity(value: Number, what: str = "quantity") -> Decimal:
-    """A size, above 0.
-
-    Raises:
-        InvalidOrder: Not a finite number, or not above 0.
-    """
-    number = _number(value, what)
-    if number <= 0:
-        msg = f"{what} {value!r} is not above 0; the side is said by the action"
-        raise InvalidOrder(msg)
-    return number
-
-
-def _positive(value: Number | None, what: str) -> float:
-    return float(to_quantity(value if value is not None else 0, what))
-
-
-def _number(value: Number, what: str) -> Decimal:
-    if not isinstance(value, bool):
-        try:
-            number = Decimal(str(value).strip())
-        except InvalidOperation:
-            number = Decimal("NaN")
-        if number.is_finite():
-            return number
-    msg = f"{what} {value!r} is not a number"
-    raise InvalidOrder(msg)
-
-
-def _order(
-    order_type: str, action: str, quantity: Number, tif: str, fields: dict[str, Any]
+def new_order(
+    order_type: str,
+    action: str,
+    quantity: Number,
+    fields: Mapping[str, Any],
+    *,
+    tif: str = "DAY",
+    **prices: Any,
 ) -> Order:
+    """An order of any type: what all builders are made of.
+
+    Args:
+        order_type: IB's word for the type (`twsloop.orders.words.OrderType`).
+        action: ``BUY`` or ``SELL`` (``SSHORT``, ``SLONG`` for institutions).
+        quantity: How much, above 0.
+        fields: Any other field of IB's ``Order``, by its IB name.
+        tif: Time in force.
+        prices: The fields of IB's ``Order`` that are prices, by their IB names.
+
+    Raises:
+        InvalidOrder: A value that cannot be one, or a field that IB's ``Order`` does not have.
+    """
     order = Order()
-    order.orderType = order_type
+    order.orderType = str(order_type)
     order.action = str(action).upper()
     order.totalQuantity = to_quantity(quantity)
-    order.tif = tif
+    order.tif = str(tif)
     if order.action not in ACTIONS:
         msg = f"action {action!r} is none of {', '.join(sorted(ACTIONS))}"
         raise InvalidOrder(msg)
+    for name, price in prices.items():
+        setattr(order, name, to_price(price, _SPOKEN.get(name, name)))
+    set_fields(order, fields)
+    return order
+
+
+def set_fields(order: Order, fields: Mapping[str, Any]) -> None:
+    """Set fields of an order by their IB names.
+
+    Raises:
+        InvalidOrder: IB's ``Order`` has no field of that name.
+    """
     for name, value in fields.items():
         if name not in _FIELDS:
-            msg = f"IB's Order has no field {name!r}"
+            close = difflib.get_close_matches(name, _FIELDS, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            msg = f"IB's Order has no field {name!r}{hint}"
             raise InvalidOrder(msg)
         setattr(order, name, value)
-    return order
