@@ -382,6 +382,7 @@ class LineDesk:
         elif notice.code == DATA_KEPT:
             for line in self.ledger:
                 line.ticker.stale = False
+            self._look_at_ages()
             self._gap_over(notice.text)
         line_of = self.ledger.by_id(notice.req_id)
         if line_of is not None:
@@ -407,13 +408,17 @@ class LineDesk:
             return
         for line in self.ledger:
             line.ticker.stale = True
-        for line in self.ledger:
-            for holder in tuple(line.holders):
-                if isinstance(holder, Subscription):
-                    holder.freshness.look()
+        self._look_at_ages()
         if self._gap is None:
             self._gap = self._core.clock.now()
             self._core.tell(GapStarted(time=self._gap, stream="*", reason=reason))
+
+    def _look_at_ages(self) -> None:
+        """Tickers became stale, or fresh, without a tick."""
+        holders = {holder: None for line in self.ledger for holder in tuple(line.holders)}
+        for holder in holders:
+            if isinstance(holder, Subscription):
+                holder.freshness.look()
 
     def _gap_over(self, reason: str) -> None:
         if self._gap is not None:

@@ -90,7 +90,8 @@ class FreshnessWatch:
         self._clock = clock
         self._tickers = tickers
         self._opened = clock.monotonic()
-        self._told: set[str] = set()
+        #: Symbol -> its newest tick when it was told: with a later one it was fresh meanwhile.
+        self._told: dict[str, float | None] = {}
         self._deliveries: list[Delivery] = []
         self._timer: Timer | None = None
 
@@ -112,11 +113,13 @@ class FreshnessWatch:
         if not self._deliveries:
             return
         rows = self.rows()
+        received = {symbol: ticker.received for symbol, ticker in self._tickers().items()}
         for symbol, row in rows.items():
+            newest = received.get(symbol)
             if not row.stale:
-                self._told.discard(symbol)
-            elif symbol not in self._told:
-                self._told.add(symbol)
+                self._told.pop(symbol, None)
+            elif symbol not in self._told or self._told[symbol] != newest:
+                self._told[symbol] = newest
                 for delivery in self._deliveries:
                     delivery((symbol, row))
         limit = self.max_age
