@@ -24,7 +24,9 @@ from tests.support.orders import (
 from twsloop.contracts import combo, stock, symbol_of
 from twsloop.events import (
     CommissionReported,
+    Ends,
     Fill,
+    Notice,
     OrderCancelled,
     OrderCreated,
     OrderFilled,
@@ -102,8 +104,10 @@ class Desk:
             self.book.apply_commission(report, decimal_or_none(report.realizedPNL), NOW)
         )
 
-    def error(self, code: int, text: str, *, kills: bool) -> Change:
-        return self.keep(self.book.apply_error(self.record, code, text, kills=kills, now=NOW))
+    def error(self, code: int, text: str, *, kills: bool, reject: str = "") -> Change:
+        ends = Ends.ORDER if kills else Ends.NOTHING
+        notice = Notice(time=NOW, req_id=1, code=code, text=text, ends=ends, advanced_reject=reject)
+        return self.keep(self.book.apply_error(self.record, notice, NOW))
 
 
 def test_the_usual_life() -> None:

@@ -14,18 +14,20 @@ from twsloop.orders.state import (
     OrderInput,
     OrderStatus,
     next_status,
+    word_of,
 )
 
 S, E = OrderStatus, OrderInput
 WORDS_OF_IB = [*WORDS.values(), S.OTHER]
 EVENTS = [*WORDS_OF_IB, *OrderInput]
+CANCELS = {S.CANCELLED, S.API_CANCELLED, S.EXPIRED}
 
 
 def test_every_state_knows_every_event() -> None:
     assert set(TRANSITIONS) == {(state, event) for state in OrderStatus for event in EVENTS}
 
 
-def test_the_words_are_those_of_ibs_manual() -> None:
+def test_the_words_are_those_of_ibs_manual_and_expired() -> None:
     assert set(WORDS) == {
         "ApiPending",
         "PendingSubmit",
@@ -38,6 +40,7 @@ def test_the_words_are_those_of_ibs_manual() -> None:
         "Filled",
         "Cancelled",
         "ApiCancelled",
+        "Expired",
     }
 
 
@@ -79,6 +82,9 @@ def test_the_words_are_those_of_ibs_manual() -> None:
         (S.FILLED, S.CANCELLED, S.FILLED),
         (S.FILLED, E.KILLED, S.FILLED),
         (S.SUBMITTED, E.ALL_FILLED, S.FILLED),
+        (S.SUBMITTED, S.EXPIRED, S.EXPIRED),
+        (S.EXPIRED, S.SUBMITTED, S.EXPIRED),
+        (S.EXPIRED, S.FILLED, S.FILLED),
     ],
 )
 def test_known_cases(state: OrderStatus, event: OrderStatus | OrderInput, new: OrderStatus) -> None:
@@ -92,7 +98,7 @@ def test_nothing_leaves_filled() -> None:
 def test_a_working_word_is_never_shown_dead() -> None:
     """Whatever we believed, unless the gateway itself has said that it is over."""
     for state in OrderStatus:
-        if state in {S.FILLED, S.CANCELLED, S.API_CANCELLED, S.REFUSED, S.SIMULATED}:
+        if state in {S.FILLED, *CANCELS, S.REFUSED, S.SIMULATED}:
             continue
         for word in WORKING - {S.INACTIVE, S.PENDING_SUBMIT}:
             assert TRANSITIONS[state, word] is word
@@ -110,9 +116,25 @@ def test_after_a_fill_or_a_cancel_the_end_is_fixed(events: list[OrderStatus | Or
         before, state = state, next_status(state, event)
         if before is S.FILLED:
             assert state is S.FILLED
-        if before in {S.CANCELLED, S.API_CANCELLED}:
+        if before in CANCELS:
             assert state in {before, S.FILLED}
         assert next_status(state, event) is state  # a repeat changes nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("Submitted", S.SUBMITTED),
+        ("EXPIRED", S.EXPIRED),
+        ("Expired", S.EXPIRED),
+        ("UNKNOWN", S.OTHER),
+        ("Unknown", S.OTHER),
+        ("Parked", S.OTHER),
+        ("", S.OTHER),
+    ],
+)
+def test_a_word_is_read_however_it_is_spelt(text: str, status: OrderStatus) -> None:
+    assert word_of(text) is status
 
 
 @given(st.sampled_from(OrderStatus), st.sampled_from(WORDS_OF_IB))

@@ -80,7 +80,8 @@ def test_sides() -> None:
 
 def test_every_status_that_twsloop_knows_is_a_word() -> None:
     assert set(WORDS) == {word.value for word in StatusWord} - {"Unknown"}
-    assert [word for word in StatusWord if word.ended] == ["ApiCancelled", "Cancelled", "Filled"]
+    ended = ["ApiCancelled", "Cancelled", "Filled", "Expired"]
+    assert [word for word in StatusWord if word.ended] == ended
 
 
 def test_where_a_type_is_listed() -> None:

@@ -94,13 +94,21 @@ class Board:
         """Something on our own side happened to an order."""
         self.announce(self._book.apply_input(record, event, self._core.clock.now(), reason))
 
-    def change_failed(self, record: OrderRecord, error: Exception) -> None:
-        """A modification was refused: who waits for it learns why, and the order is as before."""
+    def change_failed(self, record: OrderRecord, error: Exception, *, every: bool = False) -> None:
+        """A modification was refused: who waits for it learns why, and the order is as before.
+
+        Args:
+            record: The order.
+            error: Why.
+            every: None of its modifications will be answered; else the oldest one is meant.
+        """
         trade = self._trades.get(record)
-        if trade is not None and trade.change is not None:
+        latest = every or len(record.pending) <= 1
+        if trade is not None and trade.change is not None and latest:
             change, trade.change = trade.change, None
             change.set_exception(error)
-        self.announce(self._book.apply_refused_change(record, self._core.clock.now()))
+        now = self._core.clock.now()
+        self.announce(self._book.apply_refused_change(record, now, every=every))
 
     def abandon(self) -> None:
         """No session will come that could tell: nobody shall wait for it."""

@@ -18,76 +18,31 @@ from typing import Any
 
 import attrs
 
-from twsloop.events import (
-    CommissionReported,
-    Fact,
-    Fill,
-    OrderCancelled,
-    OrderCreated,
-    OrderEvent,
-    OrderFilled,
-    OrderPartiallyFilled,
-    OrderRejected,
-    OrderSubmitted,
-    order_story,
-)
+from twsloop.events import CommissionReported, Ends, Fact, Fill, Notice, OrderCreated, order_story
 from twsloop.wire.values import decimal_or_none
 
-from .checks import describe
 from .reading import (
     correction_of,
     execution_base,
-    prices_of,
     read_commission,
     read_execution,
     size,
 )
-from .state import FINAL, WORDS, OrderInput, OrderRecord, OrderStatus, next_status
+from .state import FINAL, OrderInput, OrderRecord, OrderStatus, word_of
+from .steps import (
+    CANCELLED,
+    Change,
+    Closed,
+    confirms,
+    describe_record,
+    ending,
+    fact_of,
+    move,
+    partly_filled,
+    visible,
+)
 
 __all__ = ["BookedFill", "Change", "OrderBook"]
-
-#: What can be modified, and comes back in the gateway's echo.
-_TERMS = (
-    "orderType",
-    "totalQuantity",
-    "lmtPrice",
-    "auxPrice",
-    "trailStopPrice",
-    "trailingPercent",
-    "tif",
-    "goodTillDate",
-    "outsideRth",
-)
-_ACCEPTED = frozenset({OrderStatus.PRE_SUBMITTED, OrderStatus.SUBMITTED})
-_CANCELLED = frozenset({OrderStatus.CANCELLED, OrderStatus.API_CANCELLED})
-_REFUSED = frozenset(
-    {
-        OrderStatus.REJECTED,
-        OrderStatus.REFUSED,
-        OrderStatus.NOT_SENT,
-        OrderStatus.SIMULATED,
-    }
-)
-
-
-@attrs.frozen
-class Change:
-    """What one report changed.
-
-    Attributes:
-        record: The order; None where the order is not known (yet).
-        facts: What happened, in order.
-        changed: Whether anything that can be read is different now.
-    """
-
-    record: OrderRecord | None
-    facts: tuple[Fact, ...] = ()
-    changed: bool = False
-
-    @property
-    def fills(self) -> tuple[Fill, ...]:
-        """The executions among the facts."""
-        return tuple(fact for fact in self.facts if isinstance(fact, Fill))
 
 
 @attrs.frozen
@@ -113,10 +68,14 @@ class OrderBook:
 
     Args:
         label: Writes a contract for people.
+        closed: Whether trading in a contract is closed at a time, for orders that end with the day.
     """
 
-    def __init__(self, label: Callable[[Any], str]) -> None:
+    def __init__(
+        self, label: Callable[[Any], str], closed: Closed = lambda _contract, _time: None
+    ) -> None:
         self._label = label
+        self._closed = closed
         self._by_id: dict[tuple[int, int], OrderRecord] = {}
         self._by_perm: dict[int, OrderRecord] = {}
         self._executions: dict[str, _Booked] = {}
@@ -156,20 +115,18 @@ class OrderBook:
         """Take in an order of ours, before anything is sent."""
         record.symbol = record.symbol or self._label(record.contract)
         self._by_id[record.client_id, record.order_id] = record
-        record.note(now, "created", _describe(record))
-        return Change(record, (self._fact(OrderCreated, record, now),), changed=True)
+        record.sized(record.order)
+        record.note(now, "created", describe_record(record))
+        return Change(record, (fact_of(OrderCreated, record, now),), changed=True)
 
     def replace(self, record: OrderRecord, order: Any, now: datetime) -> Change:
         """A modification is about to be sent; `apply_refused_change` takes it back."""
-        old = record.sent or record.order
-        record.awaited = {
-            name: getattr(old, name)
-            for name in _TERMS
-            if getattr(old, name) != getattr(order, name)
-        }
-        record.before_change, record.before_sent = record.order, record.sent
+        if record.before_change is None:
+            record.before_change, record.before_sent = record.order, record.sent
+        record.pending.append(order)
         record.order = order
-        record.note(now, "modify", _describe(record))
+        record.sized(order)
+        record.note(now, "modify", describe_record(record))
         return Change(record, changed=True)
 
     def apply_input(
@@ -206,7 +163,7 @@ class OrderBook:
         record = self.find(client_id, order_id, perm_id)
         if record is None:
             return Change(None)
-        before = self._visible(record)
+        before = visible(record)
         self._identify(record, perm_id)
         was_filled = record.filled
         record.status_filled = max(record.status_filled, size(filled))
@@ -236,35 +193,39 @@ class OrderBook:
             record.own = own
             if order_id:
                 self._by_id[client_id, order_id] = record
-        before = self._visible(record)
+        before = visible(record)
         self._identify(record, order.permId)
         adopted = self._adopt(record, now)
         record.contract, record.state = contract, state
         record.symbol = record.symbol or self._label(contract)
-        if record.before_change is None or not any(
-            getattr(order, name) == value for name, value in record.awaited.items()
-        ):
-            # Not a report that was under way when we modified it: this is how it stands now.
-            record.order, record.before_change = order, None
+        record.status_filled = max(record.status_filled, size(order.filledQuantity))
+        self._take_terms(record, order, state.status)
         if not state.status:  # not transmitted: it is nowhere yet
-            return Change(record, adopted, changed=before != self._visible(record))
+            return Change(record, adopted, changed=before != visible(record))
         change = self._report(record, state.status, (before, record.filled), now, "openOrder")
         return attrs.evolve(change, facts=(*adopted, *change.facts))
 
     def apply_word(self, record: OrderRecord, word: str, now: datetime, source: str) -> Change:
         """A status word that came by itself (10148: "cannot be cancelled, state: Filled")."""
-        return self._report(record, word, (self._visible(record), record.filled), now, source)
+        return self._report(record, word, (visible(record), record.filled), now, source)
 
     def apply_completed(self, contract: Any, order: Any, state: Any, now: datetime) -> Change:
         """A completedOrder: how an order of today ended; one that we do not know is not kept."""
         record = self.find(order.clientId, order.orderId, order.permId)
         if record is None or not order.permId or record.perm_id not in {0, order.permId}:
             return Change(None)
-        before = self._visible(record)
+        before = visible(record)
         was_filled = record.filled
         self._identify(record, order.permId)
         record.status_filled = max(record.status_filled, size(order.filledQuantity))
-        return self._report(record, state.status, (before, was_filled), now, "completedOrder")
+        change = self._report(record, state.status, (before, was_filled), now, "completedOrder")
+        if record.status is not OrderStatus.INACTIVE:
+            return change
+        # It is listed among those that nothing can change any more: it was rejected.
+        why = state.completedStatus or record.reason or "it is completed, and Inactive"
+        killed = self._move(record, OrderInput.KILLED, now, "completedOrder", why)
+        record.reason = record.reason or why
+        return attrs.evolve(killed, facts=(*change.facts, *killed.facts), changed=True)
 
     def apply_execution(self, contract: Any, execution: Any, now: datetime) -> Change:
         """An execDetails: new, repeated, or the correction of an earlier one."""
@@ -274,6 +235,8 @@ class OrderBook:
         if kept is not None and correction_of(kept.fill.exec_id) >= correction_of(execution.execId):
             if kept.record is None and record is not None:
                 return self._join(kept, record, now)  # the order has turned up meanwhile
+            if record is not None:
+                record.note(now, "execDetails", f"{execution.execId} again")
             return Change(record)
         corrects = kept.fill.exec_id if kept is not None else None
         fill = read_execution(
@@ -297,6 +260,8 @@ class OrderBook:
             story = order_story(record.client_id, record.order_id)
             fact = attrs.evolve(fact, correlation_id=story)
         known = self._commissions.get(report.execId)
+        if record is not None:
+            record.note(now, "commission", f"{fact.commission} {fact.currency} for {fact.exec_id}")
         if known is not None and (known.commission, known.realized_pnl) == (
             fact.commission,
             fact.realized_pnl,
@@ -306,28 +271,44 @@ class OrderBook:
         if record is None or booked is None or booked.fill.exec_id != report.execId:
             return Change(None, (fact,), changed=True)
         record.commissions[report.execId] = fact
-        record.note(now, "commission", f"{fact.commission} {fact.currency}")
         return Change(record, (fact,), changed=True)
 
-    def apply_error(
-        self, record: OrderRecord, code: int | None, text: str, *, kills: bool, now: datetime
-    ) -> Change:
-        """An error with the order's id; ``kills`` is the ErrorHandler's judgement."""
+    def apply_error(self, record: OrderRecord, notice: Notice, now: datetime) -> Change:
+        """An error with the order's id; what it ends is `steps.ending`'s to say."""
+        ends = ending(record, notice)
+        code, text = notice.code, notice.text
         record.note(now, "error", f"{code}: {text}" if code is not None else text)
-        if not kills or record.status is OrderStatus.FILLED:
+        if notice.advanced_reject:
+            record.advanced_reject = notice.advanced_reject
+            record.note(now, "advanced reject", notice.advanced_reject)
+        if ends is Ends.CHANGE:
+            record.refused_changes.add((code, text))
+        if ends is not Ends.ORDER or record.status is OrderStatus.FILLED:
             return Change(record, changed=True)
         record.reason, record.error_code = text, code
-        event = OrderInput.CANCEL_NOTICE if code == 202 else OrderInput.KILLED
+        event = OrderInput.CANCEL_NOTICE if code == CANCELLED else OrderInput.KILLED
         change = self._move(record, event, now, "error", text)
         return attrs.evolve(change, changed=True)
 
-    def apply_refused_change(self, record: OrderRecord, now: datetime) -> Change:
-        """The gateway refused a modification: the order is what it was."""
+    def apply_refused_change(
+        self, record: OrderRecord, now: datetime, *, every: bool = False
+    ) -> Change:
+        """The gateway refused a modification: the order is what it was.
+
+        Args:
+            record: The order.
+            now: The time.
+            every: None of those that are under way will be answered. Else the oldest is meant.
+        """
         if record.before_change is None:
+            return Change(record)
+        record.pending[: len(record.pending) if every else 1] = []
+        if record.pending:
+            record.note(now, "modify", "an earlier change was refused")
             return Change(record)
         record.order, record.before_change = record.before_change, None
         record.sent = record.before_sent
-        record.note(now, "modify", f"refused; still {_describe(record)}")
+        record.note(now, "modify", f"refused; still {describe_record(record)}")
         return Change(record, changed=True)
 
     def reconcile(self, open_now: Collection[OrderRecord], now: datetime) -> list[Change]:
@@ -349,6 +330,16 @@ class OrderBook:
         ]
 
     # ---- inside --------------------------------------------------------------------------
+
+    def _take_terms(self, record: OrderRecord, order: Any, word: str) -> None:
+        """The gateway's echo says how the order stands, or stood when we modified it."""
+        if record.status is OrderStatus.FILLED and word_of(word) is not OrderStatus.FILLED:
+            return  # a late one
+        record.sized(order)
+        if confirms(record, order):
+            record.order, record.before_change = order, None
+        else:
+            record.before_change = order
 
     def _identify(self, record: OrderRecord, perm_id: int) -> None:
         if perm_id and record.perm_id != perm_id:
@@ -384,13 +375,14 @@ class OrderBook:
         if early is not None:
             record.commissions[fill.exec_id] = early
         record.acknowledged = True
-        record.note(now, "execDetails", f"{fill.side} {fill.shares} at {fill.price}")
-        total = record.total
-        if total is not None and record.executed >= total:
-            change = self._move(record, OrderInput.ALL_FILLED, now, "execDetails", "")
+        record.note(
+            now, "execDetails", f"{fill.exec_id}: {fill.side} {fill.shares} at {fill.price}"
+        )
+        if record.total is not None and record.executed >= max(record.largest, record.total):
+            change = self._move(record, OrderInput.ALL_FILLED, now, "execDetails")
             more = change.facts
         else:
-            more = self._partial(record, was_filled, now)
+            more = partly_filled(record, was_filled, now)
         return Change(record, (*facts, *more), changed=True)
 
     def _report(
@@ -406,11 +398,14 @@ class OrderBook:
         record.acknowledged = True
         record.abandoned = False
         record.ib_status = word
-        change = self._move(record, WORDS.get(word, OrderStatus.OTHER), now, source, "")
+        held = f", held: {record.why_held}" if record.why_held else ""
+        text = f"{word}, {record.filled} filled, {record.remaining} open{held}"
+        record.note(now, source, text)
+        change = self._move(record, word_of(word), now, source)
         facts = change.facts
         if record.status not in FINAL:
-            facts = (*facts, *self._partial(record, was_filled, now))
-        return Change(record, facts, changed=before != self._visible(record))
+            facts = (*facts, *partly_filled(record, was_filled, now))
+        return Change(record, facts, changed=before != visible(record))
 
     def _move(
         self,
@@ -418,70 +413,6 @@ class OrderBook:
         event: OrderStatus | OrderInput,
         now: datetime,
         source: str,
-        reason: str,
+        reason: str = "",
     ) -> Change:
-        """Take one step in the table, and say which fact that makes."""
-        old, new = record.status, next_status(record.status, event)
-        if new is old:
-            return Change(record)
-        record.status = new
-        record.note(now, source, f"{old} -> {new}{f': {reason}' if reason else ''}")
-        kind: type[OrderEvent] | None = None
-        if new is OrderStatus.FILLED:
-            kind = OrderFilled
-        elif new in _CANCELLED:
-            kind = OrderCancelled
-        elif new in _REFUSED:
-            kind = OrderRejected
-        elif new in _ACCEPTED and old not in _ACCEPTED:
-            kind = OrderSubmitted
-        facts = () if kind is None else (self._fact(kind, record, now),)
-        return Change(record, facts, changed=True)
-
-    def _partial(self, record: OrderRecord, was_filled: Decimal, now: datetime) -> tuple[Fact, ...]:
-        if record.filled <= was_filled or record.status is OrderStatus.FILLED:
-            return ()
-        return (self._fact(OrderPartiallyFilled, record, now),)
-
-    def _visible(self, record: OrderRecord) -> tuple[Any, ...]:
-        """What a user would notice; the order's echo is compared by what can be modified."""
-        return (
-            record.status,
-            record.ib_status,
-            record.perm_id,
-            record.status_filled,
-            record.status_remaining,
-            record.status_average,
-            record.why_held,
-            record.cap_price,
-            record.before_change is None,
-            *(getattr(record.order, name) for name in _TERMS),
-        )
-
-    def _fact(self, kind: type[OrderEvent], record: OrderRecord, now: datetime) -> OrderEvent:
-        order = record.order
-        limit, stop = prices_of(order)
-        return kind(
-            time=now,
-            correlation_id=order_story(record.client_id, record.order_id),
-            order_id=record.order_id,
-            client_id=record.client_id,
-            perm_id=record.perm_id or None,
-            account=order.account,
-            con_id=record.contract.conId or None,
-            symbol=record.symbol,
-            action=order.action,
-            order_type=order.orderType,
-            quantity=record.total or Decimal(0),
-            filled=record.filled,
-            remaining=record.remaining,
-            average_price=record.average_price,
-            limit_price=limit,
-            stop_price=stop,
-            status=str(record.status),
-            reason=record.reason,
-        )
-
-
-def _describe(record: OrderRecord) -> str:
-    return f"{describe(record.order)} {record.symbol}".strip()
+        return move(record, event, now, source, reason, closed=self._closed)

@@ -53,6 +53,7 @@ from .copying import copied
 from .processor import OrderProcessor
 from .raw import CANCEL_UNKNOWN, RawCalls
 from .state import WORDS, OrderInput, OrderRecord, OrderStatus, next_status
+from .steps import ending, is_working
 from .sync import Sync
 from .trade import OnFill, OnUpdate, Trade
 from .way_out import QuoteOf, WayOut
@@ -272,21 +273,18 @@ class Orders:
             order.transmit = True  # a bracket's parent was held back for its children; it works now
         else:
             record.before_change = None  # nothing has left: what leaves is then the changed one
+            record.pending.clear()
             trade.resolve()
         self.way_out.submit(record)
 
     # ---- the loop thread: what comes back ------------------------------------------------
 
     def _order_known(self, order_id: int) -> tuple[bool, bool]:
-        """For the ErrorHandler: is this id an order of ours, and is it known to be working?
-
-        An order that is Inactive is not: an error says that it will stay so.
-        """
+        """For the ErrorHandler: is this id an order of ours, and is it known to be working?"""
         record = self.book.find(self._core.client_id, order_id)
         if record is None or order_id >= FIRST_REQUEST_ID:
             return False, False
-        working = record.acknowledged and record.status is not OrderStatus.INACTIVE
-        return True, working
+        return True, is_working(record)
 
     def _notice(self, notice: Notice) -> None:
         # Users hear of it next, and whatever they call then has to pass the gate by itself.
@@ -304,11 +302,9 @@ class Orders:
             else:
                 self.board.change_failed(record, _error(notice))
             return
-        kills = notice.ends is Ends.ORDER
-        self.board.announce(
-            self.book.apply_error(record, notice.code, notice.text, kills=kills, now=now)
-        )
-        if notice.ends is Ends.CHANGE:
+        ends = ending(record, notice)
+        self.board.announce(self.book.apply_error(record, notice, now))
+        if ends is Ends.CHANGE:
             self.board.change_failed(record, _error(notice))
         if notice.code == CANCEL_OVER:
             found = _STATE.search(notice.text)
@@ -336,7 +332,7 @@ class Orders:
             if record.own:
                 lost = NotConnected("the session ended before the change was confirmed")
                 if record.before_change is not None:
-                    self.board.change_failed(record, lost)
+                    self.board.change_failed(record, lost, every=True)
                 self.board.apply(record, OrderInput.LINK_LOST, reason)
 
     def _session(self, state: State, _reason: str) -> None:

@@ -9,7 +9,7 @@ one live for ever (one waits for it). So the table is total, no pair is an error
 lattice:
 
 * FILLED is the top: nothing leaves it.
-* CANCELLED yields to a fill only: the exchange may have filled what was being cancelled.
+* CANCELLED and EXPIRED yield to a fill only: the exchange may have filled what was being cancelled.
 * Among the working states the gateway's latest word wins.
 * INACTIVE is a working state: the gateway may hold an order and let it live again (shares being
   located). Only together with an error that kills the order does it become REJECTED.
@@ -24,6 +24,7 @@ resolved if the order revives after all; `OrderRecord.status` tells the truth at
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -44,6 +45,7 @@ __all__ = [
     "OrderRecord",
     "OrderStatus",
     "next_status",
+    "word_of",
 ]
 
 
@@ -68,6 +70,8 @@ class OrderStatus(StrEnum):
     FILLED = "Filled"
     CANCELLED = "Cancelled"
     API_CANCELLED = "ApiCancelled"
+    EXPIRED = "Expired"
+    """Its time in force ended (a word that some gateways say; most report a cancellation)."""
     REJECTED = "REJECTED"
     """The gateway, IB or the exchange refused it (IB: an error, with ``Inactive`` or alone)."""
     REFUSED = "REFUSED"
@@ -107,6 +111,7 @@ FINAL = frozenset(
         OrderStatus.FILLED,
         OrderStatus.CANCELLED,
         OrderStatus.API_CANCELLED,
+        OrderStatus.EXPIRED,
         OrderStatus.REJECTED,
         OrderStatus.REFUSED,
         OrderStatus.NOT_SENT,
@@ -132,9 +137,17 @@ WORDS: dict[str, OrderStatus] = {
     status.value: status for status in OrderStatus if not status.value.isupper()
 }
 
+_BY_CAPITALS = {word.upper(): status for word, status in WORDS.items()}
+
+
+def word_of(text: str) -> OrderStatus:
+    """A word of the gateway, however it is spelt; OTHER for one that nobody knows."""
+    return _BY_CAPITALS.get(text.upper(), OrderStatus.OTHER)
+
+
 Event = OrderStatus | OrderInput
 
-_CANCELS = (OrderStatus.CANCELLED, OrderStatus.API_CANCELLED)
+_CANCELS = (OrderStatus.CANCELLED, OrderStatus.API_CANCELLED, OrderStatus.EXPIRED)
 #: Events that only speak of an order which did not leave yet.
 _BEFORE_SENT: dict[Event, OrderStatus] = {
     OrderInput.SENT: OrderStatus.PENDING_SUBMIT,
@@ -205,6 +218,10 @@ class LogEntry:
     text: str
 
 
+#: How many entries an order's log keeps: an order that lives for months is reported each day.
+LOG_LENGTH = 1000
+
+
 @attrs.define(eq=False)
 class OrderRecord:
     """All that is known of one order. The loop thread changes it; equality is identity.
@@ -227,13 +244,21 @@ class OrderRecord:
         own: It was placed through this connection, or with its client id.
         reason: Why it is where it is, where somebody said so.
         error_code: IB's code of the error that ended it.
-        before_change: The order before a modification that is not confirmed yet.
+        before_change: The order in force while a modification of it is not confirmed yet.
         before_sent: What ``sent`` was before it.
-        awaited: What the modification changed: the field, and its value before.
+        pending: The modifications that are not answered yet, the oldest first.
+        largest: The largest size it ever had, or was asked to have. Only when that much has traded
+            is it known by its executions to be over: a late report may show a size that is not in
+            force any more, a modification may be refused, and a filled order is never looked at
+            again.
         sent: The order as we last sent it; None if another process did.
         simulated_price: What a SIMULATED order would have been filled at; None if not at once.
         state: IB's OrderState of the latest openOrder.
-        log: What happened to it, in order.
+        advanced_reject: IB's JSON about why it was rejected, as it came.
+        refused_changes: The errors (code, text) that refused a change of it.
+        cancel_asked: We have asked the gateway to cancel it.
+        expired: It ended because its time in force did.
+        log: What happened to it, in order; the latest `LOG_LENGTH` entries.
     """
 
     order_id: int
@@ -260,11 +285,16 @@ class OrderRecord:
     error_code: int | None = None
     before_change: Any = None
     before_sent: Any = None
-    awaited: dict[str, Any] = attrs.field(factory=dict)
+    pending: list[Any] = attrs.field(factory=list)
+    largest: Decimal = Decimal(0)
     sent: Any = None
     simulated_price: Decimal | None = None
     state: Any = None
-    log: list[LogEntry] = attrs.field(factory=list)
+    advanced_reject: str = ""
+    refused_changes: set[tuple[int | None, str]] = attrs.field(factory=set)
+    cancel_asked: bool = False
+    expired: bool = False
+    log: deque[LogEntry] = attrs.field(factory=lambda: deque(maxlen=LOG_LENGTH))
 
     @property
     def total(self) -> Decimal | None:
@@ -279,10 +309,11 @@ class OrderRecord:
     @property
     def filled(self) -> Decimal:
         """How much is filled: by executions or by the gateway's count, whichever came first."""
-        total = self.total
-        if self.status is OrderStatus.FILLED and total is not None:
-            return total
-        return max(self.status_filled, self.executed)
+        total, known = self.total, max(self.status_filled, self.executed)
+        if self.status is not OrderStatus.FILLED or total is None:
+            return known
+        # A change that came too late says nothing of the size.
+        return total if self.before_change is None or not known else known
 
     @property
     def remaining(self) -> Decimal:
@@ -334,6 +365,10 @@ class OrderRecord:
         if self.contract.secType != "BAG":
             return self.fills.values()
         return [fill for fill in self.fills.values() if not is_leg(fill.exec_id)]
+
+    def sized(self, order: Any) -> None:
+        """Take note of the size that an order has, or is asked to have."""
+        self.largest = max(self.largest, _size(order.totalQuantity) or Decimal(0))
 
     def note(self, time: datetime, source: str, text: str) -> None:
         """Write a line into its log."""

@@ -234,6 +234,7 @@ class WayOut:
         if record.final or self.take_back(record):
             return
         if self._core.connected and self._core.state is not State.STARTING:
+            record.cancel_asked = True
             record.note(self._core.clock.now(), "cancel", "asked for")
             self.call("cancelOrder", (record.order_id, order_cancel))
         else:

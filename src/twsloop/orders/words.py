@@ -218,6 +218,7 @@ class StatusWord(Word):
     FILLED = "Filled"
     INACTIVE = "Inactive"
     WARN_STATE = "WarnState"
+    EXPIRED = "Expired"
     UNKNOWN = "Unknown"
 
     @property
@@ -227,6 +228,7 @@ class StatusWord(Word):
             StatusWord.API_CANCELLED,
             StatusWord.CANCELLED,
             StatusWord.FILLED,
+            StatusWord.EXPIRED,
         }
 
 

@@ -1,0 +1,386 @@
+"""The book against a gateway that is late, repeats itself, forgets, and speaks out of turn.
+
+A model gateway holds the truth of one order and writes IB's own sequences of reports about it
+(``matching_engine.md`` 3, ``domain.md`` c). They reach the book in any order, twice, late or never.
+Two things have to hold whatever happens: an order that is live at the gateway is never shown dead,
+and one that is dead there is not shown live any more after one reconcile.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from tests.support.orders import (
+    commission,
+    echo,
+    execution,
+    filled_contract,
+    order_state,
+    with_fields,
+)
+from twsloop.clock import ManualClock
+from twsloop.contracts import stock, symbol_of
+from twsloop.error_handler import ErrorHandler
+from twsloop.events import (
+    CommissionReported,
+    Ends,
+    Fact,
+    Fill,
+    Notice,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+)
+from twsloop.orders.book import Change, OrderBook
+from twsloop.orders.builders import limit_order
+from twsloop.orders.state import FINAL, OrderInput, OrderRecord, OrderStatus
+from twsloop.orders.steps import ending, is_working
+
+START = datetime(2026, 9, 28, 13, 32, 25, tzinfo=UTC)
+PERM = 900
+SIZE = 100
+
+Report = Callable[[], None]
+
+
+class Gateway(RuleBasedStateMachine):
+    """One order: what is true at the gateway, what is under way, and what the book shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors = ErrorHandler(ManualClock())
+        self.book = OrderBook(symbol_of)
+        self.order = limit_order("BUY", SIZE, "189.50")
+        self.record = OrderRecord(1, 0, stock("AAPL"), self.order)
+        self.facts: list[Fact] = []
+        self.now = START
+        # The truth.
+        self.state = "absent"  # then working, held, filled, cancelled, rejected
+        self.size = Decimal(SIZE)
+        self.shares: dict[str, tuple[str, Decimal]] = {}
+        self.wanted: list[Any] = []
+        self.cancelling = False
+        self.unheard = False
+        # What is under way.
+        self.reports: list[Report] = []
+
+    # ---- the truth -----------------------------------------------------------------------
+
+    @property
+    def filled(self) -> Decimal:
+        return sum((shares for _, shares in self.shares.values()), Decimal(0))
+
+    @property
+    def live(self) -> bool:
+        return self.state in {"working", "held"}
+
+    @property
+    def dead(self) -> bool:
+        return self.state in {"filled", "cancelled", "rejected"}
+
+    def word(self) -> str:
+        words = {"filled": "Filled", "cancelled": "Cancelled", "rejected": "Inactive"}
+        words |= {
+            "held": "Inactive",
+            "working": "PendingCancel" if self.cancelling else "Submitted",
+        }
+        return words[self.state]
+
+    # ---- what the gateway writes ---------------------------------------------------------
+
+    def open_order(self) -> Report:
+        shown = with_fields(
+            echo(self.order), totalQuantity=self.size, filledQuantity=self.filled, permId=PERM
+        )
+        state = order_state(self.word())
+        return lambda: self.keep(
+            self.book.apply_open_order(
+                0, 1, filled_contract(), shown, state, own=True, now=self.now
+            )
+        )
+
+    def status(self) -> Report:
+        word, filled, size = self.word(), self.filled, self.size
+        return lambda: self.keep(
+            self.book.apply_status(
+                0,
+                1,
+                word,
+                filled=filled,
+                remaining=size - filled,
+                average=189.5 if filled else 0.0,
+                perm_id=PERM,
+                now=self.now,
+            )
+        )
+
+    def pair(self) -> None:
+        self.reports += [self.open_order(), self.status()]
+
+    def error(self, code: int, text: str) -> None:
+        self.reports.append(functools.partial(self.hear_error, code, text))
+
+    def execution(self, base: str) -> Report:
+        exec_id, shares = self.shares[base]
+        report = execution(exec_id, shares, 189.5, perm_id=PERM)
+        return lambda: self.keep(self.book.apply_execution(filled_contract(), report, self.now))
+
+    def commission(self, base: str) -> Report:
+        report = commission(self.shares[base][0], 1.0)
+
+        def arrive() -> None:
+            self.unheard = self.book.fill_of(base) is None  # whose it is, nobody knows yet
+            self.keep(self.book.apply_commission(report, None, self.now))
+
+        return arrive
+
+    def completed(self) -> Report:
+        shown = with_fields(
+            echo(self.order), totalQuantity=self.size, filledQuantity=self.filled, permId=PERM
+        )
+        state = order_state(self.word())
+        return lambda: self.keep(
+            self.book.apply_completed(filled_contract(), shown, state, self.now)
+        )
+
+    # ---- what arrives --------------------------------------------------------------------
+
+    def keep(self, change: Change) -> None:
+        self.facts += change.facts
+
+    def hear_error(self, code: int, text: str) -> None:
+        known = is_working(self.record)
+        info = self.errors.classify(code, context="order", order_known=known, text=text)
+        notice = Notice(time=self.now, req_id=1, code=code, text=text, ends=info.ends)
+        ends = ending(self.record, notice)
+        self.keep(self.book.apply_error(self.record, notice, self.now))
+        if ends is Ends.CHANGE:
+            self.keep(self.book.apply_refused_change(self.record, self.now))
+
+    @initialize()
+    def place(self) -> None:
+        self.keep(self.book.create(self.record, self.now))
+        self.record.sent = self.order
+        self.keep(self.book.apply_input(self.record, OrderInput.SENT, self.now))
+
+    @precondition(lambda self: self.state == "absent")
+    @rule(off_hours=st.booleans(), times=st.integers(1, 3))
+    def accept(self, off_hours: bool, times: int) -> None:
+        self.state = "working"
+        if off_hours:
+            self.error(399, "Order Message:\nWarning: your order will not be placed until 09:30")
+        for _ in range(times):
+            self.pair()
+
+    @precondition(lambda self: self.state == "absent" and not self.wanted)
+    @rule(code=st.sampled_from([110, 200, 321, 387, 10243]))
+    def refuse(self, code: int) -> None:
+        self.state = "rejected"
+        self.error(code, "The price does not conform to the minimum price variation")
+
+    @precondition(lambda self: self.state in {"absent", "working"} and not self.filled)
+    @rule()
+    def reject(self) -> None:
+        self.state, self.wanted = "rejected", []
+        self.pair()
+        self.error(201, "Order rejected - reason:margin")
+        self.pair()
+
+    @precondition(lambda self: self.state == "working")
+    @rule()
+    def hold(self) -> None:
+        self.state = "held"
+        self.pair()
+
+    @precondition(lambda self: self.state == "held")
+    @rule()
+    def revive(self) -> None:
+        self.state = "working"
+        self.pair()
+
+    @precondition(lambda self: self.state == "working")
+    @rule(part=st.integers(1, SIZE))
+    def fill(self, part: int) -> None:
+        shares = min(Decimal(part), self.size - self.filled)
+        base = f"0000e0d5.6ab9ea8{len(self.shares)}.01"
+        self.shares[base] = (f"{base}.01", shares)
+        if self.filled >= self.size:
+            self.state = "filled"
+        self.reports.append(self.execution(base))
+        self.pair()
+        self.pair()
+        self.reports.append(self.commission(base))
+
+    @precondition(lambda self: self.shares)
+    @rule(data=st.data())
+    def correct(self, data: st.DataObject) -> None:
+        """The same trade under the next version of its id."""
+        base = data.draw(st.sampled_from(sorted(self.shares)))
+        exec_id, shares = self.shares[base]
+        version = int(exec_id[-2:]) + 1
+        self.shares[base] = (f"{base}.{version:02}", shares)
+        self.reports += [self.execution(base), self.commission(base)]
+
+    @precondition(lambda self: self.state == "working")
+    @rule()
+    def take_cancel(self) -> None:
+        self.cancelling = True
+        self.pair()
+
+    @precondition(lambda self: self.live)
+    @rule()
+    def cancel(self) -> None:
+        self.state = "cancelled"
+        self.reports.append(self.status())
+        self.error(202, "Order Canceled - reason:")
+
+    @precondition(lambda self: self.dead)
+    @rule()
+    def cancel_too_late(self) -> None:
+        word = {"filled": "Filled"}.get(self.state, "Cancelled")
+        if self.state != "rejected":
+            self.error(10148, f"OrderId 1 that needs to be cancelled cannot be, state: {word}.")
+
+    # ---- changes -------------------------------------------------------------------------
+
+    @precondition(lambda self: not self.record.final)
+    @rule(size=st.integers(1, 2 * SIZE))
+    def modify(self, size: int) -> None:
+        order = with_fields(echo(self.order), totalQuantity=Decimal(size), permId=PERM)
+        self.keep(self.book.replace(self.record, order, self.now))
+        self.record.sent = order
+        self.wanted.append(order)
+
+    @precondition(lambda self: self.wanted and self.live)
+    @rule()
+    def take_change(self) -> None:
+        order = self.wanted.pop(0)
+        if order.totalQuantity > self.filled:
+            self.size = order.totalQuantity
+            self.pair()
+        else:
+            self.error(110, "The price does not conform to the minimum price variation")
+
+    @precondition(lambda self: self.wanted and self.live)
+    @rule(code=st.sampled_from([110, 201, 321, 329, 10241]), why=st.sampled_from(["A", "B"]))
+    def refuse_change(self, code: int, why: str) -> None:
+        self.wanted.pop(0)
+        self.error(code, f"Order rejected - reason: this change {why}")
+
+    # ---- the way -------------------------------------------------------------------------
+
+    @precondition(lambda self: self.reports)
+    @rule(data=st.data(), again=st.booleans())
+    def deliver(self, data: st.DataObject, again: bool) -> None:
+        """Any of what is under way arrives now, and perhaps once more later."""
+        at = data.draw(st.integers(0, len(self.reports) - 1))
+        report = self.reports[at] if again else self.reports.pop(at)
+        self.now += timedelta(seconds=1)
+        logged, self.unheard = len(self.record.log), False
+        report()
+        assert len(self.record.log) > logged or self.unheard
+
+    @precondition(lambda self: self.reports)
+    @rule()
+    def deliver_in_order(self) -> None:
+        while self.reports:
+            self.now += timedelta(milliseconds=1)
+            self.reports.pop(0)()
+
+    @precondition(lambda self: self.reports)
+    @rule(data=st.data())
+    def lose(self, data: st.DataObject) -> None:
+        self.reports.pop(data.draw(st.integers(0, len(self.reports) - 1)))
+
+    @rule(arrives=st.booleans())
+    def link_lost(self, arrives: bool) -> None:
+        """Everything under way is lost; the next session asks for everything."""
+        if self.state == "absent" and arrives:
+            self.state = "working"
+        gone = self.state == "absent"
+        self.reports.clear()
+        self.wanted.clear()
+        if not self.record.final:
+            self.keep(self.book.apply_refused_change(self.record, self.now, every=True))
+        self.keep(self.book.apply_input(self.record, OrderInput.LINK_LOST, self.now, "link lost"))
+        self.reconcile()
+        if gone:
+            self.state = "rejected"
+        assert self.record.final is not self.live
+        if not gone and self.state != "rejected":
+            assert self.record.filled == self.filled
+            assert self.record.executed == self.filled
+            assert self.record.settled is not self.live
+        if self.state == "rejected":
+            assert self.record.status in {OrderStatus.REJECTED, OrderStatus.UNCERTAIN}
+
+    @precondition(lambda self: self.state != "absent" and not self.wanted)
+    @rule()
+    def reconcile_in_session(self) -> None:
+        """Asked because an answer did not come: what is under way may arrive later all the same."""
+        self.reconcile()
+        assert self.record.final is not self.live
+
+    def reconcile(self) -> None:
+        if self.live:
+            self.open_order()()
+        elif self.dead:
+            self.completed()()
+        for base in self.shares:
+            self.execution(base)()
+            self.commission(base)()
+        listed = {self.record} if self.live else set()
+        for change in self.book.reconcile(listed, self.now):
+            self.keep(change)
+
+    # ---- what always holds ---------------------------------------------------------------
+
+    @invariant()
+    def no_live_order_is_shown_dead(self) -> None:
+        if self.live:
+            assert self.record.status not in FINAL, self.record.log
+            assert not self.record.final, self.record.log
+
+    @invariant()
+    def no_share_is_invented(self) -> None:
+        assert self.record.executed <= self.filled
+        if self.state != "rejected":
+            assert self.record.filled <= max(self.filled, Decimal(0)) or self.record.status is (
+                OrderStatus.FILLED
+            )
+
+    @invariant()
+    def each_end_and_each_execution_is_told_once(self) -> None:
+        fills = [fact.exec_id for fact in self.facts if isinstance(fact, Fill)]
+        assert len(fills) == len(set(fills))
+        costs = [fact.exec_id for fact in self.facts if isinstance(fact, CommissionReported)]
+        assert len(costs) == len(set(costs))
+        for kind in (OrderFilled, OrderCancelled, OrderExpired):
+            assert sum(type(fact) is kind for fact in self.facts) <= 1
+
+    @invariant()
+    def the_log_is_whole(self) -> None:
+        for entry in self.record.log:
+            assert entry.time.tzinfo is UTC
+            assert entry.source
+            assert entry.text
+
+
+TestLattice = Gateway.TestCase
+TestLattice.settings = settings(
+    max_examples=max(400, settings().max_examples), stateful_step_count=40
+)
