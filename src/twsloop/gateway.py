@@ -23,6 +23,7 @@ from twsloop.account.rows import AccountValue, PortfolioItem, Position, SummaryR
 from twsloop.connection import IBKRConnection
 from twsloop.connection.core import Core, Shown
 from twsloop.contracts import holding_name, symbol_of, to_contract
+from twsloop.contracts.requests import Contracts
 from twsloop.error_handler import ErrorHandler
 from twsloop.errors import OrdersRefused
 from twsloop.event_loop import Future
@@ -57,6 +58,7 @@ class IBGateway(IBKRConnection):
     the two ways to start.
     """
 
+    __contracts: Contracts
     __market_data: MarketData
     __orders: Orders
     __account: AccountRequests
@@ -66,6 +68,7 @@ class IBGateway(IBKRConnection):
     # Two underscores: a user's subclass may well have an attribute ``_orders`` of its own.
     def _assemble(self, core: Core) -> None:
         super()._assemble(core)
+        self.__contracts = Contracts(core, to_contract=to_contract, label=symbol_of)
         self.__market_data = MarketData(core, to_contract=to_contract, label=symbol_of)
         self.__orders = Orders(
             core,
@@ -81,6 +84,11 @@ class IBGateway(IBKRConnection):
         core.guard = functools.partial(_guard, self.__orders)
 
     # ---- the slices, each with all of its subject ------------------------------------------
+
+    @Shown
+    def contracts(self) -> Contracts:
+        """What is listed: details, chains, prices and sizes that are taken, trading hours."""
+        return self.__contracts
 
     @Shown
     def market_data(self) -> MarketData:
