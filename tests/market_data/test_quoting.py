@@ -269,7 +269,6 @@ def test_the_chosen_kind_holds_in_the_next_session() -> None:
         desk.gateway.on_session(lambda state, _: states(state.name))
         desk.paper.drop_clients()
         states.until(lambda name: name == "READY")
-        heard.rest()
         assert heard.until(lambda ticker: not ticker.stale).delayed
 
 
