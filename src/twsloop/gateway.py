@@ -39,6 +39,7 @@ from twsloop.orders.views import OrderView
 from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
 from twsloop.scanner.requests import Scanner
+from twsloop.system.requests import System
 from twsloop.transport import Lane, lane_of
 
 __all__ = ["IBGateway"]
@@ -64,6 +65,7 @@ class IBGateway(IBKRConnection):
     __account: AccountRequests
     __news: News
     __scanner: Scanner
+    __system: System
 
     # Two underscores: a user's subclass may well have an attribute ``_orders`` of its own.
     def _assemble(self, core: Core) -> None:
@@ -81,6 +83,7 @@ class IBGateway(IBKRConnection):
         )
         self.__news = News(core, to_contract=to_contract, label=symbol_of)
         self.__scanner = Scanner(core)
+        self.__system = System(core, to_contract=to_contract)
         core.guard = functools.partial(_guard, self.__orders)
 
     # ---- the slices, each with all of its subject ------------------------------------------
@@ -109,6 +112,11 @@ class IBGateway(IBKRConnection):
     def scanner(self) -> Scanner:
         """Market scans: what can be scanned, once, or until it is cancelled."""
         return self.__scanner
+
+    @Shown
+    def system(self) -> System:
+        """The gateway itself: time, ids, users, advisors, display groups, settings."""
+        return self.__system
 
     # ---- market data ---------------------------------------------------------------------
 

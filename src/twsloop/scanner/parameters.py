@@ -9,6 +9,8 @@ from xml.etree import ElementTree as ET
 
 import attrs
 
+from twsloop.wire.documents import read_document
+
 from .builders import FilterValue
 
 __all__ = [
@@ -190,14 +192,7 @@ class ScannerParameters:
 
     @cached_property
     def _root(self) -> ET.Element:
-        if "<!ENTITY" in self.xml:
-            msg = "the scanner's parameters declare entities, which IB's never do"
-            raise ValueError(msg)
-        try:
-            return ET.fromstring(self.xml)  # noqa: S314 - without entities nothing can grow
-        except ET.ParseError as error:
-            msg = f"the scanner's parameters are no XML: {error}"
-            raise ValueError(msg) from error
+        return read_document(self.xml, "the scanner's parameters")
 
 
 def _places(tree: ET.Element, within: str) -> Iterator[ScanLocation]:
