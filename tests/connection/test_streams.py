@@ -224,6 +224,28 @@ def test_iterating_in_a_thread_and_in_a_loop(wire: Wire, profit: Profit) -> None
     assert result == [1.0, 2.0]
 
 
+def test_the_first_iteration_begins_with_the_first_item(wire: Wire, profit: Profit) -> None:
+    stream = profit.open()
+    req_id = wire.await_request()[0][1]
+    wire.reply(say(req_id, 1.0), say(req_id, 2.0))
+    await_condition(lambda: stream.latest == 2.0)
+    items = stream.items(PATIENCE)
+    assert [next(items), next(items)] == [1.0, 2.0]
+    later = stream.items(PATIENCE)
+    wire.reply(say(req_id, 3.0))
+    assert (next(later), next(items), stream.dropped) == (3.0, 3.0, 0)
+
+
+def test_an_iteration_begins_with_the_state_where_only_the_newest_counts(
+    wire: Wire, profit: Profit
+) -> None:
+    heard = Heard()
+    stream = profit.open(on_update=heard, keep_latest=True)
+    wire.reply(say(wire.await_request()[0][1], 1.0))
+    heard.next()
+    assert next(stream.items(PATIENCE)) == 1.0
+
+
 def test_an_iteration_ends_with_the_loop(wire: Wire, profit: Profit) -> None:
     stream = profit.open()
     got: list[float] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator
@@ -93,6 +94,8 @@ class Stream(Generic[T]):
         self._deliveries: list[Delivery] = []
         self._status_deliveries: list[Delivery] = []
         self._inboxes: list[_Inbox[T]] = []
+        #: What came since the opening, for the first iteration; empty when that has begun.
+        self._early: list[_Inbox[T]] = []
         self.error: Exception | None = None
 
     # ---- what is true now ----------------------------------------------------------------
@@ -163,7 +166,7 @@ class Stream(Generic[T]):
     @property
     def dropped(self) -> int:
         """How many items iterations have missed because they did not keep up."""
-        return sum(inbox.dropped for inbox in tuple(self._inboxes))
+        return sum(inbox.dropped for inbox in tuple(self._inboxes) if inbox not in self._early)
 
     # ---- following it --------------------------------------------------------------------
 
@@ -187,7 +190,10 @@ class Stream(Generic[T]):
         return callback
 
     def items(self, timeout: float | None = None) -> Iterator[T]:
-        """The items from now on, for a loop in a thread; ends with the stream, or with ``stop()``.
+        """The items, for a loop in a thread; ends with the stream, or with ``stop()``.
+
+        The first iteration begins with the first item, unless the stream was opened with a
+        callback; later ones with the next item, or with the newest where only that matters.
 
         Args:
             timeout: How long to wait for each item, in seconds; None for as long as it takes.
@@ -200,7 +206,7 @@ class Stream(Generic[T]):
         return inbox.iterate(timeout)
 
     def __aiter__(self) -> AsyncIterator[T]:
-        """The items from now on; ends with the stream, or with ``stop()``."""
+        """The items, from where `items` begins; ends with the stream, or with ``stop()``."""
         return self._inbox().aiterate()
 
     def cancel(self) -> None:
@@ -267,9 +273,20 @@ class Stream(Generic[T]):
         """What it holds."""
         return self._feed
 
+    def gather(self) -> None:
+        """Keep what comes for the first iteration; before anything can come."""
+        inbox: _Inbox[T] = _Inbox(self._desk.waiter)
+        self._early.append(inbox)
+        self._inboxes.append(inbox)
+
     def _inbox(self) -> _Inbox[T]:
+        with contextlib.suppress(IndexError):
+            return self._early.pop()
         inbox: _Inbox[T] = _Inbox(self._desk.waiter)
         self._inboxes.append(inbox)
+        newest = self._feed.latest
+        if self.feed.plan.keep_latest and newest is not None:
+            inbox.put(newest)
         if self._done.done():
             inbox.close()
         return inbox

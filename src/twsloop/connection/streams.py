@@ -137,6 +137,8 @@ class Streams:
                 if key is not None:
                     self._by_key[key] = feed
             stream: Stream[Any] = Stream(self, Future(core.event_loop), feed)
+            if on_update is None:
+                stream.gather()
             feed.handles[stream] = None
         if on_update is not None:
             stream.listen(self.delivery(on_update, where, latest=plan.keep_latest))
@@ -231,7 +233,7 @@ class Streams:
         if feed not in self._feeds:
             return
         before = self._unassign(feed)
-        self._interrupt(feed, reason)
+        self.interrupt(feed, reason)
         if before is not None and feed.plan.cancel is not None and self._core.connected:
             feed.plan.cancel(before)
         if self._core.state in SERVED:
@@ -382,7 +384,8 @@ class Streams:
         for handle in tuple(feed.handles) if handles is None else handles:
             handle.tell_status(status, reason)
 
-    def _interrupt(self, feed: Feed[Any], reason: str) -> None:
+    def interrupt(self, feed: Feed[Any], reason: str) -> None:
+        """What a feed tells may have a gap from here on."""
         if feed.status is not StreamStatus.LIVE:
             return
         feed.gap = self._core.clock.now()
@@ -403,16 +406,16 @@ class Streams:
             stream.finish(ConnectionLost(msg))
         for feed in self:
             self._unassign(feed)
-            self._interrupt(feed, "the link was lost")
+            self.interrupt(feed, "the link was lost")
 
     def _notice(self, notice: Notice) -> None:
         if notice.code in SERVERS_LOST:
             for feed in self:
-                self._interrupt(feed, notice.text)
+                self.interrupt(feed, notice.text)
         elif notice.code == DATA_LOST:
             for feed in self:
                 self._unassign(feed)
-                self._interrupt(feed, notice.text)
+                self.interrupt(feed, notice.text)
                 self._request(feed)
         elif notice.code == DATA_KEPT:
             for feed in self:
