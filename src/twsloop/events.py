@@ -23,6 +23,8 @@ from typing import Any
 import attrs
 
 __all__ = [
+    "AcknowledgementLate",
+    "CommissionLate",
     "CommissionReported",
     "Ends",
     "Fact",
@@ -264,6 +266,19 @@ class OrderExpired(OrderEvent):
 
 
 @attrs.frozen(kw_only=True)
+class AcknowledgementLate(OrderEvent):
+    """It was handed to the socket, and the gateway has said nothing of it for too long.
+
+    It is looked for in the gateway's lists, and never sent again.
+
+    Attributes:
+        waited: Seconds since it left.
+    """
+
+    waited: float
+
+
+@attrs.frozen(kw_only=True)
 class Fill(Fact):
     """One execution.
 
@@ -319,6 +334,21 @@ class CommissionReported(Fact):
     currency: str = ""
     realized_pnl: Decimal | None = None
     order_id: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CommissionLate(Fact):
+    """An execution's commission report has not come for too long; it is asked for.
+
+    Attributes:
+        exec_id: The execution.
+        order_id: Its order's id.
+        waited: Seconds since the execution was reported.
+    """
+
+    exec_id: str
+    order_id: int
+    waited: float
 
 
 # ------------------------------------------------------------------------------ positions

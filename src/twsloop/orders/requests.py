@@ -56,6 +56,7 @@ from .state import WORDS, OrderInput, OrderRecord, OrderStatus, next_status
 from .steps import ending, is_working
 from .sync import Sync
 from .trade import OnFill, OnUpdate, Trade
+from .watch import Watch
 from .way_out import QuoteOf, WayOut
 
 __all__ = ["Orders"]
@@ -108,6 +109,7 @@ class Orders:
             board=self.board,
             sync=self.sync,
             processor=self._processor,
+            watch=Watch(core, self.book, self.board, self.sync),
             quote=quote,
         )
         self._raw = RawCalls(core, self.way_out)

@@ -220,8 +220,8 @@ def visible(record: OrderRecord) -> tuple[Any, ...]:
     )
 
 
-def fact_of(kind: type[OrderEvent], record: OrderRecord, now: datetime) -> OrderEvent:
-    """A step on the order's way, with the order as it stands now."""
+def fact_of(kind: type[OrderEvent], record: OrderRecord, now: datetime, **more: Any) -> OrderEvent:
+    """A step on the order's way, with the order as it stands now; ``more`` is the kind's own."""
     order = record.order
     limit, stop = prices_of(order)
     return kind(
@@ -243,6 +243,7 @@ def fact_of(kind: type[OrderEvent], record: OrderRecord, now: datetime) -> Order
         stop_price=stop,
         status=str(record.status),
         reason=record.reason,
+        **more,
     )
 
 

@@ -57,7 +57,7 @@ class Sync:
         """Ask for all three, and reconcile; a failure is no exception but ``known = False``."""
         session = self._session
         try:
-            records = await self._ask_all()
+            records = await self.ask_all()
         except (RequestError, SessionError) as error:
             if session is self._session:
                 self.known, self.decided, self.reason = False, True, str(error)
@@ -74,13 +74,13 @@ class Sync:
         Only this one is judged: others may have been placed while the answers were under way.
         """
         with contextlib.suppress(RequestError, SessionError):
-            if record not in await self._ask_all() and not record.final:
+            if record not in await self.ask_all() and not record.final:
                 reason = f"{record.reason}; it is listed neither open nor completed".lstrip("; ")
                 now = self._core.clock.now()
                 change = self._book.apply_input(record, OrderInput.MISSING, now, reason)
                 self._announce(change)
 
-    async def _ask_all(self) -> set[OrderRecord]:
+    async def ask_all(self) -> set[OrderRecord]:
         """Ask for open, completed and executed orders; those that are open."""
         params = self._core.config.connection
         timeout = min(params.request_timeout, params.ready_timeout * PATIENCE)
@@ -89,7 +89,7 @@ class Sync:
         # An older gateway does not know the question: no end would ever come.
         if self._core.server_version >= MIN_SERVER_VER_COMPLETED_ORDERS:
             asked.append(self._ask_completed(timeout))
-        asked.append(self._ask_executions(ExecutionFilter(), timeout))
+        asked.append(self.ask_executions(ExecutionFilter(), timeout))
         answers = [await future for future in asked]
         return {record for record in answers[0] if isinstance(record, OrderRecord)}
 
@@ -103,7 +103,7 @@ class Sync:
 
     async def executions(self, wanted: ExecutionFilter) -> list[BookedFill]:
         """The executions that fit a filter, each with its commission."""
-        exec_ids = await self._ask_executions(wanted, None)
+        exec_ids = await self.ask_executions(wanted, None)
         bases = dict.fromkeys(execution_base(exec_id) for exec_id in exec_ids)
         return [fill for base in bases if (fill := self._book.fill_of(base)) is not None]
 
@@ -127,7 +127,8 @@ class Sync:
             timeout=timeout,
         )
 
-    def _ask_executions(self, wanted: ExecutionFilter, timeout: float | None) -> Future[list[Any]]:
+    def ask_executions(self, wanted: ExecutionFilter, timeout: float | None) -> Future[list[Any]]:
+        """Ask for executions; the book hears of each, and of its commission."""
         core = self._core
         return core.ask(
             lambda req_id: core.reqExecutions(req_id, wanted),

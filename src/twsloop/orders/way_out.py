@@ -30,6 +30,7 @@ from .processor import OrderProcessor
 from .simulate import Quote, simulate
 from .state import OrderInput, OrderRecord, OrderStatus
 from .sync import Sync
+from .watch import Watch
 
 __all__ = ["QuoteOf", "Send", "WayOut"]
 
@@ -48,6 +49,7 @@ class WayOut:
         board: Who is told.
         sync: Whether the orders are known.
         processor: What came in.
+        watch: Misses what does not come.
         quote: Finds the quote of a contract, for orders that are simulated.
     """
 
@@ -59,6 +61,7 @@ class WayOut:
         board: Board,
         sync: Sync,
         processor: OrderProcessor,
+        watch: Watch,
         quote: QuoteOf,
     ) -> None:
         self._core = core
@@ -66,6 +69,7 @@ class WayOut:
         self.board = board
         self._sync = sync
         self._processor = processor
+        self._watch = watch
         self._quote = quote
         self._held: dict[OrderRecord, tuple[Send, bool]] = {}
         self._to_cancel: dict[OrderRecord, None] = {}
@@ -191,6 +195,7 @@ class WayOut:
         """The Outbox has handed the order to the socket, or dropped it."""
         if fate is Fate.SENT:
             self.board.apply(record, OrderInput.SENT)
+            self._watch.left(record)
         else:
             reason = "it was still queued, and never left"
             self.board.apply(record, OrderInput.DROPPED, reason)

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import attrs
 
 from twsloop.config.options import Section, option
 
 __all__ = ["LiveParams", "OrderParams"]
+
+Validation = Literal["strict", "cached", "off"]
 
 
 @attrs.frozen
@@ -27,6 +29,31 @@ class OrderParams(Section):
     )
     account: str = option(
         "", "str", "The account of an order that names none; needed if the login has several."
+    )
+    validate: Validation = option(
+        "cached",
+        "str",
+        "What an order is checked against before it leaves: cached uses the contract's details "
+        "where they are known, strict asks the gateway for them first, off checks the order alone.",
+        choices=("strict", "cached", "off"),
+    )
+    ack_timeout: float = option(
+        10.0,
+        "float",
+        "How long the gateway may say nothing of an order that was sent to it. Then it is looked "
+        "for in the lists of open and completed orders (and never sent again); 0 never looks.",
+        unit="seconds",
+        low=0,
+        high=3600,
+    )
+    commission_timeout: float = option(
+        30.0,
+        "float",
+        "How long an execution may wait for its commission report before it is asked for; 0 never "
+        "asks.",
+        unit="seconds",
+        low=0,
+        high=86400,
     )
 
 
