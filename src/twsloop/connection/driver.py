@@ -80,9 +80,8 @@ class Driver:
         core.queue_callbacks(queued=self._where == "run")
         params = core.config.connection
         target = Target(
-            params.host, params.port, params.client_id, params.max_version, params.connect_options
+            params.host, params.port, params.client_id, params.max_version, self._options()
         )
-        self._owner.optCapab = params.optional_capabilities or None
         keep = core.config.reconnect.enabled if self.reconnect is None else self.reconnect
         self._start_loop()
         try:
@@ -105,13 +104,14 @@ class Driver:
         self._refuse_loop_thread("connect()")
         if not self._may_connect(host):
             return
-        core, owner = self._core, self._owner
+        core = self._core
         self._prepare("run")
         # Nothing is delivered before run(), wherever it is delivered then.
         core.queue_callbacks(queued=True)
         params = core.config.connection
-        options = owner.connectOptions or params.connect_options
-        target = Target(host or "127.0.0.1", int(port), client_id, params.max_version, options)
+        target = Target(
+            host or "127.0.0.1", int(port), client_id, params.max_version, self._options()
+        )
         self._start_loop()
         try:
             core.event_loop.submit(self._open, target).result()
@@ -126,6 +126,16 @@ class Driver:
         except BaseException:
             self.stop()
             raise
+
+    def _options(self) -> str:
+        """The connect options; and startApi will find its capabilities where IB's client has them.
+
+        What the program set with IB's setters goes before the settings.
+        """
+        owner, params = self._owner, self._core.config.connection
+        owner.optCapab = owner.optCapab or params.optional_capabilities or None
+        options: str = owner.connectOptions or params.connect_options
+        return options
 
     async def _open(self, target: Target) -> None:
         await self.life.connect(target, keep=bool(self.reconnect))

@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 HANDSHAKE_PATIENCE = 30.0
 #: How long a connection that is being closed may take to send what waits, seconds.
 CLOSE_PATIENCE = 2.0
+#: With this connect option a client is slowed where it would be refused.
+PACE_OPTION = "+PACEAPI"
 #: How long a client that is too old gets to read its hello before it is told so, seconds.
 OLD_CLIENT_PATIENCE = 1.0
 #: So many messages of one connection are answered before the others have their turn.
@@ -303,10 +305,13 @@ class Connection(asyncio.Protocol):
 
     def _judge_rate(self) -> None:
         rules = self._hub.pacing.rules if self._hub.pacing is not None else None
-        if rules is not None and rules.excess == "reject":
-            self._strikes = Strikes(rules.messages)
-        elif rules is not None and rules.excess == "pace":
+        if rules is None or rules.excess == "ignore":
+            return
+        asked_for = self._session is not None and PACE_OPTION in self._session.options
+        if rules.excess == "pace" or asked_for:
             self._pacer = StepPacer(rules.messages)
+        else:
+            self._strikes = Strikes(rules.messages)
 
     def _refuse(self, item: TooOld) -> None:
         """Tell a client that is too old, once."""

@@ -162,6 +162,12 @@ class PaperSession:
         self._frames = framing.FrameReader()
         self._fault: str | None = None
 
+    @property
+    def options(self) -> frozenset[str]:
+        """The connect options of the client's hello (``+PACEAPI``)."""
+        hello = self._handshake.hello
+        return frozenset() if hello is None else frozenset(hello.options.split())
+
     def feed(self, data: bytes) -> None:
         """Take bytes; `incoming` tells what they mean."""
         if self.state is State.CLOSED:
