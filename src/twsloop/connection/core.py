@@ -34,7 +34,7 @@ from twsloop.transport import Fate, Lane, Outbox, Outgoing, lane_of
 from twsloop.wire.framing import LENGTH_SIZE, FrameReader, frame
 
 from .asks import Asks, Channel
-from .dispatch import PROTOBUF_OFFSET, Dispatcher, split_id
+from .dispatch import PROTOBUF_OFFSET, Dispatcher, UnknownMessage, split_id
 from .streams import Streams
 
 __all__ = ["STAND_INS", "Core", "Sending", "Shown", "StandIns"]
@@ -210,6 +210,14 @@ class Core:
     def connected(self) -> bool:
         """Whether requests can be sent."""
         return self.machine.connected and self.outbox.is_open
+
+    @property
+    def unknown_messages(self) -> tuple[UnknownMessage, ...]:
+        """The newest messages that nobody knows, oldest first; from any thread.
+
+        All of them are counted (``messages_unknown`` of the metrics), and reported with code 505.
+        """
+        return tuple(self.dispatcher.unknown)
 
     def millis(self) -> int:
         """The time now, in milliseconds since 1970, as IB's error callback carries it."""

@@ -8,9 +8,12 @@ decoded is reported as IB's code 508, with the message's name, and the next one 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 from ibapi.comm import read_fields
 from ibapi.const import NO_VALID_ID
 from ibapi.decoder import Decoder
@@ -22,7 +25,7 @@ from twsloop.processors import Registry
 from twsloop.wire.messages import INBOUND
 from twsloop.wire.ticks import tick_price
 
-__all__ = ["Dispatcher", "split_id"]
+__all__ = ["Dispatcher", "UnknownMessage", "split_id"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +38,29 @@ ERROR_NUMBER = 4
 
 #: Decoders of ours that stand before IB's, by protobuf message number.
 _OWN: Mapping[int, Callable[[bytes, Any], None]] = {1: tick_price}
+
+
+#: How many unknown messages are kept, and how much of each, in bytes.
+UNKNOWN_KEPT, UNKNOWN_BYTES = 100, 16_384
+
+
+@attrs.frozen
+class UnknownMessage:
+    """A message that IB's client has no callback for: a newer gateway's, or one out of place.
+
+    Attributes:
+        number: Its message number, without the protobuf offset.
+        protobuf: Whether it is protobuf; text otherwise.
+        size: Its content's length, in bytes.
+        received: When it came, UTC.
+        payload: Its content, the first 16 KiB of it. It may name accounts.
+    """
+
+    number: int
+    protobuf: bool
+    size: int
+    received: datetime
+    payload: bytes = attrs.field(repr=False)
 
 
 class _WrongCount(ValueError):
@@ -69,6 +95,8 @@ class Dispatcher:
         metrics: Counts messages.
         millis: The time now, in milliseconds since 1970, for errors raised here.
 
+    Attributes:
+        unknown: The newest messages that nobody knows, oldest first; all of them are counted.
     """
 
     def __init__(self, registry: Registry, metrics: Metrics, millis: Callable[[], int]) -> None:
@@ -78,6 +106,7 @@ class Dispatcher:
         self._millis = millis
         self._decoder: Any = None
         self._version = 0
+        self.unknown: deque[UnknownMessage] = deque(maxlen=UNKNOWN_KEPT)
 
     def start(self, decoder: Any, server_version: int) -> None:
         """A session begins, with this decoder and version."""
@@ -131,11 +160,11 @@ class Dispatcher:
             elif number in Decoder.msgId2handleInfoProtoBuf:
                 self._decoder.processProtoBuf(payload, number)
             else:
-                self._unknown(number)
+                self._unknown(number, payload, protobuf=True)
             return
         info = Decoder.msgId2handleInfo.get(number)
         if info is None:
-            self._unknown(number)
+            self._unknown(number, payload, protobuf=False)
             return
         fields = read_fields(payload)
         if info.wrapperMeth is not None and len(fields) != len(info.wrapperParams):
@@ -145,13 +174,23 @@ class Dispatcher:
             raise _WrongCount(msg)
         self._decoder.interpret(fields, number)
 
-    def _unknown(self, number: int) -> None:
+    def _unknown(self, number: int, payload: bytes, *, protobuf: bool) -> None:
         # Checked here, because IB's decoder stumbles over its own log line for this at DEBUG.
         self._wire_error = False
         self._metrics.counter("messages_unknown").add()
+        millis = self._millis()
+        self.unknown.append(
+            UnknownMessage(
+                number,
+                protobuf,
+                len(payload),
+                datetime.fromtimestamp(millis / 1000, UTC),
+                bytes(payload[:UNKNOWN_BYTES]),
+            )
+        )
         self._registry.fanout.error(
             NO_VALID_ID,
-            self._millis(),
+            millis,
             UNKNOWN_ID.code(),
             f"{UNKNOWN_ID.msg()} {number}",
             "",
