@@ -203,6 +203,16 @@ def test_a_contract_without_rules_has_its_smallest_tick(pair: Pair) -> None:
     assert str(gw.contracts.round_price(plain, "1.07", "BUY").result(PATIENCE)) == "1.05"
 
 
+def test_what_memory_has_is_there_without_asking(pair: Pair) -> None:
+    contracts = pair[1].contracts
+    rule_of = contracts.price_rule("AAPL").result(PATIENCE)
+    details = contracts.known("AAPL")
+    assert details is not None
+    assert contracts.known_rule(details, "SMART") == rule_of
+    assert contracts.known_rule(details, "NOWHERE") is None
+    assert contracts.known("SAP@IBIS/EUR") is None
+
+
 def test_legs_of_several_currencies_need_one(pair: Pair) -> None:
     contracts = pair[1].contracts
     legs = [(forex("EUR.USD"), 1, "BUY"), (forex("USD.JPY"), 1, "SELL")]

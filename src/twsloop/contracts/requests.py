@@ -161,6 +161,17 @@ class Contracts(Derivatives):
 
         return self._core.event_loop.submit(work)
 
+    def known_rule(self, details: ContractDetails, exchange: str) -> MarketRule | None:
+        """The rule that binds on an exchange, if memory has it; asks nobody, and does not wait.
+
+        Args:
+            details: Of one contract (`known` has them).
+            exchange: One of its ``validExchanges``.
+        """
+        number = rule_ids(details).get(exchange)
+        found: MarketRule | None = self._lookups.cache.peek("rule", number, self._lookups.rules_age)
+        return found
+
     # ---- hours ---------------------------------------------------------------------------
 
     def trading_hours(
