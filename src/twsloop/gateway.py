@@ -71,7 +71,12 @@ class IBGateway(IBKRConnection):
     def _assemble(self, core: Core) -> None:
         super()._assemble(core)
         self.__contracts = Contracts(core, to_contract=to_contract, label=symbol_of)
-        self.__market_data = MarketData(core, to_contract=to_contract, label=symbol_of)
+        self.__market_data = MarketData(
+            core,
+            to_contract=to_contract,
+            label=symbol_of,
+            smart_components=self.__contracts.smart_components,
+        )
         self.__orders = Orders(
             core,
             label=holding_name,

@@ -13,7 +13,14 @@ from ibapi.contract import Contract
 
 from twsloop.clock import ManualClock
 from twsloop.contracts import combo, forex, future, index, option, stock
-from twsloop.market_data.quotes import Quote, QuoteSource, has_enough, quote_of
+from twsloop.market_data.quotes import (
+    Quote,
+    QuoteSource,
+    QuoteVenues,
+    has_enough,
+    quote_of,
+    venues_of,
+)
 from twsloop.market_data.state import Ticker
 from twsloop.market_data.ticks import Greeks, MarketDataType
 
@@ -97,3 +104,17 @@ def test_the_kind_of_data_is_kept() -> None:
     quote = quote_of(live)
     assert quote.market_data_type is MarketDataType.FROZEN
     assert not quote.delayed
+
+
+@attrs.frozen
+class Venue:
+    letter: str
+    exchange: str
+
+
+def test_letters_are_exchanges_and_an_unknown_one_stays() -> None:
+    live = ticker()
+    live.bid_exchange, live.ask_exchange = "PQ?", ""
+    venues = [Venue("P", "ARCA"), Venue("Q", "NASDAQ"), Venue("K", "EDGX")]
+    expected = QuoteVenues(("ARCA", "NASDAQ", "?"), (), ())
+    assert venues_of(live, venues) == venues_of(quote_of(live), venues) == expected

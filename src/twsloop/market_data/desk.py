@@ -35,7 +35,7 @@ from twsloop.session.state import State
 
 from .lines import Line, LineLedger, line_key
 from .processor import TICK_CALLBACKS, MarketDataProcessor
-from .slots import Pool, Slots
+from .slots import REFUSALS, Pool, Slots
 from .state import Ticker
 from .subscriptions import OnStale, OnTick, Subscription
 from .ticks import MarketDataType
@@ -387,6 +387,9 @@ class LineDesk:
         line_of = self.ledger.by_id(notice.req_id)
         if line_of is not None:
             self._line_notice(line_of, notice)
+        elif notice.code in REFUSALS and self._core.request_ids.issued(notice.req_id):
+            # A book, or a stream of ticks: it has given its place back by now.
+            self.slots.learn(notice.code, notice.text)
 
     def _line_notice(self, line: Line, notice: Notice) -> None:
         advisory = notice.code == DELAYED_POSSIBLE and self.data_type >= MarketDataType.DELAYED

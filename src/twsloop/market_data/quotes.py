@@ -9,10 +9,11 @@ quote for ends the wait (`has_enough`); the rest comes with the same burst.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 from ibapi.contract import Contract
@@ -20,7 +21,7 @@ from ibapi.contract import Contract
 from .state import Ticker
 from .ticks import Greeks, MarketDataType
 
-__all__ = ["Quote", "QuoteSource", "has_enough", "quote_of"]
+__all__ = ["Quote", "QuoteSource", "QuoteVenues", "has_enough", "quote_of", "venues_of"]
 
 #: What has to be known of an instrument, by its security type; of all others `_TRADED`.
 _TRADED = ("bid", "ask", "last")
@@ -155,3 +156,44 @@ def has_enough(ticker: Ticker) -> bool:
     """Whether a snapshot has brought what a quote is asked for."""
     wanted = _ENOUGH.get(ticker.contract.secType, _TRADED)
     return all(getattr(ticker, name) is not None for name in wanted)
+
+
+@attrs.frozen
+class QuoteVenues:
+    """Which exchanges stand behind a SMART quote, by IB's names of them.
+
+    Attributes:
+        bid: Those that bid the best price.
+        ask: Those that ask it.
+        last: Those of the last trade.
+    """
+
+    bid: tuple[str, ...]
+    ask: tuple[str, ...]
+    last: tuple[str, ...]
+
+
+class Venue(Protocol):
+    """An exchange, and the letter that ticks name it with (``reqSmartComponents``)."""
+
+    @property
+    def letter(self) -> str: ...
+    @property
+    def exchange(self) -> str: ...
+
+
+def venues_of(quoted: Ticker | Quote, venues: Iterable[Venue]) -> QuoteVenues:
+    """Read the letters of a quote (``KPTU``); one that is not in the list stays a letter.
+
+    Args:
+        quoted: A ticker, or a quote.
+        venues: What the letters mean for it.
+    """
+    names = {venue.letter: venue.exchange for venue in venues}
+
+    def read(letters: str | None) -> tuple[str, ...]:
+        return tuple(names.get(letter, letter) for letter in letters or "")
+
+    return QuoteVenues(
+        read(quoted.bid_exchange), read(quoted.ask_exchange), read(quoted.last_exchange)
+    )

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from ibapi.contract import Contract
 
 from twsloop.connection.core import Core
+from twsloop.errors import ContractError
 from twsloop.event_loop import Future
 from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
@@ -20,8 +21,9 @@ from twsloop.wire.identity import contract_key
 
 from .calculations import Calculations
 from .desk import LineDesk
+from .generic import generic_list
 from .own_calls import OwnCalls
-from .quotes import Quote
+from .quotes import Quote, QuoteVenues, venues_of
 from .quoting import Quoting
 from .slots import Pool, Slots
 from .state import Ticker
@@ -31,6 +33,8 @@ from .ticks import Greeks, MarketDataType
 __all__ = ["MarketData", "Symbols"]
 
 Symbols: TypeAlias = str | Contract | Iterable[str | Contract]
+#: A code of ``tickReqParams`` -> the exchanges behind it.
+SmartComponents: TypeAlias = Callable[[str], Future[list[Any]]]
 
 
 class MarketData:
@@ -40,6 +44,7 @@ class MarketData:
         core: The connection.
         to_contract: Reads a symbol as people type it.
         label: Writes a contract as people type it.
+        smart_components: Tells the exchanges that a ``bbo_exchange`` stands for.
 
     Attributes:
         slots: Who holds what of IB's lines, depth books and tick-by-tick streams.
@@ -51,8 +56,10 @@ class MarketData:
         *,
         to_contract: Callable[[str | Contract], Contract],
         label: Callable[[Contract], str],
+        smart_components: SmartComponents,
     ) -> None:
         self._core = core
+        self._smart_components = smart_components
         self._to_contract = to_contract
         self._label = label
         params = core.config.market_data
@@ -77,7 +84,7 @@ class MarketData:
         on_error: OnError | None = None,
         on_stale: OnStale | None = None,
         max_age: float | None = None,
-        generic_ticks: str | None = None,
+        generic_ticks: str | Iterable[int | str] | None = None,
         snapshot: bool = False,
         where: Where = None,
     ) -> Subscription:
@@ -94,17 +101,21 @@ class MarketData:
             on_stale: Called with symbol and `Freshness` of a ticker that became stale.
             max_age: From which age on a ticker is stale, seconds; None for no age. The
                 subscription's ``max_age`` may be set later, too.
-            generic_ticks: IB's generic tick numbers, comma separated; as configured unless given.
+            generic_ticks: What else is to be told: members of `GenericTick`, or IB's numbers,
+                comma separated; as configured unless given.
             snapshot: Only the quote as it stands; the subscription's ``done`` says when.
             where: Where the callbacks run: None for the loop thread; an executor; an asyncio loop.
 
         Raises:
             SymbolError: A text that cannot be read; nothing was subscribed.
+            ValueError: A generic tick that is none.
             LoopNotRunning: Before `start` or `connect`.
         """
         wanted = self._read(symbols)
         core = self._core
-        ticks = core.config.market_data.generic_ticks if generic_ticks is None else generic_ticks
+        ticks = generic_list(
+            core.config.market_data.generic_ticks if generic_ticks is None else generic_ticks
+        )
         subscription = Subscription(
             self._desk, Future(core.event_loop), core.clock, snapshot=snapshot, max_age=max_age
         )
@@ -196,6 +207,21 @@ class MarketData:
         contract = self._to_contract(symbol)
         name = symbol.strip() if isinstance(symbol, str) else self._label(contract)
         return self._core.event_loop.submit(self._quoting.regulatory, name, contract, timeout)
+
+    def exchanges(self, quoted: Ticker | Quote) -> Future[QuoteVenues]:
+        """Which exchanges stand behind a SMART quote: ticks name them by letters (``KPTU``).
+
+        Args:
+            quoted: A ticker, or a quote, of a SMART contract.
+
+        Raises:
+            ContractError: Nothing was said about its exchanges (yet).
+        """
+        code = quoted.bbo_exchange
+        if not code:
+            msg = f"{quoted.symbol}: its exchanges are not known: is it routed SMART, and quoted?"
+            raise ContractError(msg)
+        return self._core.event_loop.submit(self._exchanges, quoted, code)
 
     # ---- what kind of data ---------------------------------------------------------------
 
@@ -293,6 +319,9 @@ class MarketData:
         return await self._quoting.ticker_of(contract)
 
     # ---- inside --------------------------------------------------------------------------
+
+    async def _exchanges(self, quoted: Ticker | Quote, code: str) -> QuoteVenues:
+        return venues_of(quoted, await self._smart_components(code))
 
     def _read(self, symbols: Symbols) -> dict[str, Contract]:
         """Contracts by the name each will have; two that are called alike are numbered."""
