@@ -36,6 +36,7 @@ is written from those fields, in one place, with what to do next::
     │   ├── PacingViolation         162: more was asked of the history than IB allows
     │   ├── RequestCancelled        the last waiter left, or the subscription ended
     │   └── SlotsExhausted          all market data lines, books or streams are taken
+    ├── MarketDataError             live data that cannot be asked for as it stands
     ├── HistoryError                a question about history that IB cannot answer as it stands
     ├── SymbolError                 a symbol string that cannot be read
     ├── ContractError               no contract, or more than one, fits the description
@@ -75,6 +76,7 @@ __all__ = [
     "LiveTradingBlocked",
     "LoopError",
     "LoopNotRunning",
+    "MarketDataError",
     "NoHistory",
     "NotConnected",
     "OrderError",
@@ -442,6 +444,10 @@ class SlotsExhausted(RequestError):
         named = ", ".join(self.holders[:_NAMED_HOLDERS])
         more = len(self.holders) - _NAMED_HOLDERS
         return f"{text}; held by {named}" + (f" and {more} more" if more > 0 else "")
+
+
+class MarketDataError(TwsLoopError):
+    """Live data that cannot be asked for as it stands; the text says what can."""
 
 
 class HistoryError(TwsLoopError):

@@ -31,6 +31,10 @@ class Desk(Protocol):
         """A part of what is awaited has come, or all of it."""
         ...
 
+    def interrupt(self, feed: Feed[Any], reason: str) -> None:
+        """Something may be missing from here on."""
+        ...
+
     def restart(self, feed: Feed[Any], reason: str) -> None:
         """It is to be asked for anew."""
         ...
@@ -140,6 +144,10 @@ class Feed(Generic[T]):
         self._desk.expect(self)
         for handle in tuple(self.handles):
             handle.imaged()
+
+    def interrupt(self, reason: str) -> None:
+        """Something may be missing from here on, until the next item comes."""
+        self._desk.interrupt(self, reason)
 
     def restart(self, reason: str) -> None:
         """Ask for it anew, under a new id; the handles stay."""

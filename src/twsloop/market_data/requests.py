@@ -21,6 +21,7 @@ from twsloop.wire.identity import contract_key
 
 from .calculations import Calculations
 from .desk import LineDesk
+from .event_streams import EventStreams
 from .generic import generic_list
 from .own_calls import OwnCalls
 from .quotes import Quote, QuoteVenues, venues_of
@@ -37,7 +38,7 @@ Symbols: TypeAlias = str | Contract | Iterable[str | Contract]
 SmartComponents: TypeAlias = Callable[[str], Future[list[Any]]]
 
 
-class MarketData:
+class MarketData(EventStreams):
     """The market data slice.
 
     Args:
@@ -73,6 +74,7 @@ class MarketData:
         self._desk = LineDesk(core, self.slots, label)
         self._quoting = Quoting(core, self._desk)
         self._calculations = Calculations(core)
+        self._streams_init()
 
     # ---- subscriptions -------------------------------------------------------------------
 

@@ -1,0 +1,227 @@
+"""What comes in of depth, tick by tick, and real-time bars: IB's callbacks, read into rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from twsloop.connection.core import Core
+from twsloop.connection.streams import Feed
+from twsloop.events import Notice
+from twsloop.wire.values import decimal_or_none, int_or_none
+
+from .depth import DepthRow
+from .tick_rows import BidAskTick, MidpointTick, RealTimeBar, Tick, TradeTick
+
+__all__ = ["BARS", "DEPTH", "TICKS", "EventProcessor"]
+
+#: What is heard while a stream of each kind is open.
+DEPTH = ("updateMktDepth", "updateMktDepthL2", "rerouteMktDepthReq")
+TICKS = (
+    "tickByTickAllLast",
+    "tickByTickBidAsk",
+    "tickByTickMidPoint",
+    "historicalTicks",
+    "historicalTicksBidAsk",
+    "historicalTicksLast",
+)
+BARS = ("realtimeBar",)
+
+#: The gateway has emptied the book; the gateway has stopped it, and it has to be asked for anew.
+DEPTH_RESET = 317
+DEPTH_HALTED = 316
+#: How long a halted book rests before it is asked for anew, seconds.
+DEPTH_REST = 1.0
+
+
+def _time(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+class EventProcessor:
+    """EWrapper's callbacks about single events of a market.
+
+    Args:
+        core: The connection.
+        reroute: Told that a book is to be asked for as another contract: its feed, that contract's
+            id and exchange.
+    """
+
+    def __init__(self, core: Core, reroute: Callable[[Feed[Any], int, str], object]) -> None:
+        self._core = core
+        self._reroute = reroute
+
+    # ---- depth ---------------------------------------------------------------------------
+
+    def updateMktDepth(  # noqa: PLR0917  (IB's signature)
+        self, reqId: int, position: int, operation: int, side: int, price: float, size: Decimal
+    ) -> None:
+        """A row of an exchange's own book."""
+        self._row(reqId, operation, side, position, DepthRow(price, size))
+
+    def updateMktDepthL2(  # noqa: PLR0917  (IB's signature)
+        self,
+        reqId: int,
+        position: int,
+        marketMaker: str,
+        operation: int,
+        side: int,
+        price: float,
+        size: Decimal,
+        isSmartDepth: bool,
+    ) -> None:
+        """A row of a book that says whose each row is."""
+        del isSmartDepth
+        self._row(reqId, operation, side, position, DepthRow(price, size, marketMaker))
+
+    def rerouteMktDepthReq(self, reqId: int, conId: int, exchange: str) -> None:
+        """The book is another contract's (a CFD's is its underlying's)."""
+        feed = self._core.streams.feed(reqId)
+        if feed is not None:
+            self._reroute(feed, conId, exchange)
+
+    def depth_notice(self, feed: Feed[Any], notice: Notice) -> bool:
+        """A notice about a book: True if it was dealt with here."""
+        if notice.code == DEPTH_RESET:
+            feed.state.clear()
+            feed.put(feed.state.view(self._core.clock.now(), reset=True))
+            return True
+        if notice.code == DEPTH_HALTED:
+            feed.interrupt(notice.text)
+            self._core.clock.call_later(DEPTH_REST, feed.restart, notice.text)
+            return True
+        return False
+
+    def _row(self, req_id: int, operation: int, side: int, position: int, row: DepthRow) -> None:
+        feed = self._core.streams.feed(req_id)
+        if feed is not None and feed.state.apply(operation, side, position, row):
+            feed.put(feed.state.view(self._core.clock.now()))
+
+    # ---- tick by tick --------------------------------------------------------------------
+
+    def tickByTickAllLast(  # noqa: PLR0917  (IB's signature)
+        self,
+        reqId: int,
+        tickType: int,
+        time: int,
+        price: float,
+        size: Decimal,
+        tickAttribLast: Any,
+        exchange: str,
+        specialConditions: str,
+    ) -> None:
+        """A trade."""
+        del tickType
+        self._tick(reqId, _trade(time, price, size, tickAttribLast, exchange, specialConditions))
+
+    def tickByTickBidAsk(  # noqa: PLR0917  (IB's signature)
+        self,
+        reqId: int,
+        time: int,
+        bidPrice: float,
+        askPrice: float,
+        bidSize: Decimal,
+        askSize: Decimal,
+        tickAttribBidAsk: Any,
+    ) -> None:
+        """A change of the best bid or ask."""
+        tick = BidAskTick(
+            _time(time),
+            bidPrice,
+            askPrice,
+            bidSize,
+            askSize,
+            bool(tickAttribBidAsk.bidPastLow),
+            bool(tickAttribBidAsk.askPastHigh),
+        )
+        self._tick(reqId, tick)
+
+    def tickByTickMidPoint(self, reqId: int, time: int, midPoint: float) -> None:
+        """A change of the midpoint."""
+        self._tick(reqId, MidpointTick(_time(time), midPoint))
+
+    # What was asked for to come before the stream: `number_of_ticks`.
+
+    def historicalTicks(self, reqId: int, ticks: list[Any], done: bool) -> None:
+        """Earlier midpoints."""
+        del done
+        for one in ticks:
+            self._tick(reqId, MidpointTick(_time(one.time), one.price, historical=True))
+
+    def historicalTicksBidAsk(self, reqId: int, ticks: list[Any], done: bool) -> None:
+        """Earlier bids and asks."""
+        del done
+        for one in ticks:
+            attrib = one.tickAttribBidAsk
+            tick = BidAskTick(
+                _time(one.time),
+                one.priceBid,
+                one.priceAsk,
+                one.sizeBid,
+                one.sizeAsk,
+                bool(attrib.bidPastLow),
+                bool(attrib.askPastHigh),
+                historical=True,
+            )
+            self._tick(reqId, tick)
+
+    def historicalTicksLast(self, reqId: int, ticks: list[Any], done: bool) -> None:
+        """Earlier trades."""
+        del done
+        for one in ticks:
+            attrib, codes = one.tickAttribLast, one.specialConditions
+            tick = _trade(one.time, one.price, one.size, attrib, one.exchange, codes)
+            self._tick(reqId, attrs.evolve(tick, historical=True))
+
+    def _tick(self, req_id: int, tick: Tick) -> None:
+        feed = self._core.streams.feed(req_id)
+        if feed is not None:
+            feed.put(tick)
+
+    # ---- real-time bars ------------------------------------------------------------------
+
+    def realtimeBar(  # noqa: PLR0913, PLR0917  (IB's signature)
+        self,
+        reqId: int,
+        time: int,
+        open_: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: Decimal,
+        wap: Decimal,
+        count: int,
+    ) -> None:
+        """Five seconds. What IB does not count it sends as -1."""
+        feed = self._core.streams.feed(reqId)
+        if feed is None:
+            return
+        bar = RealTimeBar(
+            _time(time), open_, high, low, close,
+            _counted(decimal_or_none(volume)),
+            _counted(decimal_or_none(wap)),
+            _counted(int_or_none(count)),
+        )  # fmt: skip
+        feed.put(bar)
+
+
+def _trade(  # noqa: PLR0917  (IB's fields)
+    time: int, price: float, size: Decimal, attrib: Any, exchange: str, conditions: str
+) -> TradeTick:
+    return TradeTick(
+        _time(time),
+        price,
+        size,
+        exchange or "",
+        conditions or "",
+        bool(attrib.pastLimit),
+        bool(attrib.unreported),
+    )
+
+
+def _counted(value: Any) -> Any:
+    return None if value is not None and value < 0 else value

@@ -1,0 +1,119 @@
+"""Single events of a market, as rows: every trade, every quote, every midpoint, five seconds. Pure.
+
+Prices are floats and sizes Decimal, as IB hands them over; times are UTC. Of tick-by-tick data IB
+tells the second in which something happened, and no part of it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import attrs
+
+__all__ = ["BidAskTick", "MidpointTick", "RealTimeBar", "Tick", "TickKind", "TradeTick"]
+
+
+class TickKind(StrEnum):
+    """What is followed tick by tick, in IB's words, whose case matters."""
+
+    LAST = "Last"
+    """Trades that count for the last price."""
+    ALL_LAST = "AllLast"
+    """All trades: also combos, derivatively priced ones, and average price trades."""
+    BID_ASK = "BidAsk"
+    MIDPOINT = "MidPoint"
+
+
+@attrs.frozen
+class TradeTick:
+    """A trade.
+
+    Attributes:
+        time: The second it was made in, UTC.
+        price: Per unit.
+        size: How much.
+        exchange: Where.
+        conditions: The exchange's codes for what was special about it.
+        past_limit: Its price was beyond the limits of the exchange.
+        unreported: It does not count for the last price: an odd lot, or one out of order.
+        historical: It was made before it was asked for.
+    """
+
+    time: datetime
+    price: float
+    size: Decimal
+    exchange: str = ""
+    conditions: str = ""
+    past_limit: bool = False
+    unreported: bool = False
+    historical: bool = False
+
+
+@attrs.frozen
+class BidAskTick:
+    """A change of the best bid or ask.
+
+    Attributes:
+        time: The second of the change, UTC.
+        bid: Best bid.
+        ask: Best ask.
+        bid_size: Its size.
+        ask_size: Its size.
+        bid_past_low: The bid is below the lowest price of the day.
+        ask_past_high: The ask is above the highest price of the day.
+        historical: It was so before it was asked for.
+    """
+
+    time: datetime
+    bid: float
+    ask: float
+    bid_size: Decimal
+    ask_size: Decimal
+    bid_past_low: bool = False
+    ask_past_high: bool = False
+    historical: bool = False
+
+
+@attrs.frozen
+class MidpointTick:
+    """A change of the price between best bid and best ask.
+
+    Attributes:
+        time: The second of the change, UTC.
+        price: The midpoint.
+        historical: It was so before it was asked for.
+    """
+
+    time: datetime
+    price: float
+    historical: bool = False
+
+
+Tick = TradeTick | BidAskTick | MidpointTick
+
+
+@attrs.frozen
+class RealTimeBar:
+    """Five seconds of a market, as IB sums them up.
+
+    Attributes:
+        time: When it began, UTC.
+        open: First price; as the three that follow, of what was asked for (trades, midpoint...).
+        high: Highest price.
+        low: Lowest price.
+        close: Last price.
+        volume: How much was traded; None where IB counts none (midpoint, bid, ask).
+        average: The average price, weighted by volume; None where there is none.
+        count: How many trades; None where IB counts none.
+    """
+
+    time: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: Decimal | None
+    average: Decimal | None
+    count: int | None
