@@ -29,6 +29,7 @@ from twsloop.errors import OrdersRefused
 from twsloop.event_loop import Future
 from twsloop.events import Fact
 from twsloop.market_data.requests import MarketData, Symbols
+from twsloop.market_data.slots import Pool
 from twsloop.market_data.subscriptions import OnError, OnTick, Subscription
 from twsloop.news.requests import News
 from twsloop.orders.book import BookedFill
@@ -86,7 +87,17 @@ class IBGateway(IBKRConnection):
         self.__account = AccountRequests(
             core, label=holding_name, fills=lambda: read_fills(self.__orders.book.fills())
         )
-        self.__news = News(core, to_contract=to_contract, label=symbol_of)
+        slots = self.__market_data.slots
+        self.__news = News(
+            core,
+            to_contract=to_contract,
+            label=symbol_of,
+            details=self.__contracts.details,
+            take_line=lambda feed: slots.take(
+                feed, Pool.LINES, symbol=feed.request, holder=feed.request
+            ),
+            give_line=slots.give,
+        )
         self.__scanner = Scanner(core)
         self.__system = System(core, to_contract=to_contract)
         core.guard = functools.partial(_guard, self.__orders)
