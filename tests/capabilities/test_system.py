@@ -28,8 +28,7 @@ def test_the_gateways_clock_is_laid_beside_ours(gw: IBGateway) -> None:
     assert reading.uncertainty >= reading.round_trip / 2
 
 
-def test_the_login_has_accounts_and_a_next_id(gw: IBGateway) -> None:
-    assert gw.system.managed_accounts().result(PATIENCE) == gw.accounts
+def test_the_login_has_a_next_order_id(gw: IBGateway) -> None:
     assert gw.system.next_valid_id().result(PATIENCE) >= 1
 
 

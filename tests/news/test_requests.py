@@ -111,11 +111,23 @@ def test_a_user_of_ibs_own_calls_hears_bulletins_beside_ours(session: Session) -
         gw.remove_message_processor(listener)
 
 
-def test_a_contract_without_an_id_is_looked_up_or_refused(session: Session) -> None:
+def test_a_contract_without_an_id_is_looked_up(session: Session) -> None:
     _, gw = session
-    nobody = stock("NOBODY")
+    by_symbol = gw.news.headlines("AAPL", limit=3).result(PATIENCE)
+    assert by_symbol == gw.news.headlines(apple(), limit=3).result(PATIENCE)
     with pytest.raises((ContractError, RequestError)):
-        gw.news.headlines(nobody).result(PATIENCE)
+        gw.news.headlines("NOBODY").result(PATIENCE)
+
+
+def test_live_headlines_hold_a_line(session: Session) -> None:
+    _, gw = session
+    before = len(gw.market_data.slots)
+    heard = Heard()
+    with gw.news.follow(apple(), heard):
+        heard.next()
+        assert [slot.holder for slot in gw.market_data.slots][before:] == ["headlines of AAPL"]
+    gw.news.providers().result(PATIENCE)  # answered after the line was given back
+    assert len(gw.market_data.slots) == before
 
 
 def test_what_cannot_be_asked_is_said_at_the_call(session: Session) -> None:

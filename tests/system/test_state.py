@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from twsloop.system.state import (
     SoftDollarTier,
     group_text,
-    read_accounts,
     read_clock,
     read_group,
     read_groups,
@@ -41,8 +40,6 @@ def test_the_true_skew_lies_within_the_uncertainty(
 
 
 def test_texts_of_ibs_are_read() -> None:
-    assert read_accounts("DU1,DU2,") == ("DU1", "DU2")
-    assert read_accounts("") == ()
     assert read_groups("1|2| 7 |x|") == (1, 2, 7)
     assert read_user(" ").white_branding_id is None
     assert read_user("ACME").white_branding_id == "ACME"

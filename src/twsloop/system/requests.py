@@ -26,7 +26,6 @@ from .state import (
     SoftDollarTier,
     UserInfo,
     group_text,
-    read_accounts,
     read_clock,
 )
 
@@ -72,10 +71,6 @@ class System:
     def user_info(self, *, timeout: float | None = None) -> Future[UserInfo]:
         """About the login; from any thread."""
         return self._one(self._core.reqUserInfo, "user info", timeout)
-
-    def managed_accounts(self, *, timeout: float | None = None) -> Future[tuple[str, ...]]:
-        """The accounts of the login, asked for anew; from any thread."""
-        return self._core.event_loop.submit(self._ask_accounts, timeout)
 
     def next_valid_id(self, *, timeout: float | None = None) -> Future[int]:
         """The first order id that the gateway takes from this client; from any thread.
@@ -269,14 +264,6 @@ class System:
         # Not shared: another's question may have left long before.
         (told,) = await core.ask(send, request="clock", key=key, timeout=patience)
         return read_clock(told, millis=millis, asked=asked[-1], answered=core.clock.now())
-
-    async def _ask_accounts(self, patience: float | None) -> tuple[str, ...]:
-        core = self._core
-        return read_accounts(
-            await self._ask_single(
-                core.reqManagedAccts, "managed accounts", "managed_accounts", patience
-            )
-        )
 
     async def _ask_id(self, patience: float | None) -> int:
         core = self._core

@@ -18,7 +18,6 @@ __all__ = [
     "SoftDollarTier",
     "UserInfo",
     "group_text",
-    "read_accounts",
     "read_clock",
     "read_group",
     "read_groups",
@@ -142,11 +141,6 @@ def read_tiers(rows: Iterable[Any]) -> list[SoftDollarTier]:
 def read_user(white_branding_id: str) -> UserInfo:
     """The login as IB says it."""
     return UserInfo(text_or_none(white_branding_id))
-
-
-def read_accounts(text: str) -> tuple[str, ...]:
-    """The accounts of IB's list (``DU1,DU2,``)."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def read_groups(text: str) -> tuple[int, ...]:
