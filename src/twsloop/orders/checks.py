@@ -1,29 +1,28 @@
-"""What can be said of an order before it leaves: fields that contradict each other, or miss.
+"""Whether an order may leave: what the gateway would refuse is refused here, with its code.
 
-Only what the gateway is known to refuse is refused here (its checks are listed in the error table
-under 321, 463 and 10060); what depends on the instrument or on the account is the gateway's to say.
+`validate` looks at everything that is at hand: the fields (`field_checks`), the contract's details
+and its market rule (`contract_checks`), the server's version (`version_checks`). Only what is known
+to be refused is refused; what depends on the account or on the market is the gateway's to say.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
-from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE
 from ibapi.contract import Contract
 from ibapi.order import Order
 
 from twsloop.errors import InvalidOrder
 
-from .builders import ACTIONS, to_price
+from .contract_checks import CONTRACT_CHECKS
+from .field_checks import FIELD_CHECKS
+from .inputs import to_price
+from .problems import Draft, Problem, find, is_set
+from .version_checks import version_problem
 
-__all__ = ["check_order", "describe", "is_set", "tidy"]
+__all__ = ["PriceRule", "check_order", "describe", "find_problems", "is_set", "tidy", "validate"]
 
-#: The sizes the gateway takes (321 otherwise).
-LARGEST = Decimal(999_999_999)
-
-_NEEDS_LIMIT = frozenset({"LMT", "STP LMT", "LIT", "LOC"})
-_NEEDS_STOP = frozenset({"STP", "STP LMT", "MIT", "LIT"})
 _PRICES = (
     "lmtPrice",
     "auxPrice",
@@ -32,12 +31,14 @@ _PRICES = (
     "lmtPriceOffset",
     "cashQty",
 )
-_TRAILS = frozenset({"TRAIL", "TRAIL LIMIT"})
 
 
-def is_set(value: object) -> bool:
-    """Whether a number of IB's Order was set (it marks unset ones with huge values)."""
-    return value is not None and value not in {UNSET_DOUBLE, UNSET_DECIMAL}
+class PriceRule(Protocol):
+    """A market rule: the step of prices at a price (``contracts.rules.MarketRule`` is one)."""
+
+    def increment(self, price: Decimal) -> Decimal:
+        """The step that counts at a price."""
+        ...
 
 
 def tidy(order: Any) -> Any:
@@ -60,11 +61,41 @@ def tidy(order: Any) -> Any:
     return order
 
 
-def check_order(contract: Any, order: Any) -> None:
-    """Refuse an order that the gateway is known to refuse.
+def find_problems(
+    order: Any,
+    contract: Any,
+    details: Any = None,
+    *,
+    rule: PriceRule | None = None,
+    server_version: int | None = None,
+) -> list[Problem]:
+    """All that the gateway would refuse an order for, the first first.
+
+    Args:
+        order: IB's Order.
+        contract: IB's Contract.
+        details: IB's ContractDetails of it; None leaves out what only they tell.
+        rule: The market rule of the contract's exchange; None leaves ``minTick`` to judge.
+        server_version: The session's; None leaves out what only it tells.
+    """
+    draft = Draft(contract, order, details, rule)
+    problems = find(draft, (*FIELD_CHECKS, *CONTRACT_CHECKS))
+    outdated = None if server_version is None else version_problem(order, server_version)
+    return problems if outdated is None else [outdated, *problems]
+
+
+def validate(
+    order: Any,
+    contract: Any,
+    details: Any = None,
+    *,
+    rule: PriceRule | None = None,
+    server_version: int | None = None,
+) -> None:
+    """Refuse an order that the gateway would refuse; the arguments are those of `find_problems`.
 
     Raises:
-        InvalidOrder: The text says what is wrong, and with which field.
+        InvalidOrder: All that is wrong is in its text; ``code`` is IB's code of the first.
     """
     if not isinstance(contract, Contract):
         msg = f"the contract is not an ibapi Contract: {contract!r}"
@@ -72,14 +103,21 @@ def check_order(contract: Any, order: Any) -> None:
     if not isinstance(order, Order):
         msg = f"the order is not an ibapi Order: {order!r}"
         raise InvalidOrder(msg)
-    problem = (
-        _contract_problem(contract)
-        or _size_problem(order)
-        or _price_problem(order)
-        or _purpose_problem(order)
-    )
-    if problem:
-        msg = f"{describe(order)}: {problem}"
+    problems = find_problems(order, contract, details, rule=rule, server_version=server_version)
+    if problems:
+        msg = f"{describe(order)}: {'; '.join(map(str, problems))}"
+        raise InvalidOrder(msg, code=problems[0].code)
+
+
+def check_order(contract: Any, order: Any) -> None:
+    """Refuse an order that cannot be placed as it is.
+
+    Raises:
+        InvalidOrder: The text says what is wrong, and with which field.
+    """
+    validate(order, contract)
+    if order.whatIf:
+        msg = f"{describe(order)}: a what-if order has no life to follow; ask for a preview"
         raise InvalidOrder(msg)
 
 
@@ -92,60 +130,3 @@ def describe(order: Any) -> str:
         if is_set(price) and price
     ]
     return " ".join([order.action or "?", size, order.orderType or "?", *prices])
-
-
-def _contract_problem(contract: Any) -> str:
-    if not contract.exchange:
-        return "the contract has no exchange (SMART, or the one to route to)"
-    if contract.conId:
-        return ""
-    if not contract.secType:
-        return "the contract has neither a conId nor a secType"
-    if contract.secType == "BAG" and len(contract.comboLegs or ()) < 2:
-        return "a combo has at least two legs"
-    if not (contract.symbol or contract.localSymbol or contract.secId):
-        return "the contract has neither a conId nor a symbol"
-    return ""
-
-
-def _size_problem(order: Any) -> str:
-    if order.action not in ACTIONS:
-        return f"action {order.action!r} is none of {', '.join(sorted(ACTIONS))}"
-    if not is_set(order.totalQuantity):
-        return "" if is_set(order.cashQty) else "neither totalQuantity nor cashQty is set"
-    size = Decimal(str(order.totalQuantity))
-    if is_set(order.cashQty) and size == 0:
-        return ""
-    if not size.is_finite() or not 0 < size <= LARGEST:
-        return f"totalQuantity {size} is not in 0 < size <= {LARGEST}"
-    return ""
-
-
-def _price_problem(order: Any) -> str:
-    kind = order.orderType
-    if not kind:
-        return "orderType is empty"
-    if kind in _NEEDS_LIMIT and not is_set(order.lmtPrice):
-        return f"{kind} needs lmtPrice"
-    if kind in _NEEDS_STOP and not is_set(order.auxPrice):
-        return f"{kind} needs auxPrice, the trigger"
-    if kind in _TRAILS:
-        by_amount = is_set(order.auxPrice) and order.auxPrice != 0
-        by_percent = is_set(order.trailingPercent) and order.trailingPercent != 0
-        if by_amount == by_percent:
-            return f"{kind} needs auxPrice (an amount) or trailingPercent, and not both"
-    if kind == "TRAIL LIMIT" and is_set(order.lmtPrice) == is_set(order.lmtPriceOffset):
-        return "TRAIL LIMIT needs lmtPrice or lmtPriceOffset, and not both"
-    for name in ("lmtPrice", "auxPrice", "trailStopPrice"):
-        price = getattr(order, name)
-        if is_set(price) and not Decimal(str(price)).is_finite():
-            return f"{name} {price!r} is not a number"
-    return ""
-
-
-def _purpose_problem(order: Any) -> str:
-    if order.tif == "GTD" and not (order.goodTillDate or order.duration < 2**31 - 1):
-        return "tif GTD needs goodTillDate or duration"
-    if order.whatIf:
-        return "a what-if order has no life to follow; ask with placeOrder and read openOrder"
-    return ""
