@@ -14,7 +14,7 @@ from twsloop.clock import Clock
 from twsloop.errors import RequestCancelled
 from twsloop.event_loop import Future
 from twsloop.events import Notice
-from twsloop.processors import Where
+from twsloop.processors import DeliveryCounts, Where
 from twsloop.processors.delivery import Delivery
 
 __all__ = ["Stream", "StreamStatus"]
@@ -167,6 +167,11 @@ class Stream(Generic[T]):
     def dropped(self) -> int:
         """How many items iterations have missed because they did not keep up."""
         return sum(inbox.dropped for inbox in tuple(self._inboxes) if inbox not in self._early)
+
+    @property
+    def callbacks(self) -> tuple[DeliveryCounts, ...]:
+        """What became of each callback's calls: made, waiting, dropped (see `Deliver`)."""
+        return tuple(delivery.counts for delivery in (*self._deliveries, *self._status_deliveries))
 
     # ---- following it --------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from typing import Any, Protocol, Self
 
 from twsloop.clock import Clock
 from twsloop.event_loop import Future
-from twsloop.processors import Where
+from twsloop.processors import DeliveryCounts, Where
 
 from .freshness import Freshness, FreshnessWatch
 from .lines import Line
@@ -153,6 +153,11 @@ class Subscription:
         return callback
 
     # ---- following it --------------------------------------------------------------------
+
+    @property
+    def callbacks(self) -> tuple[DeliveryCounts, ...]:
+        """What became of each callback's calls: made, waiting, dropped (see `Deliver`)."""
+        return tuple(delivery.counts for delivery in (*self.deliveries, *self.failures))
 
     def on_tick(self, callback: OnTick, where: Where = None) -> OnTick:
         """Let another callback hear the ticks too; usable as a decorator.

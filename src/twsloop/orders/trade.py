@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from twsloop.event_loop import Future
 from twsloop.events import CommissionReported, Fill
-from twsloop.processors import Where
+from twsloop.processors import DeliveryCounts, Where
 
 from .checks import describe
 from .state import LogEntry, OrderRecord, OrderStatus
@@ -215,6 +215,11 @@ class Trade:
             OrderError: The order is final, or another client's.
         """
         return self._keeper.modify(self, changes)
+
+    @property
+    def callbacks(self) -> tuple[DeliveryCounts, ...]:
+        """What became of each callback's calls: made, waiting, dropped (see `Deliver`)."""
+        return tuple(delivery.counts for delivery in (*self.updates, *self.fill_listeners))
 
     def on_update(self, callback: OnUpdate, where: Where = None) -> OnUpdate:
         """Let another callback hear of each change; usable as a decorator."""
