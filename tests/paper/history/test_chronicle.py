@@ -112,7 +112,7 @@ def test_bars_are_sound(question: tuple[str, Show, str, int, int, bool]) -> None
         assert bar.low > 0
         assert start - size.seconds < bar.start < end
         if regular:
-            assert history.in_regular_hours(bar.start)
+            assert history.days.in_regular_hours(bar.start)
         assert (bar.volume == 0) == (bar.count == 0)
         if bar.volume:
             average = bar.turnover / float(bar.volume)
@@ -166,7 +166,7 @@ def test_days_weeks_and_months_are_made_of_minutes_and_days(
     day = data.draw(st.sampled_from(days))
     assert day.day is not None
     session = next(
-        one for one in history.between(day.start - 86_400, day.start + 1) if one.day == day.day
+        one for one in history.days.between(day.start - 86_400, day.start + 1) if one.day == day.day
     )
     minutes = history.bars(
         show, BAR_SIZES["1 min"], (session.start, min(session.end, START + 600)), regular=regular

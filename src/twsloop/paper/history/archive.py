@@ -167,7 +167,7 @@ class History:
             FollowingTape(instrument, tape, source, level),
             past,
             began=self._began,
-            always_open=source.always_open,
+            always_open=source.days.always_open,
             trades_past=trades,
         )
 

@@ -142,7 +142,7 @@ class FollowingPast:
         assert past is not None
         if not self.listed <= session.day <= self.last_day:
             return None
-        for own in self._source.between(session.start, session.end):
+        for own in self._source.days.between(session.start, session.end):
             if own.day == session.day:
                 regular = {span.start for span in own.spans if span.regular}
                 pieces = past.session(own)

@@ -56,7 +56,7 @@ def reach_back(chronicle: Chronicle, end: int, duration: Duration, *, regular: b
         return _seconds_back(chronicle, end, duration.count, regular=regular)
     if duration.unit == "D":
         return _days_back(chronicle, end, duration.count, regular=regular)
-    return chronicle.day_end(duration.start_day(chronicle.calendar.day_of(end - 1)))
+    return chronicle.days.day_end(duration.start_day(chronicle.calendar.day_of(end - 1)))
 
 
 def reach(chronicle: Chronicle, end: int, query: BarQuery) -> int:
@@ -69,7 +69,7 @@ def reach(chronicle: Chronicle, end: int, query: BarQuery) -> int:
     if query.size.intraday or query.size.unit == "D":
         return start
     day = chronicle.calendar.day_of(start)
-    return chronicle.day_end(_first_of_period(day, query.size.unit) - timedelta(days=1))
+    return chronicle.days.day_end(_first_of_period(day, query.size.unit) - timedelta(days=1))
 
 
 def _first_of_period(day: date, unit: str) -> date:
@@ -82,7 +82,7 @@ def _first_of_period(day: date, unit: str) -> date:
 def _seconds_back(chronicle: Chronicle, end: int, count: int, *, regular: bool) -> int:
     """So many seconds of trading back."""
     sessions = 0
-    for session in chronicle.before(end):
+    for session in chronicle.days.before(end):
         for first, last in reversed(session.runs(regular=regular)):
             if first >= end:
                 continue
@@ -105,7 +105,7 @@ def _days_back(
     a day (``any_day``); shorter bars of it come besides those of the trading days.
     """
     start = end
-    for session in chronicle.before(end):
+    for session in chronicle.days.before(end):
         runs = session.runs(regular=regular)
         if runs and runs[0][0] < end:
             start = runs[0][0]
@@ -126,7 +126,7 @@ def too_many(chronicle: Chronicle, query: BarQuery, span: tuple[int, int]) -> bo
         return False
     total = sum(
         min(last, span[1]) - max(first, span[0])
-        for session in chronicle.between(*span)
+        for session in chronicle.days.between(*span)
         for first, last in session.runs(regular=query.regular)
         if first < span[1] and last > span[0]
     )

@@ -57,7 +57,7 @@ def make_study(
     if past is None or chronicle.instrument.sec_type not in KINDS[query.show]:
         return
     values = _values(chronicle, query.show, span)
-    for session in chronicle.between(*span):
+    for session in chronicle.days.between(*span):
         if session.day < past.listed or session.day not in values:
             continue
         line = _Line(session, *values[session.day])

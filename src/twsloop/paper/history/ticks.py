@@ -74,7 +74,7 @@ class _Reader:
 
     def past(self, minute: Piece) -> Iterator[HistoryTick]:
         """The ticks of a minute of the past, in order."""
-        past = self.chronicle.past_of(Show(self.kind.value))
+        past = self.chronicle.past_bars.of(Show(self.kind.value))
         assert past is not None
         tick, digits = past.tick, past.digits
         for trade in past.trades(minute):
@@ -132,7 +132,7 @@ class _Reader:
 
     def minutes(self, session: Session, run: tuple[int, int]) -> list[Piece]:
         """The minutes of the past in one run of a session, in order."""
-        past = self.chronicle.past_of(Show(self.kind.value))
+        past = self.chronicle.past_bars.of(Show(self.kind.value))
         if past is None:
             return []
         return [
@@ -176,7 +176,7 @@ def ticks_after(
         ignore_size: Leave out quotes whose size alone changed.
     """
     reader = _Reader(chronicle, kind, ignore_size)
-    for session in chronicle.between(start, chronicle.until()):
+    for session in chronicle.days.between(start, chronicle.until()):
         found: list[HistoryTick] = []
         for tick in reader.after(session, start, regular):
             if len(found) >= count and tick.second != found[-1].second:
@@ -196,7 +196,7 @@ def ticks_before(
     """
     reader = _Reader(chronicle, kind, ignore_size)
     oldest = chronicle.oldest()
-    for session in chronicle.before(end):
+    for session in chronicle.days.before(end):
         if session.end < oldest:
             return []
         last = min(end, session.end)
@@ -222,9 +222,9 @@ def histogram(
     """Volume by price in a span of time, prices ascending."""
     volumes: Counter[float] = Counter()
     exact: dict[float, Decimal] = {}
-    sessions = list(chronicle.between(*span))
+    sessions = list(chronicle.days.between(*span))
     reader = _Reader(chronicle, Ticks.TRADES, ignore_size=False)
-    past = chronicle.past_of(Show.TRADES)
+    past = chronicle.past_bars.of(Show.TRADES)
     for session in sessions:
         for run in session.runs(regular=regular):
             if past is not None:

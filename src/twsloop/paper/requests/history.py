@@ -278,9 +278,9 @@ class _Follower:
         """Tell the bar under way, and one that ended since."""
         query, chronicle = self._query, self._chronicle
         regular = query.regular
-        if regular and chronicle.always_open and query.size.intraday:
+        if regular and chronicle.days.always_open and query.size.intraday:
             # A market that never closes is followed at any hour.
-            regular = chronicle.in_regular_hours(second - 1)
+            regular = chronicle.days.in_regular_hours(second - 1)
         for bar in self._later(second, regular=regular):
             message = HistoricalDataUpdate(
                 reqId=self._req_id, historicalDataBar=self._writer.message(bar)

@@ -59,9 +59,9 @@ class _Subscription:
     def beat(self, second: int) -> None:
         """Tell the bar that ended."""
         regular = self.regular
-        if regular and self.chronicle.always_open:
+        if regular and self.chronicle.days.always_open:
             # A market that never closes is followed at any hour.
-            regular = self.chronicle.in_regular_hours(second - 1)
+            regular = self.chronicle.days.in_regular_hours(second - 1)
         span = second - BEAT_S, second
         for bar in self.chronicle.bars(self.show, FIVE_SECONDS, span, regular=regular):
             volume, average, count = volume_and_average(bar, self.show, self.chronicle.instrument)
