@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 import pytest
+from ibapi.contract import Contract
 
 from tests.capabilities.conftest import PATIENCE
 from twsloop import IBGateway, future, stock
@@ -33,6 +34,14 @@ def test_details_of_a_stock(gw: IBGateway) -> None:
     assert details.contract.conId == APPLE
     assert "LMT" in details.orderTypes.split(",")
     assert gw.contracts.known("AAPL").contract.conId == APPLE  # type: ignore[union-attr]
+
+
+def test_details_of_a_bond(gw: IBGateway) -> None:
+    bond = Contract()
+    bond.secType, bond.symbol, bond.exchange, bond.currency = "BOND", "IBM", "SMART", "USD"
+    details = answer(gw.contracts.details(bond))
+    assert {one.contract.secType for one in details} == {"BOND"}
+    assert all(one.maturity or one.cusip for one in details)
 
 
 def test_a_symbol_becomes_a_complete_contract(gw: IBGateway) -> None:

@@ -11,9 +11,9 @@ import pytest
 from ibapi.contract import Contract, ContractDetails
 
 from tests.support.asking import Wire, opened, session
-from tests.support.clients import PATIENCE
+from tests.support.clients import PATIENCE, await_condition
 from tests.support.desk import config_for
-from tests.support.scripted import ScriptedServer, text_body
+from tests.support.scripted import Peer, ScriptedServer, text_body
 from tests.support.sessions import SESSIONS, open_session
 from twsloop import Config, IBGateway, PaperGateway, forex, stock
 from twsloop.contracts import Between, Nearest, symbol_of, to_contract
@@ -114,6 +114,32 @@ def test_a_question_that_nobody_waits_for_is_cancelled_here(
     req_id = wire.await_request(2)[1][1]
     wire.reply(text_body(82, req_id, 1, 0, "ARCA", "P"))
     assert len(again.result(PATIENCE)) == 1
+
+
+async def protobuf_session(peer: Peer) -> None:
+    """Protobuf 225; the numbers of the messages that come are noted."""
+    await peer.open_protobuf_session(225)
+    while True:
+        body = await peer.read_frame()
+        NUMBERS.append(int.from_bytes(body[:4], "big") - 200)
+
+
+NUMBERS: list[int] = []
+
+
+def test_details_that_nobody_waits_for_are_cancelled_at_the_gateway() -> None:
+    NUMBERS.clear()
+    with ScriptedServer(protobuf_session) as server, Wire(server).client as client:
+        contracts = Contracts(client._tws, to_contract=to_contract, label=symbol_of)
+        first, second = contracts.details("AAPL"), contracts.details("AAPL")
+        await_condition(lambda: 9 in NUMBERS)
+        first.cancel()
+        contracts.smart_components("a60001")
+        await_condition(lambda: 83 in NUMBERS)
+        assert 106 not in NUMBERS, "one still waits"
+        second.cancel()
+        await_condition(lambda: 106 in NUMBERS)
+        assert NUMBERS.count(9) == 1
 
 
 # ----------------------------------------------------------------------------- with a paper gateway
