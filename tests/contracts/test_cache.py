@@ -121,8 +121,15 @@ def test_memory_has_an_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> Non
         place.put(cache, [number, number], number)
     known = [number for number in range(4) if place.get(cache, number) is not None]
     assert known == [2, 3]
-    place.put(cache, list(range(50)), "huge")
-    assert len(place.get(cache, "huge")) == 50
+
+
+def test_what_is_too_large_is_not_remembered(place: Place) -> None:
+    cache = place.cache(place.file)
+    place.put(cache, [1])
+    place.put(cache, list(range(cache_module.LARGEST + 1)))
+    assert place.get(cache) == [1], "what was known is not lost"
+    place.put(cache, list(range(cache_module.LARGEST)))
+    assert len(place.get(cache)) == cache_module.LARGEST
 
 
 def test_what_is_too_old_for_anybody_is_thrown_away(place: Place) -> None:

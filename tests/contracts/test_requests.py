@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from ibapi.contract import Contract, ContractDetails
 
@@ -20,12 +22,15 @@ from twsloop.contracts import Between, Nearest, symbol_of, to_contract
 from twsloop.contracts.lookups import details_key
 from twsloop.contracts.requests import Contracts
 from twsloop.contracts.resolving import _by_id
+from twsloop.contracts.state import copied
 from twsloop.errors import (
+    AmbiguousContract,
     ContractError,
     NotConnected,
     RequestError,
     RequestTimeout,
     SymbolError,
+    UnknownContract,
 )
 
 HOURS = 3600.0
@@ -246,6 +251,41 @@ def test_legs_of_several_currencies_need_one(pair: Pair) -> None:
         contracts.combo(legs).result(PATIENCE)
     made = contracts.combo(legs, currency="USD", symbol="EUR").result(PATIENCE)
     assert (made.symbol, made.currency) == ("EUR", "USD")
+
+
+def test_options_that_do_not_exist_are_unknown(pair: Pair) -> None:
+    contracts = pair[1].contracts
+    (chain,) = contracts.option_chain("AAPL", Nearest(1), Nearest(2, 200)).result(PATIENCE)
+    sunday = chain.expiries[0] + timedelta(days=6 - chain.expiries[0].weekday())
+    with pytest.raises(UnknownContract):
+        contracts.options(attrs.evolve(chain, expiries=(sunday,))).result(PATIENCE)
+    mixed = attrs.evolve(chain, expiries=(*chain.expiries, sunday))
+    assert len(contracts.options(mixed).result(PATIENCE)) == len(
+        contracts.options(chain).result(PATIENCE)
+    )
+
+
+def test_the_front_month_is_one_or_an_error(pair: Pair) -> None:
+    _, gw = pair
+    with pytest.raises(ContractError, match="no future expires 9999 days from now on"):
+        gw.contracts.front_month("ES", "CME", roll_days=9999).result(PATIENCE)
+    rivals = [copied(row.details) for row in gw.contracts.future_chain("ES", "CME").result(9)[:1]]
+    rivals += [copied(one) for one in rivals]
+    rivals[1].contract.conId, rivals[1].contract.tradingClass = 1, "ESX"
+    root = Contract()
+    root.secType, root.symbol, root.exchange = "FUT", "TWIN", "CME"
+    gw.event_loop.call(gw.contracts._lookups.cache.put, "details", details_key(root), rivals)
+    with pytest.raises(AmbiguousContract, match=r"TWIN: 2 futures expire on .*name a class"):
+        gw.contracts.front_month("TWIN", "CME").result(PATIENCE)
+
+
+def test_an_answer_of_thousands_comes_whole(pair: Pair) -> None:
+    _, gw = pair
+    every = Contract()
+    every.secType, every.symbol, every.exchange = "OPT", "AAPL", "SMART"
+    details = gw.contracts.details(every).result(60)
+    assert len({one.contract.conId for one in details}) == len(details) > 1000
+    assert gw.contracts.known(every) is None
 
 
 def test_chains_keep_what_was_listed_apart_from_what_expires(pair: Pair) -> None:

@@ -55,6 +55,9 @@ MIGRATIONS: tuple[Migration, ...] = (
 
 #: So many objects are kept in memory (a contract's details take about 5 kB); the oldest go first.
 MEMORY_LIMIT = 20_000
+#: An answer of more objects than this is not remembered (all options of an index are 30 000):
+#: writing it down would hold the loop. What is asked by expiry is far below.
+LARGEST = 1_000
 #: Answers in the file that are older than this are of no use to anybody: no age may be set higher.
 LONGEST_AGE = timedelta(days=365)
 
@@ -133,9 +136,11 @@ class AnswerCache:
         return answer
 
     def put(self, kind: str, key: Hashable, value: Any) -> None:
-        """Remember an answer that has just come."""
+        """Remember an answer that has just come, unless it is too large."""
         place = (self._source(), kind, repr(key))
         answer = Answer(value, self._now())
+        if _weight(answer) > LARGEST:
+            return
         self._remember(place, answer)
         if self._file is None:
             return
@@ -168,7 +173,7 @@ class AnswerCache:
             self._weight -= _weight(before)
         self._memory[place] = answer
         self._weight += _weight(answer)
-        while self._weight > MEMORY_LIMIT and len(self._memory) > 1:
+        while self._weight > MEMORY_LIMIT:
             _, oldest = self._memory.popitem(last=False)
             self._weight -= _weight(oldest)
 
@@ -248,10 +253,10 @@ class AnswerCache:
         """Write what is not written, in one transaction each time."""
         while self._unsaved and self._database is not None:
             batch, self._unsaved = self._unsaved, {}
-            rows = [
-                (*place, answer.told_at.isoformat(), encode(answer.value))
-                for place, answer in batch.items()
-            ]
+            rows = []
+            for place, answer in batch.items():
+                rows.append((*place, answer.told_at.isoformat(), encode(answer.value)))
+                await asyncio.sleep(0)  # each may take a while; others have work, too
             try:
                 async with self._database.transaction() as transaction:
                     await transaction.execute_many(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -35,6 +36,8 @@ __all__ = ["NOTHING_FITS", "How", "Lookups", "details_key"]
 NOTHING_FITS = 200
 #: A market rule comes without a request's id: one that comes late may be another's.
 RULE_TRIES = 2
+#: So many details are copied in one turn of the loop, some milliseconds.
+COPIES_A_TURN = 200
 
 
 @attrs.frozen
@@ -88,10 +91,10 @@ class Lookups:
             if found is not None:
                 today = self._core.clock.now().date() - timedelta(days=1)
                 if not is_outlived(found.value, found.told_at.date(), today):
-                    return [copied(one) for one in found.value]
+                    return await _copies(found.value)
         told = await self._ask_details(contract, key, how)
         self.cache.put("details", key, told)
-        return [copied(one) for one in told]
+        return await _copies(told)
 
     async def _ask_details(self, contract: Contract, key: Any, how: How) -> list[ContractDetails]:
         core = self._core
@@ -221,6 +224,16 @@ class Lookups:
 def details_key(contract: Contract) -> Any:
     """What makes two questions for details the same."""
     return (contract_key(contract), contract.issuerId)
+
+
+async def _copies(details: list[ContractDetails]) -> list[ContractDetails]:
+    """The caller's own copies, made a piece at a time: there may be thousands."""
+    copies: list[ContractDetails] = []
+    for one in details:
+        copies.append(copied(one))
+        if not len(copies) % COPIES_A_TURN:
+            await asyncio.sleep(0)
+    return copies
 
 
 def _hint(contract: Contract) -> str:
