@@ -20,7 +20,11 @@ D = Decimal
 
 @pytest.fixture
 def market() -> Exchange:
-    it = Exchange()
+    return market_of_one_share()
+
+
+def market_of_one_share(*, keeps_hours: bool = False) -> Exchange:
+    it = Exchange(keeps_hours=keeps_hours)
     it.quote("AAPL", 270.00, 270.05, 100)
     it.trade("AAPL", 270.02)
     return it
@@ -485,8 +489,8 @@ def test_cancelling_the_parent_cancels_its_children(market: Exchange) -> None:
     )
 
 
-def test_off_hours_order_waits_with_399(market: Exchange) -> None:
-    market.engine.floor.keeps_hours = True
+def test_off_hours_order_waits_with_399() -> None:
+    market = market_of_one_share(keeps_hours=True)
     night = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
     request = PlaceOrderRequest(
         orderId=1,

@@ -15,7 +15,7 @@ What an order's fate means for others:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import attrs
@@ -30,10 +30,7 @@ from twsloop.paper.orders.adjusting import adjust
 from twsloop.paper.orders.combos import ComboLiquidity
 from twsloop.paper.orders.groups import CANCEL_ALL, Groups
 from twsloop.paper.orders.matching import (
-    Liquidity,
-    Quoted,
     match,
-    pegged_price,
     precedence,
     reached,
     resting_mark,
@@ -45,17 +42,17 @@ from twsloop.paper.orders.order_types import Peg
 from twsloop.paper.orders.outbox import Outbox
 from twsloop.paper.orders.refusals import Refusal
 from twsloop.paper.orders.rules import OrderRules
-from twsloop.paper.orders.triggers import follow, is_triggered
+from twsloop.paper.orders.triggers import is_triggered
 
 from . import acceptance
 from .agenda import Agenda
+from .ending import Ending
 from .fills import Fill, Ledger
 from .interventions import Interventions
+from .view import MarketView
 from .watching import Watch
 
 __all__ = ["Floor"]
-
-CANCELLED = "Order Canceled - reason:"
 
 
 @attrs.define(eq=False)
@@ -77,6 +74,7 @@ class Floor:
         on_failure: Hears of an order whose handling raised, and the others go on; None: the
             exception is the caller's.
         ledger: The fills.
+        view: What it sees of the market.
     """
 
     accounts: dict[str, Account]
@@ -92,22 +90,21 @@ class Floor:
     groups: Groups = attrs.Factory(Groups)
     on_failure: Callable[[PaperOrder, Exception], None] | None = None
     ledger: Ledger = attrs.field(init=False)
-    _liquidity: dict[int, Liquidity] = attrs.Factory(dict)
+    view: MarketView = attrs.field(init=False)
+    _ending: Ending = attrs.field(init=False)
     _heeding: bool = False
     _fills_unheeded: bool = False
-    _hours: dict[tuple[int, bool], tuple[datetime, bool]] = attrs.Factory(dict)
-    _openings: dict[tuple[int, bool], datetime] = attrs.Factory(dict)
 
     def __attrs_post_init__(self) -> None:
         self.ledger = Ledger(self.accounts, self.books, self.valuation)
+        self.view = MarketView(self.books, self.agenda, self.keeps_hours)
+        self._ending = Ending(self.orders, self.groups, self.outbox)
 
     def use_market(self, catalogue: Catalogue, books: Callable[[int], TopOfBook]) -> None:
         """Go on with a new market."""
         self.books = self.ledger.books = books
         self.valuation = self.ledger.valuation = Valuation(catalogue, books)
-        self._liquidity.clear()
-        self._hours.clear()
-        self._openings.clear()
+        self.view.use(books)
 
     @property
     def bound(self) -> acceptance.Bound:
@@ -161,7 +158,7 @@ class Floor:
         for notice in acceptance.notices(order, now, keeps_hours=self.keeps_hours):
             self.outbox.order_error(order, notice, now)
         if not order.waits_for_parent:
-            self._follow(order)
+            self.view.follow(order)
         echo.echo_order(order, self.user, now)
         reason = self.interventions.broker(order) or acceptance.reject_reason(
             order, self.bound, now
@@ -178,7 +175,7 @@ class Floor:
             is_wanted
             and order.kind.auction
             and not order.waits_for_parent
-            and self._trades(order, now)
+            and self.view.trades(order, now)
         )
         order.happen(OrderEvent.WORK if self._starts_working(order, now) else OrderEvent.HOLD)
         if order.cancel_at is not None and order.cancel_at <= now:
@@ -194,10 +191,10 @@ class Floor:
         for when in (order.ends, order.starts, order.auction_at, *order.condition_times.values()):
             self.agenda.note(when, order)
         if self.keeps_hours and not schedule.is_open(order, now):
-            self._await_opening(order, now)
+            self.view.await_opening(order, now)
 
     def _starts_working(self, order: PaperOrder, now: datetime) -> bool:
-        return not order.kind.held_first and self._can_work(order, now)
+        return not order.kind.held_first and self.view.can_work(order, now)
 
     def report_and_work(self, order: PaperOrder, now: datetime) -> None:
         """Tell an order as it stands, work it, and tell it again unless that changed it.
@@ -208,7 +205,7 @@ class Floor:
         before = order.reports
         self.outbox.pair(order)
         held = order.kind.held_first and order.status is Status.PRE_SUBMITTED
-        if held and self._can_work(order, now):
+        if held and self.view.can_work(order, now):
             order.happen(OrderEvent.WORK)
             self.outbox.pair(order)
         told = order.reports
@@ -225,7 +222,7 @@ class Floor:
         if order.is_held and order.status is Status.SUBMITTED:
             order.happen(OrderEvent.RECALL)
         if not order.waits_for_parent:
-            self._follow(order)
+            self.view.follow(order)
         echo.echo_order(order, self.user, now)
         self.report_and_work(order, now)
 
@@ -259,7 +256,7 @@ class Floor:
         live = self.orders.live(con_id)
         if not live:
             return
-        self._fresh_liquidity(con_id)  # also a quote that reaches nobody is a new quote
+        self.view.fresh_liquidity(con_id)  # also a quote that reaches nobody is a new quote
         orders = reached(live, self.books(con_id))
         if len(orders) > 1:
             orders.sort(key=lambda one: (precedence(one), one.queued))
@@ -300,62 +297,6 @@ class Floor:
         else:
             self.work(order, now)
 
-    def _trades(self, order: PaperOrder, now: datetime) -> bool:
-        """Whether its market is open for it: asked once for all orders of one instrument."""
-        if not self.keeps_hours:
-            return True
-        key = (order.instrument.con_id, schedule.is_outside(order))
-        asked = self._hours.get(key)
-        if asked is None or asked[0] != now:
-            asked = self._hours[key] = (now, schedule.is_open(order, now))
-        return asked[1]
-
-    def _await_opening(self, order: PaperOrder, now: datetime) -> None:
-        """Look at an order again when its market opens: what stands then may fill it."""
-        key = (order.instrument.con_id, schedule.is_outside(order))
-        opens = self._openings.get(key)
-        if opens is None or opens <= now:
-            opens = self._openings[key] = schedule.opening(order, now).astimezone(UTC)
-        self.agenda.note(opens, order)
-
-    def _is_halted(self, order: PaperOrder) -> bool:
-        if not order.legs:
-            return bool(self.books(order.instrument.con_id).halted)
-        return any(self.books(leg.instrument.con_id).halted for leg in order.legs)
-
-    def _quoted(self, order: PaperOrder) -> Quoted:
-        """What it trades against."""
-        if order.legs:
-            return ComboLiquidity.of(order.legs, self._fresh_liquidity)
-        return self._fresh_liquidity(order.instrument.con_id)
-
-    def _fresh_liquidity(self, con_id: int) -> Liquidity:
-        liquidity = self._liquidity.get(con_id)
-        if liquidity is None:
-            liquidity = self._liquidity[con_id] = Liquidity()
-        liquidity.refresh(self.books(con_id))
-        return liquidity
-
-    def _can_work(self, order: PaperOrder, now: datetime) -> bool:
-        """Whether it goes to the exchange now: nothing holds it and there is a quote."""
-        if order.is_held or not self._trades(order, now) or self._is_halted(order):
-            return False
-        priced = order.limit_price is not None or any(leg.limit is not None for leg in order.legs)
-        if priced and order.kind.peg is Peg.NONE:
-            return True
-        return self._quoted(order).opposite(order.is_buy)[0] is not None
-
-    def _follow(self, order: PaperOrder) -> None:
-        """Let the prices that follow the market do so."""
-        if order.legs:
-            return
-        top = self.books(order.instrument.con_id)
-        if order.kind.trails and not order.elected:
-            follow(order, top)
-        if order.kind.peg is not Peg.NONE and not (order.kind.snaps and order.peg_price):
-            price = pegged_price(order, top)
-            order.peg_price = order.peg_price if price is None else price
-
     def work(self, order: PaperOrder, now: datetime) -> None:
         """Trigger and fill an order as far as the market that stands allows."""
         if order.status is Status.PENDING_SUBMIT or order.accept_at is not None:
@@ -363,15 +304,15 @@ class Floor:
         if order.starts is not None and order.starts <= now:
             order.starts = None
         if order.awaits_conditions and not self._judge_conditions(order, now):
-            if order.is_live and not self._trades(order, now):
-                self._await_opening(order, now)
+            if order.is_live and not self.view.trades(order, now):
+                self.view.await_opening(order, now)
             return
         if order.waits_for_parent or order.starts is not None or order.auction_at is not None:
             return
-        if not self._trades(order, now):
-            self._await_opening(order, now)
+        if not self.view.trades(order, now):
+            self.view.await_opening(order, now)
             return
-        if self._is_halted(order):
+        if self.view.is_halted(order):
             if order.tif == "IOC" and not order.is_held:
                 self._stay(order, now)
             return
@@ -380,7 +321,7 @@ class Floor:
         # A pegged order may be reached where it stands, before it follows.
         self._trade(order, now)
         if order.kind.peg is not Peg.NONE and order.is_live:
-            self._follow(order)
+            self.view.follow(order)
             self._trade(order, now)
         if order.is_live and not order.is_held:
             self._stay(order, now)
@@ -389,14 +330,14 @@ class Floor:
     def _elect(self, order: PaperOrder) -> None:
         if adjust(order, self.books(order.instrument.con_id)):
             self.outbox.pair(order)
-        self._follow(order)
+        self.view.follow(order)
         if is_triggered(order, self.books(order.instrument.con_id)):
             order.elected = True
             order.happen(OrderEvent.WORK)
             self.outbox.pair(order)
 
     def _trade(self, order: PaperOrder, now: datetime) -> None:
-        quoted = self._quoted(order)
+        quoted = self.view.quoted(order)
         found = match(order, quoted)
         if found is None:
             return
@@ -413,7 +354,7 @@ class Floor:
         elif order.filled and order.is_directed and order.order_type == "MKT":
             # As paper accounts do: an exchange keeps no market order.
             self.end(order, now, "The remainder of a directed market order is not held")
-        elif order.status is Status.PRE_SUBMITTED and self._can_work(order, now):
+        elif order.status is Status.PRE_SUBMITTED and self.view.can_work(order, now):
             order.happen(OrderEvent.WORK)
             self.outbox.pair(order)
 
@@ -427,7 +368,7 @@ class Floor:
             self.end(order, now)
             return False
         order.awaits_conditions = False
-        if not order.is_held and self._can_work(order, now):
+        if not order.is_held and self.view.can_work(order, now):
             order.happen(OrderEvent.WORK)
             self.outbox.pair(order)
         return True
@@ -538,38 +479,8 @@ class Floor:
     def end(
         self, order: PaperOrder, now: datetime, reason: str = "", *, alone: bool = False
     ) -> None:
-        """End an order, its children and (unless it ends alone) the rest of its OCA group.
-
-        Each comes before those that it takes along. Groups may have thousands of members: each is
-        looked through once, and parents that a child takes along come last.
-        """
-        waiting: list[PaperOrder] = []
-        parents: list[PaperOrder] = []
-        groups: set[tuple[str, str]] = set()
-        one: PaperOrder | None = order
-        while one is not None:
-            was_sent, key = one.status is not Status.UNTRANSMITTED, (one.account, one.oca_group)
-            takes_along = one is not order or not alone
-            self._end_one(one, now, reason if one is order else "")
-            if takes_along and was_sent and key not in groups:  # what was not sent is in no group
-                groups.add(key)
-                waiting += reversed(self.groups.others(one))
-            waiting += reversed(one.children)
-            if takes_along and one.request.autoCancelParent and one.parent is not None:
-                parents.append(one.parent)
-            one = None
-            while one is None and (waiting or parents):
-                found = waiting.pop() if waiting else parents.pop()
-                one = None if found.is_terminal else found
-
-    def _end_one(self, order: PaperOrder, now: datetime, reason: str = "") -> None:
-        order.happen(OrderEvent.CANCEL)
-        order.silent = False
-        order.completed_at = now
-        order.completed_status = "Cancelled by Trader"
-        self.orders.settle(order)
-        self.outbox.tell(order, "orderStatus", echo.order_status(order))
-        self.outbox.order_error(order, Refusal(202, f"{CANCELLED}{reason}"), now)
+        """End an order and those that share its fate (see `Ending.end`)."""
+        self._ending.end(order, now, reason, alone=alone)
 
     def _release(self, child: PaperOrder, now: datetime) -> None:
         """A parent filled: its child works, or waits for its trigger alone."""
@@ -577,8 +488,8 @@ class Floor:
         accepted = child.accept_at is None and child.status is not Status.PENDING_SUBMIT
         if not child.is_live or not accepted:
             return
-        self._follow(child)
-        if self._can_work(child, now):
+        self.view.follow(child)
+        if self.view.can_work(child, now):
             child.happen(OrderEvent.WORK)
         self.outbox.pair(child)
         self.work(child, now)
