@@ -11,11 +11,12 @@ import pytest
 import uvloop
 from ibapi.client_utils import createMarketDataRequestProto
 
-from tests.support.desk import PATIENCE, Desk, Heard, open_desk
+from tests.support.desk import PATIENCE, Desk, Heard, config_for, open_desk, open_paper
 from twsloop.contracts import forex, stock
 from twsloop.errors import SlotsExhausted
 from twsloop.gateway import IBGateway
 from twsloop.market_data.slots import Pool
+from twsloop.market_data.ticks import MarketDataType
 
 
 class App(IBGateway):
@@ -150,3 +151,12 @@ def test_what_ib_refuses_teaches_the_limit() -> None:
         app.problems.until(lambda problem: problem == (3, 309))
         usage = app.market_data.slots.usage(Pool.DEPTH)
         assert (usage.used, usage.limit, usage.learnt) == (3, 3, True)
+
+
+def test_the_kind_of_data_that_a_program_asks_for_holds_for_all() -> None:
+    with open_paper(market_data="delayed") as (_, paper), App(config_for(paper)) as app:
+        app.reqMarketDataType(3)
+        assert app.market_data.data_type is MarketDataType.DELAYED
+        assert app.market_data.quote("AAPL").result(PATIENCE).delayed
+        app.reqMarketDataType(7)  # IB's business
+        assert app.market_data.data_type is MarketDataType.DELAYED

@@ -1,9 +1,14 @@
 """Market data: live tickers, subscriptions of many, and lines that are shared.
 
-* `state` and `ticks`: the `Ticker`, and what each of IB's tick types does to it;
-* `lines`: what is one line, and who holds it (all three pure);
-* `subscriptions`: the handle, and how callbacks are called;
-* `processor`: what comes in; `requests`: what goes out.
+* `requests`: the public face, ``gw.market_data``;
+* `state` and `ticks`: the `Ticker`, and what each of IB's tick types does to it; `generic`: the
+  ticks that have to be asked for; `quotes`: what a ticker shows at one moment;
+* `lines`: what is one line, and who holds it; `slots`: what of IB's limited places is taken (all of
+  these pure);
+* `subscriptions` and `freshness`: the handle, how callbacks are called, and how old is too old;
+* `desk`: the lines on the loop thread; `processor`: what comes in for them;
+* `quoting` and `calculations`: questions with one answer;
+* `own_calls`: what a program asks for beside the slice.
 
 What holds for every subscription:
 

@@ -177,6 +177,11 @@ class LineDesk:
         """Whether another line can be opened now, or once a snapshot makes room."""
         return bool(self._lingering) or self.slots.free(Pool.LINES) > 0
 
+    def type_asked(self, number: int) -> None:
+        """A program asked for another kind of data by itself; from any thread."""
+        if number in {kind.value for kind in MarketDataType}:
+            self.data_type = MarketDataType(number)
+
     def set_type(self, kind: MarketDataType, *, renew: bool) -> None:
         """Ask for another kind of data from now on, and for all lines anew."""
         self.data_type = kind

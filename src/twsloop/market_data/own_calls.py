@@ -1,5 +1,7 @@
 """A program's own calls of ``reqMktData`` and its like: what they take of IB's limited places.
 
+And ``reqMarketDataType``, because what one part of a program asks for, IB sends to all of it.
+
 They go past the slice, as IB wrote them, and IB judges them. They are only counted: each message
 that leaves is looked at, so that it does not matter how the program sent it (``reqMktData``, its
 protobuf twin, or bytes of its own).
@@ -59,6 +61,7 @@ _CALLS = {
     )
 }
 _BY_NUMBER = {kind.number: _CALLS[kind.name] for kind in OUTBOUND.values() if kind.name in _CALLS}
+_REQ_TYPE = next(kind.number for kind in OUTBOUND.values() if kind.name == "reqMarketDataType")
 
 
 class OwnCalls:
@@ -68,12 +71,21 @@ class OwnCalls:
         core: The connection.
         slots: The ledger.
         label: Writes a contract as people type it.
+        type_asked: Told of the kind of data that a program asks for: it holds for all lines.
     """
 
-    def __init__(self, core: Core, slots: Slots, label: Callable[[Contract], str]) -> None:
+    def __init__(
+        self,
+        core: Core,
+        slots: Slots,
+        *,
+        label: Callable[[Contract], str],
+        type_asked: Callable[[int], object],
+    ) -> None:
         self._core = core
         self._slots = slots
         self._label = label
+        self._type_asked = type_asked
         core.on_own_call(self._sent)
         core.on_notice(self._notice)
         core.on_down(slots.give_own_calls)
@@ -87,12 +99,16 @@ class OwnCalls:
         """A message leaves, or could not; in the thread of the call."""
         version = self._core.server_version
         number, _ = split_id(body, version)
-        call = _BY_NUMBER.get(number - PROTOBUF_OFFSET if number > PROTOBUF_OFFSET else number)
-        if call is None:
+        number -= PROTOBUF_OFFSET if number > PROTOBUF_OFFSET else 0
+        call = _BY_NUMBER.get(number)
+        if call is None and number != _REQ_TYPE:
             return
         try:
             message: Any = decode(Direction.OUTBOUND, body, version).message
         except ParseError:  # IB will say so
+            return
+        if call is None:
+            self._type_asked(message.marketDataType)
             return
         token = call.token(message.reqId)
         if call.cancels or not queued:

@@ -70,8 +70,8 @@ class MarketData(EventStreams):
             Pool.TICK_BY_TICK: params.tick_by_tick,
         }
         self.slots = Slots(core.clock, limits, threading.Lock())
-        self._own_calls = OwnCalls(core, self.slots, label)
         self._desk = LineDesk(core, self.slots, label)
+        self._own_calls = OwnCalls(core, self.slots, label=label, type_asked=self._desk.type_asked)
         self._quoting = Quoting(core, self._desk)
         self._calculations = Calculations(core)
         self._streams_init()

@@ -27,6 +27,7 @@ Sources: IBKR Campus, chapters 11, 18 and 22; domain.md b.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
@@ -133,6 +134,8 @@ class Slots:
         self._clock = clock
         self._limits = {pool: limits[pool] for pool in Pool}
         self._slots: dict[Hashable, Slot] = {}
+        #: What is counted once -> how many hold it.
+        self._counted: dict[Pool, Counter[Hashable]] = {pool: Counter() for pool in Pool}
         #: Pool -> places, and until when that counts (None: for good).
         self._learnt: dict[Pool, tuple[int, float | None]] = {}
         self._asked: dict[Hashable, float] = {}
@@ -162,11 +165,12 @@ class Slots:
         pool = Pool(pool)
         slots = tuple(slot for slot in self if slot.pool is pool)
         limit = self._limit(pool)
-        return Usage(pool, _count(slots), limit, limit < self._limits[pool], slots)
+        used = len(self._counted[pool])
+        return Usage(pool, used, limit, limit < self._limits[pool], slots)
 
     def free(self, pool: Pool) -> int:
         """Places left in a pool."""
-        return self.usage(pool).free
+        return max(self._limit(pool) - len(self._counted[pool]), 0)
 
     # ---- taking and giving ---------------------------------------------------------------
 
@@ -205,26 +209,25 @@ class Slots:
             held = self._slots.get(token)
             if held is not None:
                 return held
-            usage = self.usage(pool)
-            shared = instrument is not None and any(
-                slot.instrument == instrument for slot in usage.slots
-            )
-            if not (shared or own_call or usage.free):
-                raise self._refusal(usage, holder)
+            counted, key = self._counted[pool], _key(token, wanted)
+            if not (key in counted or own_call or self.free(pool)):
+                raise self._refusal(self.usage(pool), holder)
             if pool is Pool.TICK_BY_TICK and instrument is not None:
                 self._note_haste(instrument)
             self._slots[token] = wanted
+            counted[key] += 1
         return wanted
 
     def give(self, token: Hashable) -> None:
         """Give a place back; nothing happens if it is not taken."""
         with self._lock:
-            self._slots.pop(token, None)
+            self._give(token)
 
     def give_own_calls(self) -> None:
         """The session ended, and a program's own requests with it."""
         with self._lock:
-            self._slots = {token: slot for token, slot in self._slots.items() if not slot.own_call}
+            for token in [token for token, slot in self._slots.items() if slot.own_call]:
+                self._give(token)
 
     def learn(self, code: int | None, text: str = "", token: Hashable = None) -> None:
         """IB said something: if it refused one too many, the others are what there is.
@@ -244,12 +247,22 @@ class Slots:
         now = self._clock.monotonic()
         if pool is Pool.TICK_BY_TICK and now < self._hasty_until:
             return
-        others = _count(
-            tuple(slot for key, slot in self._slots.items() if slot.pool is pool and key != token)
-        )
-        self._learnt[pool] = others, now + LEARNT_FOR
+        with self._lock:
+            others, refused = len(self._counted[pool]), self._slots.get(token)
+            if refused is not None and self._counted[pool][_key(token, refused)] == 1:
+                others -= 1
+            self._learnt[pool] = others, now + LEARNT_FOR
 
     # ---- inside --------------------------------------------------------------------------
+
+    def _give(self, token: Hashable) -> None:
+        slot = self._slots.pop(token, None)
+        if slot is None:
+            return
+        counted, key = self._counted[slot.pool], _key(token, slot)
+        counted[key] -= 1
+        if not counted[key]:
+            del counted[key]
 
     def _limit(self, pool: Pool) -> int:
         configured = self._limits[pool]
@@ -282,7 +295,6 @@ class Slots:
         )
 
 
-def _count(slots: tuple[Slot, ...]) -> int:
-    """Places, as IB counts them."""
-    by_itself = sum(slot.instrument is None for slot in slots)
-    return by_itself + len({slot.instrument for slot in slots} - {None})
+def _key(token: Hashable, slot: Slot) -> Hashable:
+    """What of a slot is counted once."""
+    return ("alone", token) if slot.instrument is None else ("shared", slot.instrument)
