@@ -1,0 +1,147 @@
+"""Every exception twsloop raises, under one root.
+
+The names are stable: programs may catch them. An error carries its facts as fields, and its text
+is written from those fields, in one place, with what to do next::
+
+    TwsLoopError
+    ├── ConfigError                 a wrong file, section, key, type or range
+    ├── DependencyError             a wrong or missing ibapi
+    ├── StaleOverrideError          a callback override with the parameters of an older ibapi
+    ├── StorageError                the database file cannot be opened, read or written
+    ├── ProtocolError               bytes that are not the TWS protocol
+    │   ├── FramingError            a frame longer than the protocol allows
+    │   ├── HandshakeError          a hello that cannot be read
+    │   ├── ParseError              a message whose fields do not fit its layout
+    │   └── EncodeError             a value that has no place in its layout
+    ├── StateError                  an event that the state table does not know in this state
+    ├── LoopError                   the event loop thread
+    │   ├── LoopNotRunning          work was handed to a loop that is not running
+    │   └── WrongThread             a blocking call on the loop's own thread
+    ├── ConnectionFailed            the session never became READY
+    │   ├── TcpFailed               refused, unreachable, unknown host
+    │   ├── TcpTimeout              no TCP connection within its deadline
+    │   ├── HandshakeTimeout        connected, but no hello within its deadline
+    │   ├── HandshakeClosed         the gateway closed the link during the handshake
+    │   ├── ReadyTimeout            hello done, but no managedAccounts and nextValidId in time
+    │   ├── ClientIdInUse           326: another program holds this client id
+    │   ├── ServerVersionError      the server speaks a version outside 100..225
+    │   └── LiveTradingBlocked      live mode without every gate open
+    ├── SessionError                the session was READY and is not any more
+    │   ├── NotConnected            a call that needs a session, without one
+    │   ├── ConnectionLost          the link ended while an answer was awaited
+    │   └── SendQueueFull           the request lane of the Outbox is full
+    ├── RequestError                the gateway answered a request with an error
+    │   ├── RequestTimeout          no answer (or no further part of it) within the deadline
+    │   ├── NoHistory               162: there is no data in the span that was asked for
+    │   ├── PacingViolation         162: more was asked of the history than IB allows
+    │   ├── RequestCancelled        the last waiter left, or the subscription ended
+    │   └── SlotsExhausted          all market data lines, books or streams are taken
+    ├── MarketDataError             live data that cannot be asked for as it stands
+    ├── HistoryError                a question about history that IB cannot answer as it stands
+    ├── SymbolError                 a symbol string that cannot be read
+    ├── ContractError               no contract, or more than one, fits the description
+    │   ├── AmbiguousContract       more than one does, and one was asked for
+    │   └── UnknownContract         none does: the gateway's 200 (a RequestError, too)
+    ├── OrderError                  an order that cannot be placed, changed or cancelled
+    │   ├── InvalidOrder            its fields contradict each other
+    │   └── OrdersRefused           the session may not place orders now (read-only, not ready)
+    └── PaperError                  the paper gateway
+        ├── FeedError               its market data cannot be read
+        ├── TapeError               a tape or transcript cannot be read or written
+        └── ListenError             its port cannot be opened
+"""
+
+from __future__ import annotations
+
+from .basis import (
+    ConfigError,
+    DependencyError,
+    LoopError,
+    LoopNotRunning,
+    StaleOverrideError,
+    StateError,
+    StorageError,
+    TwsLoopError,
+    WrongThread,
+)
+from .orders import InvalidOrder, OrderError, OrdersRefused
+from .paper import FeedError, ListenError, PaperError, TapeError
+from .protocol import EncodeError, FramingError, HandshakeError, ParseError, ProtocolError
+from .requests import (
+    AmbiguousContract,
+    ContractError,
+    HistoryError,
+    MarketDataError,
+    NoHistory,
+    PacingViolation,
+    RequestCancelled,
+    RequestError,
+    RequestTimeout,
+    SlotsExhausted,
+    SymbolError,
+    UnknownContract,
+)
+from .session import (
+    ClientIdInUse,
+    ConnectionFailed,
+    ConnectionLost,
+    HandshakeClosed,
+    HandshakeTimeout,
+    LiveTradingBlocked,
+    NotConnected,
+    ReadyTimeout,
+    SendQueueFull,
+    ServerVersionError,
+    SessionError,
+    TcpFailed,
+    TcpTimeout,
+)
+
+__all__ = [
+    "AmbiguousContract",
+    "ClientIdInUse",
+    "ConfigError",
+    "ConnectionFailed",
+    "ConnectionLost",
+    "ContractError",
+    "DependencyError",
+    "EncodeError",
+    "FeedError",
+    "FramingError",
+    "HandshakeClosed",
+    "HandshakeError",
+    "HandshakeTimeout",
+    "HistoryError",
+    "InvalidOrder",
+    "ListenError",
+    "LiveTradingBlocked",
+    "LoopError",
+    "LoopNotRunning",
+    "MarketDataError",
+    "NoHistory",
+    "NotConnected",
+    "OrderError",
+    "OrdersRefused",
+    "PacingViolation",
+    "PaperError",
+    "ParseError",
+    "ProtocolError",
+    "ReadyTimeout",
+    "RequestCancelled",
+    "RequestError",
+    "RequestTimeout",
+    "SendQueueFull",
+    "ServerVersionError",
+    "SessionError",
+    "SlotsExhausted",
+    "StaleOverrideError",
+    "StateError",
+    "StorageError",
+    "SymbolError",
+    "TapeError",
+    "TcpFailed",
+    "TcpTimeout",
+    "TwsLoopError",
+    "UnknownContract",
+    "WrongThread",
+]
