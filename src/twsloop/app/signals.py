@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import inspect
 import logging
 import threading
 from collections import Counter
@@ -52,6 +51,7 @@ from twsloop.orders.checks import describe
 from twsloop.processors import Deliver, Place
 from twsloop.session.backoff import Backoff
 
+from .callbacks import Callbacks
 from .proposals import (
     Outcome,
     Proposal,
@@ -149,18 +149,16 @@ class SignalSource:
         if isinstance(where, Deliver):
             msg = "a SignalSource waits for each decision: give where= the executor or loop itself"
             raise TypeError(msg)
-        for callback in (on_proposal, on_report):
-            if _is_async(callback) and isinstance(where, concurrent.futures.Executor):
-                msg = "a coroutine function runs on a loop, not in an executor"
-                raise TypeError(msg)
         self.rules = rules if rules is not None else SignalRules()
         self._gateway = gateway
         # A user's subclass may hide any other name of ours behind one of its own.
         self._loop = gateway._tws.event_loop  # noqa: SLF001
+        self._callbacks = Callbacks(self._loop, where)
+        for callback in (on_proposal, on_report):
+            self._callbacks.check(callback)
         self._client = client
         self._on_proposal = on_proposal
         self._on_report = on_report
-        self._where = where
         self._backoff = Backoff(
             first=2 * self.rules.interval,
             cap=max(self.rules.max_backoff, 2 * self.rules.interval),
@@ -372,7 +370,7 @@ class SignalSource:
     async def _answer_in_time(self, proposal: Proposal) -> tuple[bool, Any]:
         """Whether the callback answered before the proposal expired, and what."""
         loop = asyncio.get_running_loop()
-        work = loop.create_task(self._call(self._on_proposal, proposal))
+        work = loop.create_task(self._callbacks.ask(self._on_proposal, proposal))
         expired: asyncio.Future[None] = loop.create_future()
         clock = self._loop.clock
         left = (proposal.expires - clock.now()).total_seconds()
@@ -387,22 +385,7 @@ class SignalSource:
                 work.cancel()  # not waited for: a callback that ignores it would keep us here
                 work.add_done_callback(_forget)
 
-    # ---- the user's callbacks ------------------------------------------------------------
-
-    async def _call(self, callback: Callable[[Any], Any], argument: object) -> Any:
-        """Call where the user wants it, and wait for the answer."""
-        where = self._where
-        if where is None:
-            result = callback(argument)
-            return await result if inspect.isawaitable(result) else result
-        if isinstance(where, asyncio.AbstractEventLoop):
-            work = _there(callback, argument)
-            try:
-                return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, where))
-            except RuntimeError:
-                work.close()  # that loop is closed; nobody has begun it
-                raise
-        return await asyncio.wrap_future(where.submit(callback, argument))
+    # ---- what became of it ---------------------------------------------------------------
 
     def _report(self, ticker: str, outcome: Outcome, reason: str, **more: Any) -> None:
         self._counts[outcome] += 1
@@ -413,40 +396,7 @@ class SignalSource:
         report = SignalReport(
             time=self._loop.clock.now(), ticker=ticker, outcome=outcome, reason=reason, **more
         )
-        try:
-            self._tell(self._on_report, report)
-        except Exception as error:  # noqa: BLE001  (the user's callback; reported, never fatal)
-            self._loop.report("on_report", error)
-
-    def _tell(self, callback: OnReport, report: SignalReport) -> None:
-        """Call where the user wants it, and do not wait."""
-        where = self._where
-        if isinstance(where, asyncio.AbstractEventLoop):
-            where.call_soon_threadsafe(self._told, callback, report)
-        elif where is not None:
-            where.submit(self._told, callback, report)
-        else:
-            self._told(callback, report)
-
-    def _told(self, callback: OnReport, report: SignalReport) -> None:
-        try:
-            result = callback(report)
-        except Exception as error:  # noqa: BLE001  (the user's callback; reported, never fatal)
-            self._later(self._loop.report, "on_report", error)
-            return
-        if inspect.iscoroutine(result):
-            task = asyncio.get_running_loop().create_task(result)
-            task.add_done_callback(self._told_async)
-
-    def _told_async(self, task: asyncio.Task[Any]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._later(self._loop.report, "on_report", error)
-
-    def _later(self, work: Callable[..., object], *args: Any) -> None:
-        try:
-            self._loop.post(work, *args)
-        except LoopNotRunning:
-            logger.error("on_report raised %r", args[-1], exc_info=args[-1])
+        self._callbacks.tell("on_report", self._on_report, report)
 
     def _failed(
         self,
@@ -466,17 +416,6 @@ class SignalSource:
             proposal=proposal,
             error=error,
         )
-
-
-def _is_async(callback: object) -> bool:
-    return inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(
-        getattr(callback, "__call__", None)  # noqa: B004  (its type matters, not that it is)
-    )
-
-
-async def _there(callback: Callable[[Any], Any], argument: object) -> Any:
-    result = callback(argument)
-    return await result if inspect.isawaitable(result) else result
 
 
 async def _beside(work: Callable[[], PredictionAnswer]) -> PredictionAnswer:
