@@ -22,6 +22,7 @@ def test_a_family_works_only_when_it_is_whole() -> None:
     parent, child, last = limit_order("BUY", 100, 190), stop(), stop()
     family = attached.attach(parent, child, last)
     assert [one.transmit for one in family] == [False, False, True]
+    assert (family.parent.orderType, len(family.children)) == ("LMT", 2)
     assert parent.transmit
     with pytest.raises(InvalidOrder, match="child"):
         attached.attach(parent)

@@ -1,13 +1,13 @@
 """Orders that hang on another one: families, stops that change, hedges, and presets.
 
 A child waits at the gateway until its parent fills. `attach` makes a family of a parent and its
-children; the gateway object links their ids when it places them together::
+children, whose ids are linked when they are placed together::
 
     entry = limit_order("BUY", 100, "189.50")
     stop = adjust_stop(
         stop_order("SELL", 100, "185"), trigger_price="195", stop_price="190", trail_amount="2"
     )
-    gw.place_orders(stock("AAPL"), *attach(entry, stop), linked=True)
+    gw.place_orders("AAPL", attach(entry, stop))
 
 Source: the pages "Attaching Orders", "Adjustable Stops" and "Hedging" of the TWS API; IBKR Campus
 "Adding a Profit Taker and Stop Loss".
@@ -23,7 +23,7 @@ from ibapi.order import Order
 from twsloop.errors import InvalidOrder
 
 from .attributes import changed
-from .builders import new_order
+from .builders import Family, new_order
 from .inputs import Number, plain, to_number, to_positive, to_price, to_quantity
 from .words import HedgeType
 
@@ -43,7 +43,7 @@ PRESET = "PRESET"
 IN_PERCENT = 100
 
 
-def attach(parent: Order, *children: Order) -> tuple[Order, ...]:
+def attach(parent: Order, *children: Order) -> Family:
     """A parent and its children, so that nothing works before the last of them has arrived.
 
     Returns:
@@ -56,7 +56,8 @@ def attach(parent: Order, *children: Order) -> tuple[Order, ...]:
         msg = "a family has at least one child; place a single order by itself"
         raise InvalidOrder(msg)
     *first, last = (parent, *children)
-    return (*(changed(order, transmit=False) for order in first), changed(last, transmit=True))
+    held = (changed(order, transmit=False) for order in first)
+    return Family((*held, changed(last, transmit=True)))
 
 
 def adjust_stop(

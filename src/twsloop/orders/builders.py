@@ -12,7 +12,7 @@ import copy
 import difflib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Self
 
 from ibapi.order import Order
 
@@ -22,6 +22,7 @@ from .inputs import Number, given, to_number, to_positive, to_price, to_quantity
 
 __all__ = [
     "Bracket",
+    "Family",
     "Number",
     "bracket",
     "limit_order",
@@ -56,12 +57,46 @@ _SPOKEN: Mapping[str, str] = MappingProxyType(
 )
 
 
-class Bracket(NamedTuple):
-    """An entry with the two orders that close it; `IBGateway.place_orders` links their ids."""
+class Family(tuple[Order, ...]):
+    """A parent and its children; `IBGateway.place_orders` links their ids."""
 
-    parent: Order
-    take_profit: Order
-    stop_loss: Order
+    __slots__ = ()
+
+    @property
+    def parent(self) -> Order:
+        """The order that the others wait for."""
+        return self[0]
+
+    @property
+    def children(self) -> tuple[Order, ...]:
+        """The others."""
+        return self[1:]
+
+
+class Bracket(Family):
+    """An entry with the two orders that close it.
+
+    Args:
+        parent: The entry.
+        take_profit: The limit order that takes the profit.
+        stop_loss: The stop order that limits the loss.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, parent: Order, take_profit: Order, stop_loss: Order) -> Self:
+        """The three, in this order."""
+        return super().__new__(cls, (parent, take_profit, stop_loss))
+
+    @property
+    def take_profit(self) -> Order:
+        """The limit order that takes the profit."""
+        return self[1]
+
+    @property
+    def stop_loss(self) -> Order:
+        """The stop order that limits the loss."""
+        return self[2]
 
 
 def market_order(action: str, quantity: Number, *, tif: str = "DAY", **fields: Any) -> Order:
