@@ -77,7 +77,9 @@ _TYPES: dict[str, tuple[Contract, Order]] = {
     ),
     "TRAIL LIT": (
         STOCK,
-        order_types.trailing_if_touched("SELL", 1, percent=1, limit_offset="0.1"),
+        order_types.trailing_if_touched(
+            "SELL", 1, trigger_price=200, percent=1, limit_offset="0.1"
+        ),
     ),
     "MTL": (STOCK, order_types.market_to_limit("BUY", 1)),
     "MKT PRT": (FUTURE, order_types.market_with_protection("BUY", 1)),

@@ -1,0 +1,56 @@
+"""An order of every kind over a socket: the gateway takes it, or says why it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.capabilities.conftest import PATIENCE
+from tests.support.order_examples import EXAMPLES
+from twsloop import IBGateway, OrderStatus, Trade
+from twsloop.orders.checks import find_problems
+
+#: What a paper account does not trade, and its code: types and attributes that its instruments do
+#: not list (387, 10256...), venues it has no instruments of (200), and what our own paper gateway
+#: does not work (321: scales, hedges, presets).
+REFUSED = {
+    "LMT of half a share": 10243,
+    "LMT block": 10266,
+    "LMT at least": 10256,
+    "AUC": 201,
+    "short sale": 321,
+    "scale": 321,
+    "presets": 321,
+    **dict.fromkeys(("MKT PRT", "STP PRT", "PASSV REL", "PEG MKT", "RPI"), 387),
+    **dict.fromkeys(("PEG STK", "PEG BENCH", "VOL"), 387),
+    **dict.fromkeys(("delta hedge", "beta hedge", "fx hedge", "pair hedge"), 321),
+    **dict.fromkeys(("BOX TOP", "PEG MID at IBKRATS"), 200),
+    **dict.fromkeys(("PEG BEST", "PEG BEST to the middle"), 200),
+}
+
+
+def placed(gw: IBGateway) -> dict[str, Trade]:
+    """Every example that its server version knows, placed and taken back."""
+    trades = {}
+    for name, (contract, order) in EXAMPLES.items():
+        if contract.secType == "BAG":  # its legs are made up
+            continue
+        if find_problems(order, contract, server_version=gw.serverVersion()):
+            continue
+        trades[name] = gw.place_order(contract, order)
+        trades[name].cancel()
+    return trades
+
+
+def test_every_kind_is_taken_or_refused_with_its_code(gw: IBGateway, is_live: bool) -> None:
+    if is_live:
+        pytest.skip("an order of every kind would trade")
+    trades = placed(gw)
+    told = {name: (trade.done.result(PATIENCE), trade) for name, trade in trades.items()}
+    refused = {
+        name: trade.error_code
+        for name, (status, trade) in told.items()
+        if status is OrderStatus.REJECTED
+    }
+    assert refused == {name: code for name, code in REFUSED.items() if name in trades}
+    ends = {status for name, (status, _) in told.items() if name not in REFUSED}
+    assert ends <= {OrderStatus.FILLED, OrderStatus.CANCELLED}
