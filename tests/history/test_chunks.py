@@ -18,6 +18,7 @@ from twsloop.history.chunks import (
     final_until,
     labels,
     next_chunk,
+    whole_from,
 )
 from twsloop.history.spans import Span
 from twsloop.history.words import BAR_SIZES, BarSize, bar_size_of
@@ -88,14 +89,14 @@ def test_what_a_chunk_is_sure_of_is_in_the_answer(
     start = reached(chronicle, ends, query)
     assert not too_many(chronicle, query, (start, ends))
     if size.intraday:
-        assert ends == span.end
-        for session in chronicle.between(chunk.sure, min(start, ends)):
+        assert span.end <= ends < span.end + size.seconds or ends == NOW
+        for session in chronicle.days.between(chunk.sure, min(start, ends)):
             for first, last in session.runs(regular=regular):
                 # whatever was traded from the sure second on, the answer holds
                 assert max(first, chunk.sure) >= min(last, start, ends)
         return
     first_day = chunk.sure - size.seconds + DAY_S  # a week's bar carries its last day
-    for session in chronicle.between(first_day - 2 * DAY_S, ends):
+    for session in chronicle.days.between(first_day - 2 * DAY_S, ends):
         label = labels(session.day, session.day)
         if first_day <= label.start < span.end:
             runs = session.runs(regular=regular)
@@ -124,11 +125,11 @@ def test_a_span_is_done_in_few_requests(size: BarSize, end: int, length: int) ->
         ("1 secs", DAY_S, "1800 S"),
         ("5 secs", 10, "30 S"),
         ("5 secs", DAY_S, "28800 S"),
-        ("1 min", 7200, "7200 S"),
-        ("1 min", 3 * DAY_S, "4 D"),
+        ("1 min", 7200, "7259 S"),
+        ("1 min", 3 * DAY_S, "5 D"),
         ("1 min", 300 * DAY_S, "8 D"),
         ("5 mins", 7200, "2 D"),
-        ("1 hour", 100 * DAY_S, "101 D"),
+        ("1 hour", 100 * DAY_S, "102 D"),
         ("8 hours", 100 * DAY_S, "4 M"),
         ("1 day", 2 * DAY_S, "5 D"),
         ("1 day", 3000 * DAY_S, "9 Y"),
@@ -145,11 +146,22 @@ def test_what_ends_now_has_no_end() -> None:
     minute, day = bar_size_of("1 min"), bar_size_of("1 day")
     assert next_chunk(minute, Span(NOW - 600, NOW), NOW).end is None
     assert next_chunk(minute, Span(NOW - 600, NOW + 5000), NOW).end_time is None
-    assert next_chunk(minute, Span(NOW - 600, NOW - 1), NOW).end == NOW - 1
+    assert next_chunk(minute, Span(NOW - 600, NOW - 60), NOW).end == NOW - 1
+    assert next_chunk(minute, Span(NOW - 600, NOW - 59), NOW).end is None
     yesterday = NOW // DAY_S * DAY_S - DAY_S
     assert next_chunk(day, Span(yesterday - DAY_S, yesterday), NOW).end is None
     early = next_chunk(day, Span(yesterday - 9 * DAY_S, yesterday - 8 * DAY_S), NOW)
     assert early.end_time == datetime(2026, 5, 24, tzinfo=UTC)
+
+
+def test_an_answer_is_whole_from_its_second_bar_on() -> None:
+    minute, day = bar_size_of("1 min"), bar_size_of("1 day")
+    chunk = Chunk(None, "600 S", 1000)
+    assert whole_from(minute, chunk, []) == 1000
+    assert whole_from(minute, chunk, [400]) == 1000
+    assert whole_from(minute, chunk, [400, 460, 1200]) == 460
+    assert whole_from(minute, chunk, [1020, 1080]) == 1000  # nothing was traded before
+    assert whole_from(day, chunk, [0, 86_400]) == 1000
 
 
 @pytest.mark.parametrize(

@@ -97,13 +97,15 @@ def test_what_is_not_counted_keeps_the_other_rules() -> None:
     assert pacer.wait(0.0, Paced(1, 1, counted=False)) is not None
 
 
-def test_a_violation_holds_everything_small_back_longer_each_time() -> None:
+def test_a_violation_holds_everything_back_longer_each_time() -> None:
     pacer = HistoryPacer()
     assert pacer.violated(0.0) == 15
     held = pacer.wait(0.0, paced("a"))
     assert held is not None
     assert (held.seconds, held.reason) == (15, "IB said that history is asked for too fast")
-    assert pacer.wait(0.0, Paced("day bars", "AAPL", small=False)) is None
+    large = Paced("day bars", "AAPL", small=False)
+    assert pacer.wait(0.0, large) == held
+    assert pacer.wait(15.0, large) is None
     assert [pacer.violated(100.0) for _ in range(6)] == [30, 60, 120, 240, 480, 600]
     pacer.answered()
     assert pacer.violated(10_000.0) == 15

@@ -8,7 +8,9 @@ came: from its first bar on, everything is known. Where an answer has no bars at
 says how far it came all the same, whatever the calendar: a trading day is never shorter than a day
 of the calendar, so a request for n days is sure of n - 1 days, and so on.
 
-Times that we send are in UTC, so no zone has to be known, and no hour comes twice.
+Times that we send are in UTC, so no zone has to be known, and no hour comes twice. A bar is cut
+off where a request ends, and may be where it begins; so a request ends a bar later than needed, and
+the first bar that it tells is not counted on (`whole_from`).
 
 Bars of a day or more carry days, and a day ends at a different moment everywhere. Their spans count
 in days of the label (as midnights UTC), and a request ends a day later than needed: then the last
@@ -18,7 +20,7 @@ if the request reaches the start of its first session; so requests begin a bar e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 
@@ -29,7 +31,17 @@ from twsloop.errors import HistoryError
 from .spans import Span, moment
 from .words import BarSize
 
-__all__ = ["KEPT_SMALL_S", "Chunk", "duration_text", "final_until", "labels", "next_chunk", "reach"]
+__all__ = [
+    "DAY_S",
+    "KEPT_SMALL_S",
+    "Chunk",
+    "duration_text",
+    "final_until",
+    "labels",
+    "next_chunk",
+    "reach",
+    "whole_from",
+]
 
 DAY_S = 86_400
 #: Bars of 30 seconds and less are kept for six months, seconds (domain.md f).
@@ -123,7 +135,7 @@ def next_chunk(size: BarSize, span: Span, now: int) -> Chunk:
     Returns:
         It; `Chunk.sure` is before the span's end, so that each request gets on.
     """
-    end = span.end if size.intraday else span.end + DAY_S
+    end = span.end + (size.seconds - 1 if size.intraday else DAY_S)
     base = min(end, now)
     # The first label that is whole is the one after the bar in which the answer may begin.
     lead = 0 if size.intraday else size.seconds
@@ -132,6 +144,19 @@ def next_chunk(size: BarSize, span: Span, now: int) -> Chunk:
     if not size.intraday:
         sure = -(-sure // DAY_S) * DAY_S
     return Chunk(None if end >= now else end, f"{count} {unit}", min(sure, span.end - 1))
+
+
+def whole_from(size: BarSize, chunk: Chunk, seconds: Sequence[int]) -> int:
+    """From which second on an answer is whole: the bars that begin then or later.
+
+    Args:
+        size: The bars' size.
+        chunk: What was asked.
+        seconds: When the bars of the answer begin, in order.
+    """
+    if not size.intraday or len(seconds) < 2:
+        return chunk.sure
+    return min(chunk.sure, seconds[1])
 
 
 def duration_text(size: BarSize, seconds: int) -> str:

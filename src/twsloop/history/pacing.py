@@ -30,7 +30,7 @@ MOST_OPEN = 50
 #: How much longer than IB's our spans are, seconds: what a network may take from between two.
 MARGIN_S = 0.5
 #: After a violation all the same (another program of the same login asks, too): how long nothing
-#: small is asked, seconds; doubled each time, up to IB's own span.
+#: is asked, seconds; doubled each time, up to IB's own span.
 FIRST_PENALTY_S = 15.0
 
 
@@ -88,7 +88,8 @@ class HistoryPacer:
         if self._open >= MOST_OPEN:
             return Wait(1.0, f"{self._open} requests for history are open, and IB allows no more")
         if not request.small:
-            return None
+            held = self._held(now)
+            return held if held is not None and held.seconds > 0 else None
         self._forget(now)
         waits = (
             self._held(now),
@@ -116,14 +117,14 @@ class HistoryPacer:
         self._open -= 1
 
     def violated(self, now: float) -> float:
-        """IB said "pacing violation" all the same; how long nothing small leaves now, seconds."""
+        """IB said "pacing violation" all the same; how long nothing leaves now, seconds."""
         seconds = self._penalty
         self._held_until = max(self._held_until, now + seconds)
         self._penalty = min(2 * self._penalty, MOST_S)
         return seconds
 
     def answered(self) -> None:
-        """A small request was answered: the next violation is a first one again."""
+        """A request was answered: the next violation is a first one again."""
         self._penalty = FIRST_PENALTY_S
 
     # ---- the rules -----------------------------------------------------------------------

@@ -30,6 +30,7 @@ __all__ = [
     "Tick",
     "TradeTick",
     "read_bar",
+    "read_histogram",
     "read_midpoint",
     "read_quote",
     "read_schedule",
@@ -259,6 +260,16 @@ def read_midpoint(tick: Any) -> MidpointTick | None:
     """A midpoint from IB's HistoricalTick; None if it has no time or price."""
     at, price = read_time(tick.time), decimal_or_none(tick.price)
     return None if at is None or price is None else MidpointTick(at, price)
+
+
+def read_histogram(items: Sequence[Any]) -> list[PriceVolume]:
+    """Volume by price from IB's HistogramData, prices ascending."""
+    found: list[PriceVolume] = []
+    for item in items:
+        price, size = decimal_or_none(item.price), decimal_or_none(item.size)
+        if price is not None and size is not None:
+            found.append(PriceVolume(price, size))
+    return sorted(found, key=lambda row: row.price)
 
 
 def read_schedule(zone: str, sessions: Sequence[Any]) -> Schedule:

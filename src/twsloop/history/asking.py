@@ -1,0 +1,192 @@
+"""Asking the history service: no faster than IB allows, and with its errors told apart.
+
+A request waits here until the pacer lets it leave; whoever looks (`PacedAsks.waiting`, a progress
+callback) sees what waits, for how long and why. Only then the time for its answer begins. IB may
+refuse a request as too fast all the same, because other programs of the same login ask, too: it is
+repeated, after a pause that doubles each time.
+
+Identical requests that are under way share one. Loop thread only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakValueDictionary
+
+import attrs
+
+from twsloop.connection.core import Core
+from twsloop.errors import NoHistory, PacingViolation, RequestError
+from twsloop.event_loop import Future
+
+from .pacing import HistoryPacer, Paced, Wait
+
+__all__ = ["SERVICE_ERROR", "OnWait", "PacedAsks", "Question", "Waiting", "named_error"]
+
+#: The code with which the history service refuses; what it means stands in its text.
+SERVICE_ERROR = 162
+_NO_DATA = ("returned no data", "no historical market data for", "no head time stamp")
+_VIOLATION = "pacing violation"
+
+
+@attrs.frozen
+class Question:
+    """One request to the history service.
+
+    Attributes:
+        request: What is asked, in words, for errors.
+        send: Sends it, given its id.
+        cancel: Cancels it, given its id; None where IB has no cancel.
+        paced: What pacing has to know of it.
+        timeout: Seconds for the answer from when it leaves; None as configured.
+        always_cancel: It stays open at the gateway after its answer, until it is cancelled.
+    """
+
+    request: str
+    send: Callable[[int], object]
+    cancel: Callable[[int], object] | None
+    paced: Paced
+    timeout: float | None = None
+    always_cancel: bool = False
+
+
+@attrs.frozen
+class Waiting:
+    """A request that waits for its turn.
+
+    Attributes:
+        request: What is asked, in words.
+        seconds: How long it still has to wait, as far as is known.
+        reason: Why.
+    """
+
+    request: str
+    seconds: float
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.request} waits {self.seconds:.0f} s: {self.reason}"
+
+
+OnWait = Callable[[Wait | None], object]
+
+
+def named_error(error: RequestError) -> RequestError:
+    """The error that a refusal of the history service is, by its text; else the same."""
+    if error.code != SERVICE_ERROR or type(error) is not RequestError:
+        return error
+    text = error.text.lower()
+    kind = RequestError
+    if _VIOLATION in text:
+        kind = PacingViolation
+    elif any(words in text for words in _NO_DATA):
+        kind = NoHistory
+    return kind(
+        error.text,
+        code=error.code,
+        req_id=error.req_id,
+        request=error.request,
+        category=error.category,
+    )
+
+
+class PacedAsks:
+    """Asks, and waits for its turn before.
+
+    Args:
+        core: The connection.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.pacer = HistoryPacer()
+        self._waiting: dict[int, tuple[str, float, str]] = {}
+        self._number = 0
+        #: Those under way, by what makes them the same.
+        self._under_way: WeakValueDictionary[Any, Future[list[Any]]] = WeakValueDictionary()
+
+    @property
+    def waiting(self) -> tuple[Waiting, ...]:
+        """What waits for its turn now, and why; from any thread."""
+        now = self._core.clock.monotonic()
+        return tuple(
+            Waiting(request, max(until - now, 0.0), reason)
+            for request, until, reason in list(self._waiting.values())
+        )
+
+    async def ask(self, question: Question, on_wait: OnWait | None = None) -> list[Any]:
+        """Send a request when it may leave, and gather its answer.
+
+        Args:
+            question: The request.
+            on_wait: Told why it has to wait, and None when it leaves.
+
+        Raises:
+            NoHistory: There is no data.
+            PacingViolation: IB refused it as too fast, as often as is configured.
+            RequestError: Any other refusal.
+        """
+        same = question.paced.identity
+        under_way = self._under_way.get(same)
+        view = under_way.join() if under_way is not None else None
+        if view is None:
+            view = self._core.event_loop.submit(self._ask, question, on_wait)
+            self._under_way[same] = view
+        return await view
+
+    async def _ask(self, question: Question, on_wait: OnWait | None) -> list[Any]:
+        left = self._core.config.history.violations
+        while True:
+            await self.turn(question.paced, question.request, on_wait)
+            try:
+                answer = await self._ask_once(question)
+            except RequestError as error:
+                named = named_error(error)
+                if isinstance(named, PacingViolation) and left > 0:
+                    left -= 1
+                    self.pacer.violated(self._core.clock.monotonic())
+                    continue
+                self.pacer.answered()
+                raise named from error
+            self.pacer.answered()
+            return answer
+
+    async def turn(self, paced: Paced, request: str, on_wait: OnWait | None = None) -> None:
+        """Wait until a request may leave, and count it as left; `HistoryPacer.give` ends it."""
+        core, pacer = self._core, self.pacer
+        self._number += 1
+        number = self._number
+        try:
+            while (wait := pacer.wait(core.clock.monotonic(), paced)) is not None:
+                until = core.clock.monotonic() + wait.seconds
+                self._waiting[number] = (request, until, wait.reason)
+                if on_wait is not None:
+                    on_wait(wait)
+                await core.clock.sleep(wait.seconds)
+        finally:
+            if self._waiting.pop(number, None) is not None and on_wait is not None:
+                on_wait(None)
+        pacer.take(core.clock.monotonic(), paced)
+
+    async def _ask_once(self, question: Question) -> list[Any]:
+        core = self._core
+        asked: list[int] = []
+
+        def send(req_id: int) -> None:
+            asked.append(req_id)
+            question.send(req_id)
+
+        try:
+            answer: list[Any] = await core.ask(
+                send,
+                request=question.request,
+                timeout=question.timeout,
+                cancel=question.cancel,
+            )
+        finally:
+            self.pacer.give()
+        if question.always_cancel and question.cancel is not None and core.connected:
+            for req_id in asked:
+                question.cancel(req_id)
+        return answer
