@@ -28,6 +28,7 @@ from twsloop.error_handler import ErrorHandler
 from twsloop.errors import OrdersRefused
 from twsloop.event_loop import Future
 from twsloop.events import Fact
+from twsloop.history.requests import History
 from twsloop.market_data.requests import MarketData, Symbols
 from twsloop.market_data.slots import Pool
 from twsloop.market_data.subscriptions import OnError, OnTick, Subscription
@@ -67,6 +68,7 @@ class IBGateway(IBKRConnection):
     __news: News
     __scanner: Scanner
     __system: System
+    __history: History
 
     # Two underscores: a user's subclass may well have an attribute ``_orders`` of its own.
     def _assemble(self, core: Core) -> None:
@@ -100,6 +102,9 @@ class IBGateway(IBKRConnection):
         )
         self.__scanner = Scanner(core)
         self.__system = System(core, to_contract=to_contract)
+        self.__history = History(
+            core, to_contract=to_contract, label=symbol_of, details=self.__contracts.details
+        )
         core.guard = functools.partial(_guard, self.__orders)
 
     # ---- the slices, each with all of its subject ------------------------------------------
@@ -113,6 +118,11 @@ class IBGateway(IBKRConnection):
     def market_data(self) -> MarketData:
         """Quotes, depth, ticks and bars as they come: everything about live data."""
         return self.__market_data
+
+    @Shown
+    def history(self) -> History:
+        """Bars and ticks of the past, of any span; schedules; bars that are kept up to date."""
+        return self.__history
 
     @Shown
     def account(self) -> AccountRequests:

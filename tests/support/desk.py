@@ -90,9 +90,8 @@ def open_paper(**options: Any) -> Iterator[tuple[ManualFeed, PaperGateway]]:
 def config_for(paper: PaperGateway, **overrides: Any) -> Config:
     """Settings that lead to a paper gateway; keys with a dot written as ``section__key``."""
     values = {name.replace("__", "."): value for name, value in overrides.items()}
-    return Config.load(
-        environ={}, overrides={"connection.port": paper.port, "pacing.enabled": False, **values}
-    )
+    usual = {"connection.port": paper.port, "pacing.enabled": False, "history.store": False}
+    return Config.load(environ={}, overrides={**usual, **values})
 
 
 @contextmanager

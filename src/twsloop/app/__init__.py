@@ -184,5 +184,7 @@ def session(config: Config, *, paper: bool = False, **options: Any) -> Iterator[
             connection = attrs.evolve(
                 config.connection, mode="paper", host=server.host, port=server.port
             )
-            config = attrs.evolve(config, connection=connection)
+            # A made-up history is not worth keeping, and never to be taken for IB's.
+            history = attrs.evolve(config.history, store=False)
+            config = attrs.evolve(config, connection=connection, history=history)
         yield stack.enter_context(IBGateway(config, **options))
