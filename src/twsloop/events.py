@@ -209,7 +209,9 @@ class OrderEvent(Fact):
         limit_price: The limit, where it has one.
         stop_price: The trigger, where it has one.
         status: IB's status word, or one of ours (REFUSED, NOT_SENT, SIMULATED).
-        reason: Why, where somebody said so.
+        reason: Why, where somebody said so; of a new order, why the program placed it.
+        tag: The user's own reference.
+        origin: What made the order.
     """
 
     order_id: int
@@ -228,6 +230,8 @@ class OrderEvent(Fact):
     stop_price: Decimal | None = None
     status: str = ""
     reason: str = ""
+    tag: str = ""
+    origin: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -298,6 +302,7 @@ class Fill(Fact):
         cumulative: How much of the order is filled with it.
         average_price: Of the order up to here.
         corrects: The execution id that this one replaces, or None.
+        tag: The user's own reference of the order.
     """
 
     exec_id: str
@@ -315,6 +320,7 @@ class Fill(Fact):
     cumulative: Decimal | None = None
     average_price: Decimal | None = None
     corrects: str | None = None
+    tag: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -35,6 +35,7 @@ from twsloop.market_data.subscriptions import OnError, OnTick, Subscription
 from twsloop.news.requests import News
 from twsloop.orders.book import BookedFill
 from twsloop.orders.builders import Bracket
+from twsloop.orders.intent import Intent
 from twsloop.orders.requests import Orders
 from twsloop.orders.trade import OnFill, OnUpdate, Trade
 from twsloop.orders.views import OrderView
@@ -211,9 +212,8 @@ class IBGateway(IBKRConnection):
             InvalidOrder: The order contradicts itself, or misses something.
             SymbolError: The symbol cannot be read.
         """
-        return self.__orders.place_order(
-            to_contract(contract), order, on_update=on_update, on_fill=on_fill, where=where
-        )
+        intent = Intent(on_update, on_fill, where)
+        return self.__orders.place_order(to_contract(contract), order, intent)
 
     def place_orders(
         self,
@@ -232,13 +232,11 @@ class IBGateway(IBKRConnection):
             InvalidOrder: One of them contradicts itself; none was placed.
             SymbolError: The symbol cannot be read.
         """
+        what = to_contract(contract)
         return self.__orders.place_orders(
-            to_contract(contract),
-            tuple(orders),
+            [(what, order) for order in orders],
+            Intent(on_update, on_fill, where, origin="place_orders"),
             linked=isinstance(orders, Bracket),
-            on_update=on_update,
-            on_fill=on_fill,
-            where=where,
         )
 
     def trades(self) -> tuple[Trade, ...]:

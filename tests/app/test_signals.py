@@ -165,7 +165,7 @@ def test_a_prediction_becomes_an_order(room: Room) -> None:
         assert source.trades == (trade,)
         assert trade.done.result(PATIENCE) == "Filled"
         assert (trade.symbol, trade.filled, trade.order.orderType) == ("AAPL", Decimal(3), "MKT")
-        assert trade.order.orderRef == "flow AAPL 20260105T142959Z"
+        assert trade.tag == "flow AAPL 20260105T142959Z"
         assert source.counts == {Outcome.ACCEPTED: 1}
         assert source.running
     assert not source.running

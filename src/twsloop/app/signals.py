@@ -19,7 +19,7 @@ those of the last acceptance. It has until the prediction expires; then the next
 
 An accepted proposal goes through `IBGateway.place_order`, like any order: whether it may leave is
 for the gateway's own gates to say. A prediction is proposed once in the life of a source. A program
-that starts again within ``max_age`` passes ``since``, or finds its own orders by their `orderRef`.
+that starts again within ``max_age`` passes ``since``, or finds its own orders by their `Trade.tag`.
 """
 
 from __future__ import annotations

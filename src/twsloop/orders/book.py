@@ -28,6 +28,7 @@ from .reading import (
     read_execution,
     size,
 )
+from .reference import origin_of, split_reference
 from .state import FINAL, OrderInput, OrderRecord, OrderStatus, word_of
 from .steps import (
     CANCELLED,
@@ -117,7 +118,8 @@ class OrderBook:
         self._by_id[record.client_id, record.order_id] = record
         record.sized(record.order)
         record.note(now, "created", describe_record(record))
-        return Change(record, (fact_of(OrderCreated, record, now),), changed=True)
+        fact = attrs.evolve(fact_of(OrderCreated, record, now), reason=record.purpose)
+        return Change(record, (fact,), changed=True)
 
     def replace(self, record: OrderRecord, order: Any, now: datetime) -> Change:
         """A modification is about to be sent; `apply_refused_change` takes it back."""
@@ -191,6 +193,8 @@ class OrderBook:
         if record is None:
             record = OrderRecord(order_id, client_id, contract, order, self._label(contract))
             record.own = own
+            record.tag, record.token = split_reference(order.orderRef)
+            record.origin = origin_of(order_id, client_id, own=own)
             if order_id:
                 self._by_id[client_id, order_id] = record
         before = visible(record)

@@ -83,7 +83,8 @@ class OrderProcessor:
         """The gateway's view of an order; the answer to a what-if is none of the book's."""
         if order.whatIf:
             return
-        own = order.clientId == self._core.client_id
+        # What was placed by hand is shown to client 0 as its own, with an id that nobody can name.
+        own = order.clientId == self._core.client_id and orderId != 0
         change = self._book.apply_open_order(
             order.clientId, orderId, contract, order, orderState, own=own, now=self._now()
         )

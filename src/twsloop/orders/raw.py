@@ -20,6 +20,7 @@ from twsloop.connection.core import Core
 
 from .copying import copied, decoded
 from .gate import Answer
+from .reference import RAW, split_reference
 from .state import OrderRecord, OrderStatus
 from .way_out import WayOut
 
@@ -113,6 +114,8 @@ class RawCalls:
             kept = copied(order)
             kept.orderId, kept.clientId = order_id, core.client_id
             record = OrderRecord(order_id, core.client_id, contract, kept)
+            record.tag, record.token = split_reference(kept.orderRef)
+            record.origin = RAW
             way_out.board.announce(way_out.book.create(record, core.clock.now()))
         elif record.status in _TRADED:
             way_out.say(order_id, OVER, "Cannot modify a filled order.")

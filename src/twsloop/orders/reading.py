@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,12 +11,15 @@ from twsloop.events import CommissionReported, Fill, order_story
 from twsloop.wire.times import read_time
 from twsloop.wire.values import decimal_or_none
 
+from .reference import split_reference
+
 __all__ = [
     "correction_of",
     "execution_base",
     "prices_of",
     "read_commission",
     "read_execution",
+    "read_reject",
     "size",
 ]
 
@@ -60,6 +64,7 @@ def read_execution(
     return Fill(
         time=now,
         correlation_id=order_story(execution.clientId, execution.orderId),
+        tag=split_reference(execution.orderRef)[0],
         exec_id=execution.execId,
         order_id=execution.orderId,
         client_id=execution.clientId,
@@ -90,3 +95,11 @@ def read_commission(
         realized_pnl=realized,
         order_id=order_id,
     )
+
+
+def read_reject(text: str) -> Any:
+    """IB's JSON about a rejected order: parsed, or the text where it is no JSON; None for empty."""
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return text

@@ -11,7 +11,21 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["LONGEST", "make_token", "split_reference", "with_token"]
+__all__ = [
+    "BY_HAND",
+    "EARLIER",
+    "LONGEST",
+    "RAW",
+    "make_token",
+    "origin_of",
+    "split_reference",
+    "with_token",
+]
+
+#: What made an order that no method of ours did.
+RAW = "placeOrder"
+BY_HAND = "by hand"
+EARLIER = "an earlier session"
 
 #: How long what we send may be. IB documents no length; 64 is what it takes for the name of an OCA
 #: group (error 401). Where the user's own reference leaves no room, it is sent alone.
@@ -44,6 +58,19 @@ def split_reference(text: str) -> tuple[str, str]:
     if found is None:
         return text, ""
     return found["own"] or "", found["token"]
+
+
+def origin_of(order_id: int, client_id: int, *, own: bool) -> str:
+    """What made an order that the gateway told us of.
+
+    Args:
+        order_id: Its id; 0 for one that somebody placed by hand.
+        client_id: Whose it is.
+        own: Whether that is us.
+    """
+    if not order_id:
+        return BY_HAND
+    return EARLIER if own else f"client {client_id}"
 
 
 def _base36(number: int) -> str:

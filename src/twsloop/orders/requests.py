@@ -23,7 +23,7 @@ import copy
 import functools
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from ibapi.client import EClient
@@ -31,6 +31,7 @@ from ibapi.contract import Contract
 from ibapi.order import Order
 from ibapi.order_cancel import OrderCancel
 
+from twsloop.config.sections.orders import Validation
 from twsloop.connection.core import Core
 from twsloop.errors import (
     InvalidOrder,
@@ -38,6 +39,7 @@ from twsloop.errors import (
     NotConnected,
     OrderError,
     RequestError,
+    TwsLoopError,
 )
 from twsloop.event_loop import Future
 from twsloop.events import Ends, Notice
@@ -45,17 +47,20 @@ from twsloop.ids import FIRST_REQUEST_ID
 from twsloop.processors import Where
 from twsloop.session.state import State
 
-from .board import Board, Callbacks
+from .board import Board
 from .book import OrderBook
 from .builders import to_price, to_quantity
-from .checks import check_order, tidy
+from .checks import tidy
 from .copying import copied
+from .intent import Intent
 from .processor import OrderProcessor
 from .raw import CANCEL_UNKNOWN, RawCalls
+from .reference import make_token, split_reference, with_token
 from .state import WORDS, OrderInput, OrderRecord, OrderStatus, next_status
-from .steps import ending, is_working
+from .steps import Closed, ending, is_working
 from .sync import Sync
 from .trade import OnFill, OnUpdate, Trade
+from .validation import NOTHING, Knowledge, Validator
 from .watch import Watch
 from .way_out import QuoteOf, WayOut
 
@@ -82,6 +87,9 @@ class Orders:
         label: Writes a contract for people.
         quote: Finds the quote of a contract, for orders that are simulated.
         wanted: Whether a session stands, or is to be made again.
+        closed: Whether trading in a contract is closed at a time; None where nobody knows.
+        known: What is in memory about a contract, from any thread (see `Validator`).
+        learn: The same, asked of the gateway where it is not in memory.
     """
 
     def __init__(
@@ -91,10 +99,15 @@ class Orders:
         label: Callable[[Any], str],
         quote: QuoteOf,
         wanted: Callable[[], bool],
+        closed: Closed = lambda _contract, _time: None,
+        known: Callable[[Contract], Knowledge] = lambda _contract: NOTHING,
+        learn: Callable[[Contract], Awaitable[Knowledge]] | None = None,
     ) -> None:
         self._core = core
         self._wanted = wanted
-        self.book = OrderBook(label)
+        self._began = round(core.clock.now().timestamp())
+        self._validator = Validator(core, known, learn)
+        self.book = OrderBook(label, closed)
         self.board = Board(core, self.book, self)
         self._clean_up_set = False
         #: Taking an id and handing the order to the loop are one step: the gateway refuses an id
@@ -121,60 +134,55 @@ class Orders:
 
     # ---- doors: what users call ----------------------------------------------------------
 
-    def place_order(
-        self,
-        contract: Contract,
-        order: Order,
-        *,
-        on_update: OnUpdate | None = None,
-        on_fill: OnFill | None = None,
-        where: Where = None,
-    ) -> Trade:
-        """Place one order; see `IBGateway.place_order`."""
-        made = tidy(copied(order))
-        check_order(contract, made)
-        with self._door:
-            order_id = self._core.order_ids.take()
-            return self._place(order_id, contract, made, (on_update, on_fill, where))
+    def place_order(self, contract: Contract, order: Order, intent: Intent) -> Trade:
+        """Place one order; see `OrderDesk.place`."""
+        return self.place_orders([(contract, order)], intent)[0]
 
     def place_orders(
         self,
-        contract: Contract,
-        orders: tuple[Order, ...],
+        wanted: Iterable[tuple[Contract, Order]],
+        intent: Intent,
         *,
-        linked: bool,
-        on_update: OnUpdate | None = None,
-        on_fill: OnFill | None = None,
-        where: Where = None,
+        linked: bool = False,
     ) -> tuple[Trade, ...]:
-        """Place several orders, ``linked`` as parent and children; see `IBGateway`."""
-        group = [tidy(copied(order)) for order in orders]
-        for made in group:
-            check_order(contract, made)
+        """Place several orders with consecutive ids; none if one of them is wrong.
+
+        Args:
+            wanted: What to place; it is copied.
+            intent: How.
+            linked: All but the first become children of the first.
+        """
+        mode = self._validator.mode(intent.validate)
+        group = []
+        for contract, order in wanted:
+            made = tidy(copied(order))
+            self._validator.check(contract, made, mode)
+            group.append((contract, made, intent.reference(made)))
         trades = []
         with self._door:
             first = self._core.order_ids.take(len(group))
-            for offset, made in enumerate(group):
+            for offset, (contract, made, tag) in enumerate(group):
                 if linked and offset:
                     made.parentId = first
-                callbacks = on_update, on_fill, where
-                trades.append(self._place(first + offset, contract, made, callbacks))
+                record = self._record(first + offset, contract, made, tag)
+                record.origin, record.purpose = intent.origin, intent.reason
+                trades.append(self._place(record, intent, mode))
         return tuple(trades)
 
-    def _place(
-        self,
-        order_id: int,
-        contract: Contract,
-        order: Order,
-        callbacks: Callbacks,
-    ) -> Trade:
+    def _record(self, order_id: int, contract: Contract, order: Order, tag: str) -> OrderRecord:
         core = self._core
         order.orderId, order.clientId = order_id, core.client_id
         order.account = order.account or core.config.orders.account
+        token = make_token(self._began, order_id)
+        order.orderRef = with_token(tag, token)
         record = OrderRecord(order_id, core.client_id, copy.copy(contract), order)
-        trade = self.board.new(record, callbacks)
+        record.tag, record.token = tag, split_reference(order.orderRef)[1]
+        return record
+
+    def _place(self, record: OrderRecord, intent: Intent, mode: Validation) -> Trade:
+        trade = self.board.new(record, (intent.on_update, intent.on_fill, intent.where))
         try:
-            core.event_loop.post(self._begin, trade)
+            self._core.event_loop.post(self._begin, trade, mode)
         except LoopNotRunning:
             record.status = next_status(record.status, OrderInput.REFUSED)
             record.reason = "not connected (the gateway object is not started)"
@@ -203,7 +211,7 @@ class Orders:
                 msg = f"IB's Order has no field {name!r}"
                 raise InvalidOrder(msg)
             setattr(order, field, read(value))
-        check_order(record.contract, tidy(order))
+        self._validator.check(record.contract, tidy(order), self._validator.mode(None))
         future: Future[OrderStatus] = Future(self._core.event_loop)
         self._core.event_loop.post(self._modify, trade, order, future)
         return future
@@ -255,12 +263,28 @@ class Orders:
 
     # ---- the loop thread: what was handed over -------------------------------------------
 
-    def _begin(self, trade: Trade) -> None:
+    def _begin(self, trade: Trade, mode: Validation) -> None:
         record = trade.record
         self.board.announce(self.book.create(record, self._core.clock.now()))
         if record.final:
             return  # given up while it was on its way here, and its waiters were told so
-        self.way_out.submit(record)
+        if mode == "strict":
+            self.way_out.hold_for_check(record)
+            self._core.event_loop.spawn(self._check_first(record), name="details for an order")
+        else:
+            self.way_out.submit(record)
+
+    async def _check_first(self, record: OrderRecord) -> None:
+        """Ask what is needed to check the order; then it leaves, or is refused."""
+        problem = "the check was given up"
+        try:
+            problem = await self._validator.ask(record.contract, record.order)
+        except TwsLoopError as error:
+            problem = f"its contract could not be asked for: {error}"
+        finally:
+            if problem and not record.final:
+                self.way_out.refuse(record, problem)
+            self.way_out.checked(record)
 
     def _modify(self, trade: Trade, order: Order, future: Future[OrderStatus]) -> None:
         record = trade.record

@@ -258,6 +258,10 @@ class OrderRecord:
         refused_changes: The errors (code, text) that refused a change of it.
         cancel_asked: We have asked the gateway to cancel it.
         expired: It ended because its time in force did.
+        tag: The user's own reference: the front of its ``orderRef``.
+        token: Ours, behind it; empty for an order that we did not make.
+        origin: What made it: one of our methods, a raw call, another client, somebody by hand.
+        purpose: Why it was placed, where the program said so.
         log: What happened to it, in order; the latest `LOG_LENGTH` entries.
     """
 
@@ -294,6 +298,10 @@ class OrderRecord:
     refused_changes: set[tuple[int | None, str]] = attrs.field(factory=set)
     cancel_asked: bool = False
     expired: bool = False
+    tag: str = ""
+    token: str = ""
+    origin: str = ""
+    purpose: str = ""
     log: deque[LogEntry] = attrs.field(factory=lambda: deque(maxlen=LOG_LENGTH))
 
     @property

@@ -243,6 +243,8 @@ def fact_of(kind: type[OrderEvent], record: OrderRecord, now: datetime, **more: 
         stop_price=stop,
         status=str(record.status),
         reason=record.reason,
+        tag=record.tag,
+        origin=record.origin,
         **more,
     )
 

@@ -19,6 +19,7 @@ from twsloop.events import CommissionReported, Fill
 from twsloop.processors import DeliveryCounts, Where
 
 from .checks import describe
+from .reading import read_reject
 from .state import LogEntry, OrderRecord, OrderStatus
 
 __all__ = ["OnFill", "OnUpdate", "Trade"]
@@ -158,6 +159,39 @@ class Trade:
     def simulated_price(self) -> Decimal | None:
         """What a SIMULATED order would have been filled at; None if not at once."""
         return self.record.simulated_price
+
+    @property
+    def tag(self) -> str:
+        """The user's own reference, without our token; the gateway keeps it."""
+        return self.record.tag
+
+    @property
+    def origin(self) -> str:
+        """What made it: one of our methods, ``placeOrder``, ``client 7``, ``by hand``..."""
+        return self.record.origin
+
+    @property
+    def placed_because(self) -> str:
+        """Why it was placed, where the program said so."""
+        return self.record.purpose
+
+    @property
+    def own(self) -> bool:
+        """Whether it is our client's: only such an order can be changed or cancelled here."""
+        return self.record.own
+
+    @property
+    def expired(self) -> bool:
+        """Whether it ended because its time in force did."""
+        return self.record.expired
+
+    @property
+    def advanced_reject(self) -> Any:
+        """IB's JSON about why it was rejected, parsed; its text where it is no JSON; else None.
+
+        The codes in it can be given in ``Order.advancedErrorOverride`` to place it all the same.
+        """
+        return read_reject(self.record.advanced_reject)
 
     @property
     def log(self) -> tuple[LogEntry, ...]:

@@ -73,6 +73,8 @@ class WayOut:
         self._quote = quote
         self._held: dict[OrderRecord, tuple[Send, bool]] = {}
         self._to_cancel: dict[OrderRecord, None] = {}
+        #: New orders that are not checked yet.
+        self._unchecked: set[OrderRecord] = set()
         #: Disabled orders whose quote is being looked up.
         self._simulating: set[OrderRecord] = set()
         #: The twin that EClient is about to call by itself, and whether one message may leave.
@@ -153,6 +155,9 @@ class WayOut:
             raw: A raw call made it: what is refused is told IB's way, too.
         """
         send = send or functools.partial(self._send_record, record)
+        if self._behind_a_check(record):
+            self._held[record] = send, raw
+            return
         verdict = self.judge(record.order.account)
         if verdict.answer is Answer.SEND:
             self._send(record, send, raw=raw)
@@ -164,6 +169,24 @@ class WayOut:
             self._simulating.add(record)
             work = self._simulate(record, raw=raw)
             self._core.event_loop.spawn(work, name="simulated order")
+
+    def hold_for_check(self, record: OrderRecord) -> None:
+        """A new order has to be checked first, and all that were placed after it wait with it.
+
+        The gateway refuses an id below the highest it has seen.
+        """
+        self._unchecked.add(record)
+        self.submit(record)
+
+    def checked(self, record: OrderRecord) -> None:
+        """It has been checked (and refused, if it has to be): what waited goes on."""
+        self._unchecked.discard(record)
+        self.let_go()
+
+    def _behind_a_check(self, record: OrderRecord) -> bool:
+        return record.status is OrderStatus.CREATED and any(
+            first.order_id <= record.order_id for first in self._unchecked
+        )
 
     def waits(self, record: OrderRecord) -> bool:
         """Whether the gate holds this order back, so that nothing of it has left."""
