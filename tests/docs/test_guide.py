@@ -40,12 +40,14 @@ def test_blocks_are_found_with_their_lines_and_marks() -> None:
         "# Title\n```python\na = 1\n```\nwords\n```console\n$ python\n```\n"
         "```python no-run\nb = 2\n```\n<!-- check\nassert a\n-->\n- item\n\n  ```python\n"
         "  if a:\n      c = 3\n  ```\n````\n```python\nshown\n```\n````\n"
+        "```python ib_async\nib = IB()\n```\n"
     )
     assert blocks_of(text) == [
         Block(3, "a = 1"),
         Block(10, "b = 2", runs=False),
         Block(13, "assert a", hidden=True),
         Block(18, "if a:\n    c = 3"),
+        Block(27, "ib = IB()", runs=False, library="ib_async"),
     ]
 
 

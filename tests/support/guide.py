@@ -8,9 +8,10 @@ gateway of the page's own. What they find there:
 * an empty working directory, which is the page's own.
 
 A block that cannot run anywhere but at a real account is marked ``python no-run``. It has to
-compile all the same. What a page says of a block can be proved by code that no reader sees: a
-comment of Markdown that begins with ``<!-- check`` holds Python that runs at its place, and knows
-the paper gateway as ``PAPER`` besides.
+compile all the same, and so has one for another library, which is marked with its name (``python
+ib_async``) and run by the conformance tests. What a page says of a block can be proved by code that
+no reader sees: a comment of Markdown that begins with ``<!-- check`` holds Python that runs at its
+place, and knows the paper gateway as ``PAPER`` besides.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+) *python(?P<how>[ \w-]*)$")
 _CHECK = "<!-- check"
 #: What may stand behind ``python`` on the line that opens a block.
 _NO_RUN = "no-run"
+#: Libraries whose code pages show beside ours.
+_OTHERS = frozenset({"ib_async", "ibapi"})
 
 
 @attrs.frozen
@@ -48,12 +51,14 @@ class Block:
         code: The code.
         runs: Whether it is to be run, and not only compiled.
         hidden: Whether no reader sees it.
+        library: Whose code it is; empty for ours.
     """
 
     line: int
     code: str
     runs: bool = True
     hidden: bool = False
+    library: str = ""
 
 
 def blocks_of(text: str) -> list[Block]:
@@ -75,13 +80,14 @@ def blocks_of(text: str) -> list[Block]:
             if opening is None:
                 continue
             how = opening["how"].strip()
-            if how not in {"", _NO_RUN}:
-                msg = f"line {number}: a block is python, or python {_NO_RUN}, not python {how}"
+            if how not in {"", _NO_RUN, *_OTHERS}:
+                known = ", ".join(f"python {one}" for one in (_NO_RUN, *sorted(_OTHERS)))
+                msg = f"line {number}: a block is python, or one of {known}, not python {how}"
                 raise ValueError(msg)
             indent = len(opening["indent"])
-            found.append(
-                Block(number + 1, "\n".join(row[indent:] for row in code), runs=how != _NO_RUN)
-            )
+            text = "\n".join(row[indent:] for row in code)
+            library = how if how in _OTHERS else ""
+            found.append(Block(number + 1, text, runs=not how, library=library))
     return found
 
 
