@@ -57,7 +57,7 @@ class StreamPlan:
         key: Equal keys share one feed; None is never shared.
         state: Makes the state that the handles share; once for each feed.
         admit: May refuse a new feed, by raising, before anything is sent.
-        release: Gives back what ``admit`` took, when the feed is over.
+        release: Gives back what ``admit`` took, when the feed is over; called in any thread.
         on_notice: Deals with a notice about the feed; True if nothing else is to be done.
         keep_latest: Items are states, of which only the newest matters.
         has_image: The gateway first sends all there is, and then says so (`Feed.imaged`).

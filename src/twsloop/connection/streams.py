@@ -20,6 +20,7 @@ loop thread.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -76,7 +77,7 @@ class Streams:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # what a plan releases may hold a feed itself
         self._feeds: dict[Feed[Any], None] = {}
         self._by_key: dict[Hashable, Feed[Any]] = {}
         self._by_id: dict[int, Feed[Any]] = {}
@@ -180,10 +181,21 @@ class Streams:
         return stream
 
     def leave(self, stream: Stream[Any]) -> None:
-        """A handle is not wanted any more; from any thread."""
+        """A handle is not wanted any more; from any thread.
+
+        What the feed held (`StreamPlan.release`) is free at once: its cancel leaves before any
+        request that is made after this.
+        """
         stream.mute()
-        if self._core.event_loop.running:
-            self._do(self._left, stream)
+        feed = stream.feed
+        with self._lock:
+            held = feed.handles.pop(stream, stream) is None
+            last = held and not feed.handles and feed in self._feeds
+            if last:
+                self._close(feed)
+        if last:
+            with contextlib.suppress(LoopNotRunning):  # then nothing is open at the gateway
+                self._do(self._left, feed)
         stream.finish(stream.error)
 
     def follow(self, stream: Stream[Any], callback: Callable[..., object], where: Where) -> None:
@@ -242,8 +254,11 @@ class Streams:
     def over(self, feed: Feed[Any], error: Exception | None) -> None:
         """A feed ended."""
         with self._lock:
+            if feed not in self._feeds:
+                return
             handles = tuple(feed.handles)
             self._close(feed)
+        self._unassign(feed)
         feed.error = error
         self._ended(feed)
         self._status(feed, StreamStatus.OVER, str(error or "complete"), handles)
@@ -282,15 +297,8 @@ class Streams:
         if feed.plan.keep_latest and feed.latest is not None and stream.active:
             delivery((feed.latest,))
 
-    def _left(self, stream: Stream[Any]) -> None:
-        feed = stream.feed
-        with self._lock:
-            if stream not in feed.handles:
-                return
-            del feed.handles[stream]
-            if feed.handles:
-                return
-            self._close(feed, keep_id=True)
+    def _left(self, feed: Feed[Any]) -> None:
+        """The last handle has left."""
         req_id = self._unassign(feed)
         self._ended(feed)
         feed.status = StreamStatus.OVER
@@ -320,14 +328,14 @@ class Streams:
         text = f"no {what} within {feed.plan.deadline:g} s"
         self.over(feed, RequestTimeout(text, req_id=req_id, request=feed.request))
 
-    def _close(self, feed: Feed[Any], *, keep_id: bool = False) -> None:
+    def _close(self, feed: Feed[Any]) -> None:
         """Forget a feed (under the lock)."""
-        self._feeds.pop(feed, None)
+        del self._feeds[feed]
         feed.handles.clear()
         if feed.plan.key is not None and self._by_key.get(feed.plan.key) is feed:
             del self._by_key[feed.plan.key]
-        if not keep_id:
-            self._unassign(feed)
+        if feed.plan.release is not None:
+            feed.plan.release(feed)
 
     def _unassign(self, feed: Feed[Any]) -> int | None:
         req_id, feed.req_id = feed.req_id, None
@@ -340,8 +348,6 @@ class Streams:
             feed.timer.cancel()
             feed.timer = None
         self._unlisten(feed)
-        if feed.plan.release is not None:
-            feed.plan.release(feed)
 
     # ---- who hears the callbacks ---------------------------------------------------------
 

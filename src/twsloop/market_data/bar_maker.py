@@ -47,9 +47,7 @@ class BarMaker:
         source.done.add_done_callback(lambda _done: self._over())
 
     def end(self, _feed: Feed[LocalBar]) -> None:
-        """Nobody wants the bars any more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        """Nobody wants the bars any more; from any thread."""
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.cancel()
@@ -86,6 +84,8 @@ class BarMaker:
 
     def _look(self) -> None:
         self._timer = None
+        if self._stream is None:
+            return
         self._tell(self.builder.at(self._now() - timedelta(seconds=self._grace)))
         self._arm()
 

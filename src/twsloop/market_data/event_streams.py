@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, overload
 
 import attrs
 from ibapi.contract import Contract
@@ -21,7 +21,7 @@ from .depth import Depth, DepthBook
 from .event_processor import BARS, DEPTH, TICKS, EventProcessor
 from .local_bars import BarRule, LocalBar
 from .slots import Pool, Slots
-from .tick_rows import RealTimeBar, Tick, TickKind
+from .tick_rows import BidAskTick, MidpointTick, RealTimeBar, Tick, TickKind, TradeTick
 
 __all__ = ["EventStreams"]
 
@@ -33,6 +33,11 @@ MOST_TICKS = 1000
 BAR_KINDS = ("TRADES", "MIDPOINT", "BID", "ASK")
 #: What a SMART order book needs to be called (10092 otherwise).
 _SMART = "SMART"
+
+# The kinds of tick-by-tick data by what their rows are.
+Trades: TypeAlias = Literal["Last", "AllLast", TickKind.LAST, TickKind.ALL_LAST]
+Quotes: TypeAlias = Literal["BidAsk", TickKind.BID_ASK]
+Midpoints: TypeAlias = Literal["MidPoint", TickKind.MIDPOINT]
 
 
 class EventStreams:
@@ -117,6 +122,54 @@ class EventStreams:
 
     # ---- tick by tick --------------------------------------------------------------------
 
+    @overload
+    def ticks(
+        self,
+        symbol: str | Contract,
+        kind: Trades = ...,
+        *,
+        history: int = ...,
+        ignore_size: bool = ...,
+        on_update: Callable[[TradeTick], object] | None = ...,
+        where: Where = ...,
+    ) -> Stream[TradeTick]: ...
+
+    @overload
+    def ticks(
+        self,
+        symbol: str | Contract,
+        kind: Quotes,
+        *,
+        history: int = ...,
+        ignore_size: bool = ...,
+        on_update: Callable[[BidAskTick], object] | None = ...,
+        where: Where = ...,
+    ) -> Stream[BidAskTick]: ...
+
+    @overload
+    def ticks(
+        self,
+        symbol: str | Contract,
+        kind: Midpoints,
+        *,
+        history: int = ...,
+        ignore_size: bool = ...,
+        on_update: Callable[[MidpointTick], object] | None = ...,
+        where: Where = ...,
+    ) -> Stream[MidpointTick]: ...
+
+    @overload
+    def ticks(
+        self,
+        symbol: str | Contract,
+        kind: str,
+        *,
+        history: int = ...,
+        ignore_size: bool = ...,
+        on_update: Callable[[Tick], object] | None = ...,
+        where: Where = ...,
+    ) -> Stream[Tick]: ...
+
     def ticks(
         self,
         symbol: str | Contract,
@@ -124,9 +177,9 @@ class EventStreams:
         *,
         history: int = 0,
         ignore_size: bool = False,
-        on_update: Callable[[Tick], object] | None = None,
+        on_update: Callable[[Any], object] | None = None,
         where: Where = None,
-    ) -> Stream[Tick]:
+    ) -> Stream[Any]:
         """Every single trade, quote, or midpoint of a contract.
 
         Args:
