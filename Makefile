@@ -54,7 +54,8 @@ fuzz: $(STAMP)  ## a million malformed frames at each protocol (minutes)
 bench: $(STAMP)  ## how fast the paper gateway tells many clients (about 2 minutes)
 	$(BIN)/python bench/fanout.py
 
-soak: $(STAMP)  ## 24 hours of market time at full speed with two trading clients (about 10 minutes)
+soak: $(STAMP)  ## a busy client for 10 minutes, then 24 hours of market time at full speed (20 minutes)
+	$(BIN)/python bench/soak.py
 	$(BIN)/python bench/day.py
 
 format: $(STAMP)  ## let ruff format and fix

@@ -253,7 +253,9 @@ class PaperGateway(Serving):
         return {
             "events": self._hub.events,
             "clients": {
-                client_id: attrs.asdict(client.stats)
+                # A copy of what its loop counts on, made in one step.
+                client_id: attrs.asdict(client.stats, recurse=False)
+                | {"kinds": dict(client.stats.kinds)}
                 for client_id, client in tuple(self._hub.clients.items())
             },
         }

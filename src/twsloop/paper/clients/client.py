@@ -18,6 +18,7 @@ A client that reads slowly makes its transport fill up, which is told to `Client
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -69,10 +70,11 @@ class Limits:
 
 @attrs.define
 class Stats:
-    """Counts of one client's life."""
+    """Counts of one client's life; ``kinds`` has the messages by their names, without the ticks."""
 
     requests: int = 0
     messages: int = 0
+    kinds: Counter[str] = attrs.Factory(Counter)
     ticks: int = 0
     conflated: int = 0
     writes: int = 0
@@ -200,6 +202,7 @@ class Client:
             return
         self._batch.append(framing.frame(body))
         self.stats.messages += 1
+        self.stats.kinds[name] += 1
 
     def send_ticks(self, line: Line, frames: Iterable[TickFrame]) -> None:
         """Put ticks of a line into the batch, or into the conflated image while it is stalled."""
