@@ -112,8 +112,8 @@ def with_presets(
     """Let the gateway attach a profit taker and a stop loss from the presets of its user.
 
     What they are is set up in TWS; the gateway makes them under the order ids given here, which
-    `IBGateway.next_order_id` hands out. Server version 218 or newer: IB's client would send the
-    order without them to an older one, so `checks.validate` refuses it.
+    are above all that were used. Server version 218 or newer: IB's client would send the order
+    without them to an older one, so `checks.validate` refuses it.
 
     Raises:
         InvalidOrder: No id, or one that is not above 0.
@@ -126,7 +126,7 @@ def with_presets(
         if order_id is None:
             continue
         if order_id <= 0:
-            msg = f"{order_id} is not an order id; take one from next_order_id()"
+            msg = f"{order_id} is not an order id; give one above all that were used"
             raise InvalidOrder(msg, code=10149)
         setattr(made, f"{name}OrderId", order_id)
         setattr(made, f"{name}OrderType", PRESET)
