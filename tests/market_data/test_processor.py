@@ -25,6 +25,7 @@ class Bench:
         self.ledger = LineLedger()
         self.told: list[tuple[str, tuple[str, ...]]] = []
         self.ended: list[Line] = []
+        self.rerouted: list[tuple[str, int, str]] = []
         self.tickers: dict[int, Ticker] = {}
         for req_id, symbol in ((1, "AAPL"), (2, "MSFT")):
             line = Line(symbol, Ticker(stock(symbol), symbol, self.clock))
@@ -36,6 +37,7 @@ class Bench:
             self.clock,
             tell=lambda line: self.told.append((line.ticker.symbol, line.ticker.changed)),
             snapshot_end=self.ended.append,
+            reroute=lambda line, *other: self.rerouted.append((line.ticker.symbol, *other)),
         )
 
     def price(self, req_id: int, tick_type: int, price: float) -> None:

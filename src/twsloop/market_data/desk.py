@@ -44,6 +44,10 @@ __all__ = ["LineDesk"]
 
 #: Says that delayed data could be had: with type 3 or 4 it follows (domain.md d).
 DELAYED_POSSIBLE = 10089
+#: Live data is withheld while the login is in use elsewhere; nobody tells when that is over.
+COMPETING_SESSION = 10197
+#: So a line asks again in so many seconds.
+AGAIN = 60.0
 
 
 class LineDesk:
@@ -68,11 +72,16 @@ class LineDesk:
         self._label = label
         self._lock = threading.Lock()
         self._processor = MarketDataProcessor(
-            self.ledger, core.clock, tell=self._tell, snapshot_end=self._snapshot_end
+            self.ledger,
+            core.clock,
+            tell=self._tell,
+            snapshot_end=self._snapshot_end,
+            reroute=self._reroute,
         )
         self._listening = False
         self._type_asked = False
-        self._deadlines: dict[Line, Timer] = {}
+        #: A snapshot's deadline; of any other line, when to ask again for what was withheld.
+        self._timers: dict[Line, Timer] = {}
         #: Snapshots that have answered, and whose end has not come yet: the first to make room.
         self._lingering: dict[Line, None] = {}
         self._gap: datetime | None = None
@@ -190,12 +199,9 @@ class LineDesk:
         self._core.reqMarketDataType(int(kind))
         self._type_asked = True
         for line in self.ledger if renew else ():
-            if line.snapshot or line.req_id is None:
-                continue
-            self._core.cancelMktData(line.req_id)
-            self.ledger.assign(line, None)
-            line.ticker.forget()
-            self._request(line)
+            if not line.snapshot and line.req_id is not None:
+                line.ticker.forget()
+                self._renew(line)
 
     # ---- on the loop thread --------------------------------------------------------------
 
@@ -286,11 +292,38 @@ class LineDesk:
         if line.snapshot:
             limit = core.config.market_data.snapshot_timeout
             seconds = limit if line.timeout is None else line.timeout
-            self._deadlines[line] = core.clock.call_later(seconds, self._too_late, line, seconds)
+            self._timers[line] = core.clock.call_later(seconds, self._too_late, line, seconds)
         snapshot = line.snapshot and not line.regulatory
-        core.reqMktData(
-            req_id, line.ticker.contract, line.generic_ticks, snapshot, line.regulatory, []
-        )
+        contract = line.routed or line.ticker.contract
+        core.reqMktData(req_id, contract, line.generic_ticks, snapshot, line.regulatory, [])
+
+    def _renew(self, line: Line) -> None:
+        """Ask for a line anew, under a new id."""
+        if line.req_id is not None:
+            self._core.cancelMktData(line.req_id)
+        self._forget_timers(line)
+        self.ledger.assign(line, None)
+        self._request(line)
+
+    def _reroute(self, line: Line, con_id: int, exchange: str) -> None:
+        """The gateway sends quotes of this contract as those of another: the request is over."""
+        routed = Contract()
+        routed.conId, routed.exchange = con_id, exchange
+        line.routed = routed
+        self._forget_timers(line)
+        self.ledger.assign(line, None)
+        self._request(line)
+
+    def _try_again(self, line: Line) -> None:
+        """A line whose data was withheld: ask whether it still is."""
+        del self._timers[line]
+        if line.req_id is not None and self._core.state in SERVED:
+            self._renew(line)
+
+    def _forget_timers(self, line: Line) -> None:
+        timer = self._timers.pop(line, None)
+        if timer is not None:
+            timer.cancel()
 
     def _take_slot(self, line: Line) -> None:
         while True:
@@ -328,9 +361,7 @@ class LineDesk:
         line.listeners = ()
         self.slots.give(line)
         self._lingering.pop(line, None)
-        deadline = self._deadlines.pop(line, None)
-        if deadline is not None:
-            deadline.cancel()
+        self._forget_timers(line)
 
     def _fail(self, line: Line, error: Exception) -> None:
         line.ticker.error = error
@@ -370,6 +401,7 @@ class LineDesk:
         self._type_asked = False
         for line in self.ledger:
             self.ledger.assign(line, None)
+            self._forget_timers(line)
             if line.snapshot:
                 self._fail(
                     line, ConnectionLost("the link was lost before the snapshot was complete")
@@ -381,6 +413,7 @@ class LineDesk:
             self._interrupted(notice.text)
         elif notice.code == DATA_LOST:
             for line in self.ledger:
+                self._forget_timers(line)
                 self.ledger.assign(line, None)
                 self._request(line)
             self._gap_over(notice.text)
@@ -400,6 +433,12 @@ class LineDesk:
         advisory = notice.code == DELAYED_POSSIBLE and self.data_type >= MarketDataType.DELAYED
         if notice.ends is not Ends.REQUEST or advisory:
             line.ticker.apply_notice(notice)
+            return
+        if notice.code == COMPETING_SESSION and not line.snapshot:
+            line.ticker.withhold(notice)
+            self._look_at_ages()
+            self._forget_timers(line)
+            self._timers[line] = self._core.clock.call_later(AGAIN, self._try_again, line)
             return
         self.slots.learn(notice.code, notice.text, line)
         error = RequestError(

@@ -36,6 +36,7 @@ class Line:
         key: What it is shared by; None for a line that is never shared (a user's snapshot).
         ticker: Its quote.
         generic_ticks: As asked for.
+        routed: What the gateway said to ask for instead (a CFD's underlying), or None.
         snapshot: It ends by itself.
         regulatory: It is a regulatory snapshot, which IB charges for.
         timeout: How long a snapshot may take, seconds; as configured unless given.
@@ -53,6 +54,7 @@ class Line:
     timeout: float | None = None
     req_id: int | None = None
     asked_at: float = 0.0
+    routed: Any = None
     holders: dict[Any, None] = attrs.field(factory=dict)
     listeners: tuple[Any, ...] = ()
     #: What IB counts: one instrument is one line, however many requests watch it.

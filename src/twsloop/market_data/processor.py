@@ -30,6 +30,7 @@ TICK_CALLBACKS = (
     "tickReqParams",
     "tickSnapshotEnd",
     "marketDataType",
+    "rerouteMktDataReq",
 )
 #: ``tickAttrib`` of a computation that is based on returns.
 _RETURN_BASED = 0
@@ -68,6 +69,7 @@ class MarketDataProcessor:
         clock: Stamps each tick.
         tell: Tells a line's subscribers.
         snapshot_end: Told of a snapshot that is complete.
+        reroute: Told of a line that is to be asked for as another contract: its id, and exchange.
     """
 
     def __init__(
@@ -77,11 +79,13 @@ class MarketDataProcessor:
         *,
         tell: Callable[[Line], object],
         snapshot_end: Callable[[Line], object],
+        reroute: Callable[[Line, int, str], object],
     ) -> None:
         self._find = ledger.by_id
         self._now = clock.monotonic
         self._tell = tell
         self._snapshot_end = snapshot_end
+        self._reroute = reroute
         self._half: Line | None = None
 
     def tickPrice(self, reqId: int, tickType: int, price: float, attrib: Any) -> None:
@@ -208,3 +212,9 @@ class MarketDataProcessor:
         line = self._find(reqId)
         if line is not None:
             self._snapshot_end(line)
+
+    def rerouteMktDataReq(self, reqId: int, conId: int, exchange: str) -> None:
+        """The quotes of a CFD are those of another contract."""
+        line = self._find(reqId)
+        if line is not None:
+            self._reroute(line, conId, exchange)

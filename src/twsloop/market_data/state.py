@@ -297,6 +297,12 @@ class Ticker:
         if notice.code in NOT_LIVE:
             self.reason = notice
 
+    def withhold(self, notice: Notice) -> None:
+        """Take a notice that no data comes for now."""
+        self.apply_notice(notice)
+        self.market_data_type = None
+        self.stale = True
+
     def apply_type(self, market_data_type: int) -> None:
         """Take a marketDataType: it says what follows, and is no tick itself."""
         try:

@@ -1,0 +1,151 @@
+"""Lines and quotes when the gateway says something special, on a clock that is moved by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.desk import PATIENCE, Heard
+from tests.support.fake_tws import FakeTws, error, message
+from twsloop.clock import ManualClock
+from twsloop.config import Config
+from twsloop.errors import RequestError
+from twsloop.gateway import IBGateway
+from twsloop.market_data.desk import AGAIN
+
+WITHHELD = "No market data during competing live session"
+
+
+class Case:
+    """A gateway that says what it is told, and a client of it."""
+
+    def __init__(self, tws: FakeTws) -> None:
+        self.tws = tws
+        self.clock = ManualClock()
+        overrides = {
+            "connection.port": tws.port,
+            "heartbeat.enabled": False,
+            "pacing.enabled": False,
+        }
+        self.gateway = IBGateway(Config.load(environ={}, overrides=overrides), clock=self.clock)
+        self.heard = Heard()
+
+    def bid(self, req_id: int, price: float) -> None:
+        self.tws.say(message("tickPrice", reqId=req_id, tickType=1, price=price, size="100"))
+
+    def settle(self, until: Any) -> None:
+        """Let the loop thread run until something is so."""
+        while not until():
+            self.gateway.event_loop.call(lambda: None)
+
+
+@pytest.fixture
+def case() -> Iterator[Case]:
+    with FakeTws() as tws:
+        made = Case(tws)
+        with made.gateway:
+            yield made
+
+
+def test_the_quotes_of_a_cfd_are_those_of_what_it_stands_for(case: Case) -> None:
+    watch = case.gateway.subscribe("AAPL", case.heard, generic_ticks="233")
+    asked = case.tws.next("reqMktData")
+    case.tws.say(message("rerouteMktDataReq", reqId=asked.reqId, conId=265598, exchange="NYSE"))
+    again = case.tws.next("reqMktData")
+    assert (again.contract.conId, again.contract.exchange) == (265598, "NYSE")
+    assert again.genericTickList == "233"
+    assert again.reqId != asked.reqId
+    case.bid(again.reqId, 10.0)
+    assert case.heard.next() is watch["AAPL"]
+    watch.cancel()
+    assert case.tws.next("cancelMktData").reqId == again.reqId
+
+
+def test_what_is_withheld_is_asked_for_again_until_it_comes(case: Case) -> None:
+    stale = Heard()
+    watch = case.gateway.market_data.subscribe("AAPL", case.heard, on_stale=stale)
+    asked = case.tws.next("reqMktData")
+    case.bid(asked.reqId, 10.0)
+    ticker = case.heard.next()
+    case.tws.say(error(asked.reqId, 10197, WITHHELD))
+    assert stale.next()[0] == "AAPL"
+    assert watch.active
+    assert watch.errors == {}
+    assert ticker.not_live_because == f"10197: {WITHHELD}"
+    for _ in range(2):
+        case.clock.advance(AGAIN)
+        assert case.tws.next("cancelMktData").reqId == asked.reqId
+        asked = case.tws.next("reqMktData")
+        case.tws.say(error(asked.reqId, 10197, WITHHELD))
+        case.settle(lambda: case.clock.pending() > 0)
+    case.clock.advance(AGAIN)
+    case.tws.next("cancelMktData")
+    asked = case.tws.next("reqMktData")
+    case.tws.say(message("marketDataType", reqId=asked.reqId, marketDataType=1))
+    case.bid(asked.reqId, 11.0)
+    case.heard.until(lambda one: one.bid == 11.0)
+    assert not ticker.stale
+    assert ticker.not_live_because == ""
+    assert case.clock.pending() == 0
+
+
+def test_a_line_that_nobody_holds_any_more_is_not_asked_for_again(case: Case) -> None:
+    watch = case.gateway.subscribe("AAPL")
+    asked = case.tws.next("reqMktData")
+    case.tws.say(error(asked.reqId, 10197, WITHHELD))
+    case.settle(lambda: watch["AAPL"].stale)
+    watch.cancel()
+    assert case.tws.next("cancelMktData").reqId == asked.reqId
+    case.clock.advance(2 * AGAIN)
+    case.gateway.reqCurrentTimeInMillis()  # whatever had been asked for has come before it
+    assert case.tws.next("reqMktData", "reqCurrentTimeInMillis").DESCRIPTOR.name == (
+        "CurrentTimeInMillisRequest"
+    )
+
+
+def test_a_quote_that_is_withheld_is_an_error(case: Case) -> None:
+    quote = case.gateway.market_data.quote("AAPL")
+    case.tws.say(error(case.tws.next("reqMktData").reqId, 10197, WITHHELD))
+    with pytest.raises(RequestError) as caught:
+        quote.result(PATIENCE)
+    assert caught.value.code == 10197
+
+
+def test_a_calculation_is_cancelled_at_the_gateway(case: Case) -> None:
+    asked = case.gateway.market_data.calculate_option_price(
+        "AAPL 20261218 200 C", volatility=0.25, underlying_price=190
+    )
+    sent = case.tws.next("calculateOptionPrice")
+    assert (sent.volatility, sent.underPrice) == (0.25, 190)
+    asked.cancel()
+    assert case.tws.next("cancelCalculateOptionPrice").reqId == sent.reqId
+
+
+def test_equal_calculations_share_one_request(case: Case) -> None:
+    data = case.gateway.market_data
+    both = [
+        data.calculate_implied_volatility(
+            "AAPL 20261218 200 C", option_price=5.0, underlying_price=190
+        )
+        for _ in range(2)
+    ]
+    sent = case.tws.next("calculateImpliedVolatility")
+    answer = {"tickType": 53, "tickAttrib": 1, "impliedVol": 0.3, "delta": 0.5}
+    case.tws.say(message("tickOptionComputation", reqId=sent.reqId, **answer))
+    assert [one.result(PATIENCE).implied_volatility for one in both] == [0.3, 0.3]
+
+
+def test_a_snapshot_with_nothing_in_it_ends_at_its_deadline(case: Case) -> None:
+    quotes = case.gateway.market_data.quotes(["AAPL", "MSFT"], timeout=7)
+    asked = [case.tws.next("reqMktData") for _ in range(2)]
+    assert all(one.snapshot for one in asked)
+    case.bid(asked[1].reqId, 10.0)
+    case.tws.say(message("tickSnapshotEnd", reqId=asked[1].reqId))
+    case.settle(lambda: len(case.gateway.market_data.slots) == 1)
+    case.clock.advance(7)
+    found = quotes.result(PATIENCE)
+    assert str(found["AAPL"].error) == "snapshot of AAPL: not complete within 7 s"
+    assert (found["MSFT"].bid, found["MSFT"].complete) == (10.0, True)
+    assert case.tws.next("cancelMktData").reqId == asked[0].reqId
