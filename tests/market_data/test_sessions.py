@@ -98,11 +98,11 @@ def test_delayed_data_says_so_and_goes_on() -> None:
 
 def test_an_error_in_the_middle_of_a_stream_ends_the_line() -> None:
     with watching() as (tws, watch, _, req_id):
-        tws.say(error(req_id, 10197, "No market data during competing live session"))
+        tws.say(error(req_id, 354, "Requested market data is not subscribed."))
         assert watch.done.result(PATIENCE) == watch.tickers
         failed = watch.errors["AAPL"]
         assert isinstance(failed, RequestError)
-        assert failed.code == 10197
+        assert failed.code == 354
         assert watch["AAPL"].stale
         assert watch["AAPL"].bid == 189.5
 
