@@ -52,6 +52,14 @@ def test_a_symbol_becomes_a_complete_contract(gw: IBGateway) -> None:
     assert (by_id.symbol, by_id.secType, by_id.currency) == ("AAPL", "STK", "USD")
 
 
+def test_an_id_alone_is_routed_where_it_trades(gw: IBGateway) -> None:
+    front = answer(gw.contracts.front_month("ES", "CME")).contract
+    contract = answer(gw.contracts.resolve(f"#{front.conId}"))
+    assert (contract.symbol, contract.exchange) == ("ES", "CME")
+    with pytest.raises(UnknownContract):
+        answer(gw.contracts.resolve("#2147000000"))
+
+
 def test_more_than_one_is_an_error_with_all_of_them(gw: IBGateway) -> None:
     vague = future("ES", "202612", "CME")
     vague.lastTradeDateOrContractMonth = ""

@@ -22,7 +22,7 @@ from twsloop.contracts import Between, Nearest, symbol_of, to_contract
 from twsloop.contracts.lookups import details_key
 from twsloop.contracts.requests import Contracts
 from twsloop.contracts.resolving import _by_id
-from twsloop.contracts.state import copied
+from twsloop.contracts.state import copied, read_chain
 from twsloop.errors import (
     AmbiguousContract,
     ContractError,
@@ -251,6 +251,26 @@ def test_legs_of_several_currencies_need_one(pair: Pair) -> None:
         contracts.combo(legs).result(PATIENCE)
     made = contracts.combo(legs, currency="USD", symbol="EUR").result(PATIENCE)
     assert (made.symbol, made.currency) == ("EUR", "USD")
+
+
+def test_chains_where_there_are_none_name_where_they_are(pair: Pair) -> None:
+    contracts = pair[1].contracts
+    with pytest.raises(ContractError, match=r"no options at 'NOWHERE'; it has some at .*SMART"):
+        contracts.option_chain("AAPL", exchange="NOWHERE").result(PATIENCE)
+    with pytest.raises(ContractError, match="no options of class 'XYZ'; it has AAPL"):
+        contracts.option_chain("AAPL", trading_class="XYZ").result(PATIENCE)
+
+
+def test_options_on_a_future_are_at_its_exchange(pair: Pair) -> None:
+    _, gw = pair
+    front = gw.contracts.front_month("ES", "CME").result(PATIENCE)
+    days = [f"{front.expiry:%Y%m%d}"]
+    chain = read_chain(front.details, ("CME", "E1A", "50", days, [5000, 5010.5]))
+    put = gw.contracts._lookups.cache.put
+    gw.event_loop.call(put, "chains", (front.contract.conId, "CME"), [chain])
+    for where in ({}, {"exchange": "CME"}, {"exchange": None}):
+        (found,) = gw.contracts.option_chain(front.contract, **where).result(PATIENCE)
+        assert (found.sec_type, found.exchange, len(found.strikes)) == ("FOP", "CME", 2)
 
 
 def test_options_that_do_not_exist_are_unknown(pair: Pair) -> None:

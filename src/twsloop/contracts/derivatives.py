@@ -59,8 +59,8 @@ class Derivatives(Resolving):
 
         Returns:
             A Future of a chain for each exchange and trading class: an empty list where there are
-            no options, or the filters leave none. It raises ContractError where an expiry or a
-            strike was named that is not listed.
+            no options, or the filters leave none. It raises ContractError where an expiry, a
+            strike, an exchange or a class was named that is not listed.
 
         Raises:
             SymbolError: The symbol cannot be read.
@@ -72,7 +72,7 @@ class Derivatives(Resolving):
 
         async def ask() -> list[OptionChain]:
             found = await self._chains(asked, exchange, how)
-            fitting = [one for one in found if trading_class in {None, one.trading_class}]
+            fitting = _fitting(found, exchange, trading_class)
             return narrow(fitting, expiries=expiries, strikes=strikes, rights=rights)
 
         return self._core.event_loop.submit(ask)
@@ -241,11 +241,10 @@ class Derivatives(Resolving):
     # ---- on the loop thread --------------------------------------------------------------
 
     async def _chains(self, asked: Contract, exchange: str | None, how: How) -> list[OptionChain]:
-        """The chains on an exchange, or on all of them."""
+        """The chains of an underlying, on all exchanges; of a future's options on theirs."""
         underlying = await self._one(asked, How(timeout=how.timeout))
         if underlying.contract.secType not in {"FUT", "CONTFUT"}:
-            found = await self._lookups.chains(underlying, "", how)
-            return [chain for chain in found if exchange in {None, chain.exchange}]
+            return await self._lookups.chains(underlying, "", how)
         # Futures and their options are not routed by SMART.
         where = underlying.contract.exchange if exchange in {None, "SMART"} else exchange
         return await self._lookups.chains(underlying, where or "", how)
@@ -308,6 +307,29 @@ def _root(sec_type: str, symbol: str, exchange: str, currency: str) -> Contract:
     contract.secType, contract.symbol = sec_type, symbol.strip()
     contract.exchange, contract.currency = exchange.strip(), currency.strip()
     return contract
+
+
+def _fitting(
+    chains: Sequence[OptionChain], exchange: str | None, trading_class: str | None
+) -> list[OptionChain]:
+    """The chains on an exchange and of a class.
+
+    Raises:
+        ContractError: There are chains, but none there: an empty answer would hide a slip.
+    """
+    futures = any(chain.sec_type == "FOP" for chain in chains)
+    places = {None, "SMART"} if futures else {None}
+    there = [chain for chain in chains if exchange in places or chain.exchange == exchange]
+    if chains and not there:
+        names = ", ".join(sorted({chain.exchange for chain in chains}))
+        msg = f"{chains[0].symbol} has no options at {exchange!r}; it has some at {names}"
+        raise ContractError(msg)
+    fitting = [chain for chain in there if trading_class in {None, chain.trading_class}]
+    if there and not fitting:
+        names = ", ".join(sorted({chain.trading_class for chain in there}))
+        msg = f"{chains[0].symbol} has no options of class {trading_class!r}; it has {names}"
+        raise ContractError(msg)
+    return fitting
 
 
 def _by_expiry(chain: OptionChain) -> list[Contract]:

@@ -164,8 +164,13 @@ class Resolving:
         try:
             details = await self._lookups.details(asked, how)
         except UnknownContract as error:
-            await self._name_near(asked, error)
-            raise
+            # "#495512552" says no exchange, and SMART does not route everything.
+            if not asked.conId or asked.secType or asked.exchange != "SMART":
+                await self._name_near(asked, error)
+                raise
+            anywhere = request_contract(asked)
+            anywhere.exchange = ""
+            details = await self._lookups.details(anywhere, how)
         different = _by_id(details)
         if len(different) == 1:
             return different[0]
@@ -191,8 +196,10 @@ class Resolving:
         error.candidates = tuple(describe(one, self._label(one)) for one in error.contracts[:NAMED])
 
     async def _resolve(self, asked: Contract, how: How) -> Contract:
-        found = (await self._one(asked, how)).contract
-        found.exchange = asked.exchange or found.exchange
+        details = await self._one(asked, how)
+        found = details.contract
+        if asked.exchange in details.validExchanges.split(","):
+            found.exchange = asked.exchange
         found.includeExpired = asked.includeExpired
         return found
 
