@@ -75,3 +75,22 @@ def test_only_the_newest_are_kept_and_not_all_of_a_long_one() -> None:
     assert kept[-1].size == UNKNOWN_BYTES + 1001
     assert len(kept[-1].payload) == UNKNOWN_BYTES
     assert client._tws.metrics.counter("messages_unknown").value == count + 1
+
+
+@pytest.mark.parametrize("millis", [2**63 - 1, -(2**63), 0])
+def test_an_error_is_told_whatever_its_time_says(millis: int) -> None:
+    error = message_class("ErrorMessage")(
+        id=-1, errorTime=millis, errorCode=2104, errorMsg="Market data farm connection is OK"
+    )
+
+    async def script(peer: Peer) -> None:
+        await peer.open_protobuf_session()
+        await peer.send(proto_body(4, error))
+        await peer.read_to_end()
+
+    heard = Recorder()
+    with ScriptedServer(script) as server:
+        client = IBKRConnection(settings(server.port, heartbeat__enabled=False), wrapper=heard)
+        with client:
+            ((_, told, code, *_rest),) = heard.wait("error")
+    assert (told, code) == (millis, 2104)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twsloop.wire.times import find_zone, read_day, read_local, read_time, utc_text
+from twsloop.wire.times import find_zone, from_millis, read_day, read_local, read_time, utc_text
 
 EASTERN = ZoneInfo("US/Eastern")
 ZONES = st.sampled_from(["US/Eastern", "US/Central", "Europe/London", "Asia/Tokyo", "UTC", "MET"])
@@ -117,7 +117,16 @@ def test_numbers_read_back(seconds: int) -> None:
 @given(st.integers(10**11, 10**13 - 1))
 def test_milliseconds_read_back(millis: int) -> None:
     when = utc(1970, 1, 1) + timedelta(milliseconds=millis)
-    assert read_time(millis) == read_time(str(millis)) == when
+    assert read_time(millis) == read_time(str(millis)) == from_millis(millis) == when
+
+
+@pytest.mark.parametrize("number", [0, 2**31 - 1, 2**63 - 1, -(2**63), 10**15])
+def test_milliseconds_of_no_calendar_are_none(number: int) -> None:
+    assert from_millis(number) is None
+
+
+def test_few_milliseconds_are_milliseconds() -> None:
+    assert from_millis(1500) == utc(1970, 1, 1, 0, 0, 1, 500_000)
 
 
 @given(st.text(max_size=40) | st.integers())

@@ -13,7 +13,6 @@ import logging
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -32,6 +31,7 @@ from twsloop.session.pending import Key
 from twsloop.session.state import Event, SessionMachine, State
 from twsloop.transport import Fate, Lane, Outbox, Outgoing, lane_of
 from twsloop.wire.framing import LENGTH_SIZE, FrameReader, frame
+from twsloop.wire.times import from_millis
 
 from .asks import Asks, Channel
 from .dispatch import PROTOBUF_OFFSET, Dispatcher, UnknownMessage, split_id
@@ -465,7 +465,7 @@ class Core:
             req_id,
             code,
             text,
-            time=datetime.fromtimestamp(millis / 1000, UTC) if millis else None,
+            time=from_millis(millis),
             advanced_reject=advanced_reject,
             local=local,
             scope_hint=hint,

@@ -30,7 +30,7 @@ from ibapi.const import UNSET_INTEGER
 
 from .zones import find_zone
 
-__all__ = ["find_zone", "read_day", "read_local", "read_time", "utc_text"]
+__all__ = ["find_zone", "from_millis", "read_day", "read_local", "read_time", "utc_text"]
 
 _FORM = re.compile(
     r"(?P<year>\d{4})(?P<dash>-?)(?P<month>\d\d)(?P=dash)(?P<day>\d\d)"
@@ -111,6 +111,11 @@ def read_day(text: str | None) -> date | None:
     return None if wall is None else wall.date()
 
 
+def from_millis(number: int) -> datetime | None:
+    """Milliseconds since 1970, UTC; None for 0, for "not set", and for what no calendar has."""
+    return None if number in {0, UNSET_INTEGER} else _since_1970(number, timedelta(milliseconds=1))
+
+
 def utc_text(moment: datetime) -> str:
     """A time as we send it: ``yyyymmdd-hh:mm:ss``, UTC, which every setting reads the same way.
 
@@ -132,7 +137,12 @@ def utc_text(moment: datetime) -> str:
 def _epoch(number: int) -> datetime | None:
     if number in {0, UNSET_INTEGER} or isinstance(number, bool):
         return None
-    unit = timedelta(milliseconds=1) if abs(number) >= _MILLIS else timedelta(seconds=1)
+    if abs(number) >= _MILLIS:
+        return from_millis(number)
+    return _since_1970(number, timedelta(seconds=1))
+
+
+def _since_1970(number: int, unit: timedelta) -> datetime | None:
     try:
         return _EPOCH_START + number * unit
     except OverflowError:
