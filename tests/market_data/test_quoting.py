@@ -26,6 +26,8 @@ from twsloop.errors import (
 from twsloop.gateway import IBGateway
 from twsloop.market_data.quotes import Quote, QuoteSource
 from twsloop.market_data.ticks import MarketDataType
+from twsloop.paper.clients.pacing_judge import PacingRules
+from twsloop.paper.server import PaperGateway
 
 PROTOCOLS = [(225, uvloop.new_event_loop), (200, asyncio.new_event_loop)]
 
@@ -193,6 +195,49 @@ def test_an_answered_snapshot_makes_room_for_the_next() -> None:
         data.subscribe("MSFT", heard)
         heard.until(lambda ticker: ticker.bid == 419.99)
         assert [slot.symbol for slot in data.slots] == ["MSFT"]
+
+
+#: More than there are lines in the next test, and of more than one kind.
+MANY = [
+    "AAPL",
+    "MSFT",
+    "NVDA",
+    "TSLA",
+    "AMZN",
+    "GOOGL",
+    "META",
+    "SPY",
+    "QQQ",
+    "IWM",
+    "DIA",
+    "EUR.USD",
+    "GBP.USD",
+    "USD.JPY",
+    "AUD.USD",
+    "USD.CHF",
+    "USD.CAD",
+    "NZD.USD",
+    "EUR.GBP",
+    "EUR.CHF",
+    "EUR.JPY",
+]
+
+
+@pytest.mark.parametrize("configured", [6, 100])
+def test_a_login_with_few_lines_gets_all_its_quotes(configured: int) -> None:
+    """Whether the setting says so, or IB's refusals do; what was subscribed stays."""
+    with (
+        PaperGateway(pacing=PacingRules(lines=6, messages=1000)) as paper,
+        IBGateway(config_for(paper, market_data__lines=configured)) as gateway,
+    ):
+        heard = Heard()
+        with gateway.subscribe(["AAPL", "MSFT"], heard) as watch:
+            heard.until(lambda _: all(ticker.bid for ticker in watch))
+            found = gateway.market_data.quotes(MANY, max_age=0).result(PATIENCE)
+            assert list(found) == MANY
+            assert {name: one.error for name, one in found.items() if one.error} == {}
+            assert all(one.bid for one in found.values())
+            assert watch.errors == {}
 
 
 def test_a_new_question_gets_a_new_snapshot_while_the_old_one_ends(desk: Desk) -> None:

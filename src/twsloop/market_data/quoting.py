@@ -18,12 +18,13 @@ from ibapi.contract import Contract
 from twsloop.clock import Timer
 from twsloop.connection.core import Core
 from twsloop.connection.streams import SERVED
-from twsloop.errors import NotConnected, RequestTimeout
+from twsloop.errors import NotConnected, RequestError, RequestTimeout, SlotsExhausted
 from twsloop.wire.identity import contract_key
 
 from .desk import LineDesk
 from .lines import Line
 from .quotes import Quote, QuoteSource, has_enough, quote_of
+from .slots import REFUSALS, Pool
 from .state import Ticker
 
 __all__ = ["Quoting"]
@@ -69,6 +70,16 @@ class _Waiter:
                 symbol=self.symbol, contract=ticker.contract, source=source, error=self.error
             )
         return quote_of(ticker, self.symbol, source=self._source, complete=self.complete)
+
+    @property
+    def one_too_many(self) -> bool:
+        """Whether IB had no place for it, although the ledger had: it may have one later."""
+        error = self.error
+        return (
+            isinstance(error, RequestError)
+            and not isinstance(error, SlotsExhausted)
+            and REFUSALS.get(error.code or 0) is Pool.LINES
+        )
 
     def stop(self) -> None:
         """Wait no more."""
@@ -222,8 +233,11 @@ class Quoting:
                 await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
                 for over in [over for over in under_way if over.done()]:
                     waiter = under_way.pop(over)
-                    found[waiter.symbol] = waiter.quote()
                     self._leave(waiter)
+                    if waiter.one_too_many and (under_way or self._desk.room()):
+                        missing.append((waiter.symbol, waiter.line.ticker.contract))
+                    else:
+                        found[waiter.symbol] = waiter.quote()
         finally:
             for waiter in under_way.values():
                 self._leave(waiter)
