@@ -24,6 +24,7 @@ from twsloop.errors import InvalidOrder, LoopNotRunning
 from twsloop.gateway import IBGateway
 from twsloop.orders.builders import limit_order
 from twsloop.orders.trade import Trade
+from twsloop.processors import Deliver
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 EVERY = 61.5  # seconds; nothing else of the gateway's waits that long
@@ -475,6 +476,8 @@ def test_in_an_executor_it_may_block(one_room: Room) -> None:
         assert source.trades[0].order.totalQuantity == 2
         with pytest.raises(TypeError, match="coroutine"):
             room.source(decide=AsyncDecider(), where=pool)
+        with pytest.raises(TypeError, match="the executor or loop itself"):
+            room.source(decide=decide, where=Deliver(pool))
 
 
 class AsyncDecider:
