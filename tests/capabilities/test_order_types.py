@@ -27,6 +27,9 @@ REFUSED = {
     **dict.fromkeys(("PEG BEST", "PEG BEST to the middle"), 200),
 }
 
+#: It comes back with its limit and with the offset, and may be sent with one of them only.
+BOTH_LIMITS = "TRAIL LIMIT"
+
 
 def placed(gw: IBGateway) -> dict[str, Trade]:
     """Every example that its server version knows, placed and taken back."""
@@ -54,3 +57,7 @@ def test_every_kind_is_taken_or_refused_with_its_code(gw: IBGateway, is_live: bo
     assert refused == {name: code for name, code in REFUSED.items() if name in trades}
     ends = {status for name, (status, _) in told.items() if name not in REFUSED}
     assert ends <= {OrderStatus.FILLED, OrderStatus.CANCELLED}
+    for name, (_, trade) in told.items():
+        if name not in REFUSED and trade.order.orderType != BOTH_LIMITS:
+            # What came back from the gateway may be changed, and sent again.
+            assert find_problems(trade.order, trade.contract) == [], name
