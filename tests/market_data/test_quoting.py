@@ -199,27 +199,8 @@ def test_an_answered_snapshot_makes_room_for_the_next() -> None:
 
 #: More than there are lines in the next test, and of more than one kind.
 MANY = [
-    "AAPL",
-    "MSFT",
-    "NVDA",
-    "TSLA",
-    "AMZN",
-    "GOOGL",
-    "META",
-    "SPY",
-    "QQQ",
-    "IWM",
-    "DIA",
-    "EUR.USD",
-    "GBP.USD",
-    "USD.JPY",
-    "AUD.USD",
-    "USD.CHF",
-    "USD.CAD",
-    "NZD.USD",
-    "EUR.GBP",
-    "EUR.CHF",
-    "EUR.JPY",
+    *("AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "GOOGL", "META", "SPY", "QQQ", "IWM", "DIA"),
+    *("EUR.USD", "GBP.USD", "USD.JPY", "AUD.USD", "USD.CHF", "USD.CAD", "NZD.USD", "EUR.GBP"),
 ]
 
 

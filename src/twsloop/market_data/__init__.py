@@ -5,7 +5,8 @@
   ticks that have to be asked for; `quotes`: what a ticker shows at one moment;
 * `lines`: what is one line, and who holds it; `slots`: what of IB's limited places is taken (all of
   these pure);
-* `subscriptions` and `freshness`: the handle, how callbacks are called, and how old is too old;
+* `subscriptions`, `subscribing` and `freshness`: the handle, how callbacks are called, and how old
+  is too old;
 * `desk`: the lines on the loop thread; `processor`: what comes in for them;
 * `quoting` and `calculations`: questions with one answer;
 * `own_calls`: what a program asks for beside the slice.

@@ -10,9 +10,8 @@ for the loop; requests, cancels and ticks are the loop thread's alone.
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -23,21 +22,18 @@ from twsloop.connection.core import Core
 from twsloop.connection.streams import DATA_KEPT, DATA_LOST, SERVED, SERVERS_LOST
 from twsloop.errors import (
     ConnectionLost,
-    LoopNotRunning,
     RequestError,
     RequestTimeout,
     SlotsExhausted,
 )
 from twsloop.events import Ends, GapEnded, GapStarted, Notice
-from twsloop.processors import Where
-from twsloop.processors.delivery import Delivery, delivery_for
 from twsloop.session.state import State
 
-from .lines import Line, LineLedger, line_key
+from .lines import Line, LineLedger
 from .processor import TICK_CALLBACKS, MarketDataProcessor
 from .slots import REFUSALS, Pool, Slots
 from .state import Ticker
-from .subscriptions import OnStale, OnTick, Subscription
+from .subscriptions import Subscription
 from .ticks import MarketDataType
 
 __all__ = ["LineDesk"]
@@ -62,15 +58,16 @@ class LineDesk:
         ledger: The lines.
         slots: As given.
         data_type: What kind of data is asked for.
+        lock: Held while a line gets a holder, or loses one.
     """
 
     def __init__(self, core: Core, slots: Slots, label: Callable[[Contract], str]) -> None:
         self.ledger = LineLedger()
         self.slots = slots
         self.data_type = MarketDataType[core.config.market_data.data_type.upper()]
+        self.lock = threading.Lock()
         self._core = core
         self._label = label
-        self._lock = threading.Lock()
         self._processor = MarketDataProcessor(
             self.ledger,
             core.clock,
@@ -91,50 +88,6 @@ class LineDesk:
 
     # ---- doors ---------------------------------------------------------------------------
 
-    def open(
-        self, subscription: Subscription, wanted: Mapping[str, Contract], generic_ticks: str
-    ) -> None:
-        """Let a subscription hold its lines, those that are there or new ones; from any thread.
-
-        Raises:
-            LoopNotRunning: Before ``start()`` or ``connect()``.
-        """
-        with self._lock:
-            if not self._core.event_loop.running:
-                msg = "subscribe needs a running loop: call start() or connect() first"
-                raise LoopNotRunning(msg)
-            for symbol, contract in wanted.items():
-                key = None if subscription.snapshot else line_key(contract, generic_ticks)
-                line = self.ledger.find(key) if key is not None else None
-                if line is None:
-                    line = self.line(
-                        contract, key=key, ticks=generic_ticks, snapshot=subscription.snapshot
-                    )
-                self.ledger.hold(line, subscription)
-                subscription.hold(symbol, line)
-        self._do(self._opened, subscription)
-
-    def cancel(self, subscription: Subscription) -> None:
-        """Let a subscription's lines go; from any thread."""
-        subscription.mute()
-        with contextlib.suppress(LoopNotRunning):  # then no line is open any more
-            self._do(self._cancelled, subscription)
-        subscription.finish()
-
-    def listen(self, subscription: Subscription, callback: OnTick, where: Where) -> None:
-        """Let another callback hear a subscription's ticks; from any thread."""
-        delivery = delivery_for(self._core, callback, where, latest=True)
-        self._do(self._listen, subscription, delivery)
-
-    def watch(
-        self, subscription: Subscription, callback: OnStale | None = None, where: Where = None
-    ) -> None:
-        """Look after the age of a subscription's tickers from now on; from any thread."""
-        if callback is not None:
-            subscription.freshness.tell(delivery_for(self._core, callback, where))
-        with contextlib.suppress(LoopNotRunning):  # before the start, and after the end
-            self._do(subscription.freshness.look)
-
     def line(
         self,
         contract: Contract,
@@ -150,18 +103,30 @@ class LineDesk:
 
     def do(self, work: Callable[..., object], *args: Any) -> None:
         """Run on the loop thread: at once if this is it, else soon; nobody waits for it."""
-        self._do(work, *args)
+        loop = self._core.event_loop
+        if loop.in_loop():
+            work(*args)
+        else:
+            loop.post(work, *args)
 
-    # ---- for whoever waits on the loop thread ----------------------------------------------
+    # ---- for those who hold lines, on the loop thread ----------------------------------------
 
     def hold(self, line: Line, holder: Any) -> None:
         """Let a holder of our own hold a line, which is requested if it is new."""
-        with self._lock:
+        with self.lock:
             self.ledger.hold(line, holder)
-        self._rebuild(line)
-        self._listen_to_ticks()
-        if line.req_id is None:
-            self._request(line)
+        self.entered((line,))
+
+    def entered(self, lines: Iterable[Line]) -> None:
+        """Lines have a holder more: hear their ticks, and request those that are new."""
+        entered = tuple(lines)
+        for line in entered:
+            self.rebuild(line)
+        self.listen_to_ticks()
+        # Requested last: a request may fail at once, and then all else has to be in place.
+        for line in entered if self._core.state in SERVED else ():
+            if line.req_id is None and line in self.ledger:
+                self._request(line)
 
     def release(self, line: Line, holder: Any, *, answered: bool = False) -> None:
         """A holder of our own lets go of a line.
@@ -175,12 +140,12 @@ class LineDesk:
         if line not in self.ledger:
             return
         if answered and tuple(line.holders) == (holder,):
-            with self._lock:
+            with self.lock:
                 self.ledger.unshare(line)
                 self.ledger.hold(line, self)
             self._lingering[line] = None
-        self._let_go(line, holder)
-        self._listen_to_ticks()
+        self.let_go(line, holder)
+        self.listen_to_ticks()
 
     def room(self) -> bool:
         """Whether another line can be opened now, or once a snapshot makes room."""
@@ -205,57 +170,19 @@ class LineDesk:
 
     # ---- on the loop thread --------------------------------------------------------------
 
-    def _do(self, work: Callable[..., object], *args: Any) -> None:
-        loop = self._core.event_loop
-        if loop.in_loop():
-            work(*args)
-        else:
-            loop.post(work, *args)
-
-    def _opened(self, subscription: Subscription) -> None:
-        """A subscription holds its lines: request what is new, show what is there."""
-        lines = dict.fromkeys(subscription.lines.values())
-        for line in lines:
-            self._rebuild(line)
-        if not lines:
-            subscription.finish()
-        self._listen_to_ticks()
-        for line in lines:
-            if line.ticker.received is not None:
-                # A latecomer sees the quote as it stands: the next change may be far away.
-                for delivery in subscription.deliveries:
-                    delivery((line.ticker,), line.ticker)
-        # Requested last: a request may fail at once, and then all else has to be in place.
-        for line in lines if self._core.state in SERVED else ():
-            if line.req_id is None and line in self.ledger:
-                self._request(line)
-        subscription.freshness.look()
-
-    def _listen(self, subscription: Subscription, delivery: Delivery) -> None:
-        subscription.deliveries.append(delivery)
-        for line in subscription.lines.values():
-            self._rebuild(line)
-            if line.ticker.received is not None:
-                delivery((line.ticker,), line.ticker)
-
-    def _cancelled(self, subscription: Subscription) -> None:
-        for line in dict.fromkeys(subscription.lines.values()):
-            self._let_go(line, subscription)
-        self._listen_to_ticks()
-        subscription.freshness.stop()
-
-    def _let_go(self, line: Line, holder: Any) -> None:
+    def let_go(self, line: Line, holder: Any) -> None:
+        """A holder holds a line no more; the last one cancels it."""
         req_id = line.req_id
-        with self._lock:
+        with self.lock:
             last = self.ledger.release(line, holder)
         if not last:
-            self._rebuild(line)
+            self.rebuild(line)
             return
         self._ended(line)
         if req_id is not None and self._core.connected:
             self._core.cancelMktData(req_id)
 
-    def _listen_to_ticks(self) -> None:
+    def listen_to_ticks(self) -> None:
         """Hear ticks only while a line is held: without one they need not be decoded for us."""
         wanted = len(self.ledger) > 0
         if wanted and not self._listening:
@@ -264,8 +191,9 @@ class LineDesk:
             self._core.remove_slice(self._processor, TICK_CALLBACKS)
         self._listening = wanted
 
-    def _rebuild(self, line: Line) -> None:
-        with self._lock:
+    def rebuild(self, line: Line) -> None:
+        """Whom a line tells has changed."""
+        with self.lock:
             holders = tuple(line.holders)
         line.listeners = tuple(
             delivery for holder in holders if holder is not self for delivery in holder.deliveries
@@ -338,7 +266,7 @@ class LineDesk:
             except SlotsExhausted:
                 if not self._lingering:
                     raise
-                self._let_go(next(iter(self._lingering)), self)
+                self.let_go(next(iter(self._lingering)), self)
             else:
                 return
 
@@ -349,7 +277,7 @@ class LineDesk:
 
     def _close(self, line: Line) -> tuple[Any, ...]:
         """A line ended by itself: who held it."""
-        with self._lock:
+        with self.lock:
             holders = tuple(holder for holder in line.holders if holder is not self)
             self.ledger.close(line)
         self._ended(line)
@@ -370,7 +298,7 @@ class LineDesk:
             for symbol in holder.line_over(line, error):
                 for delivery in holder.failures:
                     delivery((symbol, error))
-        self._listen_to_ticks()
+        self.listen_to_ticks()
 
     def _snapshot_end(self, line: Line) -> None:
         if not line.snapshot:
@@ -378,7 +306,7 @@ class LineDesk:
         holders = self._close(line)
         for holder in holders:
             holder.line_over(line, None)
-        self._listen_to_ticks()
+        self.listen_to_ticks()
 
     def _too_late(self, line: Line, seconds: float) -> None:
         req_id = line.req_id

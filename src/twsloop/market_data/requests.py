@@ -28,6 +28,7 @@ from .quotes import Quote, QuoteVenues, venues_of
 from .quoting import Quoting
 from .slots import Pool, Slots
 from .state import Ticker
+from .subscribing import Subscribing
 from .subscriptions import OnError, OnStale, OnTick, Subscription
 from .ticks import Greeks, MarketDataType
 
@@ -72,6 +73,7 @@ class MarketData(EventStreams):
         self.slots = Slots(core.clock, limits, threading.Lock())
         self._desk = LineDesk(core, self.slots, label)
         self._own_calls = OwnCalls(core, self.slots, label=label, type_asked=self._desk.type_asked)
+        self._subscribing = Subscribing(core, self._desk)
         self._quoting = Quoting(core, self._desk)
         self._calculations = Calculations(core)
         self._streams_init()
@@ -119,7 +121,11 @@ class MarketData(EventStreams):
             core.config.market_data.generic_ticks if generic_ticks is None else generic_ticks
         )
         subscription = Subscription(
-            self._desk, Future(core.event_loop), core.clock, snapshot=snapshot, max_age=max_age
+            self._subscribing,
+            Future(core.event_loop),
+            core.clock,
+            snapshot=snapshot,
+            max_age=max_age,
         )
         if on_tick is not None:
             subscription.deliveries.append(delivery_for(core, on_tick, where, latest=True))
@@ -127,7 +133,7 @@ class MarketData(EventStreams):
             subscription.failures.append(delivery_for(core, on_error, where))
         if on_stale is not None:
             subscription.freshness.tell(delivery_for(core, on_stale, where))
-        self._desk.open(subscription, wanted, "" if snapshot else ticks)
+        self._subscribing.open(subscription, wanted, "" if snapshot else ticks)
         return subscription
 
     # ---- quotes --------------------------------------------------------------------------
