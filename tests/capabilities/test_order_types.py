@@ -27,8 +27,8 @@ REFUSED = {
     **dict.fromkeys(("PEG BEST", "PEG BEST to the middle"), 200),
 }
 
-#: It comes back with its limit and with the offset, and may be sent with one of them only.
-BOTH_LIMITS = "TRAIL LIMIT"
+#: These come back with their limit and with its offset, and may be sent with one of them only.
+BOTH_LIMITS = {"TRAIL LIMIT", "TRAIL LIT"}
 
 
 def placed(gw: IBGateway) -> dict[str, Trade]:
@@ -58,6 +58,6 @@ def test_every_kind_is_taken_or_refused_with_its_code(gw: IBGateway, is_live: bo
     ends = {status for name, (status, _) in told.items() if name not in REFUSED}
     assert ends <= {OrderStatus.FILLED, OrderStatus.CANCELLED}
     for name, (_, trade) in told.items():
-        if name not in REFUSED and trade.order.orderType != BOTH_LIMITS:
+        if name not in REFUSED and trade.order.orderType not in BOTH_LIMITS:
             # What came back from the gateway may be changed, and sent again.
             assert find_problems(trade.order, trade.contract) == [], name
