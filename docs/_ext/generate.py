@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from ibapi.client import EClient
+from ibapi.wrapper import EWrapper
 
 from twsloop.cli.exits import MEANINGS
 from twsloop.cli.root import cli
@@ -14,6 +16,7 @@ from twsloop.config.example import render_reference
 from twsloop.error_handler import load_codes
 from twsloop.session.state import TRANSITIONS, Event, State
 
+from coverage_table import coverage_table  # isort: skip  (beside this file)
 from requests_page import requests_table  # isort: skip  (beside this file)
 
 #: Where the states stand in the drawing: column, row. A new state fails the build until it is here.
@@ -41,6 +44,8 @@ def everything(folder: Path) -> None:
         "commands.md": commands(),
         "exits.md": exits(),
         "requests.md": requests_table(),
+        "coverage_requests.md": coverage_table(EClient),
+        "coverage_callbacks.md": coverage_table(EWrapper),
     }
     for name, text in pages.items():
         path = folder / name
