@@ -66,7 +66,7 @@ def test_hedges_have_no_size() -> None:
     ]
     assert [hedge.totalQuantity for hedge in hedges] == [Decimal(0)] * 4
     assert [hedge.hedgeType for hedge in hedges] == ["D", "B", "F", "P"]
-    assert [hedge.hedgeParam for hedge in hedges] == ["", "beta=1.25", "", "ratio=2"]
+    assert [hedge.hedgeParam for hedge in hedges] == ["", "1.25", "", "2"]
     assert hedges[3].account == "DU1"
     for hedge in hedges:
         check_order(stock("AAPL"), hedge)

@@ -10,7 +10,8 @@ children, whose ids are linked when they are placed together::
     gw.place_orders("AAPL", attach(entry, stop))
 
 Source: the pages "Attaching Orders", "Adjustable Stops" and "Hedging" of the TWS API; IBKR Campus
-"Adding a Profit Taker and Stop Loss".
+"Adding a Profit Taker and Stop Loss", and its lesson on pair trades (a hedge's parameter is the
+bare number, whatever the comment in IB's class says).
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def delta_hedge(action: str, order_type: str = "MKT", **fields: Any) -> Order:
 def beta_hedge(action: str, beta: Number, order_type: str = "MKT", **fields: Any) -> Order:
     """A child in another stock or index: for the value of what fills, times ``beta``."""
     made = _hedge(HedgeType.BETA, action, order_type, fields)
-    made.hedgeParam = f"beta={plain(to_number(beta, 'beta'))}"
+    made.hedgeParam = plain(to_number(beta, "beta"))
     return made
 
 
@@ -153,7 +154,7 @@ def fx_hedge(action: str, order_type: str = "MKT", **fields: Any) -> Order:
 def pair_hedge(action: str, ratio: Number, order_type: str = "MKT", **fields: Any) -> Order:
     """A child in another instrument: ``ratio`` units for each unit of the parent that fills."""
     made = _hedge(HedgeType.PAIR, action, order_type, fields)
-    made.hedgeParam = f"ratio={plain(to_quantity(ratio, 'ratio'))}"
+    made.hedgeParam = plain(to_quantity(ratio, "ratio"))
     return made
 
 

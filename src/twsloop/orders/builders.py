@@ -19,6 +19,7 @@ from ibapi.order import Order
 from twsloop.errors import InvalidOrder
 
 from .inputs import Number, given, to_number, to_positive, to_price, to_quantity
+from .words import Action, OcaType
 
 __all__ = [
     "Bracket",
@@ -39,9 +40,7 @@ __all__ = [
     "trailing_stop_limit",
 ]
 
-ACTIONS = frozenset({"BUY", "SELL", "SSHORT", "SLONG"})
-#: ocaType: what happens to the others when one fills (IB's numbers).
-OCA_TYPES = frozenset({1, 2, 3})
+ACTIONS = frozenset(action.value for action in Action)
 #: The longest name of an OCA group the gateway takes (error 401).
 OCA_GROUP_LENGTH = 64
 
@@ -294,11 +293,11 @@ def one_cancels_all(orders: Iterable[Order], group: str, *, oca_type: int = 1) -
     if not 0 < len(group) <= OCA_GROUP_LENGTH:
         msg = f"an OCA group's name has 1 to {OCA_GROUP_LENGTH} characters, not {len(group)}"
         raise InvalidOrder(msg)
-    if oca_type not in OCA_TYPES:
+    if oca_type not in set(OcaType):
         msg = f"oca_type is 1, 2 or 3, not {oca_type!r}"
         raise InvalidOrder(msg)
     for order in made:
-        order.ocaGroup, order.ocaType = group, oca_type
+        order.ocaGroup, order.ocaType = group, int(oca_type)
     return made
 
 

@@ -1,8 +1,9 @@
 """Whether an order may leave: what the gateway would refuse is refused here, with its code.
 
-`validate` looks at everything that is at hand: the fields (`field_checks`), the contract's details
-and its market rule (`contract_checks`), the server's version (`version_checks`). Only what is known
-to be refused is refused; what depends on the account or on the market is the gateway's to say.
+`validate` looks at everything that is at hand: the fields (`field_checks`, `attribute_checks`), the
+contract's details and its market rule (`contract_checks`), the server's version (`version_checks`).
+Only what is known to be refused is refused; what depends on the account or on the market is the
+gateway's to say.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ibapi.order import Order
 
 from twsloop.errors import InvalidOrder
 
+from .attribute_checks import ATTRIBUTE_CHECKS
 from .contract_checks import CONTRACT_CHECKS
 from .field_checks import FIELD_CHECKS
 from .inputs import to_price
@@ -79,7 +81,7 @@ def find_problems(
         server_version: The session's; None leaves out what only it tells.
     """
     draft = Draft(contract, order, details, rule)
-    problems = find(draft, (*FIELD_CHECKS, *CONTRACT_CHECKS))
+    problems = find(draft, (*FIELD_CHECKS, *ATTRIBUTE_CHECKS, *CONTRACT_CHECKS))
     outdated = None if server_version is None else version_problem(order, server_version)
     return problems if outdated is None else [outdated, *problems]
 
