@@ -32,6 +32,7 @@ PUBLIC = [
     "index",
     "limit_order",
     "market_order",
+    "market_scan",
     "one_cancels_all",
     "option",
     "stock",

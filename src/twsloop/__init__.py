@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from twsloop.orders.trade import Trade as Trade
     from twsloop.paper import PaperGateway as PaperGateway
     from twsloop.processors.policy import Deliver as Deliver
+    from twsloop.scanner.builders import market_scan as market_scan
 
 __version__ = "0.1.0"
 
@@ -62,6 +63,7 @@ _EXPORTS: dict[str, str] = {
     "index": "twsloop.contracts.builders",
     "limit_order": "twsloop.orders.builders",
     "market_order": "twsloop.orders.builders",
+    "market_scan": "twsloop.scanner.builders",
     "one_cancels_all": "twsloop.orders.builders",
     "option": "twsloop.contracts.builders",
     "stock": "twsloop.contracts.builders",
@@ -93,6 +95,7 @@ __all__ = [
     "index",
     "limit_order",
     "market_order",
+    "market_scan",
     "one_cancels_all",
     "option",
     "stock",
