@@ -13,6 +13,7 @@ from twsloop import IBGateway, PaperGateway, stock
 from twsloop.errors import NotConnected, RequestError
 from twsloop.system.advisor import FaGroup, FaMember
 from twsloop.system.configuration import ConfigUpdate, Setting
+from twsloop.wire.framing import frame
 
 Session = tuple[PaperGateway, IBGateway]
 
@@ -112,3 +113,19 @@ def test_settings_are_changed_all_or_none(session: Session) -> None:
         gw.system.update_configuration({"api.settings.readOnlyApi": True}).result(PATIENCE)
     with pytest.raises(ValueError, match="no setting"):
         gw.system.update_configuration({"api.nothing": True})
+
+
+def test_a_message_that_nobody_knows_is_there_to_be_read(session: Session) -> None:
+    paper, gw = session
+    raw = (gw.serverVersion() or 0) > 200  # text begins with its number in digits
+    body = (377).to_bytes(4, "big") + b"later" if raw else b"177\0later\0"
+
+    def send() -> None:
+        (client,) = paper.hub.clients.values()
+        client._outlet.write(frame(body))
+
+    paper.on_loop(send)
+    gw.system.time().result(PATIENCE)
+    (unknown,) = gw.system.unknown_messages
+    assert (unknown.number, unknown.protobuf) == (177, raw)
+    assert unknown.payload.rstrip(b"\0") == b"later"

@@ -10,6 +10,7 @@ from ibapi.contract import Contract
 from ibapi.protobuf.ConfigRequest_pb2 import ConfigRequest
 
 from twsloop.connection.core import Core
+from twsloop.connection.dispatch import UnknownMessage
 from twsloop.connection.streams import Stream, StreamPlan
 from twsloop.errors import NotConnected, RequestError, RequestTimeout
 from twsloop.event_loop import Future
@@ -52,6 +53,15 @@ class System:
         self._to_contract = to_contract
         self._streams = GroupStreams(core)
         core.add_slice(SystemProcessor(core))
+
+    @property
+    def unknown_messages(self) -> tuple[UnknownMessage, ...]:
+        """The newest messages of the gateway that IB's client does not know; from any thread.
+
+        A newer gateway may send some. They end nothing: they are kept, counted, and reported with
+        IB's code 505.
+        """
+        return self._core.unknown_messages
 
     # ---- time ----------------------------------------------------------------------------
 
