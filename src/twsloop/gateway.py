@@ -35,6 +35,7 @@ from twsloop.market_data.subscriptions import OnError, OnTick, Subscription
 from twsloop.news.requests import News
 from twsloop.orders.book import BookedFill
 from twsloop.orders.builders import Bracket
+from twsloop.orders.desk import OrderDesk
 from twsloop.orders.intent import Intent
 from twsloop.orders.requests import Orders
 from twsloop.orders.trade import OnFill, OnUpdate, Trade
@@ -65,6 +66,7 @@ class IBGateway(IBKRConnection):
     __contracts: Contracts
     __market_data: MarketData
     __orders: Orders
+    __desk: OrderDesk
     __account: AccountRequests
     __news: News
     __scanner: Scanner
@@ -88,7 +90,12 @@ class IBGateway(IBKRConnection):
             wanted=lambda: self._driver.life.wanted,
         )
         self.__account = AccountRequests(
-            core, label=holding_name, fills=lambda: read_fills(self.__orders.book.fills())
+            core,
+            label=holding_name,
+            fills=lambda: read_fills(self.__orders.book.fills(), lambda fill: fill.tag),
+        )
+        self.__desk = OrderDesk(
+            core, self.__orders, to_contract=to_contract, positions=self.__account.positions
         )
         slots = self.__market_data.slots
         self.__news = News(
@@ -124,6 +131,11 @@ class IBGateway(IBKRConnection):
     def history(self) -> History:
         """Bars and ticks of the past, of any span; schedules; bars that are kept up to date."""
         return self.__history
+
+    @Shown
+    def orders(self) -> OrderDesk:
+        """Everything about orders: place, change, cancel, preview, close, find, ask."""
+        return self.__desk
 
     @Shown
     def account(self) -> AccountRequests:
@@ -212,7 +224,7 @@ class IBGateway(IBKRConnection):
             InvalidOrder: The order contradicts itself, or misses something.
             SymbolError: The symbol cannot be read.
         """
-        intent = Intent(on_update, on_fill, where)
+        intent = Intent(on_update, on_fill, where, origin="place_order")
         return self.__orders.place_order(to_contract(contract), order, intent)
 
     def place_orders(

@@ -48,6 +48,10 @@ class Board:
         """All, by order id; from any thread."""
         return tuple(sorted(self._trades.values(), key=lambda trade: trade.order_id))
 
+    def of(self, record: OrderRecord) -> Trade:
+        """The handle of an order; made now if nobody has asked for it before (loop thread)."""
+        return self._trades.get(record) or self.new(record)
+
     def new(self, record: OrderRecord, callbacks: Callbacks = (None, None, None)) -> Trade:
         """Make the handle of an order; from any thread."""
         loop = self._core.event_loop

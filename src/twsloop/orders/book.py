@@ -75,7 +75,7 @@ class OrderBook:
     def __init__(
         self, label: Callable[[Any], str], closed: Closed = lambda _contract, _time: None
     ) -> None:
-        self._label = label
+        self.label = label
         self._closed = closed
         self._by_id: dict[tuple[int, int], OrderRecord] = {}
         self._by_perm: dict[int, OrderRecord] = {}
@@ -114,12 +114,17 @@ class OrderBook:
 
     def create(self, record: OrderRecord, now: datetime) -> Change:
         """Take in an order of ours, before anything is sent."""
-        record.symbol = record.symbol or self._label(record.contract)
+        record.symbol = record.symbol or self.label(record.contract)
         self._by_id[record.client_id, record.order_id] = record
         record.sized(record.order)
         record.note(now, "created", describe_record(record))
         fact = attrs.evolve(fact_of(OrderCreated, record, now), reason=record.purpose)
         return Change(record, (fact,), changed=True)
+
+    def bind(self, record: OrderRecord, client_id: int, order_id: int, *, own: bool) -> None:
+        """An order that was placed by hand has got an id: it is a client's from now on."""
+        record.client_id, record.order_id, record.own = client_id, order_id, own
+        self._by_id[client_id, order_id] = record
 
     def replace(self, record: OrderRecord, order: Any, now: datetime) -> Change:
         """A modification is about to be sent; `apply_refused_change` takes it back."""
@@ -191,17 +196,19 @@ class OrderBook:
         """An openOrder: the gateway's own view of an order, known to us or not."""
         record = self.find(client_id, order_id, order.permId)
         if record is None:
-            record = OrderRecord(order_id, client_id, contract, order, self._label(contract))
+            record = OrderRecord(order_id, client_id, contract, order, self.label(contract))
             record.own = own
             record.tag, record.token = split_reference(order.orderRef)
             record.origin = origin_of(order_id, client_id, own=own)
             if order_id:
                 self._by_id[client_id, order_id] = record
+        elif order_id and not record.order_id:
+            self.bind(record, client_id, order_id, own=own)
         before = visible(record)
         self._identify(record, order.permId)
         adopted = self._adopt(record, now)
         record.contract, record.state = contract, state
-        record.symbol = record.symbol or self._label(contract)
+        record.symbol = record.symbol or self.label(contract)
         record.status_filled = max(record.status_filled, size(order.filledQuantity))
         self._take_terms(record, order, state.status)
         if not state.status:  # not transmitted: it is nowhere yet
@@ -244,7 +251,7 @@ class OrderBook:
             return Change(record)
         corrects = kept.fill.exec_id if kept is not None else None
         fill = read_execution(
-            contract, execution, symbol=self._label(contract), now=now, corrects=corrects
+            contract, execution, symbol=self.label(contract), now=now, corrects=corrects
         )
         booked = _Booked(fill, contract, None)
         self._executions[base] = booked

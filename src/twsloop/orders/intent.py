@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self, TypedDict
 
 import attrs
 
@@ -12,21 +12,38 @@ from twsloop.processors import Where
 
 from .trade import OnFill, OnUpdate
 
-__all__ = ["Intent"]
+__all__ = ["Intent", "Placing"]
+
+
+class Placing(TypedDict, total=False):
+    """What every method that places an order takes besides the order, by name.
+
+    Attributes:
+        on_update: Called with the `Trade` after each change that can be seen.
+        on_fill: Called with each `Fill`.
+        where: Where the callbacks run: None for the loop thread; an executor; an asyncio loop; a
+            `Deliver`.
+        tag: Your own reference (``orderRef``): the gateway keeps it, statements show it.
+        reason: Why, in your words; kept in this process (`Trade.placed_because`).
+        origin: What made it (`Trade.origin`); the method unless given.
+        validate: ``cached`` checks it with what is in memory about the contract, ``strict`` asks
+            for that first, ``off`` checks the order alone; as configured unless given.
+    """
+
+    on_update: OnUpdate | None
+    on_fill: OnFill | None
+    where: Where
+    tag: str
+    reason: str
+    origin: str
+    validate: Validation | None
 
 
 @attrs.frozen
 class Intent:
     """How an order is to be placed.
 
-    Attributes:
-        on_update: Called with the `Trade` after each change that can be seen.
-        on_fill: Called with each `Fill`.
-        where: Where the callbacks run.
-        tag: The user's own reference, as in ``orderRef``; it is kept at the gateway.
-        reason: Why the order is placed, in words; it is kept in this process.
-        origin: What made it: the method, or what the caller says.
-        validate: What it is checked against; as configured unless given.
+    The attributes are those of `Placing`.
     """
 
     on_update: OnUpdate | None = None
@@ -34,8 +51,14 @@ class Intent:
     where: Where = None
     tag: str = ""
     reason: str = ""
-    origin: str = "place_order"
+    origin: str = ""
     validate: Validation | None = None
+
+    @classmethod
+    def of(cls, method: str, how: Placing) -> Self:
+        """What the caller of a method gave; the order's origin is the method unless given."""
+        made = cls(**how)
+        return made if made.origin else attrs.evolve(made, origin=method)
 
     def reference(self, order: Any) -> str:
         """The user's reference of an order: the tag, or the ``orderRef`` that it came with.

@@ -12,7 +12,12 @@ from twsloop.wire.values import decimal_or_none
 
 from .book import Change, OrderBook
 
-__all__ = ["OrderProcessor"]
+__all__ = ["OrderProcessor", "preview_key"]
+
+
+def preview_key(order_id: int) -> str:
+    """Under which name the answer to a what-if order is waited for."""
+    return f"preview:{order_id}"
 
 
 class OrderProcessor:
@@ -82,6 +87,9 @@ class OrderProcessor:
     def openOrder(self, orderId: int, contract: Any, order: Any, orderState: Any) -> None:
         """The gateway's view of an order; the answer to a what-if is none of the book's."""
         if order.whatIf:
+            key = preview_key(orderId)
+            self._core.answer_part(key, (contract, order, orderState))
+            self._core.answer_end(key)
             return
         # What was placed by hand is shown to client 0 as its own, with an id that nobody can name.
         own = order.clientId == self._core.client_id and orderId != 0
@@ -92,6 +100,15 @@ class OrderProcessor:
             self._core.order_ids.seen(orderId)
         self._announce(change)
         self._core.answer_part("open_orders", change.record)
+
+    def orderBound(self, permId: int, clientId: int, orderId: int) -> None:
+        """An order that was placed by hand is a client's from now on."""
+        record = self._book.find(clientId, 0, permId)
+        if record is not None and not record.order_id:
+            own = clientId == self._core.client_id
+            self._book.bind(record, clientId, orderId, own=own)
+            record.note(self._now(), "orderBound", f"it is order {orderId} of client {clientId}")
+            self._announce(Change(record, changed=True))
 
     def openOrderEnd(self) -> None:
         """All open orders have been listed."""

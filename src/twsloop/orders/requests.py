@@ -21,9 +21,11 @@ import asyncio
 import contextlib
 import copy
 import functools
+import itertools
 import re
 import threading
 from collections.abc import Awaitable, Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
 from ibapi.client import EClient
@@ -34,7 +36,6 @@ from ibapi.order_cancel import OrderCancel
 from twsloop.config.sections.orders import Validation
 from twsloop.connection.core import Core
 from twsloop.errors import (
-    InvalidOrder,
     LoopNotRunning,
     NotConnected,
     OrderError,
@@ -46,14 +47,16 @@ from twsloop.events import Ends, Notice
 from twsloop.ids import FIRST_REQUEST_ID
 from twsloop.processors import Where
 from twsloop.session.state import State
+from twsloop.wire.handshake import MAX_CLIENT_VERSION
 
 from .board import Board
 from .book import OrderBook
-from .builders import to_price, to_quantity
-from .checks import tidy
+from .changing import changed_order
+from .checks import describe, tidy
 from .copying import copied
+from .exercise import ExerciseRequest
 from .intent import Intent
-from .processor import OrderProcessor
+from .processor import OrderProcessor, preview_key
 from .raw import CANCEL_UNKNOWN, RawCalls
 from .reference import make_token, split_reference, with_token
 from .state import WORDS, OrderInput, OrderRecord, OrderStatus, next_status
@@ -62,7 +65,8 @@ from .sync import Sync
 from .trade import OnFill, OnUpdate, Trade
 from .validation import NOTHING, Knowledge, Validator
 from .watch import Watch
-from .way_out import QuoteOf, WayOut
+from .way_out import QuoteOf, Send, WayOut
+from .whatif import preview_order
 
 __all__ = ["Orders"]
 
@@ -71,12 +75,6 @@ _NOT_ABOUT_ORDERS = frozenset({"historical", "market_data", "market_data_farm"})
 #: The order that a cancel named is over.
 CANCEL_OVER = 10148
 _STATE = re.compile(r"state:\s*([A-Za-z]+)")
-#: Friendly names of what is usually modified.
-_CHANGES: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "quantity": ("totalQuantity", to_quantity),
-    "limit_price": ("lmtPrice", functools.partial(to_price, what="limit price")),
-    "stop_price": ("auxPrice", functools.partial(to_price, what="stop price")),
-}
 
 
 class Orders:
@@ -106,6 +104,7 @@ class Orders:
         self._core = core
         self._wanted = wanted
         self._began = round(core.clock.now().timestamp())
+        self._groups = itertools.count(1)
         self._validator = Validator(core, known, learn)
         self.book = OrderBook(label, closed)
         self.board = Board(core, self.book, self)
@@ -179,15 +178,48 @@ class Orders:
         record.tag, record.token = tag, split_reference(order.orderRef)[1]
         return record
 
-    def _place(self, record: OrderRecord, intent: Intent, mode: Validation) -> Trade:
+    def _place(
+        self, record: OrderRecord, intent: Intent, mode: Validation, send: Send | None = None
+    ) -> Trade:
         trade = self.board.new(record, (intent.on_update, intent.on_fill, intent.where))
         try:
-            self._core.event_loop.post(self._begin, trade, mode)
+            self._core.event_loop.post(self._begin, trade, mode, send)
         except LoopNotRunning:
             record.status = next_status(record.status, OrderInput.REFUSED)
             record.reason = "not connected (the gateway object is not started)"
             trade.resolve()
         return trade
+
+    def preview(self, contract: Contract, order: Order, timeout: float | None) -> Future[list[Any]]:
+        """Ask what an order would do; the answer is one (contract, order, state) of IB's."""
+        core = self._core
+        made = tidy(copied(order))
+        self._validator.check(contract, made, self._validator.mode(None))
+        made = preview_order(made)
+        made.account = made.account or core.config.orders.account
+        with self._door:
+            made.orderId, made.clientId = core.order_ids.take(), core.client_id
+            return core.ask(
+                lambda _id: self.way_out.call("placeOrder", (made.orderId, contract, made)),
+                request=f"preview of {describe(made)} {self.book.label(contract)}",
+                key=preview_key(made.orderId),
+                timeout=timeout,
+            )
+
+    def exercise(self, wanted: ExerciseRequest, intent: Intent) -> Trade:
+        """Exercise an option, or let it lapse; it is followed as the order that IB makes of it."""
+        core = self._core
+        wanted.check_version(core.server_version or MAX_CLIENT_VERSION)
+        order = Order()
+        order.action, order.orderType = "SELL", wanted.action.name
+        order.totalQuantity = Decimal(wanted.quantity)
+        order.account = wanted.account
+        with self._door:
+            record = self._record(core.order_ids.take(), wanted.contract, order, intent.tag)
+            record.origin, record.purpose = intent.origin, intent.reason
+            arguments = wanted.arguments(record.order_id)
+            send = functools.partial(self.way_out.call, "exerciseOptions", arguments)
+            return self._place(record, intent, "off", send)
 
     def cancel(self, trade: Trade) -> None:
         """See `Trade.cancel`."""
@@ -200,21 +232,31 @@ class Orders:
     def modify(self, trade: Trade, changes: dict[str, Any]) -> Future[OrderStatus]:
         """See `Trade.modify`."""
         record = trade.record
+        self.must_be_changeable(record)
+        order = changed_order(record.sent or record.order, changes)
+        self._validator.check(record.contract, order, self._validator.mode(None))
+        future: Future[OrderStatus] = Future(self._core.event_loop)
+        self._core.event_loop.post(self._modify, trade, order, future)
+        return future
+
+    def must_be_changeable(self, record: OrderRecord) -> None:
+        """Raise unless an order is live, and ours.
+
+        Raises:
+            OrderError: The text says which.
+        """
         if record.final:
             msg = f"order {record.order_id} is {record.status}: there is nothing to modify"
             raise OrderError(msg)
         self._refuse_foreign(record)
-        order = copied(record.sent or record.order)
-        for name, value in changes.items():
-            field, read = _CHANGES.get(name, (name, lambda given: given))
-            if not hasattr(order, field):
-                msg = f"IB's Order has no field {name!r}"
-                raise InvalidOrder(msg)
-            setattr(order, field, read(value))
-        self._validator.check(record.contract, tidy(order), self._validator.mode(None))
-        future: Future[OrderStatus] = Future(self._core.event_loop)
-        self._core.event_loop.post(self._modify, trade, order, future)
-        return future
+
+    def cancel_everything(self) -> None:
+        """Cancel all orders of all clients at the gateway, and stop what has not left."""
+        self._raw.take("reqGlobalCancel", (OrderCancel(),))
+
+    def new_group(self) -> str:
+        """A name for a one-cancels-all group that was never used; from any thread."""
+        return f"tw-{make_token(self._began, next(self._groups))}"
 
     def listen(
         self,
@@ -228,7 +270,7 @@ class Orders:
 
     def trades(self) -> tuple[Trade, ...]:
         """Every order of ours that this object knows, by order id; from any thread."""
-        return self.board.trades()
+        return tuple(trade for trade in self.board.trades() if trade.own)
 
     # ---- doors: raw calls ----------------------------------------------------------------
 
@@ -263,7 +305,7 @@ class Orders:
 
     # ---- the loop thread: what was handed over -------------------------------------------
 
-    def _begin(self, trade: Trade, mode: Validation) -> None:
+    def _begin(self, trade: Trade, mode: Validation, send: Send | None) -> None:
         record = trade.record
         self.board.announce(self.book.create(record, self._core.clock.now()))
         if record.final:
@@ -272,7 +314,7 @@ class Orders:
             self.way_out.hold_for_check(record)
             self._core.event_loop.spawn(self._check_first(record), name="details for an order")
         else:
-            self.way_out.submit(record)
+            self.way_out.submit(record, send)
 
     async def _check_first(self, record: OrderRecord) -> None:
         """Ask what is needed to check the order; then it leaves, or is refused."""
@@ -315,6 +357,10 @@ class Orders:
     def _notice(self, notice: Notice) -> None:
         # Users hear of it next, and whatever they call then has to pass the gate by itself.
         self.way_out.shut()
+        previewed = preview_key(notice.req_id)
+        if previewed in self._core.asks and notice.ends is not Ends.NOTHING:
+            self._core.asks.fail(previewed, _error(notice))
+            return
         if notice.req_id < 0 or notice.category in _NOT_ABOUT_ORDERS:
             return
         record = self.book.find(self._core.client_id, notice.req_id)
@@ -380,7 +426,10 @@ class Orders:
 
     def _refuse_foreign(self, record: OrderRecord) -> None:
         if not record.own:
-            msg = f"order {record.order_id} belongs to client {record.client_id}, not to us"
+            whose = (
+                f"belongs to client {record.client_id}" if record.order_id else "was placed by hand"
+            )
+            msg = f"order {record.order_id or record.perm_id} {whose}, and is read-only here"
             raise OrderError(msg)
 
 

@@ -16,7 +16,7 @@ from twsloop.event_loop import Future
 from .book import BookedFill, Change, OrderBook
 from .reading import execution_base
 from .state import OrderInput, OrderRecord
-from .views import OrderView, view_of
+from .views import CompletedOrder, OrderView, read_completed, view_of
 
 __all__ = ["Sync"]
 
@@ -85,7 +85,7 @@ class Sync:
         params = self._core.config.connection
         timeout = min(params.request_timeout, params.ready_timeout * PATIENCE)
         # Sent one behind the other, answered one after the other: one round trip for all three.
-        asked = [self._ask_open(timeout)]
+        asked = [self.ask_open(timeout)]
         # An older gateway does not know the question: no end would ever come.
         if self._core.server_version >= MIN_SERVER_VER_COMPLETED_ORDERS:
             asked.append(self._ask_completed(timeout))
@@ -97,19 +97,41 @@ class Sync:
 
     async def open_orders(self) -> list[OrderView]:
         """All open orders of all clients, as the gateway lists them now."""
-        records = await self._ask_open(None)
-        live = dict.fromkeys(record for record in records if not record.final)
-        return [view_of(record) for record in live]
+        return [view_of(record) for record in await self.open_records()]
 
-    async def executions(self, wanted: ExecutionFilter) -> list[BookedFill]:
+    async def open_records(self, limit: float | None = None) -> list[OrderRecord]:
+        """The open orders of all clients, as the gateway lists them now."""
+        records = await self.ask_open(limit)
+        return list(dict.fromkeys(record for record in records if not record.final))
+
+    async def bound(self, limit: float | None = None) -> list[OrderRecord]:
+        """Our open orders; for client 0 those that were placed by hand become its own."""
+        core = self._core
+        records = await core.ask(
+            lambda _id: core.reqOpenOrders(),
+            request="open orders to bind",
+            key="open_orders",
+            timeout=limit,
+        )
+        return list(dict.fromkeys(record for record in records if not record.final))
+
+    async def completed(self, *, api_only: bool, limit: float | None) -> list[CompletedOrder]:
+        """The orders of today that nothing can change any more."""
+        rows = await self._ask_completed(limit, api_only=api_only)
+        return [read_completed(*row, symbol=self._book.label(row[0])) for row in rows]
+
+    async def executions(
+        self, wanted: ExecutionFilter, limit: float | None = None
+    ) -> list[BookedFill]:
         """The executions that fit a filter, each with its commission."""
-        exec_ids = await self.ask_executions(wanted, None)
+        exec_ids = await self.ask_executions(wanted, limit)
         bases = dict.fromkeys(execution_base(exec_id) for exec_id in exec_ids)
         return [fill for base in bases if (fill := self._book.fill_of(base)) is not None]
 
     # ---- inside --------------------------------------------------------------------------
 
-    def _ask_open(self, timeout: float | None) -> Future[list[Any]]:
+    def ask_open(self, timeout: float | None) -> Future[list[Any]]:
+        """Ask for all open orders; the book hears of each."""
         core = self._core
         return core.ask(
             lambda _id: core.reqAllOpenOrders(),
@@ -118,10 +140,10 @@ class Sync:
             timeout=timeout,
         )
 
-    def _ask_completed(self, timeout: float | None) -> Future[list[Any]]:
+    def _ask_completed(self, timeout: float | None, *, api_only: bool = False) -> Future[list[Any]]:
         core = self._core
         return core.ask(
-            lambda _id: core.reqCompletedOrders(False),
+            lambda _id: core.reqCompletedOrders(api_only),
             request="completed orders",
             key="completed_orders",
             timeout=timeout,

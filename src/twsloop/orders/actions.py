@@ -1,0 +1,265 @@
+"""What takes several steps: close a position, replace an order, cancel everything. Loop thread.
+
+Each step is an order, a cancel or a question like any other; nothing here sends by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any, Protocol
+
+import attrs
+from ibapi.contract import Contract
+from ibapi.order import Order
+from ibapi.order_cancel import OrderCancel
+
+from twsloop.connection.core import Core
+from twsloop.errors import OrderError
+from twsloop.event_loop import Future
+from twsloop.wire.values import float_or_none
+
+from .closing import closing_orders, plan, reserved
+from .copying import copied
+from .intent import Intent
+from .requests import Orders
+from .state import OrderRecord, OrderStatus
+from .trade import Trade
+
+__all__ = ["Actions", "CancelledAll", "Held", "PositionsOf"]
+
+
+class Held(Protocol):
+    """A position, as the account slice tells it."""
+
+    @property
+    def account(self) -> str:
+        """Whose."""
+        ...
+
+    @property
+    def contract(self) -> Any:
+        """IB's Contract."""
+        ...
+
+    @property
+    def quantity(self) -> Decimal:
+        """Negative is short."""
+        ...
+
+
+PositionsOf = Callable[[], Awaitable[Sequence[Held]]]
+#: Makes the closing order of an action and a quantity.
+MakeOrder = Callable[[str, Decimal], Order]
+
+
+@attrs.frozen
+class CancelledAll:
+    """What became of the orders that were live when everything was cancelled.
+
+    Attributes:
+        cancelled: These are cancelled, or never left.
+        filled: These filled before the cancel reached them.
+        ended: These ended otherwise (rejected, uncertain).
+        live: Of these the gateway has not said the end in time.
+    """
+
+    cancelled: tuple[Trade, ...]
+    filled: tuple[Trade, ...]
+    ended: tuple[Trade, ...]
+    live: tuple[Trade, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is live any more."""
+        return not self.live
+
+
+_CANCELLED = frozenset(
+    {
+        OrderStatus.CANCELLED,
+        OrderStatus.API_CANCELLED,
+        OrderStatus.EXPIRED,
+        OrderStatus.NOT_SENT,
+    }
+)
+
+
+class Actions:
+    """The desk's work on the loop thread.
+
+    Args:
+        core: The connection.
+        orders: Places and cancels.
+        positions: Asks for all positions; None if nobody can.
+    """
+
+    def __init__(self, core: Core, orders: Orders, positions: PositionsOf | None) -> None:
+        self._core = core
+        self._orders = orders
+        self._positions = positions
+        self._closing = asyncio.Lock()
+        core.on_down(self._renew)
+
+    def _renew(self) -> None:
+        """A lock belongs to the loop it was waited for on; the next session may have another."""
+        self._closing = asyncio.Lock()
+
+    # ---- cancelling ----------------------------------------------------------------------
+
+    async def cancel_all(self, limit: float | None) -> CancelledAll:
+        """Cancel every order of every client and by hand, and wait for the ends."""
+        orders = self._orders
+        live = orders.book.live()
+        trades = [orders.board.of(record) for record in live]
+        for record in live:
+            record.cancel_asked = True
+            record.note(self._core.clock.now(), "cancel", "asked for, with all others")
+        orders.cancel_everything()
+        await self._wait([trade.done for trade in trades], limit)
+        by_end: dict[str, list[Trade]] = {"cancelled": [], "filled": [], "ended": [], "live": []}
+        for trade in trades:
+            if trade.active:
+                by_end["live"].append(trade)
+            elif trade.status is OrderStatus.FILLED:
+                by_end["filled"].append(trade)
+            else:
+                by_end["cancelled" if trade.status in _CANCELLED else "ended"].append(trade)
+        return CancelledAll(**{end: tuple(found) for end, found in by_end.items()})
+
+    async def cancel_replace(
+        self, trade: Trade, change: Callable[[Order], Order], intent: Intent, limit: float | None
+    ) -> Trade:
+        """Cancel an order, wait for its end, and place another one for what is left of it.
+
+        Raises:
+            OrderError: It filled, or its end is not known: nothing was placed.
+        """
+        record = trade.record
+        self._orders.way_out.cancel(record, OrderCancel())
+        await self._wait([trade.done], limit)
+        if record.status not in _CANCELLED:
+            msg = (
+                f"order {record.order_id} is {record.status} ({record.filled:f} filled), not "
+                "cancelled: nothing was placed in its stead"
+            )
+            raise OrderError(msg)
+        order = copied(record.sent or record.order)
+        order.permId = 0
+        order.orderRef = intent.tag or record.tag
+        order.totalQuantity = record.remaining
+        return self._orders.place_order(record.contract, change(order), intent)
+
+    # ---- closing a position --------------------------------------------------------------
+
+    async def close_position(
+        self,
+        asked: Contract,
+        quantity: Decimal | None,
+        *,
+        account: str,
+        make: MakeOrder,
+        cancel_open: bool,
+        intent: Intent,
+        limit: float | None,
+    ) -> Trade:
+        """Order what closes a position, or a part of it; see `OrderDesk.close_position`."""
+        async with self._closing:  # the next one has to see the order of this one
+            open_now, held = await self._look(asked, account, limit)
+            working = closing_orders(held.quantity, held.contract.conId, open_now)
+            if cancel_open and working:
+                await self._cancel_own(working, limit)
+                open_now, held = await self._look(asked, account, limit)
+                working = closing_orders(held.quantity, held.contract.conId, open_now)
+            names = ", ".join(f"order {one.order_id or one.perm_id}" for one in working)
+            taken = {names: reserved(working)} if working else {}
+            closing = plan(held.quantity, quantity, taken)
+            contract = copy.copy(held.contract)
+            contract.exchange = asked.exchange or contract.exchange or contract.primaryExchange
+            order = make(closing.action, closing.quantity)
+            order.account = held.account
+            return self._orders.place_order(contract, order, intent)
+
+    async def _look(
+        self, asked: Contract, account: str, limit: float | None
+    ) -> tuple[list[OrderRecord], Held]:
+        """The open orders first, then the position.
+
+        What fills in between is missing from the position, and still counted among the orders: the
+        other way round it would be counted nowhere, and be closed twice.
+        """
+        if self._positions is None:
+            msg = "nobody here can ask for positions: place the closing order yourself"
+            raise OrderError(msg)
+        listed = await self._orders.sync.open_records(limit)
+        mine = [record for record in self._orders.book.live() if record.own]
+        open_now = [copy.copy(record) for record in dict.fromkeys([*listed, *mine])]
+        held = [
+            position
+            for position in await self._positions()
+            if position.quantity
+            and _fits(asked, position.contract)
+            and account in {"", position.account}
+        ]
+        if not held:
+            msg = (
+                f"there is no position in {asked.symbol or asked.conId}: there is nothing to close"
+            )
+            raise OrderError(msg)
+        if len(held) > 1:
+            each = "; ".join(
+                f"{p.quantity:f} {p.contract.localSymbol or p.contract.symbol} in {p.account}"
+                for p in held
+            )
+            msg = f"several positions fit: {each}. Name the account, or give the contract whole"
+            raise OrderError(msg)
+        (one,) = held
+        return [r for r in open_now if r.order.account in {"", one.account}], one
+
+    async def _cancel_own(self, working: Iterable[OrderRecord], limit: float | None) -> None:
+        """Cancel those that are ours, and wait for their ends."""
+        own = [
+            record
+            for one in working
+            if (record := self._orders.book.find(one.client_id, one.order_id)) and record.own
+        ]
+        for record in own:
+            self._orders.way_out.cancel(record, OrderCancel())
+        await self._wait([self._orders.board.of(record).done for record in own], limit)
+
+    # ---- waiting -------------------------------------------------------------------------
+
+    async def _wait(self, futures: Sequence[Future[Any]], limit: float | None) -> None:
+        """Wait until all are done, or the time is over; who waits cancels nothing."""
+        if not futures:
+            return
+        seconds = self._core.config.connection.request_timeout if limit is None else limit
+        every = asyncio.ensure_future(_all(futures))
+        over = asyncio.ensure_future(self._core.clock.sleep(seconds))
+        try:
+            await asyncio.wait([every, over], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (every, over):
+                task.cancel()
+            await asyncio.gather(every, over, return_exceptions=True)
+
+
+async def _all(futures: Iterable[Future[Any]]) -> None:
+    for future in futures:
+        await future
+
+
+def _fits(asked: Contract, held: Any) -> bool:
+    """Whether a position is in the contract that was asked for; what is not said, fits."""
+    if asked.conId:
+        return bool(asked.conId == held.conId)
+    strike = float_or_none(asked.strike)
+    if strike and strike != held.strike:
+        return False
+    month = asked.lastTradeDateOrContractMonth
+    if not str(held.lastTradeDateOrContractMonth).startswith(month):
+        return False
+    names = ("symbol", "secType", "currency", "right", "localSymbol", "tradingClass")
+    return all(getattr(asked, name) in {"", getattr(held, name)} for name in names)

@@ -1,0 +1,461 @@
+"""The orders desk, ``gw.orders``: everything about orders under one name; from any thread.
+
+Placing, changing and cancelling return handles (`Trade`) at once; questions return Futures. What
+the gateway is known to refuse raises where it is called. Orders of other clients, and those placed
+by hand, are Trades too: they are shown live and cannot be changed, unless client 0 binds them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Unpack
+
+from ibapi.contract import Contract
+from ibapi.execution import ExecutionFilter
+from ibapi.order import Order
+
+from twsloop.connection.core import Core
+from twsloop.errors import OrderError
+from twsloop.event_loop import Future
+from twsloop.wire.times import utc_text
+
+from .actions import Actions, CancelledAll, MakeOrder, PositionsOf
+from .book import BookedFill
+from .builders import Bracket, Number, market_order, one_cancels_all, to_quantity
+from .changing import changed_order
+from .exercise import ExerciseRequest
+from .intent import Intent, Placing
+from .requests import Orders
+from .state import OrderRecord, OrderStatus
+from .trade import Trade
+from .views import CompletedOrder
+from .whatif import OrderPreview, read_preview
+from .words import ExerciseAction
+
+__all__ = ["OrderDesk"]
+
+#: The client that manual orders can be bound to.
+BINDER = 0
+
+
+class OrderDesk:
+    """Orders: ``gw.orders``.
+
+    Args:
+        core: The connection.
+        orders: The slice's inside.
+        to_contract: Reads what users give as a contract.
+        positions: Asks for all positions, for `close_position`; None if nobody can.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        orders: Orders,
+        *,
+        to_contract: Callable[[Contract | str], Contract],
+        positions: PositionsOf | None = None,
+    ) -> None:
+        self._core = core
+        self._orders = orders
+        self._to_contract = to_contract
+        self._actions = Actions(core, orders, positions)
+
+    # ---- placing -------------------------------------------------------------------------
+
+    def place(
+        self,
+        contract: Contract | str,
+        order: Order,
+        **how: Unpack[Placing],
+    ) -> Trade:
+        """Place an order; returns at once, with ``trade.order_id`` set.
+
+        Args:
+            contract: What to trade: IB's Contract, or a symbol as people type it.
+            order: IB's Order; it is copied, and may be used again.
+            how: ``tag``, ``reason``, ``on_update``, ``on_fill``, ``where``... (see `Placing`).
+
+        Raises:
+            InvalidOrder: What the gateway would refuse; ``code`` is IB's.
+            SymbolError: The symbol cannot be read.
+        """
+        intent = Intent.of("place", how)
+        return self._orders.place_order(self._to_contract(contract), order, intent)
+
+    def place_many(
+        self,
+        orders: Iterable[tuple[Contract | str, Order]],
+        **how: Unpack[Placing],
+    ) -> tuple[Trade, ...]:
+        """Place orders for any contracts, with consecutive ids; none if one of them is wrong.
+
+        The arguments and errors are those of `place`.
+        """
+        wanted = [(self._to_contract(contract), order) for contract, order in orders]
+        return self._orders.place_orders(wanted, Intent.of("place_many", how))
+
+    def bracket(
+        self,
+        contract: Contract | str,
+        orders: Bracket,
+        **how: Unpack[Placing],
+    ) -> tuple[Trade, Trade, Trade]:
+        """Place an entry with its profit taker and its stop: ``bracket("BUY", 100, ...)``.
+
+        The two closing orders wait until the entry fills, and one cancels the other.
+
+        Returns:
+            The trades of the entry, of the profit taker and of the stop.
+        """
+        intent = Intent.of("bracket", how)
+        what = self._to_contract(contract)
+        entry, profit, loss = self._orders.place_orders(
+            [(what, order) for order in orders], intent, linked=True
+        )
+        return entry, profit, loss
+
+    def oca(
+        self,
+        orders: Iterable[tuple[Contract | str, Order]],
+        *,
+        group: str = "",
+        oca_type: int = 1,
+        **how: Unpack[Placing],
+    ) -> tuple[Trade, ...]:
+        """Place orders of which one cancels (or reduces) the others.
+
+        Args:
+            orders: At least two, for any contracts.
+            group: A name that was never used; one is made unless given.
+            oca_type: 1 cancels the others; 2 and 3 reduce them.
+            how: As for `place`.
+        """
+        wanted = [(self._to_contract(contract), order) for contract, order in orders]
+        name = group or self._orders.new_group()
+        tied = one_cancels_all([order for _, order in wanted], name, oca_type=oca_type)
+        intent = Intent.of("oca", how)
+        pairs = [(contract, order) for (contract, _), order in zip(wanted, tied, strict=True)]
+        return self._orders.place_orders(pairs, intent)
+
+    def exercise(
+        self,
+        contract: Contract | str,
+        quantity: Number = 1,
+        *,
+        account: str = "",
+        action: ExerciseAction = ExerciseAction.EXERCISE,
+        override: bool = False,
+        **how: Unpack[Placing],
+    ) -> Trade:
+        """Exercise an option that is held, or let it lapse.
+
+        Args:
+            contract: The option, whole.
+            quantity: How many contracts.
+            account: Whose; the configured one, or the login's only one, unless given.
+            action: Exercise, or lapse.
+            override: Do it even against what would happen by itself.
+            how: As for `place`.
+
+        Raises:
+            InvalidOrder: No option, no account, or no whole number of contracts.
+        """
+        core = self._core
+        only = core.accounts[0] if len(core.accounts) == 1 else ""
+        wanted = ExerciseRequest(
+            contract=self._to_contract(contract),
+            quantity=quantity,
+            account=account or core.config.orders.account or only,
+            action=action,
+            override=override,
+        )
+        return self._orders.exercise(wanted, Intent.of("exercise", how))
+
+    def what_if(
+        self, contract: Contract | str, order: Order, *, timeout: float | None = None
+    ) -> Future[OrderPreview]:
+        """What an order would do to margins, and cost; no order is placed.
+
+        IB asks for restraint: about one preview for ten orders, and one a minute at most.
+
+        Raises:
+            InvalidOrder: What the gateway would refuse.
+            SymbolError: The symbol cannot be read.
+        """
+        asked = self._orders.preview(self._to_contract(contract), order, timeout)
+        return self._core.event_loop.submit(_previewed, asked)
+
+    # ---- changing and cancelling ---------------------------------------------------------
+
+    def modify(self, trade: Trade | int, **changes: Any) -> Future[OrderStatus]:
+        """Send an order again with changed fields; see `Trade.modify`.
+
+        Args:
+            trade: The order, or its id.
+            changes: ``quantity``, ``limit_price``, ``stop_price``, ``tif``, any field by IB's name.
+        """
+        return self._trade(trade).modify(**changes)
+
+    def cancel(self, trade: Trade | int) -> Future[OrderStatus]:
+        """Cancel an order of ours; resolves with how it ended; see `Trade.cancel`."""
+        return self._trade(trade).cancel()
+
+    def cancel_replace(
+        self,
+        trade: Trade | int,
+        changes: Mapping[str, Any],
+        *,
+        timeout: float | None = None,
+        **how: Unpack[Placing],
+    ) -> Future[Trade]:
+        """Cancel an order, wait for its end, and place another one for what is left of it.
+
+        For what cannot be modified (the order type, the OCA group, a parent). In between nothing of
+        it works; what fills meanwhile is not ordered again.
+
+        Args:
+            trade: The order, or its id.
+            changes: What is different about the new one, named as for `modify`; the quantity is
+                what is left unless given.
+            timeout: Seconds that the cancellation may take; ``request_timeout`` unless given.
+            how: As for `place`, for the new one; the tag stays unless given.
+
+        Returns:
+            A Future of the new trade; OrderError if the old order is not cancelled in that time
+            (it filled, perhaps): then nothing is placed.
+
+        Raises:
+            InvalidOrder: A change that cannot be one.
+            OrderError: It is over already, or another client's.
+        """
+        old = self._trade(trade)
+        self._orders.must_be_changeable(old.record)
+        change = functools.partial(changed_order, changes=changes)
+        change(old.order)
+        intent = Intent.of("cancel_replace", how)
+        work = self._actions.cancel_replace
+        return self._core.event_loop.submit(work, old, change, intent, timeout)
+
+    def cancel_all(self, *, timeout: float | None = None) -> Future[CancelledAll]:
+        """Cancel every open order of every client, and those placed by hand (reqGlobalCancel).
+
+        Orders that have not left yet never will.
+
+        Args:
+            timeout: Seconds that it may take; ``request_timeout`` unless given.
+
+        Returns:
+            A Future of what became of each order; it never raises for one that stays open.
+        """
+        return self._core.event_loop.submit(self._actions.cancel_all, timeout)
+
+    def close_position(
+        self,
+        contract: Contract | str,
+        quantity: Number | None = None,
+        *,
+        account: str = "",
+        order: MakeOrder = market_order,
+        cancel_open: bool = False,
+        timeout: float | None = None,
+        **how: Unpack[Placing],
+    ) -> Future[Trade]:
+        """Order what closes a position, or a part of it; it never turns the position round.
+
+        The position and the open orders are asked for first. What open orders close already (a
+        stop, a profit taker) is not closed twice: only what is free is ordered.
+
+        Args:
+            contract: What is held; as people type it, or an IB Contract.
+            quantity: How much to close; all that is free unless given.
+            account: Whose position; needed where several accounts hold it.
+            order: Makes the order from an action and a quantity; a market order unless given
+                (``lambda side, size: limit_order(side, size, "189.50")``).
+            cancel_open: Cancel our own open closing orders first.
+            timeout: Seconds for each answer.
+            how: As for `place`.
+
+        Returns:
+            A Future of the trade. OrderError if the position is flat, several fit, or too little
+            of it is free.
+
+        Raises:
+            SymbolError: The symbol cannot be read.
+            InvalidOrder: The quantity is no number above 0.
+        """
+        size = None if quantity is None else to_quantity(quantity)
+        intent = Intent.of("close_position", how)
+        work = functools.partial(
+            self._actions.close_position,
+            account=account,
+            make=order,
+            cancel_open=cancel_open,
+            intent=intent,
+            limit=timeout,
+        )
+        return self._core.event_loop.submit(work, self._to_contract(contract), size)
+
+    # ---- what is known -------------------------------------------------------------------
+
+    def trades(
+        self,
+        *,
+        symbol: str = "",
+        tag: str | None = None,
+        status: OrderStatus | None = None,
+        active: bool | None = None,
+    ) -> tuple[Trade, ...]:
+        """The orders of our client id that this object knows, by order id.
+
+        Args:
+            symbol: Only those of this contract, as `Trade.symbol` writes it, or of its symbol.
+            tag: Only those with this tag.
+            status: Only those that are there.
+            active: Only those that are (or are not) live.
+        """
+        return tuple(
+            trade
+            for trade in self._orders.trades()
+            if (not symbol or symbol in {trade.symbol, trade.contract.symbol})
+            and (tag is None or trade.tag == tag)
+            and (status is None or trade.status is status)
+            and (active is None or trade.active is active)
+        )
+
+    def open(self) -> tuple[Trade, ...]:
+        """Our live orders, as they are known here; see `all_open` to ask the gateway."""
+        return self.trades(active=True)
+
+    def find(
+        self, *, perm_id: int | None = None, order_id: int | None = None, token: str = ""
+    ) -> Trade | None:
+        """An order that is known here, of whatever client; None if there is none.
+
+        Args:
+            perm_id: IB's permanent id.
+            order_id: Or its id within our client id.
+            token: Or our token in its ``orderRef``.
+        """
+
+        def wanted(record: OrderRecord) -> bool:
+            return (
+                (perm_id is not None and record.perm_id == perm_id)
+                or (order_id is not None and record.own and record.order_id == order_id)
+                or bool(token and record.token == token)
+            )
+
+        record = next((one for one in self._orders.book if wanted(one)), None)
+        return None if record is None else self._orders.board.of(record)
+
+    # ---- questions -----------------------------------------------------------------------
+
+    def all_open(self, *, timeout: float | None = None) -> Future[list[Trade]]:
+        """The open orders of all clients, and those placed by hand, as the gateway lists them.
+
+        Orders that are not ours are read-only Trades, and live as long as the gateway reports them
+        to us (IB: to the master client, and by hand to client 0).
+        """
+        return self._listed(self._orders.sync.open_records, timeout)
+
+    def bind_manual(
+        self, *, automatic: bool = False, timeout: float | None = None
+    ) -> Future[list[Trade]]:
+        """Make orders that were placed by hand ours; only for client 0.
+
+        Args:
+            automatic: Also those that will be placed by hand from now on.
+            timeout: Seconds for the answer.
+
+        Returns:
+            A Future of our open orders, those that were bound among them: they can be changed and
+            cancelled like any other.
+
+        Raises:
+            OrderError: This is not client 0.
+        """
+        if self._core.client_id != BINDER:
+            msg = (
+                "only client 0 can bind orders that were placed by hand; this is client "
+                f"{self._core.client_id} ([connection] client_id)"
+            )
+            raise OrderError(msg)
+        if automatic:
+            self._core.event_loop.post(self._core.reqAutoOpenOrders, True)
+        return self._listed(self._orders.sync.bound, timeout)
+
+    def completed(
+        self, *, api_only: bool = False, timeout: float | None = None
+    ) -> Future[list[CompletedOrder]]:
+        """The orders of today that nothing can change any more.
+
+        Args:
+            api_only: Leave out those that were placed by hand.
+            timeout: Seconds for the answer.
+        """
+        work = functools.partial(self._orders.sync.completed, api_only=api_only, limit=timeout)
+        return self._core.event_loop.submit(work)
+
+    def executions(
+        self,
+        *,
+        symbol: str = "",
+        account: str = "",
+        since: datetime | None = None,
+        side: str = "",
+        client_id: int | None = None,
+        wanted: ExecutionFilter | None = None,
+        timeout: float | None = None,
+    ) -> Future[list[BookedFill]]:
+        """The executions of today, each with its commission; corrections replace what they correct.
+
+        Args:
+            symbol: Only of this symbol (IB's, without the exchange).
+            account: Only of this account.
+            since: Only from this time on; with its time zone.
+            side: ``BUY`` or ``SELL``.
+            client_id: Only of this client.
+            wanted: IB's own filter instead of all these.
+            timeout: Seconds for each part of the answer.
+
+        Raises:
+            ValueError: A time without a zone.
+        """
+        asked = wanted or _filter(symbol, account, since, side, client_id)
+        return self._core.event_loop.submit(self._orders.sync.executions, asked, timeout)
+
+    # ---- inside --------------------------------------------------------------------------
+
+    def _listed(
+        self, ask: Callable[[float | None], Awaitable[list[OrderRecord]]], timeout: float | None
+    ) -> Future[list[Trade]]:
+        async def work() -> list[Trade]:
+            return [self._orders.board.of(record) for record in await ask(timeout)]
+
+        return self._core.event_loop.submit(work)
+
+    def _trade(self, trade: Trade | int) -> Trade:
+        if isinstance(trade, Trade):
+            return trade
+        found = self.find(order_id=trade)
+        if found is None:
+            msg = f"no order {trade} of ours is known here; bind or place it first"
+            raise OrderError(msg)
+        return found
+
+
+async def _previewed(asked: Future[list[Any]]) -> OrderPreview:
+    contract, order, state = (await asked)[0]
+    return read_preview(contract, order, state)
+
+
+def _filter(
+    symbol: str, account: str, since: datetime | None, side: str, client_id: int | None
+) -> ExecutionFilter:
+    made = ExecutionFilter()
+    made.symbol, made.acctCode, made.side = symbol, account, side
+    made.time = "" if since is None else utc_text(since)
+    made.clientId = client_id or 0
+    return made
