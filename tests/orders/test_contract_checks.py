@@ -91,7 +91,8 @@ def test_the_exchange_has_to_trade_it() -> None:
     with pytest.raises(InvalidOrder, match=r"LSE does not trade it; ARCA, NASDAQ, SMART") as raised:
         validate(LIMIT, stock("AAPL", "LSE"), details())
     assert raised.value.code == 200
-    validate(LIMIT, stock("AAPL", "NASDAQ"), details())
+    for exchange in ("NASDAQ", "SMART", "IBKRATS", "OVERNIGHT"):
+        validate(LIMIT, stock("AAPL", exchange), details())
 
 
 def test_the_market_rule_binds_and_not_the_smallest_step() -> None:

@@ -33,6 +33,8 @@ _ATTRIBUTES = (
     ("IMB", "imbalanceOnly", 10342),
     ("COND", "conditions", 402),
 )
+#: Destinations of IB's own that take orders without being listed (IBKRATS, IBEOS, ...).
+_IBS_OWN = ("IB", "OVERNIGHT", "PREBORROW", "TPLUS")
 _BY_MONEY = frozenset({SecType.FOREX, SecType.CRYPTO})
 
 
@@ -44,7 +46,7 @@ def _words(text: object) -> frozenset[str]:
 def _exchange(draft: Draft) -> Problem | None:
     exchanges = _words(draft.details.validExchanges)
     exchange = draft.contract.exchange
-    if not exchange or not exchanges or exchange in exchanges:
+    if not exchange or not exchanges or exchange in exchanges or exchange.startswith(_IBS_OWN):
         return None
     some = ", ".join(sorted(exchanges)[:8])
     return Problem(f"{exchange} does not trade it; {some} and others do", 200)
