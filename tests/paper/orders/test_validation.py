@@ -67,6 +67,7 @@ def test_the_earlier_check_decides(market: Exchange, first: int) -> None:
     [
         ({"orderType": "MOO", "totalQuantity": "0"}, 321, "Invalid order type"),
         ({"tif": "GTD", "totalQuantity": "0"}, 321, "hh:mm:ss xxx"),
+        ({"hedgeType": "D", "totalQuantity": "0"}, 321, "Hedge orders"),
         ({"totalQuantity": "0", "orderType": "STP"}, 321, "cannot be zero"),
         ({"totalQuantity": "-1", "orderType": "STP"}, 321, "out of range"),
         ({"totalQuantity": "1000000000"}, 321, "out of range"),

@@ -91,7 +91,8 @@ def _good_till(asked: Asked) -> Refusal | None:
 def _size(asked: Asked) -> Refusal | None:
     draft = asked.draft
     if not draft.total and draft.cash is None:
-        return validating("The size value cannot be zero:")
+        # A hedge has no size of its own (10032).
+        return None if draft.request.hedgeType else validating("The size value cannot be zero:")
     if draft.total < ZERO or draft.total > MAX_QUANTITY:
         return validating(f"The size value is out of range: {draft.request.totalQuantity}")
     return None
