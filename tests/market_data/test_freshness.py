@@ -175,7 +175,7 @@ def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
 def test_a_subscription_says_how_fresh_it_is(desk: Desk) -> None:
     heard = Heard()
     watch = desk.gateway.subscribe(["AAPL", "EUR.USD"], on_tick=heard)
-    assert (watch.age, watch.received_time, watch.max_age) == (None, None, None)
+    assert watch.max_age is None
     heard.until(lambda ticker: ticker.bid == 189.49)
     assert watch.age is not None
     assert watch.age < PATIENCE
@@ -188,6 +188,8 @@ def test_a_subscription_says_how_fresh_it_is(desk: Desk) -> None:
     assert watch.ages["AAPL"].reason == "no tick for 0 s"
     watch.cancel()
     assert watch.stale
+    silent = desk.gateway.subscribe("GBP.USD")
+    assert (silent.age, silent.received_time, silent.stale) == (None, None, False)
 
 
 def test_a_ticker_that_says_nothing_is_told(desk: Desk) -> None:
