@@ -7,6 +7,7 @@ import pytest
 from tests.capabilities.conftest import PATIENCE
 from tests.support.order_examples import EXAMPLES
 from twsloop import IBGateway, OrderStatus, Trade
+from twsloop.errors import InvalidOrder
 from twsloop.orders.checks import find_problems
 
 #: What a paper account does not trade, and its code: types and attributes that its instruments do
@@ -38,6 +39,9 @@ def placed(gw: IBGateway) -> dict[str, Trade]:
         if contract.secType == "BAG":  # its legs are made up
             continue
         if find_problems(order, contract, server_version=gw.serverVersion()):
+            with pytest.raises(InvalidOrder, match="server version") as refused:
+                gw.place_order(contract, order)
+            assert refused.value.code == 503
             continue
         trades[name] = gw.place_order(contract, order)
         trades[name].cancel()
