@@ -6,8 +6,9 @@ import pytest
 
 from tests.capabilities.conftest import PATIENCE
 from tests.support.order_examples import EXAMPLES
-from twsloop import IBGateway, OrderStatus, Trade
+from twsloop import IBGateway, OrderStatus, Trade, limit_order, stop_order
 from twsloop.errors import InvalidOrder
+from twsloop.orders.attached import adjust_stop
 from twsloop.orders.checks import find_problems
 
 #: What a paper account does not trade, and its code: types and attributes that its instruments do
@@ -65,3 +66,29 @@ def test_every_kind_is_taken_or_refused_with_its_code(gw: IBGateway, is_live: bo
         if name not in REFUSED and trade.order.orderType not in BOTH_LIMITS:
             # What came back from the gateway may be changed, and sent again.
             assert find_problems(trade.order, trade.contract) == [], name
+
+
+def test_a_family_of_three_waits_for_its_parent(gw: IBGateway) -> None:
+    entry = limit_order("BUY", 1, "1.00", tif="GTC")
+    stop = adjust_stop(
+        stop_order("SELL", 1, "0.50", tif="GTC"), trigger_price=2, stop_price=1, trail_amount=1
+    )
+    target = limit_order("SELL", 1, "900.00", tif="GTC")
+    parent, *children = gw.orders.family([("AAPL", entry), ("AAPL", stop), ("AAPL", target)])
+    try:
+        assert {child.order.parentId for child in children} == {parent.order_id}
+        assert [trade.order.transmit for trade in (parent, *children)] == [False, False, True]
+    finally:
+        parent.cancel()  # and the children with it
+    ends = [trade.done.result(PATIENCE) for trade in (parent, *children)]
+    assert ends == [OrderStatus.CANCELLED] * 3
+
+
+def test_a_preview_says_what_an_order_would_cost(gw: IBGateway) -> None:
+    preview = gw.orders.what_if("AAPL", limit_order("BUY", 1, "1.00")).result(PATIENCE)
+    initial = preview.margins.initial
+    assert initial.before is not None
+    assert initial.change is not None
+    assert initial.after == initial.before + initial.change
+    assert preview.contract.symbol == "AAPL"
+    assert preview.order.whatIf

@@ -1,13 +1,13 @@
 """Orders that hang on another one: families, stops that change, hedges, and presets.
 
 A child waits at the gateway until its parent fills. `attach` makes a family of a parent and its
-children, whose ids are linked when they are placed together::
+children, and ``gw.orders.family`` places one, with the ids linked::
 
     entry = limit_order("BUY", 100, "189.50")
     stop = adjust_stop(
         stop_order("SELL", 100, "185"), trigger_price="195", stop_price="190", trail_amount="2"
     )
-    gw.place_orders("AAPL", attach(entry, stop))
+    gw.orders.family([("AAPL", entry), ("AAPL", stop)])
 
 Source: the pages "Attaching Orders", "Adjustable Stops" and "Hedging" of the TWS API; IBKR Campus
 "Adding a Profit Taker and Stop Loss", and its lesson on pair trades (a hedge's parameter is the

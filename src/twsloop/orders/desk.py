@@ -22,6 +22,7 @@ from twsloop.event_loop import Future
 from twsloop.wire.times import utc_text
 
 from .actions import Actions, CancelledAll, MakeOrder, PositionsOf
+from .attached import attach
 from .book import BookedFill
 from .builders import Bracket, Number, market_order, one_cancels_all, to_quantity
 from .changing import changed_order
@@ -116,6 +117,24 @@ class OrderDesk:
             [(what, order) for order in orders], intent, linked=True
         )
         return entry, profit, loss
+
+    def family(
+        self,
+        orders: Iterable[tuple[Contract | str, Order]],
+        **how: Unpack[Placing],
+    ) -> tuple[Trade, ...]:
+        """Place a parent and its children, each for its own contract (hedges have another one).
+
+        The children wait until the parent fills; nothing works before all have arrived.
+
+        Args:
+            orders: The parent first.
+            how: As for `place`.
+        """
+        wanted = [(self._to_contract(contract), order) for contract, order in orders]
+        made = attach(*(order for _, order in wanted))
+        pairs = [(contract, order) for (contract, _), order in zip(wanted, made, strict=True)]
+        return self._orders.place_orders(pairs, Intent.of("family", how), linked=True)
 
     def oca(
         self,
