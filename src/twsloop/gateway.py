@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, TypeVar
 
 from ibapi.contract import Contract
@@ -23,9 +24,10 @@ from twsloop.account.rows import AccountValue, PortfolioItem, Position, SummaryR
 from twsloop.connection import IBKRConnection
 from twsloop.connection.core import Core, Shown
 from twsloop.contracts import holding_name, symbol_of, to_contract
+from twsloop.contracts.hours import hours_of
 from twsloop.contracts.requests import Contracts
 from twsloop.error_handler import ErrorHandler
-from twsloop.errors import OrdersRefused
+from twsloop.errors import ContractError, OrdersRefused
 from twsloop.event_loop import Future
 from twsloop.events import Fact
 from twsloop.history.requests import History
@@ -39,6 +41,7 @@ from twsloop.orders.desk import OrderDesk
 from twsloop.orders.intent import Intent
 from twsloop.orders.requests import Orders
 from twsloop.orders.trade import OnFill, OnUpdate, Trade
+from twsloop.orders.validation import NOTHING, Knowledge
 from twsloop.orders.views import OrderView
 from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
@@ -88,6 +91,9 @@ class IBGateway(IBKRConnection):
             label=holding_name,
             quote=self.__market_data.ticker_of,
             wanted=lambda: self._driver.life.wanted,
+            closed=functools.partial(_closed, self.__contracts),
+            known=lambda contract: Knowledge(self.__contracts.known(contract)),
+            learn=functools.partial(_learn, self.__contracts),
         )
         self.__account = AccountRequests(
             core,
@@ -415,3 +421,23 @@ def _guard(orders: Orders, number: int) -> None:
     if lane_of(number) in _ORDER_LANES and not orders.may_leave():
         msg = "order messages leave through placeOrder, cancelOrder and place_order only"
         raise OrdersRefused(msg)
+
+
+async def _learn(contracts: Contracts, contract: Contract) -> Knowledge:
+    """What an order is checked against: asked of the gateway where it is not in memory."""
+    if contract.secType == "BAG":
+        return NOTHING  # IB has no details of a combo
+    await contracts.resolve(contract)
+    return Knowledge(contracts.known(contract), await contracts.price_rule(contract))
+
+
+def _closed(contracts: Contracts, contract: Any, at: datetime, outside_rth: bool) -> bool | None:
+    """Whether a contract does not trade at a time, as far as memory knows its hours."""
+    details = contracts.known(contract)
+    if details is None:
+        return None
+    try:
+        is_open = hours_of(details, "trading" if outside_rth else "liquid").is_open(at)
+    except ContractError:
+        return None
+    return None if is_open is None else not is_open

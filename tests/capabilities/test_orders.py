@@ -103,6 +103,18 @@ def test_place_many_is_all_or_none(gw: IBGateway) -> None:
     assert {trade.tag for trade in (working(first), working(second))} == {"many"}
 
 
+def test_an_order_is_checked_before_it_leaves(gw: IBGateway) -> None:
+    asked = gw.orders.place(SYMBOL, limit_order("BUY", 1, "10.0001"), validate="strict")
+    assert asked.done.result(PATIENCE) is OrderStatus.REFUSED
+    assert "110" in asked.reason
+    with pytest.raises(InvalidOrder, match=r"10\.0001") as caught:  # it is in memory now
+        gw.orders.place(SYMBOL, limit_order("BUY", 1, "10.0001"))
+    assert caught.value.code == 110
+    left = gw.orders.place(SYMBOL, limit_order("BUY", 1, "10.0001"), validate="off")
+    assert left.done.result(PATIENCE) is OrderStatus.REJECTED
+    assert left.error_code == 110
+
+
 def test_a_bracket_is_three_linked_orders(gw: IBGateway) -> None:
     orders = bracket("BUY", 1, entry=FAR, take_profit=20, stop_loss=5)
     entry, profit, loss = gw.orders.bracket(SYMBOL, orders, tag="bracket")

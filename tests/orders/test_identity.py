@@ -168,9 +168,9 @@ def test_strict_asks_first_and_later_orders_wait_behind(checked: Desk) -> None:
 
 
 def test_strict_without_anybody_to_ask_is_refused(desk: Desk) -> None:
-    trade = slice_of(desk.gateway).place_order(
-        stock("AAPL"), limit_order("BUY", 1, 100), Intent(validate="strict")
-    )
+    orders = slice_of(desk.gateway)
+    orders._validator._learn = None
+    trade = orders.place_order(stock("AAPL"), limit_order("BUY", 1, 100), Intent(validate="strict"))
     assert trade.done.result(PATIENCE) is OrderStatus.REFUSED
     assert "details" in trade.reason
 

@@ -39,6 +39,7 @@ from .steps import (
     ending,
     fact_of,
     move,
+    nobody_knows,
     partly_filled,
     visible,
 )
@@ -72,9 +73,7 @@ class OrderBook:
         closed: Whether trading in a contract is closed at a time, for orders that end with the day.
     """
 
-    def __init__(
-        self, label: Callable[[Any], str], closed: Closed = lambda _contract, _time: None
-    ) -> None:
+    def __init__(self, label: Callable[[Any], str], closed: Closed = nobody_knows) -> None:
         self.label = label
         self._closed = closed
         self._by_id: dict[tuple[int, int], OrderRecord] = {}

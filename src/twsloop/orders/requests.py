@@ -60,7 +60,7 @@ from .processor import OrderProcessor, preview_key
 from .raw import CANCEL_UNKNOWN, RawCalls
 from .reference import make_token, split_reference, with_token
 from .state import WORDS, OrderInput, OrderRecord, OrderStatus, next_status
-from .steps import Closed, ending, is_working
+from .steps import Closed, ending, is_working, nobody_knows
 from .sync import Sync
 from .trade import OnFill, OnUpdate, Trade
 from .validation import NOTHING, Knowledge, Validator
@@ -85,7 +85,8 @@ class Orders:
         label: Writes a contract for people.
         quote: Finds the quote of a contract, for orders that are simulated.
         wanted: Whether a session stands, or is to be made again.
-        closed: Whether trading in a contract is closed at a time; None where nobody knows.
+        closed: Whether trading in a contract is closed at a time, with the hours outside of the
+            regular session or without; None where nobody knows.
         known: What is in memory about a contract, from any thread (see `Validator`).
         learn: The same, asked of the gateway where it is not in memory.
     """
@@ -97,7 +98,7 @@ class Orders:
         label: Callable[[Any], str],
         quote: QuoteOf,
         wanted: Callable[[], bool],
-        closed: Closed = lambda _contract, _time: None,
+        closed: Closed = nobody_knows,
         known: Callable[[Contract], Knowledge] = lambda _contract: NOTHING,
         learn: Callable[[Contract], Awaitable[Knowledge]] | None = None,
     ) -> None:
@@ -175,6 +176,7 @@ class Orders:
         token = make_token(self._began, order_id)
         order.orderRef = with_token(tag, token)
         record = OrderRecord(order_id, core.client_id, copy.copy(contract), order)
+        record.asked = record.contract
         record.tag, record.token = tag, split_reference(order.orderRef)[1]
         return record
 

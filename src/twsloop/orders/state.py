@@ -258,6 +258,8 @@ class OrderRecord:
         refused_changes: The errors (code, text) that refused a change of it.
         cancel_asked: We have asked the gateway to cancel it.
         expired: It ended because its time in force did.
+        asked: The contract as the program gave it, by which more is known of it; None if another
+            process placed the order.
         tag: The user's own reference: the front of its ``orderRef``.
         token: Ours, behind it; empty for an order that we did not make.
         origin: What made it: one of our methods, a raw call, another client, somebody by hand.
@@ -298,6 +300,7 @@ class OrderRecord:
     refused_changes: set[tuple[int | None, str]] = attrs.field(factory=set)
     cancel_asked: bool = False
     expired: bool = False
+    asked: Any = None
     tag: str = ""
     token: str = ""
     origin: str = ""

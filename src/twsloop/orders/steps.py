@@ -9,7 +9,7 @@ with it, the next report tells, or the next reconcile.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -45,6 +45,7 @@ __all__ = [
     "fact_of",
     "is_working",
     "move",
+    "nobody_knows",
     "partly_filled",
     "time_is_up",
     "visible",
@@ -77,8 +78,16 @@ _REFUSED = frozenset(
 #: Times in force that end with a trading session.
 _FOR_THE_DAY = frozenset({"", "DAY", "OPG", "AUC"})
 
-#: Whether trading in a contract is closed at a time; None where nobody knows its hours.
-Closed = Callable[[Any, datetime], bool | None]
+#: Our clock, and that of the gateway's exchange, may differ by this.
+SKEW = timedelta(seconds=5)
+
+#: Whether trading in a contract is closed at a time, with or without the hours outside of the
+#: regular session; None where nobody knows its hours.
+Closed = Callable[[Any, datetime, bool], bool | None]
+
+
+def nobody_knows(_contract: Any, _at: datetime, _outside_rth: bool) -> None:
+    """Stands in for a `Closed` where trading hours cannot be known."""
 
 
 @attrs.frozen
@@ -159,11 +168,12 @@ def time_is_up(record: OrderRecord, now: datetime, closed: Closed) -> bool:
     """
     if record.cancel_asked:
         return False
-    order = record.order
+    order, at = record.order, now + SKEW
     if order.tif == "GTD":
         until = read_time(order.goodTillDate)
-        return until is not None and until <= now
-    return order.tif in _FOR_THE_DAY and bool(closed(record.contract, now))
+        return until is not None and until <= at
+    contract = record.asked or record.contract
+    return order.tif in _FOR_THE_DAY and bool(closed(contract, at, bool(order.outsideRth)))
 
 
 def move(
@@ -173,7 +183,7 @@ def move(
     source: str,
     reason: str = "",
     *,
-    closed: Closed = lambda _contract, _time: None,
+    closed: Closed = nobody_knows,
 ) -> Change:
     """Take one step in the table, and say which fact that makes."""
     old, new = record.status, next_status(record.status, event)
