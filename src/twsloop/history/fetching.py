@@ -261,10 +261,12 @@ class BarFetch:
         except NoHistory:
             told = []
         seconds = [bar.second for bar in told]
-        since = max(gap.start, min(whole_from(question.size, chunk, seconds), gap.end - 1))
+        whole = whole_from(question.size, chunk, seconds)
+        since = max(gap.start, min(whole, gap.end - 1))
         if not told and await self._before_all(gap.end):
             since = gap.start
-        self._compare(told)
+        # Bars at either end of an answer may be cut off.
+        self._compare([bar for bar in told if whole <= bar.second < gap.end])
         part = Span(since, gap.end)
         bars = [bar for bar in told if since <= bar.second < gap.end]
         self._bars |= {bar.second: bar for bar in bars}
@@ -302,8 +304,7 @@ class BarFetch:
     def _compare(self, told: Sequence[Bar]) -> None:
         """Compare what is kept with what is told of the same times now."""
         size = self._question.size
-        # The first bar of an answer may be cut off.
-        again = [bar for bar in told[1:] if bar.second in self._kept]
+        again = [bar for bar in told if bar.second in self._kept]
         found = compare([self._kept[bar.second] for bar in again], again, size)
         if not found:
             return
