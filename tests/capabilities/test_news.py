@@ -63,6 +63,14 @@ def test_headlines_are_followed_until_they_are_cancelled(gw: IBGateway, is_live:
     assert stream.error is None
 
 
+def test_all_of_a_provider_is_followed_until_it_is_cancelled(gw: IBGateway) -> None:
+    provider = gw.news.providers().result(PATIENCE)[0].code
+    with gw.news.broad_tape(provider) as stream:
+        gw.system.time().result(PATIENCE)  # answered after a refusal would have come
+        assert (stream.active, stream.error) == (True, None)
+    assert not stream.active
+
+
 def test_bulletins_are_followed_until_they_are_cancelled(gw: IBGateway) -> None:
     with gw.news.bulletins() as stream:
         assert stream.active

@@ -40,6 +40,15 @@ def test_what_happens_is_told_to_who_follows_it(session: Session) -> None:
         assert gw.news.article(headline).result(PATIENCE).text == "the whole story"
 
 
+def test_all_that_a_provider_writes_is_one_stream(session: Session) -> None:
+    paper, gw = session
+    heard = Heard()
+    with gw.news.broad_tape("PAPER", heard):
+        heard.next()  # the latest one before now
+        told = [paper.market.headline(symbol, "news") for symbol in ("AAPL", "MSFT")]
+        assert [heard.until(lambda one: one.text == "news").article_id for _ in told] == told
+
+
 def test_two_who_follow_the_same_share_a_line(session: Session) -> None:
     paper, gw = session
     first, second = Heard(), Heard()

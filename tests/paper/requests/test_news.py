@@ -106,7 +106,7 @@ async def test_an_article_of_tomorrow_is_not_told_today(gateway: PaperGateway) -
     assert instrument is not None
     async with connect(gateway) as client:
         await client.ready()
-        watch(gateway.hub, gateway.hub.clients[1], 9, instrument, PROVIDERS)()
+        watch(gateway.hub, gateway.hub.clients[1], 9, (instrument,), PROVIDERS)()
         room = desk(gateway.hub, NewsDesk).room
         assert room is not None
         following = room.next_after(instrument, PROVIDERS, gateway.hub.now())
@@ -193,3 +193,69 @@ async def test_a_line_may_name_its_providers(gateway: PaperGateway) -> None:
         client.send("reqMktData", reqId=10, contract=contract, genericTickList="292:CNN")
         (call,) = await heard(client)
         assert error_of(call)[:2] == (10, 321)
+
+
+TAPE = {"symbol": "PAPER:PAPER_ALL", "secType": "NEWS", "exchange": "PAPER"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_broad_tape_tells_all_that_a_provider_writes(
+    gateway: PaperGateway, version: int
+) -> None:
+    microsoft = 272093
+    async with connect(gateway, version) as client:
+        await client.ready()
+        client.send("reqMktData", reqId=4, contract=TAPE, genericTickList="mdoff,292")
+        (latest,) = await heard(client)
+        assert (latest.name, latest.args[2]) == ("tickNews", "PAPER")
+        told = [
+            post_headline(gateway.hub, con_id, "something happened")
+            for con_id in (APPLE, microsoft)
+        ]
+        calls = await heard(client)
+        assert [call.args[3] for call in calls] == [one.article for one in told]
+        assert {call.args[0] for call in calls} == {4}
+        client.send("reqMktData", reqId=4, contract=TAPE, genericTickList="mdoff,292")
+        (call,) = await heard(client)
+        assert error_of(call)[:2] == (4, 322)
+        client.send("cancelMktData", reqId=4)
+        assert await heard(client) == []
+        post_headline(gateway.hub, APPLE, "nobody hears it")
+        client.send("cancelMktData", reqId=4)
+        (call,) = await heard(client)
+        assert error_of(call)[:2] == (4, 300)
+
+
+async def test_a_broad_tape_goes_on_with_what_is_due() -> None:
+    clock = ManualClock()
+    async with PaperGateway(feed=ManualFeed(), clock=clock) as gateway, connect(gateway) as client:
+        await client.ready()
+        client.send("reqMktData", reqId=4, contract=TAPE, genericTickList="mdoff,292")
+        (latest,) = await heard(client)
+        for _ in range(3):
+            clock.advance(timedelta(days=1).total_seconds())
+        times = [call.args[1] for call in await heard(client)]
+        assert len(times) > 10  # many instruments, one provider
+        assert times == sorted(times)
+        assert latest.args[1] <= times[0]
+
+
+@pytest.mark.parametrize(
+    ("contract", "ticks", "code"),
+    [
+        ({**TAPE, "exchange": "NOBODY"}, "mdoff,292", 200),
+        ({**TAPE, "symbol": "PAPER"}, "mdoff,292", 200),
+        (TAPE, "292", 321),
+        (TAPE, "mdoff", 321),
+        (TAPE, "", 321),
+        (TAPE, "words", 321),
+    ],
+)
+async def test_a_broad_tape_that_there_is_not(
+    gateway: PaperGateway, contract: dict[str, str], ticks: str, code: int
+) -> None:
+    async with connect(gateway) as client:
+        await client.ready()
+        client.send("reqMktData", reqId=4, contract=contract, genericTickList=ticks)
+        (call,) = await heard(client)
+        assert error_of(call)[:2] == (4, code)

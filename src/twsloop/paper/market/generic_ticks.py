@@ -13,7 +13,10 @@ from types import MappingProxyType
 
 import attrs
 
-__all__ = ["GenericTicks", "legal_ones", "read", "refusal"]
+__all__ = ["NEWS", "GenericTicks", "legal_ones", "read", "refusal"]
+
+#: Headlines as they come.
+NEWS = 292
 
 _DIVIDENDS = frozenset({"STK", "CFD", "OPT", "FOP", "FUT", "IND", "SLB"})
 _INDEX = frozenset({"IND"})
@@ -37,7 +40,7 @@ _LISTED: tuple[tuple[int, int, str, frozenset[str] | None], ...] = (
     (233, 0, "RTVolume", None),
     (236, 0, "inventory", None),
     (258, 47, "Fundamentals", None),
-    (292, 0, "Wide_news", None),
+    (NEWS, 0, "Wide_news", None),
     (293, 0, "TradeCount", None),
     (294, 0, "TradeRate", None),
     (295, 0, "VolumeRate", None),

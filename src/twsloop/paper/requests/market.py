@@ -28,8 +28,6 @@ from .handling import Handler, find_one, processing, validating
 __all__ = ["HANDLERS", "find_watched"]
 
 LIVE, FROZEN = 1, 2
-#: The generic tick of news.
-NEWS = 292
 MARKET_DATA_TYPES = range(1, 5)
 NO_GENERIC_WHEN_DELAYED = (
     2187,
@@ -43,8 +41,11 @@ INCOMPLETE_OPTION = (
 def req_mkt_data(hub: Hub, client: Client, request: Any) -> None:
     """Open a market data line, or take a snapshot."""
     req_id = request.reqId
-    if req_id in client.lines:
+    if req_id in client.lines or (news.TAPE, req_id) in client.subscriptions:
         processing(hub, client, req_id, "bQ", "Duplicate ticker id")
+        return
+    if request.contract.secType.upper() == "NEWS":
+        news.open_tape(hub, client, request)
         return
     is_combo = request.contract.secType.upper() == "BAG"
     find = _find_combo if is_combo else find_watched
@@ -76,7 +77,7 @@ def req_mkt_data(hub: Hub, client: Client, request: Any) -> None:
         line.data_type = FROZEN
     _open(hub, line, asked)
     if providers:
-        line.at_end.append(news.watch(hub, client, req_id, instrument, providers))
+        line.at_end.append(news.watch(hub, client, req_id, (instrument,), providers))
 
 
 def _asked(request: Any, instrument: Instrument, server_version: int) -> GenericTicks | None:
@@ -117,9 +118,9 @@ def _news(asked: GenericTicks | None) -> list[str]:
     Raises:
         ValueError: One of them is unknown.
     """
-    if asked is None or NEWS not in asked.codes:
+    if asked is None or generic_ticks.NEWS not in asked.codes:
         return []
-    named = asked.parameters.get(NEWS)
+    named = asked.parameters.get(generic_ticks.NEWS)
     if named is None:
         return list(PROVIDERS)
     try:
@@ -168,6 +169,8 @@ def _is_closed(hub: Hub, instrument: Instrument) -> bool:
 def cancel_mkt_data(hub: Hub, client: Client, request: Any) -> None:
     """Close a market data line; there is no acknowledgement."""
     line = client.lines.get(request.reqId)
+    if line is None and client.end_subscription(news.TAPE, request.reqId):
+        return
     if line is None:
         hub.error(client, request.reqId, 300, f"Can't find EId with tickerId:{request.reqId}")
     else:

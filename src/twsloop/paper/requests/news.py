@@ -1,6 +1,7 @@
 """News: providers, bulletins, headlines before now and as they come, articles.
 
-A stream of headlines belongs to a market data line with the generic tick 292: `watch` opens it.
+A stream of headlines belongs to a market data line with the generic tick 292: `watch` opens it. All
+that a provider writes is a line of its own, of a "contract" of the type NEWS (`open_tape`).
 `post_bulletin` and `post_headline` are for control code: they happen now, and are told to whoever
 has asked for them.
 """
@@ -26,6 +27,7 @@ from twsloop.clock import Timer
 from twsloop.paper.catalogue.instruments import Instrument
 from twsloop.paper.clients.client import Client
 from twsloop.paper.clients.hub import Hub
+from twsloop.paper.market import generic_ticks
 from twsloop.paper.market.news import (
     PROVIDERS,
     Headline,
@@ -40,9 +42,11 @@ from .handling import Handler, desk, seed_of, validating
 __all__ = [
     "GENERAL",
     "HANDLERS",
+    "TAPE",
     "VENUE_CLOSED",
     "VENUE_OPEN",
     "NewsDesk",
+    "open_tape",
     "post_bulletin",
     "post_headline",
     "watch",
@@ -54,24 +58,27 @@ GENERAL, VENUE_CLOSED, VENUE_OPEN = 1, 2, 3
 MOST_HEADLINES = 300
 PLAIN_TEXT = 0
 BULLETINS = ("bulletins", 0)
+#: The kind of subscription that hears all of a provider.
+TAPE = "tape"
 NO_ARTICLE = "Failed to request news article: No data available"
 
 
 @attrs.define(eq=False)
 class Watch:
-    """A client that hears headlines of an instrument under a market data line's id."""
+    """A client that hears headlines of instruments under a market data line's id."""
 
     hub: Hub
     client: Client
     req_id: int
-    instrument: Instrument
+    instruments: tuple[Instrument, ...]
     providers: tuple[str, ...]
     timer: Timer | None = None
 
     def wait(self, after: datetime) -> None:
         """Tell the next headline when it is due."""
         room = _room(self.hub)
-        following = room.next_after(self.instrument, self.providers, after)
+        due = [room.next_after(one, self.providers, after) for one in self.instruments]
+        following = min((one for one in due if one is not None), key=_when, default=None)
         if following is not None:
             delay = max((following.time - self.hub.now()).total_seconds(), 0.0)
             self.timer = self.hub.clock.call_later(delay, self._due, following)
@@ -109,6 +116,10 @@ class NewsDesk:
     watches: list[Watch] = attrs.Factory(list)
 
 
+def _when(headline: Headline) -> tuple[datetime, str]:
+    return headline.time, headline.article
+
+
 def _room(hub: Hub) -> NewsRoom:
     news = desk(hub, NewsDesk)
     if news.room is None:
@@ -117,27 +128,32 @@ def _room(hub: Hub) -> NewsRoom:
 
 
 def watch(
-    hub: Hub, client: Client, req_id: int, instrument: Instrument, providers: Iterable[str]
+    hub: Hub,
+    client: Client,
+    req_id: int,
+    instruments: Iterable[Instrument],
+    providers: Iterable[str],
 ) -> Callable[[], None]:
-    """Tell headlines of an instrument from now on: the latest one at once, then as they come.
+    """Tell headlines from now on: the latest one at once, then as they come.
 
     Args:
         hub: The gateway.
         client: Who asks.
         req_id: The id of its market data line.
-        instrument: What the line watches.
+        instruments: What they are about.
         providers: Whose headlines.
 
     Returns:
         What ends it; to be called when the line ends.
     """
     codes = tuple(providers)
-    one = Watch(hub, client, req_id, instrument, codes)
+    one = Watch(hub, client, req_id, tuple(instruments), codes)
     watches = desk(hub, NewsDesk).watches
     watches.append(one)
-    now = hub.now()
-    for headline in islice(_room(hub).latest(instrument, codes, now), 1):
-        one.tell(headline)
+    now, room = hub.now(), _room(hub)
+    known = [h for each in one.instruments for h in islice(room.latest(each, codes, now), 1)]
+    if known:
+        one.tell(max(known, key=_when))
     one.wait(now)
 
     def end() -> None:
@@ -149,11 +165,27 @@ def watch(
     return end
 
 
+def open_tape(hub: Hub, client: Client, request: Any) -> None:
+    """All that a provider writes, as IB's broad tapes: a line of its own, without quotes."""
+    req_id, contract, text = request.reqId, request.contract, request.genericTickList
+    provider = contract.exchange
+    if provider not in PROVIDERS or contract.symbol != f"{provider}:{provider}_ALL":
+        hub.error(client, req_id, 200, NO_DEFINITION)
+        return
+    asked = generic_ticks.read(text, "NEWS", client.server_version) if text else None
+    if asked is None or generic_ticks.NEWS not in asked.codes or asked.defaults:
+        validating(hub, client, req_id, "bQ", generic_ticks.refusal(text, "NEWS"))
+        return
+    everything = hub.engine.catalogue.all()
+    client.subscriptions[TAPE, req_id] = watch(hub, client, req_id, everything, (provider,))
+
+
 def post_headline(hub: Hub, con_id: int, text: str, body: str = "") -> Headline:
     """Something happened: a headline of an instrument, now."""
     headline = _room(hub).add(con_id, hub.now(), text, body or text)
     for one in desk(hub, NewsDesk).watches:
-        if one.instrument.con_id == con_id and headline.provider in one.providers:
+        about = any(instrument.con_id == con_id for instrument in one.instruments)
+        if about and headline.provider in one.providers:
             one.tell(headline)
             one.client.flush()
     return headline
