@@ -144,6 +144,16 @@ def test_two_who_ask_at_once_share_one_snapshot(desk: Desk) -> None:
     assert second.result(PATIENCE).bid == 1.1
 
 
+def test_who_joins_when_all_has_come_waits_no_longer(desk: Desk) -> None:
+    desk.quote("EUR.USD", 1.1, 1.2)
+    began = time.monotonic()
+    first = desk.gateway.market_data.quote("EUR.USD")
+    desk.settle()
+    second = desk.gateway.market_data.quote("EUR.USD")
+    assert (first.result(PATIENCE).bid, second.result(PATIENCE).bid) == (1.1, 1.1)
+    assert time.monotonic() - began < 5
+
+
 def test_who_leaves_last_cancels_at_the_gateway(desk: Desk) -> None:
     futures = [desk.gateway.market_data.quote("EUR.USD") for _ in range(2)]
     assert watched(desk) == 1

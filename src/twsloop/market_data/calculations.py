@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from enum import StrEnum
 from typing import Any
 
 from ibapi.contract import Contract
 
 from twsloop.connection.core import Core
+from twsloop.wire.identity import contract_key
 
 from .processor import greeks_of
 from .ticks import Greeks
 
-__all__ = ["Calculations"]
+__all__ = ["Calculation", "Calculations"]
 
 _CALLBACKS = ("tickOptionComputation",)
+
+
+class Calculation(StrEnum):
+    """What IB's model can be asked for; the words stand in errors."""
+
+    IMPLIED_VOLATILITY = "implied volatility"
+    """Of the option's price, and its underlying's."""
+    OPTION_PRICE = "option price"
+    """Of a volatility, and the underlying's price."""
+
+
+#: How each is asked for, and how it is cancelled: EClient's names.
+_REQUESTS = {
+    Calculation.IMPLIED_VOLATILITY: (
+        "calculateImpliedVolatility",
+        "cancelCalculateImpliedVolatility",
+    ),
+    Calculation.OPTION_PRICE: ("calculateOptionPrice", "cancelCalculateOptionPrice"),
+}
 
 
 class Calculations:
@@ -28,54 +48,32 @@ class Calculations:
         self._core = core
         self._under_way = 0
 
-    async def implied_volatility(
+    async def ask(
         self,
-        contract: Contract,
-        name: tuple[str, Hashable],
+        what: Calculation,
+        option: tuple[Contract, str],
         given: tuple[float, float],
         seconds: float | None,
     ) -> Greeks:
-        """Ask for the volatility; ``given`` is the option's price and its underlying's."""
-        core = self._core
-        return await self._ask(
-            f"implied volatility of {name[0]}",
-            lambda req_id: core.calculateImpliedVolatility(req_id, contract, *given, []),
-            core.cancelCalculateImpliedVolatility,
-            ("implied_volatility", name[1], given),
-            seconds,
-        )
+        """Ask IB's model.
 
-    async def option_price(
-        self,
-        contract: Contract,
-        name: tuple[str, Hashable],
-        given: tuple[float, float],
-        seconds: float | None,
-    ) -> Greeks:
-        """Ask for the price; ``given`` is the volatility and the underlying's price."""
-        core = self._core
-        return await self._ask(
-            f"option price of {name[0]}",
-            lambda req_id: core.calculateOptionPrice(req_id, contract, *given, []),
-            core.cancelCalculateOptionPrice,
-            ("option_price", name[1], given),
-            seconds,
-        )
-
-    async def _ask(
-        self,
-        request: str,
-        send: Callable[[int], object],
-        cancel: Callable[[int], object],
-        share: Hashable,
-        seconds: float | None,
-    ) -> Greeks:
-        core = self._core
+        Args:
+            what: For what.
+            option: The contract, and what it is called.
+            given: What it is computed of, in the order of EClient's parameters.
+            seconds: How long the answer may take; None as configured.
+        """
+        core, (contract, label) = self._core, option
+        send, cancel = (getattr(core, name) for name in _REQUESTS[what])
         self._under_way += 1
         core.add_slice(self, _CALLBACKS)
         try:
             parts: list[Greeks] = await core.ask(
-                send, request=request, timeout=seconds, cancel=cancel, share=share
+                lambda req_id: send(req_id, contract, *given, []),
+                request=f"{what} of {label}",
+                timeout=seconds,
+                cancel=cancel,
+                share=(what, contract_key(contract), given),
             )
         finally:
             self._under_way -= 1

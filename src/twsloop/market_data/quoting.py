@@ -96,10 +96,14 @@ class _Waiter:
     def _source(self) -> QuoteSource:
         return QuoteSource.REGULATORY if self.line.regulatory else QuoteSource.SNAPSHOT
 
-    def _ticked(self, args: tuple[Ticker], key: Any = None) -> None:
-        del key
-        if self._grace is None and has_enough(args[0]):
+    def look(self) -> None:
+        """See whether it has brought enough: who joins late may hear no further tick."""
+        if self._grace is None and has_enough(self.line.ticker):
             self._grace = self._clock.call_later(GRACE, self._enough)
+
+    def _ticked(self, args: tuple[Ticker], key: Any = None) -> None:
+        del args, key
+        self.look()
 
     def _enough(self) -> None:
         self.complete = True
@@ -254,6 +258,7 @@ class Quoting:
             line = self._desk.line(contract, key=key, snapshot=True, timeout=seconds)
         waiter = _Waiter(self._core, symbol, line)
         self._desk.hold(line, waiter)
+        waiter.look()
         return waiter
 
     def _leave(self, waiter: _Waiter) -> None:

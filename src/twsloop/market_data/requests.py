@@ -19,7 +19,7 @@ from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
 from twsloop.wire.identity import contract_key
 
-from .calculations import Calculations
+from .calculations import Calculation, Calculations
 from .desk import LineDesk
 from .event_streams import EventStreams
 from .generic import generic_list
@@ -280,15 +280,8 @@ class MarketData(EventStreams):
             SymbolError: A text that cannot be read.
             ValueError: A price is not above 0.
         """
-        contract = self._to_contract(option)
-        _above_zero(option_price=option_price, underlying_price=underlying_price)
-        return self._core.event_loop.submit(
-            self._calculations.implied_volatility,
-            contract,
-            (self._label(contract), contract_key(contract)),
-            (option_price, underlying_price),
-            timeout,
-        )
+        given = _above_zero(option_price=option_price, underlying_price=underlying_price)
+        return self._calculate(Calculation.IMPLIED_VOLATILITY, option, given, timeout)
 
     def calculate_option_price(
         self,
@@ -310,15 +303,8 @@ class MarketData(EventStreams):
             SymbolError: A text that cannot be read.
             ValueError: Volatility or price is not above 0.
         """
-        contract = self._to_contract(option)
-        _above_zero(volatility=volatility, underlying_price=underlying_price)
-        return self._core.event_loop.submit(
-            self._calculations.option_price,
-            contract,
-            (self._label(contract), contract_key(contract)),
-            (volatility, underlying_price),
-            timeout,
-        )
+        given = _above_zero(volatility=volatility, underlying_price=underlying_price)
+        return self._calculate(Calculation.OPTION_PRICE, option, given, timeout)
 
     # ---- for the other slices ------------------------------------------------------------
 
@@ -327,6 +313,17 @@ class MarketData(EventStreams):
         return await self._quoting.ticker_of(contract)
 
     # ---- inside --------------------------------------------------------------------------
+
+    def _calculate(
+        self,
+        what: Calculation,
+        option: str | Contract,
+        given: tuple[float, float],
+        timeout: float | None,
+    ) -> Future[Greeks]:
+        contract = self._to_contract(option)
+        named = contract, self._label(contract)
+        return self._core.event_loop.submit(self._calculations.ask, what, named, given, timeout)
 
     async def _exchanges(self, quoted: Ticker | Quote, code: str) -> QuoteVenues:
         return venues_of(quoted, await self._smart_components(code))
@@ -347,9 +344,11 @@ class MarketData(EventStreams):
         return wanted
 
 
-def _above_zero(**values: float) -> None:
-    """Refuse a value that IB's model cannot work with."""
+def _above_zero(**values: float) -> tuple[float, float]:
+    """The two values; refuse one that IB's model cannot work with."""
     for name, value in values.items():
         if not value > 0:  # not a number either
             msg = f"{name} has to be above 0, not {value!r}"
             raise ValueError(msg)
+    first, second = values.values()
+    return first, second
