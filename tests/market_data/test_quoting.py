@@ -26,8 +26,10 @@ from twsloop.errors import (
 from twsloop.gateway import IBGateway
 from twsloop.market_data.quotes import Quote, QuoteSource
 from twsloop.market_data.ticks import MarketDataType
+from twsloop.orders.builders import market_order
 from twsloop.paper.clients.pacing_judge import PacingRules
 from twsloop.paper.server import PaperGateway
+from twsloop.session.state import State
 
 PROTOCOLS = [(225, uvloop.new_event_loop), (200, asyncio.new_event_loop)]
 
@@ -331,3 +333,35 @@ def test_a_regulatory_snapshot_is_bought_only_on_purpose(desk: Desk) -> None:
 def test_a_regulatory_snapshot_that_fails_says_why(desk: Desk) -> None:
     with pytest.raises(RequestError, match="error 200"):
         desk.gateway.market_data.regulatory_snapshot("NOPE", accept_cost=True).result(PATIENCE)
+
+
+# ---- for the other slices -----------------------------------------------------------------
+
+
+def test_an_order_that_is_simulated_finds_its_quote() -> None:
+    with open_desk(orders__enabled=False) as desk:
+        trades = [
+            desk.gateway.place_order(symbol, market_order("BUY", 1)) for symbol in ("AAPL", "NOPE")
+        ]
+        assert [trade.done.result(PATIENCE).name for trade in trades] == ["SIMULATED"] * 2
+        assert "189.51" in trades[0].reason
+        assert "no quote" in trades[1].reason
+        assert list(desk.gateway.market_data.slots) == []
+
+
+def test_while_a_session_begins_a_quote_for_another_slice_waits() -> None:
+    states = Heard()
+    asked: list[Any] = []
+    with open_desk(reconnect__first_delay=0.02, reconnect__cap=0.05) as desk:
+        gateway = desk.gateway
+
+        def ask(state: State, _reason: str) -> None:
+            states(state)
+            if state is State.SYNCING:
+                work = gateway.market_data.ticker_of
+                asked.append(gateway.event_loop.submit(work, stock("AAPL")))
+
+        gateway.on_session(ask)
+        desk.paper.drop_clients()
+        states.until(lambda state: state is State.READY)
+        assert asked[0].result(PATIENCE).bid == 189.49

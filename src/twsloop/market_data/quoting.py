@@ -187,11 +187,13 @@ class Quoting:
         return quote
 
     async def ticker_of(self, contract: Contract) -> Ticker | None:
-        """The live ticker of a contract, or a snapshot's; None if there is none."""
+        """The live ticker of a contract, or a snapshot's; None if there is none.
+
+        While a session begins it is waited for.
+        """
         live = self._live(contract, None)
         if live is not None:
             return live
-        self._require_session("quote")
         waiter = self._start("", contract, self._deadline(None))
         try:
             await waiter.over
