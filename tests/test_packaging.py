@@ -62,7 +62,7 @@ def test_the_wheel_holds_what_users_need(wheel: zipfile.ZipFile) -> None:
         "twsloop/__init__.py",
         "twsloop/py.typed",
         "twsloop/error_codes.csv",
-        "twsloop/gateway.py",
+        "twsloop/gateway/__init__.py",
         "twsloop/paper/__init__.py",
     ):
         assert wanted in names

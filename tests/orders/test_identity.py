@@ -36,7 +36,7 @@ def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
 
 
 def slice_of(gateway: IBGateway) -> Orders:
-    found: Orders = gateway._IBGateway__orders
+    found: Orders = gateway._IBGateway__slices.orders
     return found
 
 

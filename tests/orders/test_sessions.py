@@ -364,7 +364,7 @@ def test_refused_change_while_orders_are_unknown() -> None:
     tws = FakeTws()
     with connected(tws) as gateway:
         trade = working(tws, gateway)
-        sync = gateway._IBGateway__orders.sync
+        sync = gateway._IBGateway__slices.orders.sync
         sync.known, sync.reason = False, "a test says so"
         change = trade.modify(limit_price=101)
         with pytest.raises(OrdersRefused, match="a test says so"):

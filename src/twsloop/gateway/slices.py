@@ -1,0 +1,111 @@
+"""All slices of one connection, and what each is given of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from ibapi.contract import Contract
+
+from twsloop.account.profit import read_fills
+from twsloop.account.requests import AccountRequests
+from twsloop.connection.core import Core
+from twsloop.connection.streams import Feed
+from twsloop.contracts import holding_name, symbol_of, to_contract
+from twsloop.contracts.hours import hours_of
+from twsloop.contracts.requests import Contracts
+from twsloop.errors import ContractError
+from twsloop.history.requests import History
+from twsloop.market_data.requests import MarketData
+from twsloop.market_data.slots import Pool
+from twsloop.news.requests import News
+from twsloop.orders.desk import OrderDesk
+from twsloop.orders.requests import Orders
+from twsloop.orders.validation import NOTHING, Knowledge
+from twsloop.scanner.requests import Scanner
+from twsloop.system.requests import System
+
+__all__ = ["Slices"]
+
+
+class Slices:
+    """The slices. Siblings do not import each other: they are handed callables here.
+
+    Args:
+        core: The connection they hang on.
+        wanted: Whether a session stands, or is to be made again.
+
+    Attributes:
+        contracts: What is listed.
+        market_data: Live data.
+        history: The past.
+        orders: The inside of the orders slice, which every order passes.
+        desk: What users are given of it.
+        account: Accounts.
+        news: News.
+        scanner: Market scans.
+        system: The gateway itself.
+    """
+
+    def __init__(self, core: Core, wanted: Callable[[], bool]) -> None:
+        self.contracts = Contracts(core, to_contract=to_contract, label=symbol_of)
+        self.market_data = MarketData(
+            core,
+            to_contract=to_contract,
+            label=symbol_of,
+            smart_components=self.contracts.smart_components,
+        )
+        self.orders = Orders(
+            core,
+            label=holding_name,
+            quote=self.market_data.ticker_of,
+            wanted=wanted,
+            closed=self._closed,
+            known=lambda contract: Knowledge(self.contracts.known(contract)),
+            learn=self._learn,
+        )
+        self.account = AccountRequests(
+            core,
+            label=holding_name,
+            fills=lambda: read_fills(self.orders.book.fills(), lambda fill: fill.tag),
+        )
+        self.desk = OrderDesk(
+            core, self.orders, to_contract=to_contract, positions=self.account.positions
+        )
+        self.news = News(
+            core,
+            to_contract=to_contract,
+            label=symbol_of,
+            details=self.contracts.details,
+            take_line=self._take_line,
+            give_line=self.market_data.slots.give,
+        )
+        self.scanner = Scanner(core)
+        self.system = System(core, to_contract=to_contract)
+        self.history = History(
+            core, to_contract=to_contract, label=symbol_of, details=self.contracts.details
+        )
+
+    def _take_line(self, feed: Feed[Any]) -> object:
+        """Live headlines take a market data line."""
+        slots = self.market_data.slots
+        return slots.take(feed, Pool.LINES, symbol=feed.request, holder=feed.request)
+
+    async def _learn(self, contract: Contract) -> Knowledge:
+        """What an order is checked against: asked of the gateway where it is not in memory."""
+        if contract.secType == "BAG":
+            return NOTHING  # IB has no details of a combo
+        await self.contracts.resolve(contract)
+        return Knowledge(self.contracts.known(contract), await self.contracts.price_rule(contract))
+
+    def _closed(self, contract: Any, at: datetime, outside_rth: bool) -> bool | None:
+        """Whether a contract does not trade at a time, as far as memory knows its hours."""
+        details = self.contracts.known(contract)
+        if details is None:
+            return None
+        try:
+            is_open = hours_of(details, "trading" if outside_rth else "liquid").is_open(at)
+        except ContractError:
+            return None
+        return None if is_open is None else not is_open
