@@ -322,7 +322,7 @@ class OrderBook:
         return Change(record, changed=True)
 
     def reconcile(self, open_now: Collection[OrderRecord], now: datetime) -> list[Change]:
-        """After a gap: an order of ours that nothing tells of any more is UNCERTAIN for good.
+        """After a gap: an order that nothing tells of any more is UNCERTAIN for good.
 
         Args:
             open_now: The orders that reqAllOpenOrders has just listed. Executions and completed
@@ -333,8 +333,7 @@ class OrderBook:
         return [
             self.apply_input(record, OrderInput.MISSING, now, reason)
             for record in self.live()
-            if record.own
-            and record not in open_now
+            if record not in open_now
             # What has not left yet (it may wait for just this) the gateway cannot list.
             and record.status is not OrderStatus.CREATED
         ]

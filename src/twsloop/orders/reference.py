@@ -64,11 +64,11 @@ def origin_of(order_id: int, client_id: int, *, own: bool) -> str:
     """What made an order that the gateway told us of.
 
     Args:
-        order_id: Its id; 0 for one that somebody placed by hand.
+        order_id: Its id; 0 for one that somebody placed by hand, below 0 once that was bound.
         client_id: Whose it is.
         own: Whether that is us.
     """
-    if not order_id:
+    if order_id <= 0:
         return BY_HAND
     return EARLIER if own else f"client {client_id}"
 

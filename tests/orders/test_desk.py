@@ -1,0 +1,384 @@
+"""The desk where it is not alone: other clients, people at the gateway's window, silence, haste."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import uvloop
+from ibapi.protobuf.Contract_pb2 import Contract as ContractProto
+from ibapi.protobuf.Order_pb2 import Order as OrderProto
+
+from tests.orders.test_hard_cases import execution
+from tests.orders.test_sessions import connected, until, working
+from tests.support.desk import PATIENCE, Desk, Heard, config_for, open_desk, open_paper
+from tests.support.fake_tws import FakeTws, error, message, open_order, order_status
+from twsloop.clock import ManualClock
+from twsloop.contracts import option, stock
+from twsloop.errors import (
+    ConnectionLost,
+    InvalidOrder,
+    NotConnected,
+    OrderError,
+    RequestError,
+    RequestTimeout,
+)
+from twsloop.gateway import IBGateway
+from twsloop.orders.builders import limit_order, market_order
+from twsloop.orders.desk import OrderDesk
+from twsloop.orders.state import OrderStatus
+from twsloop.orders.trade import Trade
+from twsloop.orders.words import ExerciseAction
+
+BOTH = pytest.mark.parametrize(
+    ("version", "loop_factory"),
+    [(225, uvloop.new_event_loop), (200, asyncio.new_event_loop)],
+    ids=["protobuf", "text"],
+)
+
+
+@pytest.fixture(
+    params=[(225, uvloop.new_event_loop), (200, asyncio.new_event_loop)], ids=["protobuf", "text"]
+)
+def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    version, loop_factory = request.param
+    with open_desk(version=version, loop_factory=loop_factory) as made:
+        yield made
+
+
+def by_hand(desk: Desk, **fields: Any) -> int:
+    """An order that somebody places at the gateway's own window; its permId."""
+    order = {
+        "action": "BUY",
+        "totalQuantity": "5",
+        "orderType": "LMT",
+        "lmtPrice": 100.0,
+        "tif": "DAY",
+        "transmit": True,
+        **fields,
+    }
+    contract = ContractProto(symbol="AAPL", secType="STK", exchange="SMART", currency="USD")
+    return desk.paper.place_by_hand(contract, OrderProto(**order))
+
+
+# ---- orders of others --------------------------------------------------------------------
+
+
+def test_an_order_of_another_client_is_shown_and_left_alone(desk: Desk) -> None:
+    with IBGateway(config_for(desk.paper, connection__client_id=7)) as other:
+        theirs = other.orders.place("AAPL", limit_order("BUY", 3, 100), tag="theirs")
+        until(theirs, OrderStatus.SUBMITTED)
+        (shown,) = desk.gateway.orders.all_open().result(PATIENCE)
+        assert (shown.perm_id, shown.client_id, shown.tag) == (theirs.perm_id, 7, "theirs")
+        assert (shown.own, shown.origin) == (False, "client 7")
+        assert desk.gateway.orders.find(perm_id=theirs.perm_id) is shown
+        assert desk.gateway.orders.open() == desk.gateway.trades() == ()
+        for act in (shown.cancel, functools.partial(shown.modify, quantity=1)):
+            with pytest.raises(OrderError, match="belongs to client 7"):
+                act()
+        with pytest.raises(OrderError, match="belongs to client 7"):
+            desk.gateway.orders.cancel_replace(shown, {})
+        assert theirs.active
+        # Everything, whosever it is: that is what the gateway's global cancel means.
+        told = desk.gateway.orders.cancel_all(timeout=0.2).result(PATIENCE)
+        assert theirs.done.result(PATIENCE) is OrderStatus.CANCELLED
+        assert (*told.cancelled, *told.live) == (shown,)
+
+
+def test_what_another_client_cancelled_is_not_shown_live_after_a_gap(desk: Desk) -> None:
+    with IBGateway(config_for(desk.paper, connection__client_id=7)) as other:
+        theirs = other.orders.place("AAPL", limit_order("BUY", 3, 100))
+        until(theirs, OrderStatus.SUBMITTED)
+        (shown,) = desk.gateway.orders.all_open().result(PATIENCE)
+        theirs.cancel().result(PATIENCE)
+    assert desk.gateway.orders.all_open().result(PATIENCE) == []
+    desk.gateway.event_loop.submit(desk.gateway._IBGateway__orders.sync.fetch).result(PATIENCE)
+    assert not shown.active
+
+
+@BOTH
+def test_client_0_binds_what_was_placed_by_hand(version: int, loop_factory: Any) -> None:
+    with open_desk(version=version, loop_factory=loop_factory, connection__client_id=0) as desk:
+        perm_id = by_hand(desk)
+        (shown,) = desk.gateway.orders.all_open().result(PATIENCE)
+        assert (shown.perm_id, shown.order_id, shown.own) == (perm_id, 0, False)
+        assert shown.origin == "by hand"
+        with pytest.raises(OrderError, match="placed by hand"):
+            shown.cancel()
+        (bound,) = desk.gateway.orders.bind_manual().result(PATIENCE)
+        assert bound is shown
+        assert bound.own
+        assert bound.order_id < 0
+        assert bound in desk.gateway.orders.open()
+        assert bound.modify(quantity=6).result(PATIENCE) is OrderStatus.SUBMITTED
+        assert bound.order.totalQuantity == 6
+        assert bound.cancel().result(PATIENCE) is OrderStatus.CANCELLED
+
+
+def test_client_0_binds_what_will_be_placed_by_hand() -> None:
+    with open_desk(connection__client_id=0) as desk:
+        assert desk.gateway.orders.bind_manual(automatic=True).result(PATIENCE) == []
+        perm_id = by_hand(desk)
+        (bound,) = desk.gateway.orders.all_open().result(PATIENCE)
+        assert (bound.perm_id, bound.own, bound.origin) == (perm_id, True, "by hand")
+        assert bound.cancel().result(PATIENCE) is OrderStatus.CANCELLED
+
+
+# ---- exercise ----------------------------------------------------------------------------
+
+
+@pytest.fixture(
+    params=[(225, uvloop.new_event_loop), (200, asyncio.new_event_loop)], ids=["protobuf", "text"]
+)
+def listed(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """A market on a day on which the options are listed."""
+    version, loop_factory = request.param
+    with (
+        open_paper(max_version=version, clock=ManualClock()) as (feed, paper),
+        IBGateway(config_for(paper), loop_factory=loop_factory) as gateway,
+    ):
+        yield Desk(feed, paper, gateway)
+
+
+def spy_call(strike: float = 650.0) -> Any:
+    return option("SPY", "20260105", strike, "C")
+
+
+def long_call(desk: Desk) -> Any:
+    """A position of two calls on SPY."""
+    desk.quote("SPY", 662.0, 662.02)
+    desk.trade("SPY", 662.0)
+    contract = desk.gateway.contracts.resolve(spy_call()).result(PATIENCE)
+    bought = desk.gateway.orders.place(contract, market_order("BUY", 2))
+    assert bought.done.result(PATIENCE) is OrderStatus.FILLED
+    return contract
+
+
+def test_an_option_is_exercised(listed: Desk) -> None:
+    contract = long_call(listed)
+    trade = listed.gateway.orders.exercise(contract, 1, tag="delivery", reason="dividend")
+    assert trade.done.result(PATIENCE) is OrderStatus.FILLED
+    assert trade.filled == 1
+    assert (trade.origin, trade.placed_because) == ("exercise", "dividend")
+    held = {p.contract.secType: p.quantity for p in listed.gateway.positions().result(PATIENCE)}
+    assert held == {"OPT": Decimal(1), "STK": Decimal(100)}
+
+
+def test_an_exercise_that_cannot_be(listed: Desk) -> None:
+    contract = long_call(listed)
+    refused = listed.gateway.orders.exercise(contract, 9)
+    assert refused.done.result(PATIENCE) is OrderStatus.REJECTED
+    assert refused.error_code == 322
+    natural = listed.gateway.orders.exercise(contract, 1, action=ExerciseAction.LAPSE)
+    assert natural.done.result(PATIENCE) is OrderStatus.REJECTED
+    with pytest.raises(InvalidOrder, match="not exercised"):
+        listed.gateway.orders.exercise("AAPL")
+
+
+# ---- cancelling --------------------------------------------------------------------------
+
+
+def test_what_the_gateway_does_not_end_in_time_is_told_as_live() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        first, second = working(tws, gateway), working(tws, gateway)
+        asked = gateway.orders.cancel_all(timeout=0.3)
+        tws.next("reqGlobalCancel")
+        tws.say(order_status(first.order_id, "Cancelled"))
+        told = asked.result(PATIENCE)
+        assert (told.cancelled, told.live, told.complete) == ((first,), (second,), False)
+        assert second.active
+
+
+def test_cancel_all_tells_fills_and_other_ends_apart() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        first, second = working(tws, gateway), working(tws, gateway)
+        asked = gateway.orders.cancel_all(timeout=PATIENCE)
+        tws.next("reqGlobalCancel")
+        tws.say(
+            order_status(first.order_id, "Filled", filled=10, remaining=0),
+            error(second.order_id, 201, "Order rejected - reason:late"),
+        )
+        told = asked.result(PATIENCE)
+        assert (told.filled, told.ended, told.complete) == ((first,), (second,), True)
+
+
+def test_an_order_that_fills_while_it_is_cancelled_is_not_replaced() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = working(tws, gateway)
+        asked = gateway.orders.cancel_replace(trade, {"limit_price": 99})
+        tws.next("cancelOrder")
+        tws.say(order_status(trade.order_id, "Filled", filled=10, remaining=0))
+        with pytest.raises(OrderError, match="nothing was placed"):
+            asked.result(PATIENCE)
+        assert gateway.trades() == (trade,)
+
+
+def test_only_what_is_left_is_ordered_again() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = working(tws, gateway)
+        asked = gateway.orders.cancel_replace(trade, {"limit_price": 99})
+        tws.next("cancelOrder")
+        tws.say(
+            execution(trade.order_id, "0000e0d5.6ab9ea82.01.01", 4),
+            order_status(trade.order_id, "Cancelled", filled=4, remaining=6),
+        )
+        fresh = asked.result(PATIENCE)
+        assert (fresh.order.totalQuantity, fresh.order.lmtPrice) == (6, 99)
+        assert tws.next("placeOrder").orderId == fresh.order_id
+
+
+def test_an_order_whose_end_does_not_come_is_not_replaced() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = working(tws, gateway)
+        with pytest.raises(OrderError, match="Submitted"):
+            gateway.orders.cancel_replace(trade, {}, timeout=0.05).result(PATIENCE)
+        assert trade.active
+
+
+# ---- previews ----------------------------------------------------------------------------
+
+
+def test_a_refused_preview_fails_with_the_gateways_error(desk: Desk) -> None:
+    asked = desk.gateway.orders.what_if(stock("NOPE"), market_order("BUY", 1))
+    with pytest.raises(RequestError) as caught:
+        asked.result(PATIENCE)
+    assert caught.value.code == 200
+    assert desk.gateway.trades() == ()
+
+
+def test_a_preview_without_an_answer_ends() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        asked = gateway.orders.what_if("AAPL", market_order("BUY", 1), timeout=0.05)
+        request = tws.next("placeOrder")
+        assert request.order.whatIf
+        with pytest.raises(RequestTimeout):
+            asked.result(PATIENCE)
+        lost = gateway.orders.what_if("AAPL", market_order("BUY", 1))
+        tws.next("placeOrder")
+        tws.hang_up()
+        with pytest.raises((ConnectionLost, NotConnected)):
+            lost.result(PATIENCE)
+
+
+def test_a_warning_does_not_end_a_preview() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        asked = gateway.orders.what_if("AAPL", limit_order("BUY", 1, 1))
+        order_id = tws.next("placeOrder").orderId
+        tws.say(
+            error(order_id, 399, "Order Message:\nWarning: not before the open"),
+            open_order(order_id, "PreSubmitted", whatIf=True),
+        )
+        assert asked.result(PATIENCE).status == "PreSubmitted"
+
+
+# ---- closing positions -------------------------------------------------------------------
+
+
+def test_a_position_of_several_accounts_is_closed_by_name() -> None:
+    with open_paper(accounts=("DU1", "DU2")) as (_, paper), IBGateway(config_for(paper)) as gateway:
+        for account in ("DU1", "DU2"):
+            bought = gateway.orders.place("AAPL", market_order("BUY", 2, account=account))
+            assert bought.done.result(PATIENCE) is OrderStatus.FILLED
+        with pytest.raises(OrderError, match=r"DU1.*DU2"):
+            gateway.orders.close_position("AAPL").result(PATIENCE)
+        closed = gateway.orders.close_position("AAPL", account="DU2").result(PATIENCE)
+        assert closed.done.result(PATIENCE) is OrderStatus.FILLED
+        assert closed.order.account == "DU2"
+        held = gateway.positions().result(PATIENCE)
+        assert [(row.account, row.quantity) for row in held] == [("DU1", Decimal(2))]
+
+
+def test_a_short_position_is_bought_back_with_any_order(desk: Desk) -> None:
+    desk.gateway.orders.place("AAPL", market_order("SELL", 4)).done.result(PATIENCE)
+    trade = desk.gateway.orders.close_position(
+        "AAPL", 3, order=lambda side, size: limit_order(side, size, "189.60")
+    ).result(PATIENCE)
+    assert trade.done.result(PATIENCE) is OrderStatus.FILLED
+    assert (trade.order.action, trade.order.orderType) == ("BUY", "LMT")
+
+
+def test_two_at_once_do_not_close_it_twice(desk: Desk) -> None:
+    desk.gateway.orders.place("AAPL", market_order("BUY", 4)).done.result(PATIENCE)
+    resting = functools.partial(
+        desk.gateway.orders.close_position,
+        "AAPL",
+        order=lambda side, size: limit_order(side, size, 500),
+    )
+    asked = [resting() for _ in range(3)]
+    placed: list[Trade] = []
+    refused: list[str] = []
+    for one in asked:
+        try:
+            placed.append(one.result(PATIENCE))
+        except OrderError as problem:
+            refused.append(str(problem))
+    assert (len(placed), len(refused)) == (1, 2)
+    assert all(f"order {placed[0].order_id}" in text for text in refused)
+
+
+def test_a_fill_between_the_two_questions_is_counted() -> None:
+    """The closing order fills after the open orders were asked for, and before the position."""
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = gateway.place_order(stock("AAPL"), limit_order("SELL", 10, 100))
+        tws.next("placeOrder")
+        listed = open_order(trade.order_id, "Submitted", action="SELL")
+        tws.open_orders = [listed]
+        asked = gateway.orders.close_position("AAPL")
+        tws.next("reqPositions")
+        position = {"conId": 265598, "symbol": "AAPL", "secType": "STK", "currency": "USD"}
+        tws.say(
+            order_status(trade.order_id, "Filled", filled=10, remaining=0),
+            # The position's update is late.
+            message("position", account="DU1234567", contract=position, position="10", avgCost=1.0),
+            message("positionEnd"),
+        )
+        with pytest.raises(OrderError, match=f"order {trade.order_id}"):
+            asked.result(PATIENCE)
+        assert gateway.trades() == (trade,)
+
+
+def test_a_contract_of_another_kind_does_not_fit(listed: Desk) -> None:
+    long_call(listed)
+    with pytest.raises(OrderError, match="no position in SPY"):
+        listed.gateway.orders.close_position("SPY").result(PATIENCE)
+    closed = listed.gateway.orders.close_position(spy_call()).result(PATIENCE)
+    assert closed.done.result(PATIENCE) is OrderStatus.FILLED
+    with pytest.raises(InvalidOrder, match="not above 0"):
+        listed.gateway.orders.close_position("AAPL", 0)
+
+
+def test_without_positions_it_says_so(desk: Desk) -> None:
+    gateway = desk.gateway
+    bare = OrderDesk(
+        gateway._tws,
+        gateway._IBGateway__orders,
+        to_contract=lambda given: stock(given) if isinstance(given, str) else given,
+    )
+    with pytest.raises(OrderError, match="ask for positions"):
+        bare.close_position("AAPL").result(PATIENCE)
+
+
+# ---- the life of an order, as it is logged -----------------------------------------------
+
+
+def test_the_log_tells_the_whole_story(desk: Desk) -> None:
+    updates = Heard()
+    trade = desk.gateway.orders.place("AAPL", market_order("BUY", 1), on_update=updates)
+    assert trade.settled.result(PATIENCE) is OrderStatus.FILLED
+    sources = [entry.source for entry in trade.log]
+    assert sources[:2] == ["created", "sent"]
+    assert {"openOrder", "orderStatus", "execDetails", "commission"} <= set(sources)
+    assert [entry.time for entry in trade.log] == sorted(entry.time for entry in trade.log)
+    assert "1.0" in next(entry.text for entry in trade.log if entry.source == "commission")
