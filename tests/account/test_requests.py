@@ -87,8 +87,9 @@ def test_several_questions_at_once(desk: Desk) -> None:
 
 
 def test_more_summaries_than_ib_allows_at_a_time_wait_for_their_turn(desk: Desk) -> None:
-    asked = [desk.gateway.account_summary() for _ in range(7)]
-    assert {len(future.result(PATIENCE)) for future in asked} == {len(DEFAULT_TAGS)}
+    asked = {tag: desk.gateway.account_summary([tag]) for tag in DEFAULT_TAGS}
+    for tag, future in asked.items():
+        assert {row.tag for row in future.result(PATIENCE)} == {tag}
 
 
 def test_summaries_that_wait_do_not_outlive_the_session() -> None:
@@ -100,7 +101,7 @@ def test_summaries_that_wait_do_not_outlive_the_session() -> None:
             )
         )
         with gateway:
-            asked = [gateway.account_summary() for _ in range(5)]
+            asked = [gateway.account_summary([tag]) for tag in DEFAULT_TAGS[:5]]
             for _ in range(2):
                 tws.next("reqAccountSummary")
             tws.hang_up()

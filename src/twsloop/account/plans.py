@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import attrs
 
 from twsloop.connection.core import Core
 from twsloop.connection.streams import Feed, StreamPlan
-from twsloop.errors import SlotsExhausted
+from twsloop.errors import LoopNotRunning, SlotsExhausted
 
 from .processor import POSITIONS, AccountProcessor, values_key
 from .state import AccountTable, ModelTable, PositionTable, SummaryTable
@@ -32,6 +33,7 @@ class Plans:
         account_table: The live account updates.
         ask_positions: Sends the request for positions, in its turn.
         ask_updates: Sends the request for an account's updates, in its turn.
+        freed: Told, on the loop thread, that one of IB's places for summaries is free again.
     """
 
     core: Core
@@ -41,6 +43,7 @@ class Plans:
     account_table: AccountTable
     ask_positions: Callable[[], object]
     ask_updates: Callable[[str], object]
+    freed: Callable[[], object]
     _summaries: dict[Feed[Any], str] = attrs.Factory(dict)
 
     @property
@@ -60,20 +63,31 @@ class Plans:
             key=("account summary", tags, group),
             state=SummaryTable,
             admit=lambda feed: self._admit(feed, f"{tags} of {group}"),
-            release=lambda feed: self._summaries.pop(feed, None),
+            release=self._release,
             has_image=True,
             deadline=self.deadline,
         )
 
     @property
-    def live_summaries(self) -> int:
-        """How many of IB's places are taken by streams."""
+    def summaries(self) -> int:
+        """How many of IB's places are taken."""
         return len(self._summaries)
+
+    @property
+    def followed(self) -> int:
+        """How many of them by streams that nobody is about to give up."""
+        asked = self.core.streams.only_asked
+        return sum(not asked(feed) for feed in tuple(self._summaries))
 
     def _admit(self, feed: Feed[Any], holder: str) -> None:
         if len(self._summaries) >= SUMMARIES:
             raise self.full("a further one")
         self._summaries[feed] = holder
+
+    def _release(self, feed: Feed[Any]) -> None:
+        self._summaries.pop(feed, None)
+        with contextlib.suppress(LoopNotRunning):  # then nobody waits for it any more
+            self.core.event_loop.post(self.freed)
 
     def full(self, what: str) -> SlotsExhausted:
         """Why nothing more can be asked."""

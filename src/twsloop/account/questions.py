@@ -12,14 +12,13 @@ them there, unless somebody watches the first one; then the values are asked for
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
 from twsloop.connection.core import Core
 from twsloop.connection.streams import Feed
-from twsloop.errors import RequestError
+from twsloop.errors import ConnectionLost, RequestError
 from twsloop.event_loop import Future
 from twsloop.events import Notice
 
@@ -66,7 +65,8 @@ class Questions:
         self._table = AccountTable(label)
         self._processor = AccountProcessor(core, positions, self._table)
         self._subscribed: str | None = None
-        self._summaries = asyncio.Semaphore(SUMMARIES)
+        #: Questions that wait for one of IB's places for summaries.
+        self._turns: list[Future[None]] = []
         self.plans = Plans(
             core,
             self._processor,
@@ -75,6 +75,7 @@ class Questions:
             self._table,
             ask_positions=lambda: self._begin("positions", core.reqPositions),
             ask_updates=self._begin_updates,
+            freed=self._freed,
         )
         core.add_slice(self._processor)
         core.on_down(self._down)
@@ -89,36 +90,33 @@ class Questions:
         """The positions that are not flat."""
         core = self._core
         rows: list[Position] = await core.ask(
-            lambda _id: core.reqPositions(), request="positions", key="positions", timeout=limit
+            lambda _id: core.reqPositions(),
+            request="positions",
+            key="positions",
+            timeout=limit,
+            share="positions",
         )
         latest = {(row.account, row.contract.conId): row for row in rows}
         return [row for row in latest.values() if row.quantity]
 
     async def summary(self, group: str, tags: str, limit: float | None) -> list[SummaryRow]:
-        """The newest value of each tag."""
-        if self.plans.live_summaries >= SUMMARIES:
-            raise self.plans.full("this question")
-        async with self._summaries:
-            return await self._ask_one_summary(group, tags, limit)
+        """The newest value of each tag; waits for a place, if other questions hold both."""
+        plan = self.plans.summary(tags, group)
+        streams = self._core.streams
+        while streams.keyed(plan.key) is None and self.plans.summaries >= SUMMARIES:
+            if self.plans.followed >= SUMMARIES:
+                raise self.plans.full("this question")
+            turn: Future[None] = streams.waiter()
+            self._turns.append(turn)
+            await turn
+        table = await streams.image(plan, limit)
+        return list(table.rows())
 
-    async def _ask_one_summary(
-        self, group: str, tags: str, limit: float | None
-    ) -> list[SummaryRow]:
-        core = self._core
-        asked: list[int] = []
-
-        def send(req_id: int) -> None:
-            asked.append(req_id)
-            core.reqAccountSummary(req_id, group, tags)
-
-        try:
-            rows: list[SummaryRow] = await core.ask(send, request="account summary", timeout=limit)
-        finally:
-            # IB allows two at a time and goes on sending: one that was answered has to be closed.
-            for req_id in asked if core.connected else ():
-                core.cancelAccountSummary(req_id)
-        latest = {(row.account, row.tag, row.currency): row for row in rows}
-        return list(latest.values())
+    def _freed(self) -> None:
+        """A place for a summary is free: whose turn is it?"""
+        turns, self._turns = self._turns, []
+        for turn in turns:
+            turn.set_result(None)
 
     async def values(self, account: str, limit: float | None) -> list[AccountValue]:
         """All values of an account."""
@@ -195,6 +193,7 @@ class Questions:
             request="managed accounts",
             key="managed_accounts",
             timeout=limit,
+            share="managed accounts",
         )
         return tuple(name for name in accounts.split(",") if name)
 
@@ -206,6 +205,7 @@ class Questions:
             request="family codes",
             key="family_codes",
             timeout=limit,
+            share="family codes",
         )
         return [FamilyCode(one.accountID, one.familyCodeStr) for one in families]
 
@@ -240,6 +240,7 @@ class Questions:
             request=f"account updates of {name[:2]}...",
             key="account_updates",
             timeout=limit,
+            share=values_key(name),
         )
         self._subscribed = name
 
@@ -287,7 +288,9 @@ class Questions:
 
     def _down(self) -> None:
         self._subscribed = None
-        self._summaries = asyncio.Semaphore(SUMMARIES)  # the next one may have another loop
+        turns, self._turns = self._turns, []
+        for turn in turns:
+            turn.set_exception(ConnectionLost("account summary: the link was lost before its turn"))
         self._processor.downloaded.clear()
         self._table.forget()
 

@@ -105,6 +105,10 @@ class Streams:
         """The feed that is shared by that key, whose answers come without an id; loop thread."""
         return self._by_key.get(key)
 
+    def only_asked(self, feed: Feed[Any]) -> bool:
+        """Whether a feed is held for one answer (`image`, `first`) only, and nobody follows it."""
+        return all(handle in self._questions for handle in feed.handles)
+
     # ---- doors ---------------------------------------------------------------------------
 
     def open(
