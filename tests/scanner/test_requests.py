@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,8 @@ from tests.support.desk import PATIENCE, Heard
 from tests.support.sessions import SESSIONS, open_session
 from twsloop import IBGateway, PaperGateway
 from twsloop.errors import RequestError
+from twsloop.paper.requests.handling import desk
+from twsloop.paper.requests.scanner import ScannerDesk
 from twsloop.scanner.builders import market_scan
 from twsloop.scanner.state import ScanRow, ScanRows, read_row
 
@@ -54,6 +57,13 @@ def test_equal_scans_share_one_at_the_gateway(session: Session) -> None:
             assert filtered.feed is not one.feed
 
 
+def test_equal_scans_at_the_same_time_have_one_answer(session: Session) -> None:
+    _, gw = session
+    scan = market_scan("MOST_ACTIVE", rows=7)
+    first, second = gw.scanner.scan(scan), gw.scanner.scan(scan)
+    assert first.result(PATIENCE) == second.result(PATIENCE)
+
+
 def test_what_is_asked_is_not_changed_by_what_becomes_of_the_callers_object(
     session: Session,
 ) -> None:
@@ -80,6 +90,31 @@ def test_a_scan_is_given_back_when_it_was_answered(session: Session) -> None:
     _, gw = session
     for _ in range(12):  # IB has room for ten at a time
         assert gw.scanner.scan(market_scan("MOST_ACTIVE", rows=1)).result(PATIENCE)
+
+
+def test_a_scan_that_nobody_waits_for_is_cancelled(session: Session) -> None:
+    paper, gw = session
+    answer = gw.scanner.scan(market_scan("MOST_ACTIVE", rows=50))
+    answer.cancel()
+    gw.system.time().result(PATIENCE)  # answered after whatever was sent for it
+    assert paper.on_loop(lambda: desk(paper.hub, ScannerDesk).open) == 0
+
+
+def test_more_scans_than_ib_has_room_for(session: Session) -> None:
+    _, gw = session
+    codes = ["MOST_ACTIVE", "TOP_PERC_GAIN"]
+    scans = [market_scan(code, rows=rows) for code in codes for rows in range(1, 6)]
+    with contextlib.ExitStack() as stack:
+        streams = [stack.enter_context(gw.scanner.follow(scan)) for scan in scans]
+        for stream in streams:
+            assert next(stream.items(PATIENCE))
+        one_more = gw.scanner.follow(market_scan("MOST_ACTIVE", rows=9))
+        one_more.done.result(PATIENCE)
+        assert isinstance(one_more.error, RequestError)
+        assert one_more.error.code == 162
+        assert all(stream.active for stream in streams)
+    gw.system.time().result(PATIENCE)
+    assert gw.scanner.scan(market_scan("MOST_ACTIVE", rows=1)).result(PATIENCE)
 
 
 def test_a_cancel_that_was_asked_for_is_no_error(session: Session) -> None:

@@ -43,12 +43,17 @@ class ScannerProcessor:
 
     def scannerDataEnd(self, reqId: int) -> None:
         """All rows have come."""
-        self._core.answer_end(reqId)
+        self._end(reqId)
 
     def _notice(self, notice: Notice) -> None:
         # Nobody says whether the end of an empty answer follows: it is an end itself.
         if notice.code == NOTHING_FOUND and self._core.request_ids.issued(notice.req_id):
-            self._core.answer_end(notice.req_id)
+            self._end(notice.req_id)
+
+    def _end(self, req_id: int) -> None:
+        """A scan that was asked once is answered: IB would go on with it."""
+        if self._core.answer_end(req_id):
+            self._core.cancelScannerSubscription(req_id)
 
 
 class ScannerStreams:

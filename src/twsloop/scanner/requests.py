@@ -119,18 +119,13 @@ class Scanner:
         self, scan: ScannerSubscription, options: list[Any], patience: float | None
     ) -> list[ScanRow]:
         core = self._core
-        asked: list[int] = []
-
-        def send(req_id: int) -> None:
-            asked.append(req_id)
-            core.reqScannerSubscription(req_id, scan, [], options)
-
         rows: list[ScanRow] = await core.ask(
-            send, request=_words(scan), timeout=patience, cancel=core.cancelScannerSubscription
+            lambda req_id: core.reqScannerSubscription(req_id, scan, [], options),
+            request=_words(scan),
+            timeout=patience,
+            cancel=core.cancelScannerSubscription,
+            share=("scan", *scan_key(scan, options)),
         )
-        if core.connected:  # it was answered, and would go on
-            for req_id in asked:
-                core.cancelScannerSubscription(req_id)
         return sorted(rows, key=lambda row: row.rank)
 
 
