@@ -11,8 +11,9 @@ from ibapi.contract import Contract
 
 from tests.support.asking import Wire, opened, session
 from tests.support.clients import PATIENCE
+from tests.support.fake_tws import FakeTws, message
 from tests.support.scripted import ScriptedServer, text_body
-from twsloop import stock
+from twsloop import Config, IBGateway, stock
 from twsloop.contracts import symbol_of, to_contract
 from twsloop.errors import ContractError, RequestError
 from twsloop.news.companies import Fundamentals
@@ -116,3 +117,21 @@ def test_more_than_one_contract_is_an_error_that_names_them(wire: Wire) -> None:
     with pytest.raises(ContractError, match="IBM is 2 contracts") as caught:
         news.headlines("IBM", providers="BRFG").result(PATIENCE)
     assert len(caught.value.candidates) == 2
+
+
+def test_answers_in_protobuf_are_read_as_well() -> None:
+    with (
+        FakeTws() as server,
+        IBGateway(Config.load(overrides={"connection.port": server.port})) as gw,
+    ):
+        events = gw.news.wsh_events(apple())
+        meta = server.next("reqWshMetaData")
+        server.say(message("wshMetaData", reqId=meta.reqId, dataJson=json.dumps(META)))
+        asked = server.next("reqWshEventData")
+        assert asked.conId == 265598
+        server.say(message("wshEventData", reqId=asked.reqId, dataJson=json.dumps(EVENTS)))
+        assert [event.tag for event in events.result(PATIENCE)] == ["wshe_ed"]
+        report = gw.news.fundamentals(apple())
+        asked = server.next("reqFundamentalData")
+        server.say(message("fundamentalData", reqId=asked.reqId, data="<Report/>"))
+        assert report.result(PATIENCE) == "<Report/>"
