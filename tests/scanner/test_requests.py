@@ -7,13 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.asking import Wire, opened
+from tests.support.asking import session as scripted
 from tests.support.desk import PATIENCE, Heard
+from tests.support.scripted import ScriptedServer, text_body
 from tests.support.sessions import SESSIONS, open_session
 from twsloop import IBGateway, PaperGateway
 from twsloop.errors import RequestError
 from twsloop.paper.requests.handling import desk
 from twsloop.paper.requests.scanner import ScannerDesk
 from twsloop.scanner.builders import market_scan
+from twsloop.scanner.requests import Scanner
 from twsloop.scanner.state import ScanRow, ScanRows, read_row
 
 Session = tuple[PaperGateway, IBGateway]
@@ -57,11 +61,19 @@ def test_equal_scans_share_one_at_the_gateway(session: Session) -> None:
             assert filtered.feed is not one.feed
 
 
-def test_equal_scans_at_the_same_time_have_one_answer(session: Session) -> None:
-    _, gw = session
-    scan = market_scan("MOST_ACTIVE", rows=7)
-    first, second = gw.scanner.scan(scan), gw.scanner.scan(scan)
-    assert first.result(PATIENCE) == second.result(PATIENCE)
+def test_equal_scans_under_way_are_one_at_the_gateway() -> None:
+    with ScriptedServer(scripted) as server:
+        for wire in opened(Wire(server)):
+            scanner = Scanner(wire.core)
+            first, second = scanner.scan("HALTED"), scanner.scan("HALTED")
+            other = scanner.scan("MOST_ACTIVE")
+            asked, _ = wire.await_request(2)
+            wire.settle()
+            assert len(wire.requests) == 2
+            wire.reply(text_body(20, 3, asked[1], 0))
+            assert first.result(PATIENCE) == second.result(PATIENCE) == []
+            assert wire.await_request(3)[2] == ["23", "1", asked[1]]  # given back, once
+            other.cancel()
 
 
 def test_what_is_asked_is_not_changed_by_what_becomes_of_the_callers_object(
