@@ -108,6 +108,7 @@ def test_a_user_of_ibs_own_calls_hears_bulletins_beside_ours(session: Session) -
             paper.market.bulletin("only ours")
             ours.until(lambda one: one.text == "only ours")
             gw.reqNewsBulletins(False)
+            gw.event_loop.call(lambda: None)  # its turn has come
             paper.market.bulletin("both")
             ours.until(lambda one: one.text == "both")
             assert heard.until(lambda text: text == "both")
