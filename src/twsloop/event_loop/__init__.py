@@ -23,6 +23,7 @@ from .loop import (
     TaskHandle,
     default_loop_factory,
 )
+from .shared import SharedWork
 
 __all__ = [
     "ExceptionReporter",
@@ -30,6 +31,7 @@ __all__ = [
     "IBKREventLoop",
     "LoopFactory",
     "ProcessorRegistry",
+    "SharedWork",
     "TaskHandle",
     "default_loop_factory",
 ]
