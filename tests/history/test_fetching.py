@@ -58,7 +58,7 @@ def paper(request: pytest.FixtureRequest) -> Iterator[PaperGateway]:
 def connected(
     paper: PaperGateway, store: Path | None, loop_factory: Any = None
 ) -> Iterator[IBGateway]:
-    overrides = {"contracts__cache": False, "history__store": store is not None}
+    overrides: dict[str, Any] = {"contracts__cache": False, "history__store": store is not None}
     if store is not None:
         overrides["history__store_file"] = store
     with IBGateway(config_for(paper, **overrides), loop_factory=loop_factory) as gateway:
@@ -184,7 +184,7 @@ def reference(paper: PaperGateway) -> Reference:
     return Reference(paper)
 
 
-minutes = st.integers(0, 12 * 24 * 60)
+minutes = st.integers(0, 12 * 24 * 60 - 1)
 
 
 @settings(
@@ -364,7 +364,7 @@ def answer(tws: FakeTws, first: datetime, count: int, price: float = 100.0) -> A
     return request
 
 
-DAY = {"start": at(1, 5), "end": at(1, 25)}
+DAY: dict[str, Any] = {"start": at(1, 5), "end": at(1, 25)}
 
 
 def test_a_fetch_that_breaks_off_is_gone_on_with(tws: FakeTws, fake: IBGateway) -> None:
@@ -385,6 +385,18 @@ def test_a_fetch_that_breaks_off_is_gone_on_with(tws: FakeTws, fake: IBGateway) 
     second = answer(tws, at(1, 4, 23, 58), 10)
     assert second.endDateTime == "20260118-00:01:58"
     assert len(future.result(PATIENCE)) == 10 + 8
+
+
+def test_the_time_is_ours_where_the_gateway_tells_none(tws: FakeTws, tmp_path: Path) -> None:
+    overrides = {
+        "connection.port": tws.port,
+        "connection.request_timeout": 0.1,
+        "history.store_file": tmp_path / "history.db",
+    }
+    with IBGateway(Config.load(environ={}, overrides=overrides)) as gateway:
+        future = gateway.history.bars(aapl(), **DAY)
+        answer(tws, at(1, 4, 23, 58), 10)
+        assert len(future.result(PATIENCE)) == 8
 
 
 def test_what_comes_of_a_cancelled_fetch(tws: FakeTws, fake: IBGateway) -> None:

@@ -99,16 +99,16 @@ def test_what_is_not_counted_keeps_the_other_rules() -> None:
 
 def test_a_violation_holds_everything_back_longer_each_time() -> None:
     pacer = HistoryPacer()
-    assert pacer.violated(0.0) == 15
+    assert pacer.violated(0.0) == 20
     held = pacer.wait(0.0, paced("a"))
     assert held is not None
-    assert (held.seconds, held.reason) == (15, "IB said that history is asked for too fast")
+    assert (held.seconds, held.reason) == (20, "IB said that history is asked for too fast")
     large = Paced("day bars", "AAPL", small=False)
     assert pacer.wait(0.0, large) == held
-    assert pacer.wait(15.0, large) is None
-    assert [pacer.violated(100.0) for _ in range(6)] == [30, 60, 120, 240, 480, 600]
+    assert pacer.wait(20.0, large) is None
+    assert [pacer.violated(100.0) for _ in range(6)] == [40, 80, 160, 320, 600, 600]
     pacer.answered()
-    assert pacer.violated(10_000.0) == 15
+    assert pacer.violated(10_000.0) == 20
 
 
 @pytest.mark.parametrize("seconds", [14.9, 15.0, 15.4])

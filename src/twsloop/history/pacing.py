@@ -31,7 +31,7 @@ MOST_OPEN = 50
 MARGIN_S = 0.5
 #: After a violation all the same (another program of the same login asks, too): how long nothing
 #: is asked, seconds; doubled each time, up to IB's own span.
-FIRST_PENALTY_S = 15.0
+FIRST_PENALTY_S = 20.0
 
 
 @attrs.frozen

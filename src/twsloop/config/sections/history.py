@@ -50,7 +50,7 @@ class HistoryParams(Section):
         5,
         "int",
         "How often a request is repeated that IB refused as too fast, after a longer pause each "
-        "time (15 s, 30 s, 60 s...); it happens only if other programs of the login ask, too.",
+        "time (20 s, 40 s, 80 s...); it happens only if other programs of the login ask, too.",
         low=0,
         high=100,
     )
