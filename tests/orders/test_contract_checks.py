@@ -7,9 +7,10 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, target
 from hypothesis import strategies as st
-from ibapi.contract import ContractDetails
+from ibapi.client_utils import createPlaceOrderRequestProto
+from ibapi.contract import Contract, ContractDetails
 from ibapi.order import Order
 
 from tests.support.exchange import Exchange
@@ -21,6 +22,7 @@ from twsloop.orders.attributes import changed
 from twsloop.orders.builders import limit_order, market_order, stop_order
 from twsloop.orders.checks import find_problems, validate
 from twsloop.orders.words import OrderType
+from twsloop.paper.orders.price_steps import step_at
 
 STOCK = stock("AAPL")
 TYPES = "COND,DAY,GTC,IOC,LMT,MKT,STP,STPLMT,TRAIL,WHATIF"
@@ -127,8 +129,8 @@ def test_every_price_on_the_grid_passes(steps: int, step: str) -> None:
 # ---- the paper gateway's own details, and its judgement ----------------------------------------
 
 
-def of_the_paper_gateway(exchange: Exchange, symbol: str) -> ContractDetails:
-    told = exchange.feed.instrument(symbol).details(exchange.now)
+def of_the_paper_gateway(exchange: Exchange, instrument: Any) -> ContractDetails:
+    told = instrument.details(exchange.now)
     made = details(orderTypes=told.orderTypes, validExchanges=told.validExchanges)
     made.minTick, made.minSize = float(told.minTick), Decimal(told.minSize)
     made.sizeIncrement = Decimal(told.sizeIncrement)
@@ -137,7 +139,8 @@ def of_the_paper_gateway(exchange: Exchange, symbol: str) -> ContractDetails:
 
 def test_what_is_listed_for_a_stock_is_what_its_orders_are_held_against() -> None:
     """Whatever a stock lists passes, and what it does not list is refused with 387."""
-    mine = of_the_paper_gateway(Exchange(), "AAPL")
+    exchange = Exchange()
+    mine = of_the_paper_gateway(exchange, exchange.feed.instrument("AAPL"))
     listed = mine.orderTypes.split(",")
     refused = set()
     for name, (contract, order) in EXAMPLES.items():
@@ -148,3 +151,60 @@ def test_what_is_listed_for_a_stock_is_what_its_orders_are_held_against() -> Non
         assert (387 in codes) == (word is not None and word not in listed), name
         refused |= codes
     assert refused <= {387, 10256}
+
+
+@attrs.frozen
+class GatewaysRule:
+    """The market rule by which the paper gateway itself goes."""
+
+    instrument: Any
+
+    def increment(self, price: Decimal) -> Decimal:
+        return step_at(self.instrument, price)
+
+
+def kinds(exchange: Exchange) -> dict[str, tuple[Any, Contract]]:
+    """An instrument of each kind, and its contract as IB's client writes it."""
+    found = {}
+    for instrument in exchange.feed.instruments.all():
+        if instrument.sec_type not in found and instrument.order_types:
+            contract = Contract()
+            contract.conId = instrument.con_id
+            contract.exchange = instrument.valid_exchanges[0]
+            contract.secType, contract.symbol = instrument.sec_type, instrument.symbol
+            found[instrument.sec_type] = instrument, contract
+    return found
+
+
+KINDS = kinds(Exchange())
+CHANGES: dict[str, st.SearchStrategy[Any]] = {
+    "orderType": st.sampled_from([*OrderType]).map(str),
+    "action": st.sampled_from(["BUY", "SELL"]),
+    "totalQuantity": st.sampled_from([Decimal(n) for n in ("0.00001", "0.5", "1", "100", "20000")]),
+    "lmtPrice": st.sampled_from([0.00005, 0.01, 0.05, 0.25, 1.0, 1.10005, 101.125, 5000.25]),
+    "auxPrice": st.sampled_from([0.0, 0.01, 0.25, 1.1, 99.123]),
+    "tif": st.sampled_from(["DAY", "GTC", "IOC", "OPG"]),
+    "displaySize": st.sampled_from([0, 10]),
+    "hidden": st.booleans(),
+    "allOrNone": st.booleans(),
+    "minQty": st.sampled_from([0, 10]),
+    "cashQty": st.sampled_from([0.0, 1000.0]),
+}
+
+
+@given(st.sampled_from(sorted(KINDS)), st.fixed_dictionaries({}, optional=CHANGES))
+def test_no_contract_is_refused_what_its_gateway_takes(kind: str, fields: dict[str, Any]) -> None:
+    instrument, contract = KINDS[kind]
+    exchange = Exchange()
+    order = changed(limit_order("BUY", 1, 1), **fields)
+    exchange.engine.place(7, createPlaceOrderRequestProto(1, contract, order), exchange.now)
+    taken = any(line.startswith("open") for line in exchange.told())
+    told = of_the_paper_gateway(exchange, instrument)
+    told.contract = contract
+    problems = find_problems(order, contract, told, rule=GatewaysRule(instrument))
+    assert not (taken and problems), problems
+    target(float(taken), label="orders that the gateway takes")
+
+
+def test_each_kind_of_instrument_was_asked() -> None:
+    assert {"STK", "CASH", "FUT", "CRYPTO"} <= set(KINDS)

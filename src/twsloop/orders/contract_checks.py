@@ -82,7 +82,7 @@ def _size(draft: Draft) -> Problem | None:
     size = draft.size
     least = decimal_or_none(draft.details.minSize)
     step = decimal_or_none(draft.details.sizeIncrement)
-    if not size or says(draft.order.hedgeType):
+    if not size or draft.by_cash or says(draft.order.hedgeType):
         return None
     if least and size < least:
         return Problem(f"totalQuantity {size} is below the smallest size {least:f}", 388)

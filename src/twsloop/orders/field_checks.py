@@ -100,7 +100,9 @@ def _size(draft: Draft) -> Problem | None:
 
 def _whole(draft: Draft) -> Problem | None:
     size = draft.size
-    if size is None or size == size.to_integral_value() or draft.sec_type not in _WHOLE_ONLY:
+    if draft.by_cash or size is None or draft.sec_type not in _WHOLE_ONLY:
+        return None
+    if size == size.to_integral_value():
         return None
     return Problem(f"totalQuantity {size}: {draft.sec_type} trades in whole units", 10318)
 

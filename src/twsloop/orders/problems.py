@@ -74,6 +74,11 @@ class Draft:
         """How much, None if that is unset or no number."""
         return decimal_or_none(self.order.totalQuantity)
 
+    @property
+    def by_cash(self) -> bool:
+        """Whether it is for an amount of money: its size then follows from that."""
+        return says(self.order.cashQty)
+
     def number(self, field: str) -> Decimal | None:
         """A field of the order that holds a number; None if it is unset or no number."""
         return decimal_or_none(getattr(self.order, field))
