@@ -86,6 +86,7 @@ _TYPES: dict[str, tuple[Contract, Order]] = {
     "STP PRT": (FUTURE, order_types.stop_with_protection("SELL", 1, 5000)),
     "BOX TOP": (option("A", "20261218", 1, "C", "BOX"), order_types.box_top("BUY", 1)),
     "REL + LMT": (SPREAD, order_types.relative_limit_combo("BUY", 1, 2)),
+    "LMT + MKT": (SPREAD, order_types.limit_market_combo("BUY", 1, 2)),
     "REL + MKT": (SPREAD, order_types.relative_market_combo("BUY", 1)),
     "MIDPRICE": (STOCK, pegged.midprice("BUY", 1, price_cap=190)),
     "REL": (STOCK, pegged.relative("BUY", 1, offset="0.02", price_cap=190)),

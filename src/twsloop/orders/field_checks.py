@@ -28,7 +28,7 @@ _NO_TYPES = {
     "PEG PRI": "REL (relative)",
     "PEG PRIM": "REL (relative)",
 }
-_NEEDS_LIMIT = frozenset({"LMT", "STP LMT", "LIT", "LOC", "REL + LMT"})
+_NEEDS_LIMIT = frozenset({"LMT", "STP LMT", "LIT", "LOC", "REL + LMT", "LMT + MKT"})
 _NEEDS_STOP = frozenset({"STP", "STP LMT", "STP PRT"})
 _NEEDS_TOUCH = frozenset({"MIT", "LIT"})
 _TRAILS = frozenset({"TRAIL", "TRAIL LIMIT", "TRAIL MIT", "TRAIL LIT"})

@@ -22,6 +22,7 @@ __all__ = [
     "at_auction",
     "box_top",
     "limit_if_touched",
+    "limit_market_combo",
     "limit_on_close",
     "limit_on_open",
     "market_if_touched",
@@ -146,3 +147,8 @@ def relative_limit_combo(
 def relative_market_combo(action: str, quantity: Number, **fields: Any) -> Order:
     """A SMART combination: one leg relative, the other at the market (REL + MKT)."""
     return new_order("REL + MKT", action, quantity, fields)
+
+
+def limit_market_combo(action: str, quantity: Number, limit_price: Number, **fields: Any) -> Order:
+    """A SMART combination: one leg a limit order, the other at the market (LMT + MKT)."""
+    return new_order("LMT + MKT", action, quantity, fields, lmtPrice=limit_price)
