@@ -104,7 +104,8 @@ class LiveBarsOpener:
             raise HistoryError(msg)
         duration_text(size, int(duration.total_seconds()))  # refuses what no request can reach
         core, what = self._core, contract_key(contract)
-        paced = Paced(("live", what, size.text, show, regular), (what, str(show)), small=size.small)
+        same = ("live bars", what, size.text, show, regular, duration)
+        paced = Paced(same, (what, str(show)), small=size.small)
 
         def send(req_id: int) -> None:
             """When it may leave: now, or after a pause, if it is still wanted then."""
@@ -139,14 +140,13 @@ class LiveBarsOpener:
             request=f"live bars of {size} of {symbol} ({show})",
             send=send,
             cancel=core.cancelHistoricalData,
-            key=("live bars", what, size.text, show, regular, duration),
+            key=same,
             listener=self,
             callbacks=CALLBACKS,
             state=functools.partial(self._follow, show, duration),
             release=self._release,
             on_notice=self._ended,
             has_image=True,
-            deadline=None if size.small else core.config.history.answer_timeout,
         )
         return core.streams.open(plan, on_update, where)
 

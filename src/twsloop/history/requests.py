@@ -11,7 +11,13 @@ from ibapi.contract import Contract
 
 from twsloop.connection.core import Core
 from twsloop.connection.streams import Stream
-from twsloop.errors import HistoryError, NoHistory, RequestError
+from twsloop.errors import (
+    HistoryError,
+    NoHistory,
+    RequestError,
+    RequestTimeout,
+    UnknownContract,
+)
 from twsloop.event_loop import Future
 from twsloop.processors import Where
 from twsloop.wire.identity import contract_key
@@ -35,7 +41,7 @@ from .words import BarSize, bar_size_of, show_of, tick_kind_of
 
 __all__ = ["History"]
 
-Details = Callable[[Contract], Awaitable[Sequence[Any]]]
+Details = Callable[[Contract, float | None], Awaitable[Sequence[Any]]]
 
 _PERIOD_UNITS = ("second", "day", "week", "month", "year")
 #: A day more on each side of a schedule: its days are those of the exchange's zone.
@@ -43,7 +49,7 @@ _SCHEDULE_SLACK_DAYS = 2
 _MOST_DAYS = 365
 
 
-async def _no_details(_contract: Contract) -> Sequence[Any]:
+async def _no_details(_contract: Contract, _limit: float | None) -> Sequence[Any]:
     """Nobody was handed over who knows contracts."""
     return ()
 
@@ -55,8 +61,8 @@ class History:
         core: The connection.
         to_contract: Reads a symbol as people type it.
         label: Writes a contract as people type it.
-        details: Asks for a contract's details: its id, under which history is kept, and its zone,
-            in which days are meant. Without it history is kept by the contract's fields, and days
+        details: Asks for a contract's details, within so many seconds: its id, under which history
+            is kept, and its zone, in which days are meant. Without it history is kept by the contract's fields, and days
             of bars shorter than a day cannot be asked for.
     """
 
@@ -140,7 +146,8 @@ class History:
         self._read_span(start, end, duration, size, UTC)  # what is wrong is told at once
 
         async def fetch() -> BarSeries:
-            contract_id, zone = await self._identify(wanted, needs_zone(start, end, size))
+            zone_needed = needs_zone(start, end, size)
+            contract_id, zone = await self._identify(wanted, zone_needed, timeout)
             span = self._read_span(start, end, duration, size, zone)
             kept = not show.ends_now and wanted.secType != "CONTFUT"
             question = BarQuestion(
@@ -202,7 +209,8 @@ class History:
         self._read_span(start, end, duration, None, UTC)
 
         async def fetch() -> TickSeries:
-            contract_id, zone = await self._identify(wanted, needs_zone(start, end, None))
+            zone_needed = needs_zone(start, end, None)
+            contract_id, zone = await self._identify(wanted, zone_needed, timeout)
             name = f"{kind} without sizes" if ignore_size else str(kind)
             question = TickQuestion(
                 contract=wanted,
@@ -407,16 +415,21 @@ class History:
             if one.start < last and one.end > first
         ]
 
-    async def _identify(self, contract: Contract, zone_needed: bool) -> tuple[int, tzinfo]:
+    async def _identify(
+        self, contract: Contract, zone_needed: bool, timeout: float | None
+    ) -> tuple[int, tzinfo]:
         """A contract's id, 0 if it is not known, and the zone it trades in."""
         if contract.conId and not zone_needed:
             return contract.conId, UTC
-        try:
-            found = await self._details(contract)
-        except RequestError:
-            if zone_needed:
-                raise
-            return 0, UTC  # the history service says what is wrong
+        found: Sequence[Any] = ()
+        if contract.secType != "BAG":  # IB has no details of a combo, but it has bars
+            try:
+                found = await self._details(contract, timeout)
+            except (UnknownContract, RequestTimeout):
+                raise  # the history service would not know it, or say nothing either
+            except RequestError:
+                if zone_needed:
+                    raise
         zone = find_zone(found[0].timeZoneId) if len(found) == 1 else None
         if zone_needed and zone is None:
             msg = (
