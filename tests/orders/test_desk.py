@@ -96,7 +96,9 @@ def test_what_another_client_cancelled_is_not_shown_live_after_a_gap(desk: Desk)
         (shown,) = desk.gateway.orders.all_open().result(PATIENCE)
         theirs.cancel().result(PATIENCE)
     assert desk.gateway.orders.all_open().result(PATIENCE) == []
-    desk.gateway.event_loop.submit(desk.gateway._IBGateway__orders.sync.fetch).result(PATIENCE)
+    desk.gateway.event_loop.submit(desk.gateway._IBGateway__slices.orders.sync.fetch).result(
+        PATIENCE
+    )
     assert not shown.active
 
 
@@ -363,11 +365,36 @@ def test_without_positions_it_says_so(desk: Desk) -> None:
     gateway = desk.gateway
     bare = OrderDesk(
         gateway._tws,
-        gateway._IBGateway__orders,
+        gateway._IBGateway__slices.orders,
         to_contract=lambda given: stock(given) if isinstance(given, str) else given,
     )
     with pytest.raises(OrderError, match="ask for positions"):
         bare.close_position("AAPL").result(PATIENCE)
+
+
+def test_equal_questions_on_their_way_are_one() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        tws.silent = ("reqAllOpenOrders", "reqCompletedOrders", "reqExecutions")
+        asked = [
+            ask()
+            for ask in (
+                gateway.orders.all_open,
+                gateway.orders.completed,
+                gateway.orders.executions,
+            )
+            for _ in range(2)
+        ]
+        gateway.orders.executions(symbol="AAPL")
+        names: list[str] = []
+        while names[-2:] != ["reqExecutions", "reqExecutions"]:
+            name, request = tws.inbox.get(timeout=PATIENCE)
+            names.append(name)
+            if name == "reqExecutions" and not request.executionFilter.symbol:
+                tws.say(message("execDetailsEnd", reqId=request.reqId))
+        assert names == ["reqAllOpenOrders", "reqCompletedOrders", "reqExecutions", "reqExecutions"]
+        tws.say(message("openOrderEnd"), message("completedOrdersEnd"))
+        assert [one.result(PATIENCE) for one in asked] == [[]] * 6
 
 
 # ---- the life of an order, as it is logged -----------------------------------------------

@@ -193,7 +193,7 @@ class Actions:
         if self._positions is None:
             msg = "nobody here can ask for positions: place the closing order yourself"
             raise OrderError(msg)
-        listed = await self._orders.sync.open_records(limit)
+        listed = await self._orders.sync.open_records(limit, share=False)
         mine = [record for record in self._orders.book.live() if record.own]
         open_now = [copy.copy(record) for record in dict.fromkeys([*listed, *mine])]
         held = [

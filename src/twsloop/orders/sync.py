@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from ibapi.execution import ExecutionFilter
@@ -99,9 +99,16 @@ class Sync:
         """All open orders of all clients, as the gateway lists them now."""
         return [view_of(record) for record in await self.open_records()]
 
-    async def open_records(self, limit: float | None = None) -> list[OrderRecord]:
-        """The open orders of all clients, as the gateway lists them now."""
-        records = await self.ask_open(limit)
+    async def open_records(
+        self, limit: float | None = None, *, share: bool = True
+    ) -> list[OrderRecord]:
+        """The open orders of all clients, as the gateway lists them now.
+
+        Args:
+            limit: Seconds for the answer.
+            share: Whether a list that is on its way already will do.
+        """
+        records = await self.ask_open(limit, share=("open orders",) if share else None)
         return list(dict.fromkeys(record for record in records if not record.final))
 
     async def bound(self, limit: float | None = None) -> list[OrderRecord]:
@@ -112,25 +119,28 @@ class Sync:
             request="open orders to bind",
             key="open_orders",
             timeout=limit,
+            share=("open orders to bind",),
         )
         return list(dict.fromkeys(record for record in records if not record.final))
 
     async def completed(self, *, api_only: bool, limit: float | None) -> list[CompletedOrder]:
         """The orders of today that nothing can change any more."""
-        rows = await self._ask_completed(limit, api_only=api_only)
+        share = ("completed orders", api_only)
+        rows = await self._ask_completed(limit, api_only=api_only, share=share)
         return [read_completed(*row, symbol=self._book.label(row[0])) for row in rows]
 
     async def executions(
         self, wanted: ExecutionFilter, limit: float | None = None
     ) -> list[BookedFill]:
         """The executions that fit a filter, each with its commission."""
-        exec_ids = await self.ask_executions(wanted, limit)
+        share = ("executions", tuple(sorted(vars(wanted).items(), key=str)))
+        exec_ids = await self.ask_executions(wanted, limit, share=repr(share))
         bases = dict.fromkeys(execution_base(exec_id) for exec_id in exec_ids)
         return [fill for base in bases if (fill := self._book.fill_of(base)) is not None]
 
     # ---- inside --------------------------------------------------------------------------
 
-    def ask_open(self, timeout: float | None) -> Future[list[Any]]:
+    def ask_open(self, timeout: float | None, share: Hashable = None) -> Future[list[Any]]:
         """Ask for all open orders; the book hears of each."""
         core = self._core
         return core.ask(
@@ -138,22 +148,29 @@ class Sync:
             request="open orders",
             key="open_orders",
             timeout=timeout,
+            share=share,
         )
 
-    def _ask_completed(self, timeout: float | None, *, api_only: bool = False) -> Future[list[Any]]:
+    def _ask_completed(
+        self, timeout: float | None, *, api_only: bool = False, share: Hashable = None
+    ) -> Future[list[Any]]:
         core = self._core
         return core.ask(
             lambda _id: core.reqCompletedOrders(api_only),
             request="completed orders",
             key="completed_orders",
             timeout=timeout,
+            share=share,
         )
 
-    def ask_executions(self, wanted: ExecutionFilter, timeout: float | None) -> Future[list[Any]]:
+    def ask_executions(
+        self, wanted: ExecutionFilter, timeout: float | None, share: Hashable = None
+    ) -> Future[list[Any]]:
         """Ask for executions; the book hears of each, and of its commission."""
         core = self._core
         return core.ask(
             lambda req_id: core.reqExecutions(req_id, wanted),
             request="executions",
             timeout=timeout,
+            share=share,
         )
