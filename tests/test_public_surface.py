@@ -19,6 +19,8 @@ PUBLIC = [
     "IBKREventLoop",
     "OrderStatus",
     "PaperGateway",
+    "Quote",
+    "Stream",
     "Subscription",
     "Ticker",
     "Trade",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from twsloop.config import Config as Config
     from twsloop.config import ConnectionParams as ConnectionParams
     from twsloop.connection import IBKRConnection as IBKRConnection
+    from twsloop.connection.stream import Stream as Stream
     from twsloop.contracts.builders import combo as combo
     from twsloop.contracts.builders import crypto as crypto
     from twsloop.contracts.builders import forex as forex
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from twsloop.event_loop import Future as Future
     from twsloop.event_loop import IBKREventLoop as IBKREventLoop
     from twsloop.gateway import IBGateway as IBGateway
+    from twsloop.market_data.quotes import Quote as Quote
     from twsloop.market_data.state import Ticker as Ticker
     from twsloop.market_data.subscriptions import Subscription as Subscription
     from twsloop.orders.builders import bracket as bracket
@@ -51,6 +53,8 @@ _EXPORTS: dict[str, str] = {
     "IBKREventLoop": "twsloop.event_loop",
     "OrderStatus": "twsloop.orders.state",
     "PaperGateway": "twsloop.paper",
+    "Quote": "twsloop.market_data.quotes",
+    "Stream": "twsloop.connection.stream",
     "Subscription": "twsloop.market_data.subscriptions",
     "Ticker": "twsloop.market_data.state",
     "Trade": "twsloop.orders.trade",
@@ -82,6 +86,8 @@ __all__ = [
     "IBKREventLoop",
     "OrderStatus",
     "PaperGateway",
+    "Quote",
+    "Stream",
     "Subscription",
     "Ticker",
     "Trade",
