@@ -66,6 +66,7 @@ WRONG: list[tuple[Order, int, str]] = [
     (changed(LIMIT, postToAts=5), 10274, "postToAts"),
     (changed(LIMIT, imbalanceOnly=True), 10342, "imbalanceOnly"),
     (changed(LIMIT, cashQty=100.0), 10244, "cashQty"),
+    (changed(LIMIT, tif="GTG"), 10052, "GTG"),
 ]
 
 
@@ -183,7 +184,7 @@ CHANGES: dict[str, st.SearchStrategy[Any]] = {
     "totalQuantity": st.sampled_from([Decimal(n) for n in ("0.00001", "0.5", "1", "100", "20000")]),
     "lmtPrice": st.sampled_from([0.00005, 0.01, 0.05, 0.25, 1.0, 1.10005, 101.125, 5000.25]),
     "auxPrice": st.sampled_from([0.0, 0.01, 0.25, 1.1, 99.123]),
-    "tif": st.sampled_from(["DAY", "GTC", "IOC", "OPG"]),
+    "tif": st.sampled_from(["DAY", "GTC", "IOC", "OPG", "NMIN", "GTT", "GTX", "DTC", "OVERNIGHT"]),
     "displaySize": st.sampled_from([0, 10]),
     "hidden": st.booleans(),
     "allOrNone": st.booleans(),

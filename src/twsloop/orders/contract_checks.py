@@ -15,7 +15,7 @@ from decimal import Decimal
 from twsloop.wire.values import decimal_or_none
 
 from .problems import Check, Draft, Problem, says
-from .words import OrderType, SecType
+from .words import OrderType, SecType, TimeInForce
 
 __all__ = ["CONTRACT_CHECKS"]
 
@@ -62,6 +62,16 @@ def _type(draft: Draft) -> Problem | None:
     if word in listed or (word is None and draft.type.replace(" ", "") in listed):
         return None
     return Problem(f"it is not traded by {draft.order.orderType} orders here", 387)
+
+
+def _time_in_force(draft: Draft) -> Problem | None:
+    """A word that neither we nor the list know; ours may be older than the gateway's."""
+    listed = _words(draft.details.orderTypes)
+    tif = str(draft.order.tif)
+    if not tif or not listed or tif.upper() in listed or TimeInForce(tif).known:
+        return None
+    known = ", ".join(TimeInForce)
+    return Problem(f"tif {tif!r} is none of {known}", 10052)
 
 
 def _attributes(draft: Draft) -> Problem | None:
@@ -132,5 +142,5 @@ def _with_details(check: Check) -> Check:
 CONTRACT_CHECKS: tuple[Check, ...] = (
     _ticks,
     _discretionary,
-    *map(_with_details, (_size, _exchange, _type, _attributes)),
+    *map(_with_details, (_size, _exchange, _time_in_force, _type, _attributes)),
 )
