@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ibapi.contract import Contract
 
-from twsloop.contracts import crypto, forex, future, index, option, stock
+from twsloop.contracts import combo, crypto, forex, future, index, option, stock
 from twsloop.contracts.symbols import (
     CURRENCIES,
     holding_name,
@@ -82,10 +82,20 @@ def test_what_cannot_be_read_says_what_can(typed: str) -> None:
 
 def test_to_contract() -> None:
     mine = stock("IBM")
-    assert to_contract(mine) is mine
+    read = to_contract(mine)
+    mine.symbol = "MSFT"
+    assert (read.symbol, read.exchange) == ("IBM", "SMART"), "what was asked for stays what it was"
     assert to_contract("IBM").symbol == "IBM"
     with pytest.raises(SymbolError, match="neither a symbol nor an ibapi Contract"):
         to_contract(7)
+
+
+def test_to_contract_copies_legs_too() -> None:
+    mine = combo("SPY", [(1, 1, "BUY"), (2, 2, "SELL")])
+    read = to_contract(mine)
+    mine.comboLegs[0].ratio = 9
+    mine.comboLegs.pop()
+    assert [(leg.conId, leg.ratio) for leg in read.comboLegs] == [(1, 1), (2, 2)]
 
 
 letters = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=5) | st.sampled_from(

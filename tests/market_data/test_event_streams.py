@@ -12,6 +12,7 @@ from tests.support.desk import PATIENCE, Desk, Heard, open_desk
 from tests.support.fake_tws import FakeTws, error, message
 from twsloop.clock import ManualClock
 from twsloop.config import Config
+from twsloop.contracts import stock
 from twsloop.errors import MarketDataError, RequestError, SlotsExhausted, SymbolError
 from twsloop.gateway import IBGateway
 from twsloop.market_data.local_bars import LocalBar
@@ -212,3 +213,17 @@ def test_each_trade_and_midpoint_comes_once(desk: Desk) -> None:
         assert round(point.price, 2) == 189.6
         bar = bars.next()
         assert (bar.open, bar.close, bar.volume, bar.count) == (189.55, 189.45, Decimal(40), 2)
+
+
+def test_what_becomes_of_the_caller_s_contract_changes_nothing(case: Case) -> None:
+    market_data, contract = case.gateway.market_data, stock("AAPL")
+    first = market_data.depth(contract)
+    contract.symbol = "MSFT"
+    second = market_data.depth(contract)
+    contract.symbol = "IBM"
+    asked = [case.tws.next("reqMktDepth").contract.symbol for _ in range(2)]
+    assert asked == ["AAPL", "MSFT"]
+    assert (first.request, second.request) == ("depth of AAPL", "depth of MSFT")
+    case.tws.say(error(-1, 1101, "Connectivity restored, data lost."))
+    again = [case.tws.next("reqMktDepth").contract.symbol for _ in range(2)]
+    assert again == ["AAPL", "MSFT"]

@@ -125,7 +125,9 @@ class DepthExchange:
 def request_contract(contract: Contract) -> Contract:
     """A copy that what the user does with the original later does not change."""
     twin = copy.copy(contract)
-    twin.comboLegs = list(contract.comboLegs or ())
+    if contract.comboLegs is not None:
+        twin.comboLegs = [copy.copy(leg) for leg in contract.comboLegs]
+    twin.deltaNeutralContract = copy.copy(contract.deltaNeutralContract)
     return twin
 
 

@@ -28,6 +28,7 @@ from ibapi.contract import Contract
 from twsloop.errors import ContractError, SymbolError
 
 from .builders import crypto, forex, future, index, option, stock
+from .state import request_contract
 
 __all__ = ["ACCEPTED", "CURRENCIES", "holding_name", "parse_symbol", "symbol_of", "to_contract"]
 
@@ -104,7 +105,10 @@ def parse_symbol(text: str) -> Contract:
 
 
 def to_contract(symbol: str | Contract) -> Contract:
-    """A contract from a symbol or from a contract.
+    """A contract from a symbol, or a copy of a contract.
+
+    What was asked for may be sent later, and again after each reconnect: what becomes of the
+    caller's own object meanwhile must not change it.
 
     Raises:
         SymbolError: A text that cannot be read, or an object that is neither.
@@ -112,7 +116,7 @@ def to_contract(symbol: str | Contract) -> Contract:
     if isinstance(symbol, str):
         return parse_symbol(symbol)
     if isinstance(symbol, Contract):
-        return symbol
+        return request_contract(symbol)
     msg = f"{symbol!r} is neither a symbol nor an ibapi Contract; symbols are {ACCEPTED}"
     raise SymbolError(msg)
 
