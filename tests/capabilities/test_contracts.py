@@ -191,6 +191,8 @@ def test_prices_that_an_exchange_takes(gw: IBGateway) -> None:
     es = answer(contracts.front_month("ES", "CME")).contract
     assert answer(contracts.price_increment(es, 5000)) == Decimal("0.25")
     assert answer(contracts.round_price(es, "-3.30", "BUY")) == Decimal("-3.50")
+    by_id = f"#{es.conId}"  # which says no exchange, and SMART does not route it
+    assert answer(contracts.round_price(by_id, "5000.13", "SELL")) == Decimal("5000.25")
 
 
 def test_the_rule_of_an_exchange(gw: IBGateway) -> None:

@@ -246,6 +246,8 @@ class Contracts(Derivatives):
         if not numbers:
             return single_step(details.minTick)
         where = exchange or asked.exchange or details.contract.exchange
+        if not exchange and not asked.secType and where not in numbers:
+            where = details.contract.exchange  # "#495512552" says no exchange: SMART is a guess
         if where not in numbers:
             msg = (
                 f"{self._label(asked)} does not trade at {where!r}; it does at {', '.join(numbers)}"
