@@ -110,7 +110,7 @@ def test_more_than_one_contract_is_an_error_that_names_them(wire: Wire) -> None:
             self.contract = stock("IBM", exchange)
             self.contract.conId = con_id
 
-    async def details(_contract: Contract) -> list[Row]:
+    async def details(_contract: Contract, _limit: float | None) -> list[Row]:
         return [Row(1, "SMART"), Row(2, "LSE")]
 
     news = News(wire.core, to_contract=to_contract, label=symbol_of, details=details)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -77,15 +77,19 @@ class Slices:
             core,
             to_contract=to_contract,
             label=symbol_of,
-            details=self.contracts.details,
+            details=self._details,
             take_line=self._take_line,
             give_line=self.market_data.slots.give,
         )
         self.scanner = Scanner(core)
         self.system = System(core, to_contract=to_contract)
         self.history = History(
-            core, to_contract=to_contract, label=symbol_of, details=self.contracts.details
+            core, to_contract=to_contract, label=symbol_of, details=self._details
         )
+
+    def _details(self, contract: Contract, limit: float | None) -> Awaitable[Sequence[Any]]:
+        """IB's details of all contracts that fit, each part of them within so many seconds."""
+        return self.contracts.details(contract, timeout=limit)
 
     def _take_line(self, feed: Feed[Any]) -> object:
         """Live headlines take a market data line."""

@@ -62,8 +62,8 @@ class History:
         to_contract: Reads a symbol as people type it.
         label: Writes a contract as people type it.
         details: Asks for a contract's details, within so many seconds: its id, under which history
-            is kept, and its zone, in which days are meant. Without it history is kept by the contract's fields, and days
-            of bars shorter than a day cannot be asked for.
+            is kept, and its zone, in which days are meant. Without it history is kept by the
+            contract's fields, and days of bars shorter than a day cannot be asked for.
     """
 
     def __init__(
@@ -416,7 +416,7 @@ class History:
         ]
 
     async def _identify(
-        self, contract: Contract, zone_needed: bool, timeout: float | None
+        self, contract: Contract, zone_needed: bool, limit: float | None
     ) -> tuple[int, tzinfo]:
         """A contract's id, 0 if it is not known, and the zone it trades in."""
         if contract.conId and not zone_needed:
@@ -424,7 +424,7 @@ class History:
         found: Sequence[Any] = ()
         if contract.secType != "BAG":  # IB has no details of a combo, but it has bars
             try:
-                found = await self._details(contract, timeout)
+                found = await self._details(contract, limit)
             except (UnknownContract, RequestTimeout):
                 raise  # the history service would not know it, or say nothing either
             except RequestError:

@@ -12,7 +12,7 @@ from ibapi.contract import Contract
 
 from twsloop.connection.core import Core
 from twsloop.errors import ContractError, RequestError
-from twsloop.event_loop import Future
+from twsloop.event_loop import Future, SharedWork
 from twsloop.wire.identity import contract_key
 
 from .events import WshEvent, WshMeta, event_query, read_events
@@ -20,8 +20,8 @@ from .events import WshEvent, WshMeta, event_query, read_events
 __all__ = ["Companies", "Details", "Fundamentals", "no_details"]
 
 T = TypeVar("T")
-#: Looks a contract up: IB's ContractDetails of all that fit.
-Details = Callable[[Contract], Awaitable[Sequence[Any]]]
+#: Looks a contract up, within so many seconds: IB's ContractDetails of all that fit.
+Details = Callable[[Contract, float | None], Awaitable[Sequence[Any]]]
 
 
 class Fundamentals(StrEnum):
@@ -35,7 +35,7 @@ class Fundamentals(StrEnum):
     CALENDAR = "CalendarReport"
 
 
-async def no_details(contract: Contract) -> Sequence[Any]:
+async def no_details(contract: Contract, _limit: float | None) -> Sequence[Any]:
     """Nobody looks contracts up."""
     msg = f"{contract.symbol or 'this contract'} has no conId, and nobody here can look it up"
     raise ContractError(msg)
@@ -65,6 +65,7 @@ class Companies:
         self._details = details
         self._meta: WshMeta | None = None
         self._wsh = asyncio.Lock()
+        self._shared = SharedWork(core.event_loop)
         core.on_down(self._down)
 
     def wsh_meta(self, *, timeout: float | None = None) -> Future[WshMeta]:
@@ -72,7 +73,8 @@ class Companies:
 
         It is asked for once a session; that service is a subscription of its own.
         """
-        return self._core.event_loop.submit(self._ask_meta_alone, timeout)
+        work = self._shared.of
+        return self._core.event_loop.submit(work, "wsh meta", self._ask_meta_alone, timeout)
 
     def wsh_events(
         self,
@@ -103,6 +105,8 @@ class Companies:
         about = self._to_contract(contract)
         event_query(0, tag=tag, start=start, end=end, limit=limit)  # says what is wrong here
         return self._core.event_loop.submit(
+            self._shared.of,
+            ("wsh events", contract_key(about), tag, start, end, limit),
             self._ask_events,
             about,
             lambda con_id: event_query(con_id, tag=tag, start=start, end=end, limit=limit),
@@ -146,7 +150,7 @@ class Companies:
         self, contract: Contract, query: Callable[[int], Any], patience: float | None
     ) -> list[WshEvent]:
         core = self._core
-        wanted = query(await self._con_id(contract))
+        wanted = query(await self._con_id(contract, patience))
         request = f"corporate events of {self._label(contract)}"
         async with self._wsh:  # IB takes one question at a time
             await self._ask_meta(patience)
@@ -171,11 +175,11 @@ class Companies:
         )
         return str(text)
 
-    async def _con_id(self, contract: Contract) -> int:
+    async def _con_id(self, contract: Contract, patience: float | None) -> int:
         """The id of a contract, which some requests name it by."""
         if contract.conId:
             return int(contract.conId)
-        found = await self._details(contract)
+        found = await self._details(contract, patience)
         ids = {details.contract.conId: details.contract for details in found}
         if len(ids) != 1:
             names = [self._label(one) for one in ids.values()]

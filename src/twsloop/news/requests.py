@@ -268,7 +268,7 @@ class News(Companies):
         patience: float | None,
     ) -> list[Headline]:
         core = self._core
-        con_id = await self._con_id(contract)
+        con_id = await self._con_id(contract, patience)
         asked = "+".join(codes or await self._all_codes(patience))
         while not pages.complete:
             until = "" if pages.until is None else utc_text(pages.until)
