@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakValueDictionary
 
 import attrs
 
 from twsloop.connection.core import Core
+from twsloop.connection.pauses import Pauses
 from twsloop.errors import NoHistory, PacingViolation, RequestError
-from twsloop.event_loop import Future
+from twsloop.event_loop import SharedWork
 
 from .pacing import HistoryPacer, Paced, Wait
 
@@ -103,8 +103,8 @@ class PacedAsks:
         self.pacer = HistoryPacer()
         self._waiting: dict[int, tuple[str, float, str]] = {}
         self._number = 0
-        #: Those under way, by what makes them the same.
-        self._under_way: WeakValueDictionary[Any, Future[list[Any]]] = WeakValueDictionary()
+        self._pauses = Pauses(core)
+        self._shared = SharedWork(core.event_loop)
 
     @property
     def waiting(self) -> tuple[Waiting, ...]:
@@ -126,14 +126,10 @@ class PacedAsks:
             NoHistory: There is no data.
             PacingViolation: IB refused it as too fast, as often as is configured.
             RequestError: Any other refusal.
+            NotConnected: There is no session.
+            ConnectionLost: It ended before the answer, or before its turn.
         """
-        same = question.paced.identity
-        under_way = self._under_way.get(same)
-        view = under_way.join() if under_way is not None else None
-        if view is None:
-            view = self._core.event_loop.submit(self._ask, question, on_wait)
-            self._under_way[same] = view
-        return await view
+        return await self._shared.of(question.paced.identity, self._ask, question, on_wait)
 
     async def _ask(self, question: Question, on_wait: OnWait | None) -> list[Any]:
         left = self._core.config.history.violations
@@ -155,6 +151,7 @@ class PacedAsks:
     async def turn(self, paced: Paced, request: str, on_wait: OnWait | None = None) -> None:
         """Wait until a request may leave, and count it as left; `HistoryPacer.give` ends it."""
         core, pacer = self._core, self.pacer
+        self._pauses.require_session(request)
         self._number += 1
         number = self._number
         try:
@@ -163,7 +160,7 @@ class PacedAsks:
                 self._waiting[number] = (request, until, wait.reason)
                 if on_wait is not None:
                     on_wait(wait)
-                await core.clock.sleep(wait.seconds)
+                await self._pauses.sleep(wait.seconds, request)
         finally:
             if self._waiting.pop(number, None) is not None and on_wait is not None:
                 on_wait(None)

@@ -13,12 +13,15 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
 from ibapi.contract import Contract
 
 from twsloop.clock import Timer
 from twsloop.connection.core import Core
+from twsloop.connection.pauses import Pauses
 from twsloop.connection.streams import SERVED
 from twsloop.errors import NotConnected, RequestError, RequestTimeout, SlotsExhausted
+from twsloop.event_loop import SharedWork
 from twsloop.wire.identity import contract_key
 
 from .desk import LineDesk
@@ -125,6 +128,8 @@ class Quoting:
     def __init__(self, core: Core, desk: LineDesk) -> None:
         self._core = core
         self._desk = desk
+        self._pauses = Pauses(core)
+        self._shared = SharedWork(core.event_loop)
         self._regulatory_free_at = 0.0
 
     async def one(
@@ -159,11 +164,18 @@ class Quoting:
         return {symbol: found[symbol] for symbol in wanted}
 
     async def regulatory(self, symbol: str, contract: Contract, seconds: float | None) -> Quote:
-        """A regulatory snapshot, when it is its turn.
+        """A regulatory snapshot, when it is its turn; who asks for the same meanwhile shares it.
 
         Raises:
             TwsLoopError: There is none: IB's error, or ours.
         """
+        key = contract_key(contract)
+        found = await self._shared.of(key, self._regulatory, symbol, contract, seconds)
+        return attrs.evolve(found, symbol=symbol)
+
+    async def _regulatory(self, symbol: str, contract: Contract, seconds: float | None) -> Quote:
+        request = f"regulatory snapshot of {symbol}"
+        self._require_session(request)
         clock = self._core.clock
         now = clock.monotonic()
         wait, self._regulatory_free_at = (
@@ -171,8 +183,7 @@ class Quoting:
             max(self._regulatory_free_at, now) + REGULATORY_PAUSE,
         )
         if wait > 0:
-            await clock.sleep(wait)
-        self._require_session(f"regulatory snapshot of {symbol}")
+            await self._pauses.sleep(wait, request)
         line = self._desk.line(contract, snapshot=True, timeout=self._deadline(seconds))
         line.regulatory = True
         waiter = _Waiter(self._core, symbol, line)
