@@ -11,10 +11,13 @@ from twsloop.paper.server import PaperGateway
 from twsloop.testing import MakePaperGateway
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [*sorted((DOCS / "guide").glob("*.md")), DOCS / "migrating.md"]
+GUIDE = sorted((DOCS / "guide").glob("*.md"))
+PAGES = [*GUIDE, DOCS / "migrating.md"]
+#: Pages of the guide that are about no part of IB's API.
+ABOUT_OURSELVES = {"index", "callbacks", "notebooks"}
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if p.exists()], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_runs_as_it_stands(
     page: Path,
     make_paper_gateway: MakePaperGateway,
@@ -24,6 +27,17 @@ def test_a_page_runs_as_it_stands(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     run_page(page, make_paper_gateway())
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in GUIDE if page.stem not in ABOUT_OURSELVES], ids=lambda page: page.stem
+)
+def test_a_part_of_the_api_is_shown_in_both_styles(page: Path) -> None:
+    blocks = [one for one in blocks_of(page.read_text(encoding="utf-8")) if not one.hidden]
+    code = "\n".join(one.code for one in blocks)
+    assert "(IBGateway):" in code, "a subclass with IB's own callbacks"
+    assert ".result(" in code or ".items(" in code, "in a thread"
+    assert "await " in code or "async for" in code, "in a coroutine, and in a notebook"
 
 
 # ---- the runner itself --------------------------------------------------------------------
