@@ -61,7 +61,8 @@ def test_two_contracts_of_one_name_are_two_tickers(desk: Desk) -> None:
     spreads = [combo("AAPL", [(1, 1, "BUY"), (leg, 1, "SELL")]) for leg in (2, 3)]
     watch = desk.gateway.subscribe([*spreads, spreads[0], "AAPL", "AAPL"])
     assert list(watch.tickers) == ["AAPL BAG", "AAPL BAG (2)", "AAPL"]
-    assert [ticker.contract for ticker in watch][:2] == spreads
+    legs = [[leg.conId for leg in ticker.contract.comboLegs] for ticker in watch]
+    assert legs == [[1, 2], [1, 3], []]
 
 
 def test_a_ticker_is_found_as_it_was_typed_and_named_as_it_is(desk: Desk) -> None:
