@@ -97,6 +97,7 @@ _BY_ERROR: tuple[tuple[type[BaseException], Exit], ...] = (
     (TimeoutError, Exit.NO_ANSWER),
     (errors.RequestError, Exit.REQUEST),
     (errors.SymbolError, Exit.USAGE),
+    (errors.HistoryError, Exit.USAGE),
     (errors.ContractError, Exit.REQUEST),
     (errors.OrderError, Exit.ORDER),
     (errors.StorageError, Exit.STORAGE),

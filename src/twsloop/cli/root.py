@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "check": "check",
     "subscribe": "market",
     "subscriptions": "market",
+    "history": "history",
     "positions": "account",
     "account": "account",
     "orders": "orders",

@@ -22,11 +22,13 @@ from twsloop.event_loop import SharedWork
 
 from .pacing import HistoryPacer, Paced, Wait
 
-__all__ = ["SERVICE_ERROR", "OnWait", "PacedAsks", "Question", "Waiting", "named_error"]
+__all__ = ["EMPTY", "SERVICE_ERROR", "OnWait", "PacedAsks", "Question", "Waiting", "named_error"]
 
 #: The code with which the history service refuses; what it means stands in its text.
 SERVICE_ERROR = 162
-_NO_DATA = ("returned no data", "no historical market data for", "no head time stamp")
+#: What the service says where there are no data in the time that was asked for.
+EMPTY = "returned no data"
+_NO_DATA = (EMPTY, "no historical market data for", "no head time stamp")
 _VIOLATION = "pacing violation"
 
 

@@ -28,7 +28,7 @@ from twsloop.connection.core import Core
 from twsloop.errors import NoHistory, RequestError
 from twsloop.wire.times import read_time
 
-from .asking import SERVICE_ERROR, PacedAsks
+from .asking import EMPTY, SERVICE_ERROR, PacedAsks
 from .checks import Finding, FindingKind, check_bars, check_sessions, compare
 from .chunks import (
     DAY_S,
@@ -256,10 +256,7 @@ class BarFetch:
         """Fetch the last part of a gap; what is left of it."""
         question = self._question
         chunk = next_chunk(question.size, gap, self._now)
-        try:
-            told = await self._ask(chunk)
-        except NoHistory:
-            told = []
+        told = await self._ask_or_nothing(chunk)
         seconds = [bar.second for bar in told]
         whole = whole_from(question.size, chunk, seconds)
         since = max(gap.start, min(whole, gap.end - 1))
@@ -281,10 +278,7 @@ class BarFetch:
         span = question.span
         reach = max(self._now - span.start, 1) + question.size.seconds
         chunk = Chunk(None, duration_text(question.size, reach), span.start)
-        try:
-            told = await self._ask(chunk)
-        except NoHistory:
-            told = []
+        told = await self._ask_or_nothing(chunk)
         self._bars = {bar.second: bar for bar in told if span.start <= bar.second < span.end}
         self._meter.answered(span.seconds, len(self._bars))
         self._tell()
@@ -330,6 +324,19 @@ class BarFetch:
         return 0 < end <= self._head // DAY_S * DAY_S
 
     # ---- one request ---------------------------------------------------------------------
+
+    async def _ask_or_nothing(self, chunk: Chunk) -> list[Bar]:
+        """The bars of one request; none where there are none in that time.
+
+        Raises:
+            NoHistory: There never are any: currencies have no trades.
+        """
+        try:
+            return await self._ask(chunk)
+        except NoHistory as error:
+            if EMPTY not in error.text.lower():
+                raise
+            return []
 
     async def _ask(self, chunk: Chunk) -> list[Bar]:
         """The bars of one request, in order."""
