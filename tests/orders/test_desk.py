@@ -33,6 +33,7 @@ from twsloop.orders.desk import OrderDesk
 from twsloop.orders.state import OrderStatus
 from twsloop.orders.trade import Trade
 from twsloop.orders.words import ExerciseAction
+from twsloop.session.state import State
 
 BOTH = pytest.mark.parametrize(
     ("version", "loop_factory"),
@@ -244,6 +245,42 @@ def test_an_order_whose_end_does_not_come_is_not_replaced() -> None:
         with pytest.raises(OrderError, match="Submitted"):
             gateway.orders.cancel_replace(trade, {}, timeout=0.05).result(PATIENCE)
         assert trade.active
+
+
+def test_without_a_session_nothing_is_cancelled_or_replaced() -> None:
+    tws = FakeTws()
+    with connected(tws, reconnect__first_delay=60, reconnect__cap=60) as gateway:
+        trade = working(tws, gateway)
+        lost = Heard()
+        gateway.on_session(lambda state, _reason: lost(state))
+        tws.hang_up()
+        lost.until(lambda state: state not in {State.READY, State.DEGRADED})
+        for ask in (
+            gateway.orders.cancel_all,
+            functools.partial(gateway.orders.cancel_replace, trade, {"limit_price": 1}),
+        ):
+            with pytest.raises(NotConnected):
+                ask().result(PATIENCE)
+        assert not trade.record.cancel_asked
+
+
+def test_why_the_gateway_rejected_it_is_kept_as_it_said_it() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = gateway.orders.place("AAPL", limit_order("BUY", 1, 1))
+        tws.next("placeOrder")
+        tws.say(
+            message(
+                "errMsg",
+                id=trade.order_id,
+                errorCode=201,
+                errorMsg="Order rejected - reason:too far",
+                advancedOrderRejectJson='{"rejects": [{"code": "IBDBUYTX"}]}',
+            )
+        )
+        assert trade.done.result(PATIENCE) is OrderStatus.REJECTED
+        assert trade.advanced_reject == {"rejects": [{"code": "IBDBUYTX"}]}
+        assert (trade.error_code, trade.reason) == (201, "Order rejected - reason:too far")
 
 
 # ---- previews ----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from ibapi.order import Order
 
 from tests.support.orders import echo, execution, filled_contract, order_state, with_fields
 from twsloop.contracts import stock, symbol_of
+from twsloop.errors import ContractError
 from twsloop.events import Ends, Fact, Notice, OrderCancelled, OrderExpired, OrderRejected
 from twsloop.orders.book import Change, OrderBook
 from twsloop.orders.builders import limit_order
@@ -229,6 +230,19 @@ def test_a_cancellation_that_nobody_asked_for_at_the_end_of_its_time(
     kinds = [type(fact) for fact in order.facts]
     assert kinds.count(OrderExpired) == expired
     assert kinds.count(OrderCancelled) == (not expired)
+
+
+def test_hours_that_cannot_be_read_hide_no_report() -> None:
+    order = Working()
+
+    def broken(*_args: object) -> bool:
+        msg = "its time zone is unknown"
+        raise ContractError(msg)
+
+    order.book._closed = broken
+    order.says("Cancelled")
+    assert order.record.status is OrderStatus.CANCELLED
+    assert isinstance(order.facts[-1], OrderCancelled)
 
 
 def test_every_report_stands_in_the_log() -> None:

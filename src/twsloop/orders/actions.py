@@ -17,7 +17,7 @@ from ibapi.order import Order
 from ibapi.order_cancel import OrderCancel
 
 from twsloop.connection.core import Core
-from twsloop.errors import OrderError
+from twsloop.errors import NotConnected, OrderError
 from twsloop.event_loop import Future
 from twsloop.wire.values import float_or_none
 
@@ -110,8 +110,16 @@ class Actions:
     # ---- cancelling ----------------------------------------------------------------------
 
     async def cancel_all(self, limit: float | None) -> CancelledAll:
-        """Cancel every order of every client and by hand, and wait for the ends."""
+        """Cancel every order of every client and by hand, and wait for the ends.
+
+        Raises:
+            NotConnected: There is no session to cancel in; what had not left never will.
+        """
         orders = self._orders
+        if not self._core.connected:
+            orders.way_out.take_back_all()
+            msg = "cancel all: not connected; what the gateway has may be working"
+            raise NotConnected(msg)
         live = orders.book.live()
         trades = [orders.board.of(record) for record in live]
         for record in live:
@@ -136,8 +144,12 @@ class Actions:
 
         Raises:
             OrderError: It filled, or its end is not known: nothing was placed.
+            NotConnected: There is no session: nothing was cancelled either.
         """
         record = trade.record
+        if not self._core.connected:
+            msg = f"order {record.order_id} is left as it is: not connected"
+            raise NotConnected(msg)
         self._orders.way_out.cancel(record, OrderCancel())
         await self._wait([trade.done], limit)
         if record.status not in _CANCELLED:

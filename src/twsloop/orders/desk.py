@@ -244,7 +244,7 @@ class OrderDesk:
 
         Returns:
             A Future of the new trade; OrderError if the old order is not cancelled in that time
-            (it filled, perhaps): then nothing is placed.
+            (it filled, perhaps): then nothing is placed, and the cancel stays asked for.
 
         Raises:
             InvalidOrder: A change that cannot be one.
@@ -267,7 +267,8 @@ class OrderDesk:
             timeout: Seconds that it may take; ``request_timeout`` unless given.
 
         Returns:
-            A Future of what became of each order; it never raises for one that stays open.
+            A Future of what became of each order; it does not raise for one that stays open.
+            NotConnected if there is no session.
         """
         return self._core.event_loop.submit(self._actions.cancel_all, timeout)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from twsloop.errors import TwsLoopError
 from twsloop.events import (
     Ends,
     Fact,
@@ -172,8 +173,12 @@ def time_is_up(record: OrderRecord, now: datetime, closed: Closed) -> bool:
     if order.tif == "GTD":
         until = read_time(order.goodTillDate)
         return until is not None and until <= at
-    contract = record.asked or record.contract
-    return order.tif in _FOR_THE_DAY and bool(closed(contract, at, bool(order.outsideRth)))
+    if order.tif not in _FOR_THE_DAY:
+        return False
+    try:
+        return bool(closed(record.asked or record.contract, at, bool(order.outsideRth)))
+    except TwsLoopError:  # hours that cannot be read must not keep a report from being heard
+        return False
 
 
 def move(
