@@ -12,6 +12,8 @@ import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
 
+import tests.support.live  # noqa: F401  (it takes its variables out of the environment)
+
 settings.register_profile(
     "dev", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

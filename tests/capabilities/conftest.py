@@ -9,13 +9,13 @@ not start with DU fails every test here before anything is sent.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.support.desk import config_for
+from tests.support.live import LIVE_HOST, LIVE_PORT
 from tests.support.paper_only import require_paper_accounts
 from twsloop import Config, IBGateway, PaperGateway
 from twsloop.event_loop import default_loop_factory
@@ -54,11 +54,9 @@ def place(request: pytest.FixtureRequest) -> Iterator[tuple[str, Config, Any]]:
 
 def live_config() -> Config:
     """The settings of the real paper gateway; skips where none is named."""
-    port = os.environ.get("TWSLOOP_LIVE_PORT")
-    if not port:
+    if not LIVE_PORT:
         pytest.skip("TWSLOOP_LIVE_PORT names no gateway")
-    host = os.environ.get("TWSLOOP_LIVE_HOST", "127.0.0.1")
-    return Config.load(overrides={"connection.host": host, "connection.port": int(port)})
+    return Config.load(overrides={"connection.host": LIVE_HOST, "connection.port": int(LIVE_PORT)})
 
 
 @pytest.fixture(scope="module")
