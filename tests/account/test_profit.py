@@ -81,7 +81,7 @@ def test_what_was_held_before_and_nobody_knows_at_what_cost() -> None:
     fills = [fill(1, -150, "30")]
     held = Opening(account="DU1", con_id=265598, quantity=Decimal(100), cost=Decimal(20))
     [row] = own_profit(fills, opening=[held])
-    fee = 100 * (1 / D(150))
+    fee = D("0.666666666667")
     assert (row.gross, row.realized, row.unknown) == (D(1000), 1000 - fee, D(0))
     unknown = Opening(account="DU1", con_id=265598, quantity=Decimal(100))
     [row] = own_profit(fills, opening=[unknown])
@@ -93,6 +93,35 @@ def test_what_cannot_be_asked() -> None:
         own_profit([], by=("strategy",))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="lifo"):
         own_profit([], method="lifo")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="has no time zone"):
+        own_profit([], since=datetime(2026, 1, 5))  # noqa: DTZ001
+
+
+def test_parts_of_a_commission_add_up_to_it() -> None:
+    """A third of it three times is all of it, to the last digit."""
+    fills = [fill(1, 3, "10"), fill(2, -1, "10"), fill(3, -1, "10"), fill(4, -1, "10")]
+    [row] = own_profit(fills)
+    assert (row.realized, row.commission) == (D(-4), D(4))
+
+
+def test_a_commission_in_another_currency_has_a_row_of_its_own() -> None:
+    """EUR.JPY of an account in USD: two dollars are not two yen."""
+    pair = {"symbol": "EUR.JPY", "currency": "JPY", "commission_currency": "USD"}
+    fills = [fill(1, 1000, "160", "2", **pair), fill(2, -1000, "161", "3", **pair)]
+    yen, dollars = own_profit(fills)
+    assert (yen.currency, yen.gross, yen.realized, yen.commission) == (
+        "JPY",
+        *map(D, (1000, 1000, 0)),
+    )
+    assert (dollars.currency, dollars.gross, dollars.realized) == ("USD", D(0), D(-5))
+    assert (dollars.commission, dollars.symbol, dollars.bought) == (D(5), "EUR.JPY", D(0))
+
+
+def test_what_was_executed_before_only_says_what_is_held() -> None:
+    fills = [fill(1, 10, "10"), fill(2, -4, "11"), fill(3, -6, "12")]
+    [row] = own_profit(fills, since=START + timedelta(minutes=3))
+    assert (row.gross, row.sold, row.bought, row.commission) == (D(12), D(6), D(0), D(1))
+    assert row.realized == 12 - 1 - D(6) / 10
 
 
 trades = st.lists(
@@ -122,8 +151,8 @@ def test_money_is_conserved(made: list[Any], method: Any, chance: Any) -> None:
     fees = sum((one.commission or Decimal(0) for one in flat), Decimal(0))
     gross = sum((row.gross for row in rows), Decimal(0))
     realized = sum((row.realized for row in rows), Decimal(0))
-    assert abs(gross - cash) < Decimal("1e-15")
-    assert abs(realized - (cash - fees)) < Decimal("1e-15")
+    assert gross == cash
+    assert realized == cash - fees
     assert sum((row.commission for row in rows), Decimal(0)) == fees
 
 
@@ -143,7 +172,7 @@ def test_the_rows_of_any_grouping_add_up_to_the_same(made: list[Any]) -> None:
         (), ("symbol",), ("tag",), ("day",), ("account", "tag", "day")
     ]  # fmt: skip
     totals = {sum((row.gross for row in own_profit(fills, by=by)), Decimal(0)) for by in groupings}
-    assert len({total.quantize(Decimal("1e-12")) for total in totals}) == 1
+    assert len(totals) == 1
 
 
 def theirs(realized: str | None) -> AccountProfit:

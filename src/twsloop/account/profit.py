@@ -3,7 +3,7 @@
 IB counts realized profit per closing execution, first in first out unless told otherwise, with
 commissions in the cost: what opening cost is part of the price paid, what closing cost lowers what
 was received. The same is done here, for any grouping of rows. Amounts are in the currency of the
-contract; nothing is converted, but for `compare`.
+contract, commissions in the one they were charged in; nothing is converted, but for `compare`.
 
 What was held before the first known execution has to be told (`Opening`). What closes a position
 whose cost nobody told earns an unknown amount: it is counted in ``unknown``, and never guessed.
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, Literal, Protocol
 
 import attrs
@@ -47,6 +47,10 @@ Rates = dict[str, Decimal | None]
 
 _DIMENSIONS = frozenset({"account", "symbol", "tag", "day"})
 _ZERO = Decimal(0)
+#: Parts of a sum have no digits below this one: what is left is the last part's, and all parts
+#: together are the sum, exactly.
+_GRAIN = Decimal("1e-12")
+_WIDE = Context(prec=60)
 #: IB's word for the side of an execution that bought; the other one is ``SLD``.
 _BOUGHT = "BOT"
 
@@ -66,6 +70,8 @@ class OwnFill:
         price: Per unit, without the multiplier.
         multiplier: Units of one contract.
         commission: What it cost; None while unreported.
+        commission_currency: Of the commission; the contract's if empty. IB charges a currency pair
+            in the account's own currency.
         tag: What its order was tagged with.
     """
 
@@ -79,7 +85,15 @@ class OwnFill:
     price: Decimal
     multiplier: Decimal = Decimal(1)
     commission: Decimal | None = None
+    commission_currency: str = ""
     tag: str = ""
+
+    @property
+    def fees(self) -> dict[str, Decimal]:
+        """The commission by its currency."""
+        if not self.commission:
+            return {}
+        return {self.commission_currency or self.currency: self.commission}
 
 
 @attrs.frozen(kw_only=True)
@@ -160,11 +174,29 @@ class Comparison:
 
 @attrs.define
 class _Lot:
-    """Units that are held: how many, what one cost, and the part of that which is commission."""
+    """Units that are held. Sums are kept, and parts taken out of them, so that nothing gets lost.
+
+    Attributes:
+        quantity: Negative is short.
+        value: What they cost together, with the sign of the quantity; None if nobody knows.
+        fees: The commissions of that, by currency.
+    """
 
     quantity: Decimal
-    cost: Decimal | None
-    fee: Decimal = _ZERO
+    value: Decimal | None
+    fees: dict[str, Decimal] = attrs.Factory(dict)
+
+    def take(self, units: Decimal) -> _Lot:
+        """Take so many units out, with their part of the sums."""
+        whole = abs(self.quantity)
+        signed = units if self.quantity > 0 else -units
+        value = None if self.value is None else _part(self.value, units, whole)
+        taken = _Lot(signed, value, {c: _part(fee, units, whole) for c, fee in self.fees.items()})
+        self.quantity -= signed
+        if self.value is not None and value is not None:
+            self.value -= value
+        _add(self.fees, {currency: -fee for currency, fee in taken.fees.items()})
+        return taken
 
 
 @attrs.define
@@ -172,7 +204,7 @@ class _Closed:
     """What one execution closed."""
 
     gross: Decimal = _ZERO
-    fees: Decimal = _ZERO
+    fees: dict[str, Decimal] = attrs.Factory(dict)
     unknown: Decimal = _ZERO
 
 
@@ -185,24 +217,22 @@ class _Holding:
 
     def take(self, fill: OwnFill) -> _Closed:
         """An execution: it closes what is held on the other side, and opens the rest."""
-        closed, left = _Closed(), fill.quantity
-        price = fill.price * fill.multiplier
-        fee = (fill.commission or _ZERO) / abs(fill.quantity)
-        while left and self.lots and (self.lots[0].quantity > 0) is not (left > 0):
+        closed = _Closed()
+        new = _Lot(fill.quantity, fill.quantity * fill.price * fill.multiplier, fill.fees)
+        while new.quantity and self.lots and (self.lots[0].quantity > 0) is not (new.quantity > 0):
             lot = self.lots[0]
-            units = min(abs(left), abs(lot.quantity))
-            signed = units if lot.quantity > 0 else -units
-            if lot.cost is None:
+            units = min(abs(new.quantity), abs(lot.quantity))
+            opened, closing = lot.take(units), new.take(units)
+            if opened.value is None or closing.value is None:
                 closed.unknown += units
             else:
-                closed.gross += signed * (price - lot.cost)
-                closed.fees += units * (fee + lot.fee)
-            lot.quantity -= signed
-            left += signed
+                closed.gross -= opened.value + closing.value
+                _add(closed.fees, opened.fees)
+                _add(closed.fees, closing.fees)
             if not lot.quantity:
                 self.lots.popleft()
-        if left:
-            self._open(_Lot(left, price, fee))
+        if new.quantity:
+            self._open(new)
         return closed
 
     def _open(self, lot: _Lot) -> None:
@@ -210,13 +240,22 @@ class _Holding:
             self.lots.append(lot)
             return
         held = self.lots[0]
-        total = held.quantity + lot.quantity
-        if held.cost is None or lot.cost is None:
-            held.cost = None
-        else:
-            held.cost = (held.cost * held.quantity + lot.cost * lot.quantity) / total
-            held.fee = (held.fee * held.quantity + lot.fee * lot.quantity) / total
-        held.quantity = total
+        held.quantity += lot.quantity
+        unknown = held.value is None or lot.value is None
+        held.value = None if unknown else (held.value or _ZERO) + (lot.value or _ZERO)
+        _add(held.fees, lot.fees)
+
+
+def _part(amount: Decimal, units: Decimal, whole: Decimal) -> Decimal:
+    """The part of an amount that belongs to so many of the whole's units; rounded to a grain."""
+    if units == whole:
+        return amount
+    return (amount * units / whole).quantize(_GRAIN, context=_WIDE)
+
+
+def _add(sums: dict[str, Decimal], more: Mapping[str, Decimal]) -> None:
+    for currency, amount in more.items():
+        sums[currency] = sums.get(currency, _ZERO) + amount
 
 
 class Booked(Protocol):
@@ -259,6 +298,7 @@ def read_fills(
             price=one.fill.price,
             multiplier=decimal_or_none(one.contract.multiplier) or Decimal(1),
             commission=None if one.commission is None else one.commission.commission,
+            commission_currency="" if one.commission is None else one.commission.currency,
             tag=tag_of(one.fill),
         )
         for one in booked
@@ -273,6 +313,7 @@ def own_profit(
     method: Method = "fifo",
     opening: Iterable[Opening] = (),
     zone: tzinfo = UTC,
+    since: datetime | None = None,
 ) -> list[ProfitRow]:
     """What executions earned, by any grouping.
 
@@ -282,12 +323,15 @@ def own_profit(
         method: Which lot is closed first: the oldest, or all at their average cost.
         opening: What was held before.
         zone: In which a day begins.
+        since: Count what was executed from then on; what was executed before only says what is
+            held, and at what cost.
 
     Returns:
-        One row for each group and currency, in the order of their first execution.
+        One row for each group and currency, in the order of their first execution. Commissions in
+        another currency than the contract's have rows of that currency.
 
     Raises:
-        ValueError: An unknown dimension or method.
+        ValueError: An unknown dimension or method, or a ``since`` without a time zone.
     """
     if unknown := set(by) - _DIMENSIONS:
         msg = f"profit by {sorted(unknown)}: known are {sorted(_DIMENSIONS)}"
@@ -295,20 +339,29 @@ def own_profit(
     if method not in {"fifo", "average"}:
         msg = f"method {method!r} is neither 'fifo' nor 'average'"
         raise ValueError(msg)
+    if since is not None and since.utcoffset() is None:
+        msg = f"since={since.isoformat()} has no time zone: write datetime(..., tzinfo=UTC)"
+        raise ValueError(msg)
     holdings: dict[tuple[str, int], _Holding] = {}
     for lot in opening:
         if lot.quantity:
             holding = holdings.setdefault((lot.account, lot.con_id), _Holding(method))
-            holding.lots.append(_Lot(lot.quantity, lot.cost))
+            value = None if lot.cost is None else lot.quantity * lot.cost
+            holding.lots.append(_Lot(lot.quantity, value))
     rows: dict[tuple[object, ...], ProfitRow] = {}
     unique = {fill.exec_id: fill for fill in fills}
     for fill in sorted(unique.values(), key=lambda one: (one.time, one.exec_id)):
         if not fill.quantity:
             continue
         holding = holdings.setdefault((fill.account, fill.con_id), _Holding(method))
-        row = _group(fill, by, zone)
-        key = attrs.astuple(row)
-        rows[key] = _added(rows.get(key, row), fill, holding.take(fill))
+        closed = holding.take(fill)
+        if since is not None and fill.time < since:
+            continue
+        group = _group(fill, by, zone)
+        for currency in {fill.currency: None, **fill.fees, **closed.fees}:
+            row = attrs.evolve(group, currency=currency)
+            key = attrs.astuple(row)
+            rows[key] = _added(rows.get(key, row), fill, closed)
     return list(rows.values())
 
 
@@ -324,11 +377,19 @@ def _group(fill: OwnFill, by: Sequence[Dimension], zone: tzinfo) -> ProfitRow:
 
 
 def _added(row: ProfitRow, fill: OwnFill, closed: _Closed) -> ProfitRow:
+    """A row with what an execution adds in its currency."""
+    fees = closed.fees.get(row.currency, _ZERO)
+    row = attrs.evolve(
+        row,
+        realized=row.realized - fees,
+        commission=row.commission + fill.fees.get(row.currency, _ZERO),
+    )
+    if row.currency != fill.currency:
+        return row
     return attrs.evolve(
         row,
         gross=row.gross + closed.gross,
-        realized=row.realized + closed.gross - closed.fees,
-        commission=row.commission + (fill.commission or _ZERO),
+        realized=row.realized + closed.gross,
         bought=row.bought + max(fill.quantity, _ZERO),
         sold=row.sold + max(-fill.quantity, _ZERO),
         unknown=row.unknown + closed.unknown,

@@ -13,8 +13,10 @@ them there, unless somebody watches the first one; then the values are asked for
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from twsloop.connection.core import Core
 from twsloop.connection.streams import Feed
@@ -44,6 +46,8 @@ __all__ = ["Questions"]
 #: All ledger rows of all currencies, and the one that says the base currency.
 _LEDGER_TAG = "$LEDGER:ALL"
 _BASE_TAG = "NetLiquidation"
+#: Where IB's day begins at midnight; it counts what was realized since.
+_IBS_ZONE = ZoneInfo("America/New_York")
 #: The updates go to another account now, because somebody asked for that.
 _UPDATES_MOVED = 2100
 
@@ -214,6 +218,7 @@ class Questions:
         account: str,
         fills: list[OwnFill],
         opening: tuple[Opening, ...],
+        since: datetime | None,
         limit: float | None,
     ) -> Comparison:
         """Our count of what was realized beside IB's."""
@@ -225,7 +230,8 @@ class Questions:
         }
         rates[base] = Decimal(1)
         fills = [fill for fill in fills if fill.account == name]
-        rows = own_profit(fills, by=("account",), opening=opening)
+        begin = since or _midnight(self._core.clock.now())
+        rows = own_profit(fills, by=("account",), opening=opening, since=begin)
         return compare(rows, theirs, rates, base)
 
     # ---- account updates -----------------------------------------------------------------
@@ -293,6 +299,12 @@ class Questions:
             turn.set_exception(ConnectionLost("account summary: the link was lost before its turn"))
         self._processor.downloaded.clear()
         self._table.forget()
+
+
+def _midnight(now: datetime) -> datetime:
+    """When IB's day began, unless TWS's settings say otherwise."""
+    there = now.astimezone(_IBS_ZONE)
+    return there.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 
 def moved(name: str, other: str) -> RequestError:

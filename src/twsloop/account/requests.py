@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from twsloop.connection.core import Core
@@ -279,11 +279,12 @@ class AccountRequests:
 
     def own_profit(
         self,
-        by: Iterable[Dimension] = ("symbol",),
+        by: Dimension | Iterable[Dimension] = ("symbol",),
         *,
         method: Method = "fifo",
         opening: Iterable[Opening] = (),
         zone: tzinfo = UTC,
+        since: datetime | None = None,
     ) -> Future[list[ProfitRow]]:
         """What the executions that are known earned, counted by ourselves.
 
@@ -293,23 +294,47 @@ class AccountRequests:
             method: ``fifo``, as IB does unless told otherwise, or ``average``.
             opening: What was held before the first execution that is known.
             zone: In which a day begins.
+            since: Count what was executed from then on, a time with a zone; what was executed
+                before only says what is held, and at what cost.
+
+        Raises:
+            ValueError: An unknown dimension or method, or a ``since`` without a zone.
         """
-        dimensions = tuple(by)
+        dimensions: tuple[Dimension, ...] = (by,) if isinstance(by, str) else tuple(by)
+        lots = tuple(opening)
+        own_profit((), by=dimensions, method=method, since=since)  # what is wrong raises here
 
         def count() -> list[ProfitRow]:
             return own_profit(
-                self._fills(), by=dimensions, method=method, opening=tuple(opening), zone=zone
+                self._fills(), by=dimensions, method=method, opening=lots, zone=zone, since=since
             )
 
         return self._core.event_loop.submit(count)
 
     def compare_profit(
-        self, account: str = "", *, opening: Iterable[Opening] = (), timeout: float | None = None
+        self,
+        account: str = "",
+        *,
+        opening: Iterable[Opening] = (),
+        since: datetime | None = None,
+        timeout: float | None = None,
     ) -> Future[Comparison]:
-        """Our own count of what was realized today beside IB's, in the base currency."""
+        """Our own count of what was realized today beside IB's, in the base currency.
+
+        Args:
+            account: Whose; the first of the login unless named.
+            opening: What was held before the first execution that is known.
+            since: When IB's count of today began, a time with a zone; unless given the last
+                midnight in New York.
+            timeout: Seconds for each answer; as configured unless given.
+
+        Raises:
+            ValueError: A ``since`` without a zone.
+        """
         lots = tuple(opening)
+        own_profit((), since=since)  # what is wrong raises here
         return self._core.event_loop.submit(
-            lambda: self._questions.compare(account, self._fills(), lots, timeout)
+            lambda: self._questions.compare(account, self._fills(), lots, since, timeout)
         )
 
 
