@@ -245,13 +245,13 @@ class Asks:
             keys: list[Key] = [notice.req_id]
         else:
             keys = [p.key for p in self._table.under_way() if isinstance(p.key, str)]
-        failed = False
-        for key in keys:
-            pending = self._table.get(key)
-            if pending is not None:
-                self._drop(pending, _error(pending, notice))
-                failed = True
-        return failed
+        refused = [self.refused(key, notice) for key in keys]  # all of them
+        return any(refused)
+
+    def refused(self, key: Key, notice: Notice) -> bool:
+        """The answer is a notice, as an error of this request; False if nobody waited for it."""
+        pending = self._table.get(key)
+        return pending is not None and self.fail(key, _error(pending, notice))
 
     def link_lost(self, reason: str) -> None:
         """The session is over: everything that waited fails."""

@@ -71,7 +71,10 @@ class Slices:
             fills=lambda: read_fills(self.orders.book.fills(), lambda fill: fill.tag),
         )
         self.desk = OrderDesk(
-            core, self.orders, to_contract=to_contract, positions=self.account.positions
+            core,
+            self.orders,
+            to_contract=to_contract,
+            positions=lambda limit: self.account.positions(timeout=limit),
         )
         self.news = News(
             core,

@@ -50,7 +50,8 @@ class Held(Protocol):
         ...
 
 
-PositionsOf = Callable[[], Awaitable[Sequence[Held]]]
+#: All positions, the answer within so many seconds.
+PositionsOf = Callable[[float | None], Awaitable[Sequence[Held]]]
 #: Makes the closing order of an action and a quantity.
 MakeOrder = Callable[[str, Decimal], Order]
 
@@ -93,7 +94,7 @@ class Actions:
     Args:
         core: The connection.
         orders: Places and cancels.
-        positions: Asks for all positions; None if nobody can.
+        positions: Asks for all positions, within so many seconds; None if nobody can.
     """
 
     def __init__(self, core: Core, orders: Orders, positions: PositionsOf | None) -> None:
@@ -210,7 +211,7 @@ class Actions:
         open_now = [copy.copy(record) for record in dict.fromkeys([*listed, *mine])]
         held = [
             position
-            for position in await self._positions()
+            for position in await self._positions(limit)
             if position.quantity
             and _fits(asked, position.contract)
             and account in {"", position.account}

@@ -48,7 +48,8 @@ class OrderDesk:
         core: The connection.
         orders: The slice's inside.
         to_contract: Reads what users give as a contract.
-        positions: Asks for all positions, for `close_position`; None if nobody can.
+        positions: Asks for all positions, within so many seconds, for `close_position`; None if
+            nobody can.
     """
 
     def __init__(

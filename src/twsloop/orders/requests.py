@@ -361,7 +361,7 @@ class Orders:
         self.way_out.shut()
         previewed = preview_key(notice.req_id)
         if previewed in self._core.asks and notice.ends is not Ends.NOTHING:
-            self._core.asks.fail(previewed, _error(notice))
+            self._core.asks.refused(previewed, notice)
             return
         if notice.req_id < 0 or notice.category in _NOT_ABOUT_ORDERS:
             return
