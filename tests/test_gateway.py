@@ -187,3 +187,15 @@ def test_an_order_of_an_earlier_process_can_be_modified() -> None:
             (trade,) = second.trades()
             trade.modify(limit_price="189.60").result(PATIENCE)
             assert trade.done.result(PATIENCE) is OrderStatus.FILLED
+
+
+@pytest.mark.parametrize("version", [225, 200])
+def test_ids_for_raw_orders_are_never_given_twice(version: int) -> None:
+    with open_desk(version=version, kind=Crowded) as desk:
+        client = desk.gateway
+        assert isinstance(client, Crowded)
+        first = client.next_order_id()
+        second = client.next_order_id()
+        client.placeOrder(second, stock("AAPL"), market_order("BUY", 1))
+        client.statuses.until(lambda item: item == (second, "Filled"))
+        assert first < second < client.place_order("AAPL", market_order("BUY", 1)).order_id

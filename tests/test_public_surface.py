@@ -41,6 +41,7 @@ PUBLIC = [
     "stop_limit_order",
     "stop_order",
     "trailing_stop",
+    "trailing_stop_limit",
 ]
 
 

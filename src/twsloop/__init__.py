@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from twsloop.orders.builders import stop_limit_order as stop_limit_order
     from twsloop.orders.builders import stop_order as stop_order
     from twsloop.orders.builders import trailing_stop as trailing_stop
+    from twsloop.orders.builders import trailing_stop_limit as trailing_stop_limit
     from twsloop.orders.state import OrderStatus as OrderStatus
     from twsloop.orders.trade import Trade as Trade
     from twsloop.paper import PaperGateway as PaperGateway
@@ -74,6 +75,7 @@ _EXPORTS: dict[str, str] = {
     "stop_limit_order": "twsloop.orders.builders",
     "stop_order": "twsloop.orders.builders",
     "trailing_stop": "twsloop.orders.builders",
+    "trailing_stop_limit": "twsloop.orders.builders",
 }
 
 __all__ = [
@@ -108,6 +110,7 @@ __all__ = [
     "stop_limit_order",
     "stop_order",
     "trailing_stop",
+    "trailing_stop_limit",
 ]
 
 

@@ -24,7 +24,7 @@ from twsloop.market_data.requests import MarketData, Symbols
 from twsloop.market_data.subscriptions import OnError, OnStale, OnTick, Subscription
 from twsloop.news.requests import News
 from twsloop.orders.book import BookedFill
-from twsloop.orders.builders import Bracket, Number
+from twsloop.orders.builders import Family, Number
 from twsloop.orders.desk import OrderDesk
 from twsloop.orders.intent import Intent, Placing
 from twsloop.orders.trade import OnFill, OnUpdate, Trade
@@ -203,7 +203,7 @@ class IBGateway(OrderGate):
     def place_orders(
         self,
         contract: Contract | str,
-        orders: Bracket | Iterable[Order],
+        orders: Family | Iterable[Order],
         *,
         on_update: OnUpdate | None = None,
         on_fill: OnFill | None = None,
@@ -211,7 +211,7 @@ class IBGateway(OrderGate):
     ) -> tuple[Trade, ...]:
         """Place several orders for one contract, with consecutive ids.
 
-        The orders of a `Bracket` are linked: the second and third become children of the first.
+        The orders of a `Family` (a `Bracket`, say) are linked: the others become children of the first.
 
         Raises:
             InvalidOrder: One of them contradicts itself; none was placed.
@@ -221,7 +221,7 @@ class IBGateway(OrderGate):
         return self.__slices.orders.place_orders(
             [(what, order) for order in orders],
             Intent(on_update, on_fill, where, origin="place_orders"),
-            linked=isinstance(orders, Bracket),
+            linked=isinstance(orders, Family),
         )
 
     def close_position(
@@ -229,6 +229,13 @@ class IBGateway(OrderGate):
     ) -> Future[Trade]:
         """Order what closes a position, or a part of it; see `OrderDesk.close_position`."""
         return self.__slices.desk.close_position(contract, quantity, **how)
+
+    def next_order_id(self) -> int:
+        """An order id that was never used, for a raw `placeOrder`; from any thread.
+
+        Each call gives another one. It is known once the session is READY.
+        """
+        return self._tws.order_ids.take()
 
     def trades(self) -> tuple[Trade, ...]:
         """Every order of this client id that this object knows, by order id."""
