@@ -89,6 +89,12 @@ def test_find_by_each_name(gw: IBGateway) -> None:
     assert gw.orders.find() is None
 
 
+def test_an_order_is_found_as_soon_as_it_has_its_id(gw: IBGateway) -> None:
+    for _ in range(20):
+        trade = gw.orders.place(SYMBOL, limit_order("BUY", 1, FAR))
+        assert gw.orders.find(order_id=trade.order_id) is trade
+
+
 def test_place_many_is_all_or_none(gw: IBGateway) -> None:
     before = gw.orders.trades()
     wrong = limit_order("BUY", 1, FAR)

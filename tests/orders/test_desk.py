@@ -103,6 +103,21 @@ def test_what_another_client_cancelled_is_not_shown_live_after_a_gap(desk: Desk)
     assert not shown.active
 
 
+def test_an_order_of_another_client_that_is_over_is_done_at_once(desk: Desk) -> None:
+    with IBGateway(config_for(desk.paper, connection__client_id=7)) as other:
+        theirs = other.orders.place("AAPL", limit_order("BUY", 3, 100))
+        until(theirs, OrderStatus.SUBMITTED)
+        desk.gateway.open_orders().result(PATIENCE)  # it is known, and nobody has its handle
+        theirs.cancel().result(PATIENCE)
+    desk.gateway.event_loop.submit(desk.gateway._IBGateway__slices.orders.sync.fetch).result(
+        PATIENCE
+    )
+    shown = desk.gateway.orders.find(perm_id=theirs.perm_id)
+    assert shown is not None
+    assert shown.done.result(0) is shown.status
+    assert not shown.active
+
+
 @BOTH
 def test_client_0_binds_what_was_placed_by_hand(version: int, loop_factory: Any) -> None:
     with open_desk(version=version, loop_factory=loop_factory, connection__client_id=0) as desk:

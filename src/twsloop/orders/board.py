@@ -49,16 +49,23 @@ class Board:
         return tuple(sorted(self._trades.values(), key=lambda trade: trade.order_id))
 
     def of(self, record: OrderRecord) -> Trade:
-        """The handle of an order; made now if nobody has asked for it before (loop thread)."""
-        return self._trades.get(record) or self.new(record)
+        """The handle of an order; made now if nobody has asked for it before (any thread)."""
+        known = self._trades.get(record)
+        if known is not None:
+            return known
+        trade = self._trades.setdefault(record, self._make(record))
+        trade.resolve()  # it may be over already
+        return trade
 
     def new(self, record: OrderRecord, callbacks: Callbacks = (None, None, None)) -> Trade:
         """Make the handle of an order; from any thread."""
-        loop = self._core.event_loop
-        trade = Trade(self._keeper, record, Future(loop), Future(loop))
+        trade = self._trades.setdefault(record, self._make(record))
         self.listen(trade, callbacks)
-        self._trades[record] = trade
         return trade
+
+    def _make(self, record: OrderRecord) -> Trade:
+        loop = self._core.event_loop
+        return Trade(self._keeper, record, Future(loop), Future(loop))
 
     def listen(self, trade: Trade, callbacks: Callbacks) -> None:
         """Let callbacks hear of an order; from any thread."""

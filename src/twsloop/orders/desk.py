@@ -368,6 +368,10 @@ class OrderDesk:
                 or bool(token and record.token == token)
             )
 
+        # One that was placed a moment ago has its handle, and is on its way to the book.
+        for trade in self._orders.board.trades():
+            if wanted(trade.record):
+                return trade
         record = next((one for one in self._orders.book if wanted(one)), None)
         return None if record is None else self._orders.board.of(record)
 
