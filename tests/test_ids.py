@@ -99,3 +99,15 @@ def test_no_id_comes_twice_from_several_threads() -> None:
     orders = _from_threads(OrderIds().take)
     assert len(set(requests)) == 8000
     assert sorted(orders) == list(range(1, 8001))
+
+
+def test_reserved_ids_are_claimed_once_and_unused_ones_lift_the_floor() -> None:
+    ids = OrderIds(5)
+    reserved = ids.reserve()
+    assert (reserved, ids.take()) == (5, 6)
+    assert ids.claim(reserved)
+    assert not ids.claim(reserved)
+    assert not ids.claim(6), "it was handed out"
+    assert ids.claim(9)
+    assert ids.take() == 10
+    assert not ids.claim(FIRST_REQUEST_ID)

@@ -46,6 +46,7 @@ class OrderIds:
 
     def __init__(self, floor: int = 1) -> None:
         self._next = max(floor, 1)
+        self._reserved: set[int] = set()
         self._lock = threading.Lock()
 
     @property
@@ -73,3 +74,27 @@ class OrderIds:
             taken = self._next
             self._next += count
             return taken
+
+    def reserve(self) -> int:
+        """An unused id for a program that places an order itself, later; see `claim`."""
+        with self._lock:
+            taken = self._next
+            self._next += 1
+            self._reserved.add(taken)
+            return taken
+
+    def claim(self, order_id: int) -> bool:
+        """A program places an order under an id of its own choice.
+
+        Returns:
+            Whether the id was unused: reserved, or not below any that was handed out or seen. It is
+            used from now on.
+        """
+        with self._lock:
+            if order_id in self._reserved:
+                self._reserved.remove(order_id)
+                return True
+            unused = self._next <= order_id < FIRST_REQUEST_ID
+            if unused:
+                self._next = order_id + 1
+            return unused

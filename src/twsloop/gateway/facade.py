@@ -211,7 +211,8 @@ class IBGateway(OrderGate):
     ) -> tuple[Trade, ...]:
         """Place several orders for one contract, with consecutive ids.
 
-        The orders of a `Family` (a `Bracket`, say) are linked: the others become children of the first.
+        The orders of a `Family` (of a `Bracket`, too) are linked: the others become children of
+        the first.
 
         Raises:
             InvalidOrder: One of them contradicts itself; none was placed.
@@ -235,7 +236,7 @@ class IBGateway(OrderGate):
 
         Each call gives another one. It is known once the session is READY.
         """
-        return self._tws.order_ids.take()
+        return self._tws.order_ids.reserve()
 
     def trades(self) -> tuple[Trade, ...]:
         """Every order of this client id that this object knows, by order id."""

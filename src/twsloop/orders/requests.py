@@ -296,10 +296,7 @@ class Orders:
     def _take_id(self, args: tuple[Any, ...]) -> bool:
         """A raw placeOrder uses this id: whether it is a new one, which is then ours no more."""
         order_id = args[0] if len(args) > 1 else args[0].orderId
-        fresh = bool(self._core.order_ids.floor <= order_id < FIRST_REQUEST_ID)
-        if fresh:
-            self._core.order_ids.seen(order_id)
-        return fresh
+        return self._core.order_ids.claim(order_id)
 
     def may_leave(self) -> bool:
         """Whether an order-bearing message may be sent by this thread now; once for each call."""
