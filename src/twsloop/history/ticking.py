@@ -92,6 +92,7 @@ class TickFetch:
         self._on_progress = on_progress
         self._findings: list[Finding] = []
         self._sessions: list[Session] | None = None
+        self._no_schedule: RequestError | None = None
         self._meter = Meter(question.span.seconds, 0, 0.0)
         self._now = 0
 
@@ -116,7 +117,8 @@ class TickFetch:
                 _sort_in(by_second, ticks)
         rows = tuple(tick for second in sorted(by_second) for tick in by_second[second])
         if not rows and await self._traded():
-            msg = f"the gateway has no ticks of {span}"
+            found = "; ".join(f"{one.count} ticks came that {one.text}" for one in self._findings)
+            msg = f"the gateway has no ticks of {span}" + (f" ({found})" if found else "")
             raise NoHistory(msg, code=SERVICE_ERROR, request=question.words)
         return TickSeries(
             contract=question.contract,
@@ -177,8 +179,8 @@ class TickFetch:
                 await asyncio.sleep(0)
         if unread:
             at = moment(self._question.span.start if last is None else last)
-            text = f"{unread} ticks cannot be read"
-            self._findings.append(Finding(FindingKind.UNREADABLE, at, at, unread, text))
+            found_odd = Finding(FindingKind.UNREADABLE, at, at, unread, "cannot be read")
+            self._findings.append(found_odd)
         return found, last
 
     async def _next_session(self, gap: Span) -> int:
@@ -197,13 +199,20 @@ class TickFetch:
             return True
 
     async def _of_schedule(self) -> list[Session]:
-        """The sessions of the span, so far; asked once."""
+        """The sessions of the span, so far; asked once, and refused once."""
+        if self._no_schedule is not None:
+            raise self._no_schedule
         if self._sessions is None:
             question = self._question
             until = min(question.span.end, max(self._now, question.span.start + 1))
-            self._sessions = await self._tools.sessions(
-                question.contract, Span(question.span.start, until), question.regular
-            )
+            wanted = Span(question.span.start, until)
+            try:
+                self._sessions = await self._tools.sessions(
+                    question.contract, wanted, question.regular
+                )
+            except RequestError as error:
+                self._no_schedule = error
+                raise
         return self._sessions
 
     def _waits(self, wait: Wait | None) -> None:
