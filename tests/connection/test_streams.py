@@ -104,6 +104,14 @@ def test_a_refusal_is_raised_where_the_call_was_made(wire: Wire, profit: Profit)
     assert wire.requests == []
 
 
+def test_what_cannot_be_called_leaves_nothing_open(wire: Wire, profit: Profit) -> None:
+    with pytest.raises(TypeError, match="no place to call a callback"):
+        profit.open(on_update=Heard(), where="over there")
+    assert (profit.taken, len(wire.core.streams)) == (0, 0)
+    wire.settle()
+    assert wire.requests == []
+
+
 def test_an_error_of_the_gateway_ends_it_and_a_notice_does_not(wire: Wire, profit: Profit) -> None:
     said: list[Any] = []
     stream = profit.open()
@@ -129,6 +137,52 @@ def test_no_first_item_within_its_deadline(wire: Wire, profit: Profit) -> None:
     stream.done.result(PATIENCE)
     assert isinstance(stream.error, RequestTimeout)
     assert wire.await_request(2)[1] == [CANCEL_PNL, req_id]
+
+
+def test_a_later_session_may_take_longer_than_the_first_answer(wire: Wire, profit: Profit) -> None:
+    """After a reset IB has nothing to say for a while; a question does not wait for so long."""
+    heard = Heard()
+    stream = profit.open(deadline=10.0, on_update=heard)
+    wire.reply(say(wire.await_request()[0][1], 1.0))
+    heard.next()
+    wire.reply(text_body(4, 2, -1, 1101, "restored, data lost", ""))
+    again = wire.await_request(2)[1][1]
+    plan = stream.feed.plan
+    asked = wire.core.event_loop.submit(lambda: wire.core.streams.first(plan))
+    wire.settle()
+    wire.clock.advance(10)
+    assert isinstance(asked.exception(PATIENCE), RequestTimeout)
+    wire.settle()
+    assert (stream.active, stream.status, len(wire.requests)) == (True, "interrupted", 2)
+    wire.reply(say(again, 2.0))
+    assert heard.next() == 2.0
+    assert stream.status == "live"
+
+
+def test_a_question_amid_a_gap_is_not_answered_with_what_was_before(
+    wire: Wire, profit: Profit
+) -> None:
+    stream = profit.open(deadline=10.0)
+    req_id = wire.await_request()[0][1]
+    wire.reply(say(req_id, 1.0), text_body(4, 2, -1, 1100, "Connectivity lost", ""))
+    await_condition(lambda: stream.status == "interrupted")
+    plan = stream.feed.plan
+
+    def ask() -> Any:
+        asked = wire.core.event_loop.submit(lambda: wire.core.streams.first(plan))
+        wire.settle()
+        return asked
+
+    late, asked = ask(), None
+    assert not late.done()
+    wire.clock.advance(10)
+    assert isinstance(late.exception(PATIENCE), RequestTimeout)
+    asked = ask()
+    wire.reply(say(req_id, 2.0))
+    assert asked.result(PATIENCE) == 2.0
+    wire.clock.advance(20)
+    wire.settle()
+    assert stream.active
 
 
 def test_a_new_start_has_a_new_id_and_the_same_handles(wire: Wire, profit: Profit) -> None:
@@ -246,12 +300,40 @@ def test_an_iteration_begins_with_the_state_where_only_the_newest_counts(
     assert next(stream.items(PATIENCE)) == 1.0
 
 
+def test_an_iteration_that_was_left_keeps_nothing(wire: Wire, profit: Profit) -> None:
+    stream = profit.open()
+    req_id = wire.await_request()[0][1]
+    for number in range(20):
+        wire.reply(say(req_id, float(number)))
+        await_condition(lambda number=number: stream.latest == number)  # type: ignore[misc]
+        assert stream.items(PATIENCE) is not None
+    with pytest.raises(TimeoutError):
+        next(stream.items(0))
+    assert stream._open_inboxes() == []
+
+
+def test_what_came_before_a_stop_is_there_for_an_iteration_after_it(
+    wire: Wire, profit: Profit
+) -> None:
+    stream = profit.open()
+    wire.reply(say(wire.await_request()[0][1], 1.0))
+    await_condition(lambda: stream.latest == 1.0)
+    wire.client.stop()
+    wire.client.start()
+    req_id = wire.await_request(2)[1][1]
+    wire.reply(say(req_id, 2.0))
+    items = stream.items(PATIENCE)
+    assert [next(items), next(items)] == [1.0, 2.0]
+    wire.reply(say(req_id, 3.0))
+    assert next(items) == 3.0
+
+
 def test_an_iteration_ends_with_the_loop(wire: Wire, profit: Profit) -> None:
     stream = profit.open()
     got: list[float] = []
     thread = threading.Thread(target=lambda: got.extend(stream.items()))
     thread.start()
-    await_condition(lambda: len(stream._inboxes) == 1)
+    await_condition(lambda: not stream._early)
     wire.reply(say(wire.await_request()[0][1], 1.0))
     await_condition(lambda: stream.latest == 1.0)
     wire.client.stop()

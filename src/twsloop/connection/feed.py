@@ -63,6 +63,7 @@ class StreamPlan:
         has_image: The gateway first sends all there is, and then says so (`Feed.imaged`).
         reset: Clears the state, before the feed is requested anew in a later session.
         deadline: Seconds within which the first item has to come; of an image, each further one.
+            A feed that was answered once may wait for longer, in a later session.
     """
 
     request: str
@@ -96,6 +97,7 @@ class Feed(Generic[T]):
         notice: The newest notice about it that did not end it.
         gap: Since when it is interrupted, UTC.
         whole: Whether its image is there (without one: whether anything has come).
+        known: Whether it was whole once, in this session or in an earlier one.
     """
 
     plan: StreamPlan
@@ -110,6 +112,7 @@ class Feed(Generic[T]):
     notice: Notice | None = None
     gap: datetime | None = None
     whole: bool = False
+    known: bool = False
     timer: Timer | None = None
 
     @property
@@ -140,7 +143,7 @@ class Feed(Generic[T]):
         """The image is whole, be it empty; what comes from here on are changes."""
         if self.status is not StreamStatus.LIVE:
             self._desk.live(self)
-        self.whole = True
+        self.whole = self.known = True
         self._desk.expect(self)
         for handle in tuple(self.handles):
             handle.imaged()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from datetime import datetime, timedelta
@@ -93,7 +94,9 @@ class Stream(Generic[T]):
         self._image: Future[Any] = desk.waiter()
         self._deliveries: list[Delivery] = []
         self._status_deliveries: list[Delivery] = []
-        self._inboxes: list[_Inbox[T]] = []
+        #: Of each iteration that goes on; one that nobody holds any more is forgotten.
+        self._inboxes: tuple[weakref.ref[_Inbox[T]], ...] = ()
+        self._lock = threading.Lock()
         #: What came since the opening, for the first iteration; empty when that has begun.
         self._early: list[_Inbox[T]] = []
         self.error: Exception | None = None
@@ -166,7 +169,7 @@ class Stream(Generic[T]):
     @property
     def dropped(self) -> int:
         """How many items iterations have missed because they did not keep up."""
-        return sum(inbox.dropped for inbox in tuple(self._inboxes) if inbox not in self._early)
+        return sum(inbox.dropped for inbox in self._open_inboxes() if inbox not in self._early)
 
     @property
     def callbacks(self) -> tuple[DeliveryCounts, ...]:
@@ -238,7 +241,7 @@ class Stream(Generic[T]):
         """Tell the callbacks and iterations of an item; loop thread."""
         for delivery in self._deliveries:
             delivery((item,), key)
-        for inbox in self._inboxes:
+        for inbox in self._open_inboxes():
             inbox.put(item)
 
     def imaged(self) -> None:
@@ -265,8 +268,9 @@ class Stream(Generic[T]):
 
     def end_iterations(self) -> None:
         """Whoever iterates over the items gets those that are there, and no more."""
-        for inbox in tuple(self._inboxes):
-            inbox.close()
+        for inbox in self._open_inboxes():
+            if self._done.done() or inbox not in self._early:  # else nobody iterates yet
+                inbox.close()
 
     def mute(self) -> None:
         """Call nobody any more."""
@@ -282,19 +286,27 @@ class Stream(Generic[T]):
         """Keep what comes for the first iteration; before anything can come."""
         inbox: _Inbox[T] = _Inbox(self._desk.waiter)
         self._early.append(inbox)
-        self._inboxes.append(inbox)
+        self._add(inbox)
 
     def _inbox(self) -> _Inbox[T]:
         with contextlib.suppress(IndexError):
             return self._early.pop()
         inbox: _Inbox[T] = _Inbox(self._desk.waiter)
-        self._inboxes.append(inbox)
+        self._add(inbox)
         newest = self._feed.latest
         if self.feed.plan.keep_latest and newest is not None:
             inbox.put(newest)
         if self._done.done():
             inbox.close()
         return inbox
+
+    def _add(self, inbox: _Inbox[T]) -> None:
+        with self._lock:
+            held = tuple(ref for ref in self._inboxes if ref() is not None)
+            self._inboxes = (*held, weakref.ref(inbox))
+
+    def _open_inboxes(self) -> list[_Inbox[T]]:
+        return [inbox for ref in self._inboxes if (inbox := ref()) is not None]
 
 
 class _Inbox(Generic[T]):

@@ -126,8 +126,12 @@ class Streams:
 
         Raises:
             LoopNotRunning: Before ``start()`` or ``connect()``.
+            TypeError: ``where`` is no place to call a callback.
         """
         core, key = self._core, plan.key
+        latest = plan.keep_latest
+        # First of all: what it refuses must not leave a feed behind that nobody can cancel.
+        heard = None if on_update is None else self.delivery(on_update, where, latest=latest)
         with self._lock:
             if not core.event_loop.running:
                 msg = f"{plan.request} needs a running loop: call start() or connect() first"
@@ -142,11 +146,11 @@ class Streams:
                 if key is not None:
                     self._by_key[key] = feed
             stream: Stream[Any] = Stream(self, Future(core.event_loop), feed)
-            if on_update is None:
+            if heard is None:
                 stream.gather()
+            else:
+                stream.listen(heard)
             feed.handles[stream] = None
-        if on_update is not None:
-            stream.listen(self.delivery(on_update, where, latest=plan.keep_latest))
         self._do(self._opened, stream)
         return stream
 
@@ -197,9 +201,9 @@ class Streams:
             last = held and not feed.handles and feed in self._feeds
             if last:
                 self._close(feed)
-        if last:
-            with contextlib.suppress(LoopNotRunning):  # then nothing is open at the gateway
-                self._do(self._left, feed)
+                # Posted before another thread can take what was released: its request is later.
+                with contextlib.suppress(LoopNotRunning):  # then nothing is open at the gateway
+                    self._do(self._left, feed)
         stream.finish(stream.error)
 
     def follow(self, stream: Stream[Any], callback: Callable[..., object], where: Where) -> None:
@@ -229,6 +233,10 @@ class Streams:
     def live(self, feed: Feed[Any]) -> None:
         """The first item, or the first after a gap."""
         self._status(feed, StreamStatus.LIVE, "data comes")
+        if feed.whole:  # who came amid the gap waited for its end
+            self._forget_timer(feed)
+            for handle in tuple(feed.handles):
+                handle.imaged()
         if feed.gap is not None:
             started, feed.gap = feed.gap, None
             now = self._core.clock.now()
@@ -238,10 +246,9 @@ class Streams:
 
     def expect(self, feed: Feed[Any]) -> None:
         """What is awaited of a feed has come, or a part: its deadline ends, or begins anew."""
-        if feed.timer is not None:
-            feed.timer.cancel()
-            feed.timer = None
-        if not feed.whole and feed.plan.deadline is not None:
+        self._forget_timer(feed)
+        awaited = not feed.whole or feed.status is StreamStatus.INTERRUPTED
+        if awaited and feed.plan.deadline is not None:
             feed.timer = self.clock.call_later(feed.plan.deadline, self._too_late, feed)
 
     def restart(self, feed: Feed[Any], reason: str) -> None:
@@ -285,14 +292,16 @@ class Streams:
             return
         if feed.plan.keep_latest and feed.latest is not None:
             stream.deliver(feed.latest)  # the next change may be far away
-        if feed.whole:
+        if feed.whole and feed.status is StreamStatus.LIVE:
             stream.imaged()
+        elif feed.whole:  # what is known is old: what comes next is the answer
+            self.expect(feed)
 
     def _stopped(self) -> None:
         """The loop ends: nobody shall wait for an item of it. A later start goes on with all."""
         self._clean_up_set = False
         for feed in self:
-            for handle in feed.handles:
+            for handle in tuple(feed.handles):
                 handle.end_iterations()
 
     def _follow(self, stream: Stream[Any], delivery: Delivery) -> None:
@@ -326,11 +335,17 @@ class Streams:
         if feed not in self._feeds or feed.req_id is None:
             return  # it has none that could be late: there is no session
         req_id = feed.req_id
-        if feed.plan.cancel is not None and self._core.connected:
-            feed.plan.cancel(req_id)
         what = "answer" if feed.status is not StreamStatus.LIVE else "further part of the answer"
         text = f"no {what} within {feed.plan.deadline:g} s"
-        self.over(feed, RequestTimeout(text, req_id=req_id, request=feed.request))
+        error = RequestTimeout(text, req_id=req_id, request=feed.request)
+        if feed.known:  # it was answered once, and will be: only questions do not wait
+            for handle in tuple(feed.handles):
+                if handle in self._questions:
+                    handle.finish(error)
+            return
+        if feed.plan.cancel is not None and self._core.connected:
+            feed.plan.cancel(req_id)
+        self.over(feed, error)
 
     def _close(self, feed: Feed[Any]) -> None:
         """Forget a feed (under the lock)."""
@@ -348,10 +363,14 @@ class Streams:
         return req_id
 
     def _ended(self, feed: Feed[Any]) -> None:
+        self._forget_timer(feed)
+        self._unlisten(feed)
+
+    @staticmethod
+    def _forget_timer(feed: Feed[Any]) -> None:
         if feed.timer is not None:
             feed.timer.cancel()
             feed.timer = None
-        self._unlisten(feed)
 
     # ---- who hears the callbacks ---------------------------------------------------------
 
