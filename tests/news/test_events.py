@@ -78,6 +78,14 @@ def test_a_query_names_the_contract_or_filters_by_type() -> None:
     }
 
 
+def test_a_query_may_ask_for_others_besides() -> None:
+    query = event_query(265598, also=["competitors", "watchlist"])
+    assert (query.fillCompetitors, query.fillPortfolio, query.fillWatchlist) == (True, False, True)
+    assert event_query(265598, also="portfolio").fillPortfolio
+    with pytest.raises(ValueError, match="'friends' is none of competitors"):
+        event_query(265598, also=["friends"])
+
+
 def test_a_query_that_ib_would_refuse_is_refused_in_words() -> None:
     with pytest.raises(ValueError, match="1 to 100"):
         event_query(1, limit=101)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import functools
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -84,6 +85,7 @@ class Companies:
         start: date | None = None,
         end: date | None = None,
         limit: int | None = None,
+        also: Iterable[str] = (),
         timeout: float | None = None,
     ) -> Future[list[WshEvent]]:
         """Corporate events of a contract; from any thread.
@@ -96,20 +98,26 @@ class Companies:
             start: The first day.
             end: The last day.
             limit: At most so many (1 to 100).
+            also: Whose events besides: ``competitors``, ``portfolio``, ``watchlist``.
             timeout: Seconds for each answer.
 
         Raises:
             SymbolError: The contract cannot be read.
-            ValueError: A limit that is none of IB's, or days in the wrong order.
+            ValueError: A limit that is none of IB's, days in the wrong order, or a word of ``also``
+                that nobody knows.
         """
         about = self._to_contract(contract)
-        event_query(0, tag=tag, start=start, end=end, limit=limit)  # says what is wrong here
+        others = (also,) if isinstance(also, str) else tuple(also)
+        query = functools.partial(
+            event_query, tag=tag, start=start, end=end, limit=limit, also=others
+        )
+        query(0)  # says what is wrong here
         return self._core.event_loop.submit(
             self._shared.of,
-            ("wsh events", contract_key(about), tag, start, end, limit),
+            ("wsh events", contract_key(about), tag, start, end, limit, others),
             self._ask_events,
             about,
-            lambda con_id: event_query(con_id, tag=tag, start=start, end=end, limit=limit),
+            query,
             timeout,
         )
 

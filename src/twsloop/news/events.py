@@ -7,7 +7,7 @@ what all events share, and `WshEvent.data` holds the rest as it came.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from types import MappingProxyType
 from typing import Any
@@ -18,10 +18,22 @@ from ibapi.common import WshEventData
 from twsloop.wire.times import read_day
 from twsloop.wire.values import text_or_none
 
-__all__ = ["MOST_EVENTS", "WshEvent", "WshEventType", "WshMeta", "event_query", "read_events"]
+__all__ = [
+    "ALSO",
+    "MOST_EVENTS",
+    "WshEvent",
+    "WshEventType",
+    "WshMeta",
+    "event_query",
+    "read_events",
+]
 
 #: IB gives at most so many events an answer.
 MOST_EVENTS = 100
+#: Whose events can be asked for besides -> the field of IB's query.
+ALSO: Mapping[str, str] = MappingProxyType(
+    {"competitors": "fillCompetitors", "portfolio": "fillPortfolio", "watchlist": "fillWatchlist"}
+)
 #: ``20260302T040000+0000`` and ``20260302``: the day is all of it that is asked for.
 _DAY_DIGITS = 8
 
@@ -108,6 +120,7 @@ def event_query(
     start: date | None = None,
     end: date | None = None,
     limit: int | None = None,
+    also: Iterable[str] = (),
 ) -> Any:
     """IB's query for the events of a contract.
 
@@ -117,10 +130,17 @@ def event_query(
         start: The first day.
         end: The last day.
         limit: At most so many; IB gives no more than 100.
+        also: Whose events besides, of `ALSO`.
 
     Raises:
-        ValueError: The limit is none of IB's, or the days are in the wrong order.
+        ValueError: The limit is none of IB's, the days are in the wrong order, or nobody knows what
+            is meant by ``also``.
     """
+    others = (also,) if isinstance(also, str) else tuple(also)
+    unknown = [one for one in others if one not in ALSO]
+    if unknown:
+        msg = f"{unknown[0]!r} is none of {', '.join(ALSO)}"
+        raise ValueError(msg)
     if limit is not None and not 1 <= limit <= MOST_EVENTS:
         msg = f"IB gives 1 to {MOST_EVENTS} events an answer, not {limit}: ask for shorter spans"
         raise ValueError(msg)
@@ -137,6 +157,8 @@ def event_query(
     query.endDate = f"{end:%Y%m%d}" if end is not None else ""
     if limit is not None:
         query.totalLimit = limit
+    for one in others:
+        setattr(query, ALSO[one], True)
     return query
 
 
