@@ -76,7 +76,7 @@ class NewsStreams:
         """A headline now."""
         feed = self._core.streams.feed(tickerId)
         if feed is not None and feed.plan.listener is self:
-            feed.put(read_headline(timeStamp, providerCode, articleId, headline, extraData))
+            feed.put(read_headline(timeStamp, providerCode, articleId, headline, extra=extraData))
 
     def updateNewsBulletin(
         self, msgId: int, msgType: int, newsMessage: str, originExch: str

@@ -102,20 +102,18 @@ class News(Companies):
             ValueError: A time without a zone, times in the wrong order, or a limit below 1.
         """
         about = self._to_contract(contract)
-        since = "" if start is None else utc_text(start)
-        if end is not None:
-            utc_text(end)
+        for moment in (start, end):
+            if moment is not None:
+                utc_text(moment)  # says what is wrong here
         if start is not None and end is not None and start > end:
             msg = f"the span begins at {start}, after its end at {end}"
             raise ValueError(msg)
         if limit is not None and limit < 1:
             msg = f"a limit of {limit} headlines: ask for at least one, or None for all"
             raise ValueError(msg)
-        pages = NewsPages(limit, end)
+        pages = NewsPages(limit, since=start, until=end)
         codes = (providers,) if isinstance(providers, str) else tuple(providers)
-        return self._core.event_loop.submit(
-            self._ask_headlines, about, since, pages, codes, timeout
-        )
+        return self._core.event_loop.submit(self._ask_headlines, about, pages, codes, timeout)
 
     def article(
         self, headline: Headline | str, article_id: str = "", *, timeout: float | None = None
@@ -163,7 +161,8 @@ class News(Companies):
         about = self._to_contract(contract)
         codes = (providers,) if isinstance(providers, str) else tuple(providers)
         ticks = f"{_HEADLINES_ONLY}:{'+'.join(codes)}" if codes else _HEADLINES_ONLY
-        return self._follow(about, ticks, f"headlines of {self._label(about)}", on_headline, where)
+        request = f"headlines of {self._label(about)}"
+        return self._follow(about, ticks, request=request, on_headline=on_headline, where=where)
 
     def broad_tape(
         self,
@@ -192,7 +191,10 @@ class News(Companies):
         tape.secType = "NEWS"
         tape.exchange = provider
         tape.symbol = f"{provider}:{topic or f'{provider}_ALL'}"
-        return self._follow(tape, _HEADLINES_ONLY, f"headlines of {provider}", on_headline, where)
+        request = f"headlines of {provider}"
+        return self._follow(
+            tape, _HEADLINES_ONLY, request=request, on_headline=on_headline, where=where
+        )
 
     def bulletins(
         self,
@@ -229,6 +231,7 @@ class News(Companies):
         self,
         contract: Contract,
         ticks: str,
+        *,
         request: str,
         on_headline: Callable[[Headline], object] | None,
         where: Where,
@@ -262,7 +265,6 @@ class News(Companies):
     async def _ask_headlines(
         self,
         contract: Contract,
-        since: str,
         pages: NewsPages,
         codes: tuple[str, ...],
         patience: float | None,
@@ -271,8 +273,8 @@ class News(Companies):
         con_id = await self._con_id(contract, patience)
         asked = "+".join(codes or await self._all_codes(patience))
         while not pages.complete:
-            until = "" if pages.until is None else utc_text(pages.until)
-            question = (con_id, asked, since, until, pages.wanted)
+            span = (_text(pages.since), _text(pages.until))
+            question = (con_id, asked, *span, pages.wanted)
 
             def send(req_id: int, question: tuple[Any, ...] = question) -> None:
                 core.reqHistoricalNews(req_id, *question, [])
@@ -308,3 +310,7 @@ class News(Companies):
 
     def _forget_codes(self) -> None:
         self._codes = None
+
+
+def _text(moment: datetime | None) -> str:
+    return "" if moment is None else utc_text(moment)

@@ -206,7 +206,7 @@ def split_headline(raw: str) -> tuple[str, bool, tuple[tuple[str, str], ...]]:
 
 
 def read_headline(
-    time: str | int, provider: str, article_id: str, raw: str, extra: str = ""
+    time: str | int, provider: str, article_id: str, raw: str, *, extra: str = ""
 ) -> Headline:
     """A headline as IB sends it.
 
@@ -246,6 +246,7 @@ class NewsPages:
 
     Attributes:
         limit: How many are wanted; None for all.
+        since: The beginning of the span; None for as far back as IB goes.
         until: The end of the span that is to be asked for next; None for now.
         headlines: What there is so far.
         complete: Whether nothing is left to ask for.
@@ -253,6 +254,7 @@ class NewsPages:
     """
 
     limit: int | None
+    since: datetime | None = None
     until: datetime | None = None
     most: int = MOST_HEADLINES
     headlines: list[Headline] = attrs.Factory(list)

@@ -74,13 +74,7 @@ def market_scan(  # noqa: PLR0913  (each filter that IB's own object has)
     Raises:
         ValueError: No code, a number of rows that IB does not give, or a filter that is no number.
     """
-    for name, text in (("code", code), ("instrument", instrument), ("location", location)):
-        if not text:
-            msg = f"a scan needs its {name}; gw.scanner.parameters() lists all there are"
-            raise ValueError(msg)
-    if rows is not None and not 1 <= rows <= MOST_ROWS:
-        msg = f"a scan has 1 to {MOST_ROWS} rows, not {rows}"
-        raise ValueError(msg)
+    _check({"code": code, "instrument": instrument, "location": location}, rows)
     scan = ScannerSubscription()
     scan.scanCode, scan.instrument, scan.locationCode = code, instrument, location
     wanted = {
@@ -96,11 +90,7 @@ def market_scan(  # noqa: PLR0913  (each filter that IB's own object has)
     }
     for name, number in wanted.items():
         if number is not None:
-            if not isfinite(number):
-                msg = f"{name} is {number}, and no number to filter by"
-                raise ValueError(msg)
-            # IB's own object holds floats where a fraction may stand.
-            setattr(scan, name, number if isinstance(number, int) else float(number))
+            setattr(scan, name, _number(name, number))
     scan.moodyRatingAbove, scan.moodyRatingBelow = moody_rating_above, moody_rating_below
     scan.spRatingAbove, scan.spRatingBelow = sp_rating_above, sp_rating_below
     scan.maturityDateAbove = f"{maturity_above:%Y%m%d}" if maturity_above else ""
@@ -124,6 +114,24 @@ def scan_key(scan: Any, options: list[Any]) -> tuple[Any, ...]:
     """What makes two scans the same."""
     fields = tuple(sorted((name, str(value)) for name, value in vars(scan).items()))
     return fields, tuple(sorted((one.tag, one.value) for one in options))
+
+
+def _check(words: Mapping[str, str], rows: int | None) -> None:
+    for name, text in words.items():
+        if not text:
+            msg = f"a scan needs its {name}; gw.scanner.parameters() lists all there are"
+            raise ValueError(msg)
+    if rows is not None and not 1 <= rows <= MOST_ROWS:
+        msg = f"a scan has 1 to {MOST_ROWS} rows, not {rows}"
+        raise ValueError(msg)
+
+
+def _number(name: str, number: Number) -> int | float:
+    """A number as IB's own object holds it: a float where a fraction may stand."""
+    if not isfinite(number):
+        msg = f"{name} is {number}, and no number to filter by"
+        raise ValueError(msg)
+    return number if isinstance(number, int) else float(number)
 
 
 def _text(code: str, value: FilterValue) -> str:

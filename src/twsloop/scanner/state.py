@@ -65,10 +65,15 @@ class ScanRows:
         return tuple(sorted(rows, key=lambda row: row.rank))
 
 
-def read_row(  # noqa: PLR0917  (IB's order)
-    rank: int, details: Any, distance: str, benchmark: str, projection: str, legs: str
-) -> ScanRow:
-    """A row as IB's callback has it."""
+def read_row(rank: int, details: Any, *texts: str) -> ScanRow:
+    """A row as IB's callback has it.
+
+    Args:
+        rank: Its place.
+        details: IB's ContractDetails.
+        texts: Distance, benchmark, projection and legs.
+    """
+    distance, benchmark, projection, legs = texts
     return ScanRow(
         rank=rank,
         contract=details.contract,
