@@ -12,7 +12,7 @@ from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE
 from ibapi.contract import Contract
 
 from twsloop.clock import ManualClock
-from twsloop.contracts import combo, stock
+from twsloop.contracts import combo, future, stock
 from twsloop.errors import RequestError, RequestTimeout
 from twsloop.events import Notice
 from twsloop.market_data.state import Ticker
@@ -90,8 +90,10 @@ def test_no_quote_is_none(price: float) -> None:
 
 def test_price_zero_with_size_zero_is_no_quote() -> None:
     t = ticker()
+    t.apply_price(2, 189.51, 1.0)
+    t.apply_size(3, Decimal(100), 1.0)
     t.apply_price(2, 0.0, 1.0)
-    assert t.ask == 0.0  # not known yet: an option may be worth nothing
+    assert t.ask == 189.51  # whether 0 is a price, the size will say: nobody sees it before
     t.apply_size(3, Decimal(0), 1.0)
     assert t.ask is None
     assert t.changed == ("ask_size", "ask")
@@ -104,10 +106,18 @@ def test_a_worthless_option_keeps_its_price() -> None:
     assert t.bid == 0.0
 
 
-def test_a_combo_may_cost_minus_one() -> None:
-    bag = combo("AAPL", [(1, 1, "BUY"), (2, 1, "SELL")])
-    t = ticker(bag)
+@pytest.mark.parametrize(
+    "contract",
+    [combo("AAPL", [(1, 1, "BUY"), (2, 1, "SELL")]), future("CL", "202005", "NYMEX")],
+    ids=["combo", "oil"],
+)
+def test_what_may_cost_minus_one(contract: Contract) -> None:
+    t = ticker(contract)
+    t.apply_price(1, -37.63, 1.0)
+    t.apply_size(0, Decimal(5), 1.0)
+    assert t.bid == -37.63
     t.apply_price(1, -1.0, 1.0)
+    assert t.bid == -37.63
     t.apply_size(0, Decimal(5), 1.0)
     assert t.bid == -1.0
     t.apply_price(1, -1.0, 2.0)

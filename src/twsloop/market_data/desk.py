@@ -44,6 +44,9 @@ DELAYED_POSSIBLE = 10089
 COMPETING_SESSION = 10197
 #: So a line asks again in so many seconds.
 AGAIN = 60.0
+#: The connection of a market data farm is broken, or (again) fine; the text names it at its end.
+#: Which lines are of it, nobody tells.
+FARM_BROKEN, FARM_BACK = 2103, 2104
 
 
 class LineDesk:
@@ -82,6 +85,8 @@ class LineDesk:
         #: Snapshots that have answered, and whose end has not come yet: the first to make room.
         self._lingering: dict[Line, None] = {}
         self._gap: datetime | None = None
+        #: Quotes of these do not come for now.
+        self._farms_broken: set[str] = set()
         core.on_session(self._session)
         core.on_down(self._down)
         core.on_notice(self._notice)
@@ -217,6 +222,7 @@ class LineDesk:
         req_id = core.request_ids.take()
         self.ledger.assign(line, req_id)
         line.asked_at = core.clock.monotonic()
+        line.ticker.renew()
         if line.snapshot:
             limit = core.config.market_data.snapshot_timeout
             seconds = limit if line.timeout is None else line.timeout
@@ -319,37 +325,51 @@ class LineDesk:
     def _session(self, state: State, _reason: str) -> None:
         if state is not State.READY:
             return
+        if self._request_all() or not len(self.ledger):
+            self._gap_over("subscriptions renewed")
+
+    def _request_all(self) -> bool:
+        """Request what is not requested; whether there was any."""
         unasked = [line for line in self.ledger if line.req_id is None]
         for line in unasked:
-            self._request(line)
-        if unasked or not len(self.ledger):
-            self._gap_over("subscriptions renewed")
+            # One that is refused is told at once, and who is told may let others go.
+            if line in self.ledger and line.req_id is None:
+                self._request(line)
+        return bool(unasked)
 
     def _down(self) -> None:
         self._type_asked = False
-        for line in self.ledger:
+        self._farms_broken.clear()
+        self._all_over("the link was lost")
+        self._interrupted("the link was lost")
+
+    def _all_over(self, reason: str) -> None:
+        """No request is answered any more. A snapshot is not asked for again: it may cost."""
+        lines = tuple(self.ledger)
+        for line in lines:
             self.ledger.assign(line, None)
             self._forget_timers(line)
-            if line.snapshot:
-                self._fail(
-                    line, ConnectionLost("the link was lost before the snapshot was complete")
-                )
-        self._interrupted("the link was lost")
+        for line in lines:
+            if line.snapshot and line in self.ledger:
+                self._fail(line, ConnectionLost(f"{reason} before the snapshot was complete"))
 
     def _notice(self, notice: Notice) -> None:
         if notice.code in SERVERS_LOST:
             self._interrupted(notice.text)
         elif notice.code == DATA_LOST:
-            for line in self.ledger:
-                self._forget_timers(line)
-                self.ledger.assign(line, None)
-                self._request(line)
+            self._all_over("the gateway lost its servers")
+            self._request_all()
             self._gap_over(notice.text)
         elif notice.code == DATA_KEPT:
-            for line in self.ledger:
-                line.ticker.stale = False
-            self._look_at_ages()
+            self._resume()
             self._gap_over(notice.text)
+        elif notice.code == FARM_BROKEN:
+            self._farms_broken.add(_farm(notice))
+            self._doubt()
+        elif notice.code == FARM_BACK and _farm(notice) in self._farms_broken:
+            self._farms_broken.remove(_farm(notice))
+            if not self._farms_broken and self._gap is None:
+                self._resume()
         line_of = self.ledger.by_id(notice.req_id)
         if line_of is not None:
             self._line_notice(line_of, notice)
@@ -378,12 +398,24 @@ class LineDesk:
         )
         self._fail(line, error)
 
+    def _doubt(self) -> None:
+        """What is shown may be old; a tick shows which lines are not concerned."""
+        for line in self.ledger:
+            line.ticker.stale = True
+            line.ticker.doubt()
+        self._look_at_ages()
+
+    def _resume(self) -> None:
+        """The lines go on; what is withheld of one, or was asked for anew, has not come yet."""
+        for line in self.ledger:
+            if line.req_id is not None and (line.snapshot or line not in self._timers):
+                line.ticker.resume()
+        self._look_at_ages()
+
     def _interrupted(self, reason: str) -> None:
         if not len(self.ledger):
             return
-        for line in self.ledger:
-            line.ticker.stale = True
-        self._look_at_ages()
+        self._doubt()
         if self._gap is None:
             self._gap = self._core.clock.now()
             self._core.tell(GapStarted(time=self._gap, stream="*", reason=reason))
@@ -400,3 +432,7 @@ class LineDesk:
             started, self._gap = self._gap, None
             now = self._core.clock.now()
             self._core.tell(GapEnded(time=now, stream="*", started=started, reason=reason))
+
+
+def _farm(notice: Notice) -> str:
+    return notice.text.rpartition(":")[2].strip()

@@ -34,6 +34,8 @@ TICK_CALLBACKS = (
 )
 #: ``tickAttrib`` of a computation that is based on returns.
 _RETURN_BASED = 0
+#: An underlying's price that is none.
+_NO_PRICE = -1.0
 
 
 def greeks_of(  # noqa: PLR0913, PLR0917  (in the order of IB's callback)
@@ -56,7 +58,8 @@ def greeks_of(  # noqa: PLR0913, PLR0917  (in the order of IB's callback)
         gamma=greek(gamma),
         vega=greek(vega),
         theta=greek(theta),
-        underlying_price=greek(undPrice, floor=0.0),
+        # IB's -1 is none; but oil cost less than nothing once.
+        underlying_price=None if undPrice == _NO_PRICE else greek(undPrice),
         return_based=tickAttrib == _RETURN_BASED,
     )
 

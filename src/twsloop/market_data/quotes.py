@@ -21,7 +21,7 @@ from ibapi.contract import Contract
 from .state import Ticker
 from .ticks import Greeks, MarketDataType
 
-__all__ = ["Quote", "QuoteSource", "QuoteVenues", "has_enough", "quote_of", "venues_of"]
+__all__ = ["Quote", "QuoteSource", "QuoteVenues", "has_enough", "is_old", "quote_of", "venues_of"]
 
 #: What has to be known of an instrument, by its security type; of all others `_TRADED`.
 _TRADED = ("bid", "ask", "last")
@@ -154,8 +154,16 @@ def quote_of(
 
 def has_enough(ticker: Ticker) -> bool:
     """Whether a snapshot has brought what a quote is asked for."""
-    wanted = _ENOUGH.get(ticker.contract.secType, _TRADED)
-    return all(getattr(ticker, name) is not None for name in wanted)
+    return all(getattr(ticker, name) is not None for name in _wanted(ticker))
+
+
+def is_old(ticker: Ticker) -> bool:
+    """Whether a part of what a quote is asked for is from before an interruption of its line."""
+    return ticker.is_from_before(_wanted(ticker))
+
+
+def _wanted(ticker: Ticker) -> tuple[str, ...]:
+    return _ENOUGH.get(ticker.contract.secType, _TRADED)
 
 
 @attrs.frozen

@@ -26,7 +26,7 @@ from twsloop.wire.identity import contract_key
 
 from .desk import LineDesk
 from .lines import Line
-from .quotes import Quote, QuoteSource, has_enough, quote_of
+from .quotes import Quote, QuoteSource, has_enough, is_old, quote_of
 from .slots import REFUSALS, Pool
 from .state import Ticker
 
@@ -230,7 +230,7 @@ class Quoting:
             ticker = line.ticker
             if line.snapshot or line.req_id is None or ticker.stale or ticker.age is None:
                 continue
-            if max_age is not None and ticker.age > max_age:
+            if is_old(ticker) or (max_age is not None and ticker.age > max_age):
                 continue
             # While the image is still coming in, a part of it would be an answer too few.
             if has_enough(ticker) or now - line.asked_at >= IMAGE:

@@ -2,13 +2,17 @@
 
 A Ticker is live: the loop thread changes it, everybody may read it. Each field is replaced as a
 whole, so that a reader sees the old or the new value; two fields read one after the other may come
-from two ticks. Prices are floats and sizes are Decimal, as IB hands them over. What is not known is
-None: IB's unset sentinels, and its "no quote" (price -1 or 0 together with size 0), never get here
-as numbers.
+from two ticks. Around an interruption nothing of before is mixed with what comes after it: a line
+that was asked for anew shows its last values, stale, until the first tick of its new image, which
+takes the place of all of them (`Ticker.renew`).
+
+Prices are floats and sizes are Decimal, as IB hands them over. What is not known is None: IB's
+unset sentinels, and its "no quote" (price -1 or 0 together with size 0), never get here as numbers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,6 +26,7 @@ from twsloop.events import Notice
 from .ticks import (
     DELAYED,
     HALTED,
+    PAIRED,
     PRICE_OF,
     TICKS,
     UNNAMED,
@@ -39,6 +44,10 @@ __all__ = ["NOT_LIVE", "Ticker"]
 _PARTLY = frozenset({2187, 10090, 10091})
 #: What IB says of data that does not come, or not live (domain.md d).
 NOT_LIVE = _PARTLY | {354, 10089, 10167, 10168, 10186, 10197}
+#: Whose prices may be below 0: futures (oil, April 2020), options on them, combos, spreads.
+_BELOW_NOTHING = frozenset({"BAG", "CONTFUT", "FOP", "FUT"})
+#: What IB sends as a price where there is none, with size 0.
+_PERHAPS_NONE = frozenset({0.0, -1.0})
 _SAID_OF_TYPE = {
     MarketDataType.FROZEN: "frozen: the last values before the market closed",
     MarketDataType.DELAYED: "delayed by 15 to 20 minutes",
@@ -178,6 +187,12 @@ class Ticker:
     odd_lot_ask_size: Decimal | None = None
     odd_lot_ask_exchange: str | None = None
     other: dict[int, Any] = attrs.field(factory=dict, repr=False)
+    #: Fields whose value is from before an interruption; None in quiet times.
+    _old: set[str] | None = attrs.field(default=None, init=False)
+    #: The next tick begins a new image.
+    _renewed: bool = attrs.field(default=False, init=False)
+    #: The field of a price that the size after it makes one, or none; and that price.
+    _unsure: tuple[str, float] | None = attrs.field(default=None, init=False)
 
     # ---- what is derived -----------------------------------------------------------------
 
@@ -232,16 +247,29 @@ class Ticker:
         """Whether a halt was reported and not lifted."""
         return bool(self.halted)
 
+    def is_from_before(self, names: Iterable[str]) -> bool:
+        """Whether one of these fields was not told anew since an interruption."""
+        old = self._old
+        return old is not None and not old.isdisjoint(names)
+
     # ---- what the loop thread applies ----------------------------------------------------
 
     def apply_price(self, tick_type: int, price: float, now: float) -> None:
-        """Take a tickPrice; -1 is no quote, except for a combo, whose price may be negative."""
+        """Take a tickPrice; -1 is no price, but for what may cost less than nothing.
+
+        Of bid, ask and last the size tells whether a 0, or such a -1, is a price: the one that
+        comes with it in the same message. Until then it is shown nowhere.
+        """
         name, kind = TICKS.get(tick_type, UNNAMED)
         value: Any = None if price == UNSET_DOUBLE else price
         if kind is not Kind.PRICE:
             value = convert(kind, value)
-        elif price == -1 and self.contract.secType != "BAG":
+        elif price == -1 and self.contract.secType not in _BELOW_NOTHING:
             value = None
+        elif price in _PERHAPS_NONE and tick_type in PAIRED:
+            self._unsure = name, price
+            self.changed = (name,)
+            return
         self._set(tick_type, name, value, now)
 
     def apply_size(self, tick_type: int, size: Decimal, now: float) -> None:
@@ -250,10 +278,12 @@ class Ticker:
         value: Any = None if size == UNSET_DECIMAL else size
         if kind is not Kind.SIZE:
             value = convert(kind, value)
+        judged = self._judge(name, size)
+        if judged is not None:
+            self._set(tick_type, *judged, now)
         self._set(tick_type, name, value, now)
-        if not size and (beside := PRICE_OF.get(name)) and getattr(self, beside) in {0.0, -1.0}:
-            setattr(self, beside, None)
-            self.changed = (name, beside)
+        if judged is not None:
+            self.changed = (name, judged[0])
 
     def apply_number(self, tick_type: int, number: float, now: float) -> None:
         """Take a tickGeneric."""
@@ -282,11 +312,25 @@ class Ticker:
         """Take a headline (``tickNews``)."""
         self._set(62, "news", text, now)
 
+    def renew(self) -> None:
+        """A whole new image will come: its first tick takes the place of all that is shown."""
+        self.doubt()
+        self._renewed = self._old is not None
+
+    def doubt(self) -> None:
+        """Ticks may have been missed: what is shown may be old, until it is told again."""
+        names = {name for name, _ in TICKS.values()}
+        self._old = {name for name in names if getattr(self, name) is not None} or None
+
+    def resume(self) -> None:
+        """The stream goes on where it was; what was missed meanwhile is told in time."""
+        if not self._renewed:
+            self.stale = False
+            self.doubt()
+
     def forget(self) -> None:
         """Know nothing any more, as at the beginning: data of another kind will follow."""
-        for name, _ in TICKS.values():
-            setattr(self, name, None)
-        self.other.clear()
+        self._clear()
         self.market_data_type = self.reason = self.notice = self.received = None
         self.changed = ()
         self.stale = True
@@ -305,10 +349,17 @@ class Ticker:
 
     def apply_type(self, market_data_type: int) -> None:
         """Take a marketDataType: it says what follows, and is no tick itself."""
+        before = self.market_data_type
         try:
             self.market_data_type = MarketDataType(market_data_type)
         except ValueError:
             self.market_data_type = None
+        if before is None or before is self.market_data_type:
+            return
+        if (before >= MarketDataType.DELAYED) is self.delayed:
+            self.doubt()  # frozen or not: the same ticks go on
+        else:
+            self.renew()  # live beside delayed values would pass for each other
 
     def apply_params(self, min_tick: float, bbo_exchange: str, permissions: int) -> None:
         """Take a tickReqParams, which is no tick either."""
@@ -316,13 +367,37 @@ class Ticker:
         self.bbo_exchange = bbo_exchange or None
         self.snapshot_permissions = permissions
 
+    def _judge(self, name: str, size: Decimal) -> tuple[str, float | None] | None:
+        """What a size says of the price it belongs to: its field and value; None if nothing."""
+        beside, unsure = PRICE_OF.get(name), self._unsure
+        self._unsure = None
+        if beside is None:
+            return None
+        if unsure is not None and unsure[0] == beside:
+            return beside, unsure[1] if size else None
+        if not size and getattr(self, beside) in _PERHAPS_NONE:
+            return beside, None
+        return None
+
+    def _clear(self) -> None:
+        for name, _ in TICKS.values():
+            setattr(self, name, None)
+        self.other.clear()
+        self._old, self._renewed = None, False
+
     def _set(self, tick_type: int, name: str, value: Any, now: float) -> None:
+        if self._old is not None:
+            if self._renewed:
+                self._clear()
+            else:
+                self._old.discard(name)
         if name:
             setattr(self, name, value)
         else:
             self.other[tick_type] = value
             name = str(tick_type)
-        if tick_type in DELAYED and self.market_data_type is None:
+        if tick_type in DELAYED and not self.delayed:
+            # Whatever was said before: nobody may take this for live.
             self.market_data_type = MarketDataType.DELAYED
         self.changed = (name,)
         self.received = now
