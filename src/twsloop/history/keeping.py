@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
+from twsloop.clock import ManualClock
 from twsloop.connection.core import Core
 from twsloop.errors import StorageError
 
@@ -98,7 +99,8 @@ class Keeper:
 
     async def _opened(self) -> Store | None:
         params = self._core.config.history
-        if not params.store or self.broken:
+        # Where time is moved by hand, nothing is worth keeping for the next run.
+        if not params.store or self.broken or isinstance(self._core.clock, ManualClock):
             return None
         async with self._turn:
             if self._store is None and not self.broken:
