@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.desk import PATIENCE, Heard
+from tests.support.fake_tws import FakeTws, error, message
 from tests.support.sessions import SESSIONS, open_session
-from twsloop import IBGateway, PaperGateway, stock
+from twsloop import Config, IBGateway, PaperGateway, stock
 from twsloop.errors import ContractError, RequestError
 from twsloop.news.state import BulletinKind, Headline
 
@@ -151,3 +152,31 @@ def test_what_cannot_be_asked_is_said_at_the_call(session: Session) -> None:
         gw.news.broad_tape("")
     with pytest.raises(ValueError, match="1 to 100"):
         gw.news.wsh_events(apple(), limit=500)
+
+
+def test_headlines_that_ib_repeats_to_a_new_request_are_told_once() -> None:
+    def headline(req_id: int, number: int) -> bytes:
+        return message(
+            "tickNews",
+            reqId=req_id,
+            timestamp=1_767_621_600_000 + number,
+            providerCode="BRFG",
+            articleId=f"BRFG${number}",
+            headline=f"headline {number}",
+        )
+
+    heard = Heard()
+    with (
+        FakeTws() as server,
+        IBGateway(Config.load(environ={}, overrides={"connection.port": server.port})) as gw,
+        gw.news.follow(apple(), heard) as stream,
+    ):
+        first = server.next("reqMktData").reqId
+        server.say(headline(first, 1))
+        assert heard.next().article_id == "BRFG$1"
+        server.say(error(-1, 1101, "Connectivity restored, data lost"))
+        second = server.next("reqMktData").reqId
+        assert second != first
+        server.say(headline(second, 1), headline(second, 2))
+        assert heard.next().article_id == "BRFG$2"
+        assert stream.active

@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twsloop.news.state import (
+    SEEN_KEPT,
     Article,
     BulletinBoard,
     BulletinKind,
     Headline,
     MoreHeadlines,
     NewsPages,
+    Seen,
     read_bulletin,
     read_headline,
     split_headline,
@@ -91,6 +93,20 @@ def test_bulletins_are_kept_once_and_unknown_kinds_too() -> None:
     assert (odd.kind, odd.kind.name) == (9, "KIND_9")
     assert board.post(odd)
     assert (len(board), board.all()) == (2, [first, odd])
+
+
+def test_a_headline_is_new_once_and_after_very_many_others_again() -> None:
+    seen = Seen()
+    first = Headline(START, "BRFG", "BRFG$1", "words")
+    assert seen.is_new(first)
+    assert not seen.is_new(first)
+    assert seen.is_new(Headline(START, "DJNL", "BRFG$1", "words"))
+    without_article = Headline(START, "BRFG", "", "words", raw="words")
+    assert seen.is_new(without_article)
+    assert not seen.is_new(without_article)
+    for number in range(SEEN_KEPT):
+        seen.is_new(Headline(START, "BRFG", f"other{number}", "words"))
+    assert seen.is_new(first)
 
 
 # ---- pages --------------------------------------------------------------------------------

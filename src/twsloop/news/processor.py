@@ -75,8 +75,11 @@ class NewsStreams:
     ) -> None:
         """A headline now."""
         feed = self._core.streams.feed(tickerId)
-        if feed is not None and feed.plan.listener is self:
-            feed.put(read_headline(timeStamp, providerCode, articleId, headline, extra=extraData))
+        if feed is None or feed.plan.listener is not self:
+            return
+        row = read_headline(timeStamp, providerCode, articleId, headline, extra=extraData)
+        if feed.state.is_new(row):
+            feed.put(row)
 
     def updateNewsBulletin(
         self, msgId: int, msgType: int, newsMessage: str, originExch: str

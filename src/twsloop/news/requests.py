@@ -26,6 +26,7 @@ from .state import (
     Headline,
     NewsPages,
     Provider,
+    Seen,
     read_providers,
 )
 
@@ -244,6 +245,7 @@ class News(Companies):
             key=("news", contract_key(contract), ticks),
             listener=self._streams,
             callbacks=("tickNews",),
+            state=Seen,
             admit=self._take_line,
             release=self._give_line,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import Any, Self
@@ -17,6 +17,7 @@ from twsloop.wire.values import text_or_none
 
 __all__ = [
     "MOST_HEADLINES",
+    "SEEN_KEPT",
     "Article",
     "Bulletin",
     "BulletinBoard",
@@ -25,6 +26,7 @@ __all__ = [
     "MoreHeadlines",
     "NewsPages",
     "Provider",
+    "Seen",
     "read_bulletin",
     "read_headline",
     "read_providers",
@@ -33,6 +35,8 @@ __all__ = [
 
 #: IB gives at most so many headlines an answer.
 MOST_HEADLINES = 300
+#: So many headlines of a stream are remembered, to know them again.
+SEEN_KEPT = 1000
 
 #: What stands before many headlines: letters and values in turn, ``{A:800015:L:en}``; a ``!``
 #: behind it marks what the provider holds for important.
@@ -187,6 +191,22 @@ class BulletinBoard:
     def all(self) -> list[Bulletin]:
         """All of them, in the order they came first."""
         return list(self._by_number.values())
+
+
+class Seen:
+    """Which headlines a stream has told; those that IB repeats to a new request are left out."""
+
+    def __init__(self) -> None:
+        self._keys: dict[Hashable, None] = {}
+
+    def is_new(self, headline: Headline) -> bool:
+        """Take note of one; False if it was told before, among the last `SEEN_KEPT`."""
+        key = headline.article_id or (headline.time, headline.raw)
+        known = (headline.provider, key) in self._keys
+        self._keys[headline.provider, key] = None
+        if len(self._keys) > SEEN_KEPT:
+            del self._keys[next(iter(self._keys))]
+        return not known
 
 
 def split_headline(raw: str) -> tuple[str, bool, tuple[tuple[str, str], ...]]:
