@@ -342,13 +342,15 @@ def tell_time(tws: FakeTws, now: datetime) -> None:
     tws.say(message("currentTime", currentTime=int(now.timestamp())))
 
 
-def answer(tws: FakeTws, first: datetime, count: int, price: float = 100.0) -> Any:
+def answer(
+    tws: FakeTws, first: datetime, count: int, price: float = 100.0, *, step: int = 60
+) -> Any:
     """Answer the next request for bars with minutes from a time on; the request."""
     request = tws.next("reqHistoricalData")
     told = message("historicalData", reqId=request.reqId)
     rows = [
         {
-            "date": str(int(first.timestamp()) + 60 * number),
+            "date": str(int(first.timestamp()) + step * number),
             "open": price,
             "high": price,
             "low": price,
@@ -449,6 +451,19 @@ def test_delayed_data_is_not_kept_before_it_is_there(tws: FakeTws, fake: IBGatew
         tell_time(tws, now)
         answer(tws, at(1, 5, 15), count)
         assert len(future.result(PATIENCE)) == count
+
+
+@pytest.mark.parametrize(("step", "kind"), [(0, FindingKind.DOUBLE), (-60, FindingKind.DISORDER)])
+def test_bars_that_come_twice_or_in_disorder(
+    tws: FakeTws, fake: IBGateway, step: int, kind: FindingKind
+) -> None:
+    future = fake.history.bars(aapl(), start=at(1, 5), end=at(1, 6))
+    tell_time(tws, at(6, 1))
+    answer(tws, at(1, 5, 15), 2, step=step)
+    series = future.result(PATIENCE)
+    assert [finding.kind for finding in series.findings] == [kind]
+    assert len(series) == (1 if step == 0 else 2)
+    assert series[0].time == min(bar.time for bar in series)
 
 
 def test_bars_that_cannot_be_read_are_found(tws: FakeTws, fake: IBGateway) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from twsloop.errors import StorageError
 from twsloop.history.rows import Bar, MidpointTick, QuoteTick, Tick, TradeTick
 from twsloop.history.spans import Span, Spans, moment
-from twsloop.history.store import SeriesKey, Store
+from twsloop.history.store import PAGE, SeriesKey, Store
 
 pytestmark = pytest.mark.anyio
 
@@ -68,6 +68,17 @@ async def test_ticks_come_back_in_their_order(store: Store) -> None:
     assert await store.ticks(TICKS, Span(6, 7)) == ticks[2:4]
     await store.keep_ticks(TICKS, Span(5, 6), ticks[:1])  # told anew
     assert await store.ticks(TICKS, Span(0, 7)) == [ticks[0], *ticks[2:4]]
+
+
+async def test_more_rows_than_are_read_at_a_time(store: Store) -> None:
+    many = 2 * PAGE + 1
+    bars = [bar(number) for number in range(many)]
+    await store.keep_bars(KEY, Span(0, many), bars)
+    assert await store.bars(KEY, Span(0, many), dated=False) == bars
+    ticks: list[Tick] = [MidpointTick(moment(number // 3), Decimal(1)) for number in range(many)]
+    await store.keep_ticks(TICKS, Span(0, many), ticks)
+    assert await store.ticks(TICKS, Span(0, many)) == ticks
+    assert await store.ticks(TICKS, Span(1, 3)) == ticks[3:9]
 
 
 async def test_series_are_kept_apart(store: Store) -> None:

@@ -64,8 +64,9 @@ OnProgress = Callable[[Progress], object]
 
 #: A span that ends this short a time ago may lack its last bars, where data is delayed, seconds.
 RECENT_S = 3600
-#: So many bars are read at a time before others have their turn on the loop thread.
+#: So many bars are read, or checked, before others have their turn on the loop thread.
 READ_AT_ONCE = 500
+CHECKED_AT_ONCE = 5000
 #: Ratios of prices that differ less than this are one factor: prices are rounded.
 _SAME_FACTOR = Decimal("0.005")
 _IS_FACTOR = Decimal("0.01")
@@ -183,7 +184,10 @@ class BarFetch:
         if not bars and await self._traded():
             msg = f"the gateway has no data of {question.span}"
             raise NoHistory(msg, code=SERVICE_ERROR, request=question.words)
-        self._findings += check_bars(bars, question.size, question.show)
+        for start in range(0, len(bars), CHECKED_AT_ONCE):
+            piece = bars[start : start + CHECKED_AT_ONCE]
+            self._findings += check_bars(piece, question.size, question.show)
+            await asyncio.sleep(0)
         if question.check:
             sessions = await self._sessions()
             self._findings += check_sessions(bars, question.size, sessions, moment(self._now))
@@ -366,6 +370,11 @@ class BarFetch:
             end = self._now if chunk.end is None else chunk.end
             span = Span(min(chunk.sure, end - 1), end)
             self._find(FindingKind.UNREADABLE, span, unread, f"{unread} bars cannot be read")
+        self._findings += [
+            finding
+            for finding in check_bars(found, question.size, question.show)
+            if finding.kind in {FindingKind.DOUBLE, FindingKind.DISORDER}
+        ]
         found.sort(key=lambda bar: bar.time)
         return found
 

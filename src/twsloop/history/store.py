@@ -11,7 +11,7 @@ apart: a paper gateway makes its history up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,9 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
 )
 
+#: So many rows are read at a time.
+PAGE = 2000
+
 _TRADE, _QUOTE, _MIDPOINT = 1, 2, 3
 _SERIES = (
     "SELECT id FROM series"
@@ -151,18 +154,38 @@ class Store:
             span: Of which time.
             dated: Whether they carry a day.
         """
-        return [_bar(row, dated) for row in await self._rows("bar", key, span, "second")]
+        return [
+            _bar(row, dated)
+            async for page in self._pages("bar", "second", key, span)
+            for row in page
+        ]
 
     async def ticks(self, key: SeriesKey, span: Span) -> list[Tick]:
         """The ticks of a span, in the order in which they came."""
-        return [_tick(row) for row in await self._rows("tick", key, span, "second, place")]
+        return [
+            _tick(row)
+            async for page in self._pages("tick", "second, place", key, span)
+            for row in page
+        ]
 
-    async def _rows(self, table: str, key: SeriesKey, span: Span, order: str) -> list[Any]:
-        return await self._database.fetch(
-            f"SELECT * FROM {table} WHERE series = ({_SERIES})"  # noqa: S608  (our words)
-            f" AND second >= ? AND second < ? ORDER BY {order}",
-            (*attrs.astuple(key), span.start, span.end),
-        )
+    async def _pages(
+        self, table: str, order: str, key: SeriesKey, span: Span
+    ) -> AsyncIterator[list[Any]]:
+        """The rows of a span, some at a time: a year of minutes at once would hold up the loop."""
+        places = order.split(", ")
+        last: tuple[Any, ...] = (span.start, -1)[: len(places)]
+        compare = ">" if len(places) > 1 else ">="
+        while True:
+            page = await self._database.fetch(
+                f"SELECT * FROM {table} WHERE series = ({_SERIES})"  # noqa: S608  (our words)
+                f" AND ({order}) {compare} ({', '.join('?' * len(places))}) AND second < ?"
+                f" ORDER BY {order} LIMIT {PAGE}",
+                (*attrs.astuple(key), *last, span.end),
+            )
+            yield page
+            if len(page) < PAGE:
+                return
+            last, compare = tuple(page[-1][place] for place in places), ">"
 
     # ---- writing -------------------------------------------------------------------------
 
