@@ -309,6 +309,39 @@ def test_a_refused_preview_fails_with_the_gateways_error(desk: Desk) -> None:
     assert desk.gateway.trades() == ()
 
 
+class Listening(IBGateway):
+    """A program that takes every openOrder for an order."""
+
+    def openOrder(self, orderId: int, contract: Any, order: Any, orderState: Any) -> None:
+        self.heard.append((orderId, order.whatIf))
+
+    def openOrderProtoBuf(self, openOrderProto: Any) -> None:
+        self.twins.append(openOrderProto.orderId)
+
+    def _assemble(self, core: Any) -> None:
+        super()._assemble(core)
+        self.heard: list[tuple[int, bool]] = []
+        self.twins: list[int] = []
+
+
+@BOTH
+def test_a_preview_of_ours_is_nobody_elses(version: int, loop_factory: Any) -> None:
+    with open_desk(version=version, loop_factory=loop_factory, kind=Listening) as desk:
+        gateway = desk.gateway
+        assert isinstance(gateway, Listening)
+        desk.gateway.orders.what_if("AAPL", market_order("BUY", 1)).result(PATIENCE)
+        desk.settle()
+        assert (gateway.heard, gateway.twins) == ([], [])
+        raw = market_order("BUY", 1, whatIf=True)
+        gateway.placeOrder(77, stock("AAPL"), raw)
+        desk.settle()
+        assert gateway.heard == [(77, True)]
+        assert gateway.twins == ([77] if version == 225 else [])
+        placed = gateway.orders.place("AAPL", limit_order("BUY", 1, 100))
+        until(placed, OrderStatus.SUBMITTED)
+        assert (placed.order_id, False) in gateway.heard
+
+
 def test_a_preview_without_an_answer_ends() -> None:
     tws = FakeTws()
     with connected(tws) as gateway:

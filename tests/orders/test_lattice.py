@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -380,7 +381,8 @@ class Gateway(RuleBasedStateMachine):
             assert entry.text
 
 
-TestLattice = Gateway.TestCase
+#: Nightly runs make thousands of stories, and each is long.
+TestLattice = pytest.mark.timeout(900)(Gateway.TestCase)
 TestLattice.settings = settings(
-    max_examples=max(400, settings().max_examples), stateful_step_count=40
+    max_examples=max(250, settings().max_examples), stateful_step_count=40
 )

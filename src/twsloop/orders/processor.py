@@ -12,12 +12,7 @@ from twsloop.wire.values import decimal_or_none
 
 from .book import Change, OrderBook
 
-__all__ = ["OrderProcessor", "preview_key"]
-
-
-def preview_key(order_id: int) -> str:
-    """Under which name the answer to a what-if order is waited for."""
-    return f"preview:{order_id}"
+__all__ = ["OrderProcessor"]
 
 
 class OrderProcessor:
@@ -87,9 +82,6 @@ class OrderProcessor:
     def openOrder(self, orderId: int, contract: Any, order: Any, orderState: Any) -> None:
         """The gateway's view of an order; the answer to a what-if is none of the book's."""
         if order.whatIf:
-            key = preview_key(orderId)
-            self._core.answer_part(key, (contract, order, orderState))
-            self._core.answer_end(key)
             return
         # What was placed by hand is shown to client 0 as its own, with an id that nobody can name.
         own = order.clientId == self._core.client_id and orderId != 0

@@ -56,7 +56,8 @@ from .checks import describe, tidy
 from .copying import copied
 from .exercise import ExerciseRequest
 from .intent import Intent
-from .processor import OrderProcessor, preview_key
+from .previews import Previews, preview_key
+from .processor import OrderProcessor
 from .raw import CANCEL_UNKNOWN, RawCalls
 from .reference import make_token, split_reference, with_token
 from .state import WORDS, OrderInput, OrderRecord, OrderStatus, next_status
@@ -127,6 +128,7 @@ class Orders:
         )
         self._raw = RawCalls(core, self.way_out)
         core.add_slice(self._processor)
+        Previews(core)
         core.on_notice(self._notice)
         core.on_ready(self._ready)
         core.on_down(self._down)
