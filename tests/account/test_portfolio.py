@@ -12,6 +12,7 @@ import uvloop
 from tests.support.desk import PATIENCE, Desk, Heard, open_desk
 from twsloop.account.profit import Opening
 from twsloop.account.rows import PortfolioRow
+from twsloop.errors import RequestCancelled, RequestError
 from twsloop.orders.builders import market_order
 
 
@@ -80,3 +81,25 @@ def test_what_was_held_before_can_be_told(desk: Desk) -> None:
     both = desk.gateway.account.compare_profit(opening=[unknown]).result(PATIENCE)
     assert (both.ours, both.difference) == (None, None)
     assert both.reasons == ("100 units in USD were opened before at no known cost",)
+
+
+def test_nobody_waits_for_a_portfolio_that_is_over(desk: Desk) -> None:
+    desk.quote("AAPL", 189.49, 189.51, 1000)
+    trade(desk, "BUY", 100)
+    portfolio = desk.gateway.account.watch_portfolio()
+    whole = portfolio.whole
+    portfolio.cancel()
+    assert isinstance(whole.exception(PATIENCE), RequestCancelled | type(None))
+    desk.settle()
+    assert len(desk.on_loop(lambda: list(desk.gateway._tws.streams))) == 0
+
+
+def test_a_portfolio_ends_with_its_positions(desk: Desk) -> None:
+    desk.quote("AAPL", 189.49, 189.51, 1000)
+    trade(desk, "BUY", 100)
+    portfolio = desk.gateway.account.watch_portfolio()
+    portfolio.whole.result(PATIENCE)
+    [positions] = [one for one in desk.gateway._tws.streams if one.request == "positions"]
+    desk.on_loop(lambda: positions.fail(RequestError("no more", request="positions")))
+    assert str(portfolio.error).endswith("no more")
+    assert len(desk.on_loop(lambda: list(desk.gateway._tws.streams))) == 0

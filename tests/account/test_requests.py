@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 
+import attrs
 import pytest
 import uvloop
 
@@ -164,3 +165,61 @@ def test_silence_and_a_lost_link_end_the_waiting() -> None:
 def test_without_a_loop_there_is_nobody_to_ask() -> None:
     with pytest.raises(LoopNotRunning):
         IBGateway().positions()
+
+
+def held(account: str, symbol: str, quantity: int) -> bytes:
+    contract = {"conId": len(symbol), "symbol": symbol, "secType": "STK", "currency": "USD"}
+    return message(
+        "position", account=account, contract=contract, position=str(quantity), avgCost=10.0
+    )
+
+
+def test_what_changed_before_an_image_is_not_in_it() -> None:
+    """Bought while it was followed, closed while the link was down: it is flat."""
+    facts = Heard()
+    with FakeTws() as tws:
+        settings = attrs.evolve(config(tws), reconnect=Config().reconnect)
+        with IBGateway(settings) as gateway:
+            gateway.observe(PositionEvent, facts)
+            stream = gateway.account.watch_positions()
+            tws.next("reqPositions")
+            tws.say(message("positionEnd"))
+            stream.image.result(PATIENCE)
+            tws.say(held("DU1234567", "AAPL", 100))
+            assert isinstance(facts.next(), PositionOpened)
+            tws.hang_up()
+            tws.next("reqPositions")
+            tws.say(held("DU1234567", "A", 1), message("positionEnd"))
+            assert facts.next().symbol == "A"
+            closed = facts.next()
+            assert isinstance(closed, PositionClosed)
+            assert (closed.symbol, closed.quantity) == ("AAPL", Decimal(0))
+            assert [row.symbol for row in stream.state.rows()] == ["A"]
+            tws.say(held("DU1234567", "AAPL", 5))
+            assert isinstance(facts.next(), PositionOpened)
+            again = gateway.positions()
+            tws.next("reqPositions")
+            tws.say(message("positionEnd"))
+            assert again.result(PATIENCE) == []
+            assert {facts.next().symbol, facts.next().symbol} == {"A", "AAPL"}
+            assert stream.state.rows() == []
+
+
+def test_what_was_closed_meanwhile_is_not_in_the_portfolio_of_an_account() -> None:
+    """Its updates were those of another account for a while."""
+
+    def answer(tws: FakeTws, account: str, symbol: str | None) -> None:
+        assert tws.next("reqAccountUpdates").acctCode == account
+        if symbol is not None:
+            contract = {"conId": len(symbol), "symbol": symbol, "secType": "STK"}
+            fields = {"contract": contract, "position": "10", "accountName": account}
+            tws.say(message("updatePortfolio", **fields))
+        tws.say(message("accountDownloadEnd", accountName=account))
+
+    with FakeTws() as tws, IBGateway(config(tws)) as gateway:
+        symbols = []
+        for account, symbol in (("DU1", "AAPL"), ("DU2", "MSFT"), ("DU1", "IBM"), ("DU2", None)):
+            asked = gateway.account.portfolio(account)
+            answer(tws, account, symbol)
+            symbols.append([row.symbol for row in asked.result(PATIENCE)])
+        assert symbols == [["AAPL"], ["MSFT"], ["IBM"], []]

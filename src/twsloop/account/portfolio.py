@@ -16,6 +16,7 @@ import attrs
 
 from twsloop.connection.core import Core
 from twsloop.connection.streams import Stream
+from twsloop.errors import RequestCancelled
 from twsloop.event_loop import Future
 from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
@@ -78,9 +79,10 @@ class Portfolio:
         self._profits: dict[_Key, Stream[PositionProfit]] = {}
         self._delivery = delivery_for(core, on_update, where) if on_update is not None else None
         self._whole: Future[Any] = core.streams.waiter()
-        self._over = False
+        self._over = self._imaged = False
         self._positions = core.streams.open(plans.positions(), self._position)
-        self._positions.image.add_done_callback(self._imaged)
+        self._positions.image.add_done_callback(self._begin)
+        self._positions.done.add_done_callback(self._end)
 
     # ---- reading -------------------------------------------------------------------------
 
@@ -98,7 +100,10 @@ class Portfolio:
 
     @property
     def whole(self) -> Future[list[PortfolioRow]]:
-        """Resolves with the rows once every position has its value for the first time."""
+        """Resolves with the rows once every position has its value for the first time.
+
+        It fails with what ended the portfolio before that.
+        """
         return self._whole.view()
 
     @property
@@ -112,8 +117,6 @@ class Portfolio:
         if self._delivery is not None:
             self._delivery.close()
         self._positions.cancel()
-        for stream in tuple(self._profits.values()):
-            stream.cancel()
 
     def __enter__(self) -> Self:
         return self
@@ -124,14 +127,21 @@ class Portfolio:
 
     # ---- loop thread ---------------------------------------------------------------------
 
-    def _imaged(self, image: Future[Any]) -> None:
-        error = image.exception(0)
-        if error is not None:
-            self._whole.set_exception(error)
-            return
+    def _begin(self, image: Future[Any]) -> None:
+        if image.exception(0) is not None:
+            return  # it is over
+        self._imaged = True
         for position in image.result(0).rows(self._account):
             self._position(position)
         self._look()
+
+    def _end(self, _done: Future[Any]) -> None:
+        """There are no positions any more, and no profits without them; in any thread."""
+        self._over = True
+        for stream in tuple(self._profits.values()):
+            stream.cancel()
+        why = RequestCancelled("it ended before each position had a value", request="portfolio")
+        self._whole.set_exception(self._positions.error or why)
 
     def _position(self, position: Position) -> None:
         if self._over or self._account not in {"", position.account}:
@@ -143,6 +153,8 @@ class Portfolio:
             plan = self._plans.position_profit(position.account, "", position.contract.conId)
             self._profits[key] = self._core.streams.open(plan, lambda row: self._profit(key, row))
             self._profits[key].done.add_done_callback(lambda _done: self._look())
+            if self._over:  # it ended meanwhile, in another thread, which did not see this one
+                self._profits[key].cancel()
         elif not position.quantity and stream is not None:
             del self._profits[key]
             stream.cancel()
@@ -164,8 +176,10 @@ class Portfolio:
 
     def _look(self) -> None:
         """Whether every position has its value now, or will have none."""
-        waiting = any(
-            self._rows[key].time is None and stream.active for key, stream in self._profits.items()
-        )
-        if self._positions.image.done() and not waiting:
-            self._whole.set_result(self.rows)
+        if not self._imaged or self._over:
+            return
+        for key, stream in self._profits.items():
+            row = self._rows.get(key)
+            if (row is None or row.time is None) and stream.active:
+                return
+        self._whole.set_result(self.rows)

@@ -36,7 +36,9 @@ class AccountProcessor:
         self._core = core
         self._positions = positions
         self._account = account
+        #: What was reported since the image under way began, or since the last one.
         self._image: set[tuple[str, int]] = set()
+        self._imaging = False
         self.downloaded: set[str] = set()
 
     # ---- positions -----------------------------------------------------------------------
@@ -45,6 +47,7 @@ class AccountProcessor:
         """A position, of an image or changed."""
         core = self._core
         row, fact = self._positions.apply(account, contract, position, avgCost, core.clock.now())
+        self._begin_image()
         self._image.add((account, contract.conId))
         if fact is not None:
             core.tell(fact)
@@ -54,12 +57,24 @@ class AccountProcessor:
     def positionEnd(self) -> None:
         """The image of positions is whole."""
         core = self._core
-        image, self._image = self._image, set()
+        self._begin_image()  # it may be empty
+        image = self.forget_image()
         for fact in self._positions.keep_only(image, core.clock.now()):
             core.tell(fact)
             row = self._positions.find(fact.account, fact.con_id)
             self._put(core.streams.keyed(POSITIONS), row, (fact.account, fact.con_id))
         core.answer_end("positions")
+
+    def forget_image(self) -> set[tuple[str, int]]:
+        """What an image has so far is all of it, or will never be whole."""
+        image, self._image, self._imaging = self._image, set(), False
+        return image
+
+    def _begin_image(self) -> None:
+        """What was reported before an image was asked for says nothing of what is in it."""
+        if not self._imaging and "positions" in self._core.asks:
+            self._image.clear()
+            self._imaging = True
 
     # ---- summaries -----------------------------------------------------------------------
 

@@ -242,7 +242,7 @@ class Questions:
         if self._subscribed == name and name in self._processor.downloaded:
             return
         await core.ask(
-            lambda _id: core.reqAccountUpdates(True, name),
+            lambda _id: self._request_updates(name),
             request=f"account updates of {name[:2]}...",
             key="account_updates",
             timeout=limit,
@@ -264,7 +264,12 @@ class Questions:
 
     def _begin_updates(self, name: str) -> None:
         self._subscribed = None  # a stream begins with a whole image, so that it knows when
-        self._begin("account_updates", lambda: self._core.reqAccountUpdates(True, name), name)
+        self._begin("account_updates", lambda: self._request_updates(name), name)
+
+    def _request_updates(self, name: str) -> None:
+        # What is closed by now is not in the image that follows.
+        self._table.forget(name)
+        self._core.reqAccountUpdates(True, name)
 
     def _begin(self, key: str, send: Callable[[], object], account: str = "") -> None:
         """Ask for the image of a stream without an id; its end, or what fails it, is told to it."""
@@ -298,6 +303,7 @@ class Questions:
         for turn in turns:
             turn.set_exception(ConnectionLost("account summary: the link was lost before its turn"))
         self._processor.downloaded.clear()
+        self._processor.forget_image()
         self._table.forget()
 
 

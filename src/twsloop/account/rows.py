@@ -156,6 +156,9 @@ class AccountProfit:
 class PositionProfit:
     """Profit and loss of one position (``reqPnLSingle``); see `AccountProfit`.
 
+    In which currency, IB does not document: the base currency or the contract's, where they differ.
+    A paper gateway of ours tells the contract's.
+
     Attributes:
         account: Whose.
         model: Of which model; empty for all of the account.
@@ -189,11 +192,11 @@ class PortfolioRow:
         symbol: The contract as one would type it.
         quantity: Negative is short.
         average_cost: Per unit, with the multiplier, as IB counts it.
-        market_price: Per unit, without the multiplier; None until a value has come.
-        market_value: As IB values it, in the base currency.
-        unrealized: Of what is open, in the base currency.
-        realized: Of what was closed since the day began, in the base currency.
-        daily: Since the day began, in the base currency.
+        market_price: The market value per unit, without the multiplier; None until it has come.
+        market_value: As IB values it; in which currency, see `PositionProfit`.
+        unrealized: Of what is open.
+        realized: Of what was closed since the day began.
+        daily: Since the day began.
         time: When the value came, UTC; None until it has.
     """
 

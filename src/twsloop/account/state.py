@@ -133,10 +133,12 @@ class AccountTable:
         self._portfolio[account, contract.conId] = row
         return row
 
-    def forget(self) -> None:
-        """Another session begins with a whole image."""
-        self._values.clear()
-        self._portfolio.clear()
+    def forget(self, account: str = "") -> None:
+        """A whole image follows, of an account or, in another session, of any."""
+        for value in self.values(account):
+            del self._values[value.account, value.key, value.currency]
+        for place in [place for place in self._portfolio if account in {"", place[0]}]:
+            del self._portfolio[place]
         self.updated = None
 
 
