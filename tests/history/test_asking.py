@@ -133,6 +133,22 @@ def test_a_progress_callback_hears_why_it_waits(double: GatewayDouble[IBGateway]
     assert len(ids(double, "reqHistoricalData")) == 2
 
 
+def test_a_programs_own_calls_count_too(double: GatewayDouble[IBGateway]) -> None:
+    """They are IB's to judge; ours keep their distance from them."""
+    app = double.app
+    for number in range(5):
+        app.reqHistoricalData(number, aapl(), "", "60 S", "5 secs", "TRADES", 1, 2, False, [])
+    app.reqHistoricalData(9, aapl(), "", "5 D", "1 hour", "TRADES", 1, 2, False, [])
+    assert len(ids(double, "reqHistoricalData")) == 6
+    head(double)
+    (waiting,) = app.history.waiting
+    assert waiting.reason == "5 were asked for this contract within 2 s"
+    head(double, 2)
+    assert len(ids(double)) == 1
+    double.advance(3)
+    assert len(ids(double)) == 2
+
+
 def test_no_answer(double: GatewayDouble[IBGateway]) -> None:
     future = double.app.history.head_timestamp(aapl(), timeout=5)
     double.advance(6)

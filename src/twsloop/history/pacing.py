@@ -106,6 +106,10 @@ class HistoryPacer:
     def take(self, now: float, request: Paced) -> None:
         """A request leaves."""
         self._open += 1
+        self.heard(now, request)
+
+    def heard(self, now: float, request: Paced) -> None:
+        """A request left that is not ours to wait for: only the rate counts."""
         if request.small:
             self._identical[request.identity] = now
             self._bursts.setdefault(request.family, deque()).append(now)

@@ -29,6 +29,7 @@ from .fetching import BarFetch, BarQuestion, OnProgress, Tools
 from .keeping import Keeper
 from .live import LiveBarsOpener
 from .live_state import BarUpdate
+from .own_calls import OwnCalls
 from .processor import HistoryProcessor
 from .questions import head_question, histogram_question, schedule_question
 from .rows import PriceVolume, Schedule, Session, read_histogram
@@ -84,6 +85,7 @@ class History:
         self._live = LiveBarsOpener(core, self._asks)
         #: One fetch of a series at a time: the next one finds what it kept.
         self._turns: dict[SeriesKey, asyncio.Lock] = {}
+        OwnCalls(core, self._asks.pacer)
         core.add_slice(HistoryProcessor(core))
         core.on_down(self._turns.clear)
 
