@@ -359,10 +359,8 @@ class Gateway(RuleBasedStateMachine):
     @invariant()
     def no_share_is_invented(self) -> None:
         assert self.record.executed <= self.filled
-        if self.state != "rejected":
-            assert self.record.filled <= max(self.filled, Decimal(0)) or self.record.status is (
-                OrderStatus.FILLED
-            )
+        if self.record.status is not OrderStatus.FILLED:
+            assert self.record.filled <= self.filled
 
     @invariant()
     def each_end_and_each_execution_is_told_once(self) -> None:

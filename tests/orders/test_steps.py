@@ -181,6 +181,27 @@ def test_a_late_echo_does_not_change_a_filled_order() -> None:
     assert order.record.total == order.record.filled == 100
 
 
+def test_a_filled_order_has_traded_what_the_gateway_counted() -> None:
+    order = Working()
+    order.keep(
+        order.book.apply_status(
+            0, 1, "Filled", filled=3, remaining=0, average=189.5, perm_id=900, now=NOW
+        )
+    )
+    assert order.record.filled == 3  # it was made smaller at the gateway, and nobody told us
+    assert order.record.remaining == 0
+
+
+def test_how_an_order_stood_in_the_end_is_told_by_its_completion() -> None:
+    order = Working()
+    order.sized(84)
+    last = with_fields(echo(order.order), totalQuantity=Decimal(3), filledQuantity=Decimal(3))
+    order.book.apply_completed(filled_contract(), last, order_state("Filled"), NOW)
+    assert order.record.total == order.record.filled == 3
+    assert order.record.before_change is None
+    assert not order.record.pending
+
+
 # ---- ends --------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ import attrs
 from twsloop.events import CommissionReported, Ends, Fact, Fill, Notice, OrderCreated, order_story
 from twsloop.wire.values import decimal_or_none
 
+from .copying import copied
 from .reading import (
     correction_of,
     execution_base,
@@ -32,6 +33,7 @@ from .reference import origin_of, split_reference
 from .state import FINAL, OrderInput, OrderRecord, OrderStatus, word_of
 from .steps import (
     CANCELLED,
+    TERMS,
     Change,
     Closed,
     confirms,
@@ -228,6 +230,7 @@ class OrderBook:
         was_filled = record.filled
         self._identify(record, order.permId)
         record.status_filled = max(record.status_filled, size(order.filledQuantity))
+        self._take_last_terms(record, order)
         change = self._report(record, state.status, (before, was_filled), now, "completedOrder")
         if record.status is not OrderStatus.INACTIVE:
             return change
@@ -349,6 +352,17 @@ class OrderBook:
             record.order, record.before_change = order, None
         else:
             record.before_change = order
+
+    @staticmethod
+    def _take_last_terms(record: OrderRecord, order: Any) -> None:
+        """How a completed order stood in the end; it is told without its ids."""
+        if not size(order.totalQuantity):
+            return
+        last = copied(record.order)
+        for name in TERMS:
+            setattr(last, name, getattr(order, name))
+        record.order, record.before_change = last, None
+        record.pending.clear()
 
     def _identify(self, record: OrderRecord, perm_id: int) -> None:
         if perm_id and record.perm_id != perm_id:

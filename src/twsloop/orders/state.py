@@ -323,12 +323,16 @@ class OrderRecord:
         total, known = self.total, max(self.status_filled, self.executed)
         if self.status is not OrderStatus.FILLED or total is None:
             return known
-        # A change that came too late says nothing of the size.
-        return total if self.before_change is None or not known else known
+        # The gateway's own last count says it; a size may be one that a late change asked for, or
+        # one that was in force before.
+        counted = self.status_remaining == 0 and self.status_filled > 0
+        return known if known and (counted or self.before_change is not None) else total
 
     @property
     def remaining(self) -> Decimal:
         """How much is open (of a cancelled order: what was not traded)."""
+        if self.status is OrderStatus.FILLED:
+            return Decimal(0)
         total = self.total
         if total is not None:
             return max(total - self.filled, Decimal(0))
