@@ -423,7 +423,6 @@ def test_after_a_split_all_is_fetched_again(tws: FakeTws, fake: IBGateway) -> No
     assert {str(bar.close) for bar in series} == {"50.0"}
     assert {finding.kind for finding in series.findings} == {FindingKind.RESTATED}
     again = fake.history.bars(aapl(), start=at(1, 5), end=at(1, 7))
-    tell_time(tws, at(6, 1))
     assert (len(again.result(PATIENCE)), again.result().requests) == (160, 0)
 
 

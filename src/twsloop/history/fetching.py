@@ -106,7 +106,7 @@ class BarQuestion:
         timeout: Seconds for each answer.
     """
 
-    contract: Any
+    contract: Any = attrs.field(repr=False)
     symbol: str
     size: BarSize
     show: Show
@@ -161,7 +161,8 @@ class BarFetch:
         self._findings: list[Finding] = []
         self._bars: dict[int, Bar] = {}
         self._kept: dict[int, Bar] = {}
-        self._now = 0
+        self._now = int(tools.core.clock.now().timestamp())
+        self._clock_read = False
         self._head: int | None = None
         self._meter = Meter(question.span.seconds, 0, 0.0)
 
@@ -173,7 +174,6 @@ class BarFetch:
             RequestError: The gateway refused a request; what came before is kept.
         """
         question = self._question
-        self._now = await gateway_now(self._tools.core)
         try:
             await self._fetch()
         except _Rescaled as rescaled:
@@ -236,7 +236,10 @@ class BarFetch:
         self._kept = {bar.second: bar for bar in kept}
         self._bars = dict(self._kept)
         self._meter = Meter(span.seconds, known.seconds, tools.core.clock.monotonic())
-        missing = self._within_reach(Spans([span]).without(known))
+        missing = Spans([span]).without(known)
+        if missing and not self._clock_read:  # else nobody needs to be asked anything
+            self._clock_read, self._now = True, await gateway_now(tools.core)
+        missing = self._within_reach(missing)
         if question.show.ends_now or question.contract.secType == "CONTFUT":
             await self._fetch_at_once()
             return

@@ -38,7 +38,7 @@ class Series(Sequence[R], Generic[R]):
         findings: What is odd, in order of time; nothing was repaired.
     """
 
-    contract: Any
+    contract: Any = attrs.field(repr=False)
     symbol: str
     start: datetime
     end: datetime

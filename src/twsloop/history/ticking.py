@@ -51,7 +51,7 @@ class TickQuestion:
         timeout: Seconds for each answer.
     """
 
-    contract: Any
+    contract: Any = attrs.field(repr=False)
     symbol: str
     kind: TickKind
     regular: bool
@@ -94,7 +94,7 @@ class TickFetch:
         self._sessions: list[Session] | None = None
         self._no_schedule: RequestError | None = None
         self._meter = Meter(question.span.seconds, 0, 0.0)
-        self._now = 0
+        self._now = int(tools.core.clock.now().timestamp())
 
     async def run(self) -> TickSeries:
         """Answer it.
@@ -105,12 +105,14 @@ class TickFetch:
         """
         tools, question = self._tools, self._question
         span = question.span
-        self._now = await gateway_now(tools.core)
         known, kept = await tools.keeper.ticks(question.key, span)
         self._meter = Meter(span.seconds, known.seconds, tools.core.clock.monotonic())
         by_second: dict[int, list[Tick]] = {}
         _sort_in(by_second, kept)
-        for gap in Spans([span]).without(known):
+        missing = Spans([span]).without(known)
+        if missing:  # else nobody needs to be asked anything
+            self._now = await gateway_now(tools.core)
+        for gap in missing:
             left: Span | None = gap
             while left is not None and left.start <= self._now:
                 ticks, left = await self._fetch_first(left)
