@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from twsloop.connection.core import Core
 from twsloop.connection.streams import Feed
-from twsloop.errors import ConnectionLost, RequestError
+from twsloop.errors import ConnectionLost, NotConnected, RequestError
 from twsloop.event_loop import Future
 from twsloop.events import Notice
 
@@ -89,6 +89,21 @@ class Questions:
         """The account that is meant: the one given, the configured one, or the first."""
         core = self._core
         return account or core.config.orders.account or next(iter(core.accounts), "")
+
+    def meant(self, account: str) -> str:
+        """The account that is meant, where it has to be known before anything can be asked.
+
+        Raises:
+            NotConnected: None was given, and those of the login are not known yet.
+        """
+        name = self.name(account)
+        if not name:
+            msg = (
+                "which account is meant is known only once the session is READY: name it "
+                "(account=...), or set [orders] account"
+            )
+            raise NotConnected(msg)
+        return name
 
     async def positions(self, limit: float | None = None) -> list[Position]:
         """The positions that are not flat."""

@@ -205,8 +205,9 @@ class AccountRequests:
 
         Raises:
             RequestError: Those of another account are followed: IB sends one account's at a time.
+            NotConnected: No account is named, and the login's are not known before READY.
         """
-        name = self._questions.name(account)
+        name = self._questions.meant(account)
         other = self._questions.watched(name)
         if other:
             raise moved(name, other)
@@ -246,8 +247,12 @@ class AccountRequests:
         on_update: Callable[[AccountProfit], object] | None = None,
         where: Where = None,
     ) -> Stream[AccountProfit]:
-        """Profit and loss of an account, about once a second."""
-        plan = self._plans.profit(self._questions.name(account), model)
+        """Profit and loss of an account, about once a second.
+
+        Raises:
+            NotConnected: No account is named, and the login's are not known before READY.
+        """
+        plan = self._plans.profit(self._questions.meant(account), model)
         return self._core.streams.open(plan, on_update, where)
 
     def watch_position_pnl(
@@ -259,8 +264,12 @@ class AccountRequests:
         on_update: Callable[[PositionProfit], object] | None = None,
         where: Where = None,
     ) -> Stream[PositionProfit]:
-        """Profit and loss of one position, about once a second."""
-        plan = self._plans.position_profit(self._questions.name(account), model, con_id)
+        """Profit and loss of one position, about once a second.
+
+        Raises:
+            NotConnected: No account is named, and the login's are not known before READY.
+        """
+        plan = self._plans.position_profit(self._questions.meant(account), model, con_id)
         return self._core.streams.open(plan, on_update, where)
 
     def watch_portfolio(
