@@ -28,6 +28,9 @@ def message(name: str, **fields: Any) -> bytes:
     for field, value in fields.items():
         if isinstance(value, dict):
             getattr(made, field).CopyFrom(type(getattr(made, field))(**value))
+        elif isinstance(value, list):
+            for one in value:
+                getattr(made, field).add(**one)
         else:
             setattr(made, field, value)
     body: bytes = made.SerializeToString()
