@@ -42,7 +42,7 @@ class Position:
     """
 
     account: str
-    contract: Any
+    contract: Any = attrs.field(repr=False)
     symbol: str
     quantity: Decimal
     average_cost: Decimal | None
@@ -95,7 +95,7 @@ class PortfolioItem:
     """
 
     account: str
-    contract: Any
+    contract: Any = attrs.field(repr=False)
     symbol: str
     quantity: Decimal
     market_price: Decimal | None
@@ -111,7 +111,7 @@ class ModelPosition:
 
     account: str
     model: str
-    contract: Any
+    contract: Any = attrs.field(repr=False)
     symbol: str
     quantity: Decimal
     average_cost: Decimal | None
@@ -201,7 +201,7 @@ class PortfolioRow:
     """
 
     account: str
-    contract: Any
+    contract: Any = attrs.field(repr=False)
     symbol: str
     quantity: Decimal
     average_cost: Decimal | None

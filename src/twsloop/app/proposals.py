@@ -24,6 +24,7 @@ from ibapi.contract import Contract
 from ibapi.order import Order
 
 from twsloop.orders.builders import Number, limit_order, market_order
+from twsloop.wire.showing import contract_words
 
 __all__ = [
     "Outcome",
@@ -204,7 +205,7 @@ class Proposal:
     ticker: str
     side: str = attrs.field(validator=attrs.validators.in_(SIDES))
     quantity: Decimal = attrs.field(converter=_decimal, validator=_above_zero)
-    contract: Contract | str
+    contract: Contract | str = attrs.field(repr=contract_words)
     limit_price: Decimal | None = attrs.field(
         default=None, converter=attrs.converters.optional(_decimal), validator=_above_zero
     )

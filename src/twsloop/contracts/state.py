@@ -14,6 +14,7 @@ import attrs
 from ibapi.contract import Contract, ContractDetails
 
 from twsloop.errors import TwsLoopError
+from twsloop.wire.showing import contract_words
 from twsloop.wire.times import find_zone, read_day, read_time
 from twsloop.wire.values import decimal_or_none, int_or_none, text_or_none
 
@@ -49,7 +50,7 @@ class SymbolMatch:
         derivatives: The security types that are listed on it (``OPT``, ``CFD``...).
     """
 
-    contract: Contract
+    contract: Contract = attrs.field(repr=contract_words)
     name: str | None
     derivatives: tuple[str, ...]
 
@@ -64,8 +65,8 @@ class Resolution:
         error: Why there is none: AmbiguousContract, UnknownContract, RequestTimeout...
     """
 
-    asked: Contract | str
-    contract: Contract | None = None
+    asked: Contract | str = attrs.field(repr=contract_words)
+    contract: Contract | None = attrs.field(default=None, repr=contract_words)
     error: TwsLoopError | None = None
 
 
@@ -81,8 +82,8 @@ class ListedFuture:
         month: The contract month, ``202612``.
     """
 
-    contract: Contract
-    details: ContractDetails
+    contract: Contract = attrs.field(repr=contract_words)
+    details: ContractDetails = attrs.field(repr=False)
     expiry: date
     last_trade_time: datetime | None
     month: str

@@ -18,10 +18,21 @@ from typing import Any, Protocol
 import attrs
 from ibapi.contract import Contract
 
+from twsloop.wire.showing import short_row
+
 from .state import Ticker
 from .ticks import Greeks, MarketDataType
 
-__all__ = ["Quote", "QuoteSource", "QuoteVenues", "has_enough", "is_old", "quote_of", "venues_of"]
+__all__ = [
+    "Quote",
+    "QuoteSource",
+    "QuoteVenues",
+    "has_all_there_is",
+    "has_enough",
+    "is_old",
+    "quote_of",
+    "venues_of",
+]
 
 #: What has to be known of an instrument, by its security type; of all others `_TRADED`.
 _TRADED = ("bid", "ask", "last")
@@ -68,7 +79,7 @@ class Quote:
     """
 
     symbol: str
-    contract: Contract
+    contract: Contract = attrs.field(repr=False)
     source: QuoteSource = QuoteSource.SNAPSHOT
     time: datetime | None = None
     age: float | None = None
@@ -97,6 +108,8 @@ class Quote:
     min_tick: float | None = None
     bbo_exchange: str | None = None
     greeks: Greeks | None = None
+
+    __repr__ = short_row
 
     @property
     def delayed(self) -> bool:
@@ -153,8 +166,19 @@ def quote_of(
 
 
 def has_enough(ticker: Ticker) -> bool:
-    """Whether a snapshot has brought what a quote is asked for."""
+    """Whether a line has told all that a quote is asked for."""
     return all(getattr(ticker, name) is not None for name in _wanted(ticker))
+
+
+def has_all_there_is(ticker: Ticker) -> bool:
+    """Whether a snapshot has told all that there is: of some it may be that there is none.
+
+    An option may have no bid, and IB says so (-1, with size 0). Where it says so of everything,
+    data may only begin to come.
+    """
+    values = {name: getattr(ticker, name) for name in _wanted(ticker)}
+    told = (value is not None or ticker.has_none(name) for name, value in values.items())
+    return all(told) and any(value is not None for value in values.values())
 
 
 def is_old(ticker: Ticker) -> bool:

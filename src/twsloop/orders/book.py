@@ -54,8 +54,14 @@ class BookedFill:
     """An execution with its contract, and with its commission once that was reported."""
 
     fill: Fill
-    contract: Any
+    contract: Any = attrs.field(repr=False)
     commission: CommissionReported | None = None
+
+    def __repr__(self) -> str:
+        fill, paid = self.fill, self.commission
+        cost = f", commission {paid.commission:f} {paid.currency}" if paid else ""
+        what = f"{fill.side} {fill.shares:f} {fill.symbol} at {fill.price:f}"
+        return f"<BookedFill {fill.exec_id}: {what}{cost}>"
 
 
 @attrs.define(eq=False)
@@ -63,7 +69,7 @@ class _Booked:
     """The latest version of one execution."""
 
     fill: Fill
-    contract: Any
+    contract: Any = attrs.field(repr=False)
     record: OrderRecord | None
 
 

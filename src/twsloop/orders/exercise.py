@@ -13,6 +13,7 @@ import attrs
 from ibapi.contract import Contract
 
 from twsloop.errors import InvalidOrder
+from twsloop.wire.showing import contract_words
 
 from .inputs import Number, to_quantity, to_time, to_whole
 from .version_checks import TOO_OLD
@@ -53,7 +54,7 @@ class ExerciseRequest:
         InvalidOrder: No option, no account, or a quantity that is not a whole number above 0.
     """
 
-    contract: Contract
+    contract: Contract = attrs.field(repr=contract_words)
     quantity: int = attrs.field(converter=_count)
     account: str
     action: ExerciseAction = attrs.field(default=ExerciseAction.EXERCISE)

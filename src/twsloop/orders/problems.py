@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE, UNSET_INTEGER
 
+from twsloop.wire.showing import contract_words, order_words
 from twsloop.wire.values import decimal_or_none
 
 from .words import OrderType
@@ -51,9 +52,9 @@ class Draft:
         rule: The market rule of its exchange: anything that knows ``increment(price)``.
     """
 
-    contract: Any
-    order: Any
-    details: Any = None
+    contract: Any = attrs.field(repr=contract_words)
+    order: Any = attrs.field(repr=order_words)
+    details: Any = attrs.field(default=None, repr=False)
     rule: Any = None
 
     @property

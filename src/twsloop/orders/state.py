@@ -34,6 +34,7 @@ from typing import Any
 import attrs
 
 from twsloop.events import CommissionReported, Fill
+from twsloop.wire.showing import order_words
 
 __all__ = [
     "FINAL",
@@ -306,6 +307,10 @@ class OrderRecord:
     origin: str = ""
     purpose: str = ""
     log: deque[LogEntry] = attrs.field(factory=lambda: deque(maxlen=LOG_LENGTH))
+
+    def __repr__(self) -> str:
+        what = f"{order_words(self.order)} {self.symbol}"
+        return f"<OrderRecord {self.order_id} of client {self.client_id} {what}: {self.status}>"
 
     @property
     def total(self) -> Decimal | None:

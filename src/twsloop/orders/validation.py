@@ -31,7 +31,7 @@ class Knowledge:
         rule: The market rule of its exchange; None leaves ``minTick`` to judge.
     """
 
-    details: Any = None
+    details: Any = attrs.field(default=None, repr=False)
     rule: PriceRule | None = None
 
 

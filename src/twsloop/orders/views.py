@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from twsloop.wire.showing import order_words, short_row
 from twsloop.wire.times import read_time
 from twsloop.wire.values import decimal_or_none
 
@@ -46,8 +47,8 @@ class OrderView:
     perm_id: int | None
     account: str
     symbol: str
-    contract: Any
-    order: Any
+    contract: Any = attrs.field(repr=False)
+    order: Any = attrs.field(repr=order_words)
     status: OrderStatus
     ib_status: str
     quantity: Decimal | None
@@ -58,6 +59,8 @@ class OrderView:
     own: bool
     tag: str
     origin: str
+
+    __repr__ = short_row
 
 
 def view_of(record: OrderRecord) -> OrderView:
@@ -106,8 +109,8 @@ class CompletedOrder:
     perm_id: int
     account: str
     symbol: str
-    contract: Any
-    order: Any
+    contract: Any = attrs.field(repr=False)
+    order: Any = attrs.field(repr=order_words)
     status: OrderStatus
     ib_status: str
     quantity: Decimal | None
@@ -116,6 +119,8 @@ class CompletedOrder:
     why: str
     tag: str
     token: str
+
+    __repr__ = short_row
 
 
 def read_completed(contract: Any, order: Any, state: Any, *, symbol: str) -> CompletedOrder:

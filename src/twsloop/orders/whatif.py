@@ -14,6 +14,7 @@ import attrs
 from ibapi.contract import Contract
 from ibapi.order import Order
 
+from twsloop.wire.showing import contract_words, order_words, short_row
 from twsloop.wire.values import decimal_or_none, text_or_none
 
 from .attributes import changed
@@ -84,8 +85,8 @@ class OrderPreview:
         allocations: What the accounts of a group would get.
     """
 
-    contract: Contract
-    order: Order
+    contract: Contract = attrs.field(repr=contract_words)
+    order: Order = attrs.field(repr=order_words)
     status: str
     margins: Margins
     margins_outside_rth: Margins | None
@@ -98,6 +99,8 @@ class OrderPreview:
     warning: str | None
     reject_reason: str | None
     allocations: tuple[Allocation, ...]
+
+    __repr__ = short_row
 
     @property
     def most_commission(self) -> Decimal | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from twsloop.wire.showing import contract_words
 from twsloop.wire.values import text_or_none
 
 __all__ = ["ScanRow", "ScanRows", "read_row"]
@@ -26,7 +27,7 @@ class ScanRow:
     """
 
     rank: int
-    contract: Any
+    contract: Any = attrs.field(repr=contract_words)
     details: Any = attrs.field(repr=False)
     distance: str | None = None
     benchmark: str | None = None
