@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import weakref
 
 import pytest
 from ibapi.contract import Contract
@@ -12,6 +13,7 @@ from tests.support.asking import OPEN_ORDER_END, POSITION_END, Wire, opened, pos
 from tests.support.clients import PATIENCE
 from tests.support.scripted import ScriptedServer, text_body
 from twsloop.errors import NotConnected, RequestError, RequestTimeout, WrongThread
+from twsloop.transport import Outgoing
 
 # ---- with an id ----------------------------------------------------------------------------------
 
@@ -273,3 +275,22 @@ def test_a_full_lane_refuses_that_request_by_name_and_takes_a_cancel(
         assert len(wire.heard.of("error")) == 3
         wire.clock.advance(1)
         assert wire.await_request()[0][0] == "4", "and it is the first to leave"
+
+
+def test_what_was_sent_is_not_kept(wire: Wire) -> None:
+    """A program that sends for weeks, in any thread, and what the framework sends by itself."""
+    kept: list[weakref.ref[Outgoing]] = []
+    put = wire.core.outbox.put
+
+    def look(message: Outgoing) -> None:
+        kept.append(weakref.ref(message))
+        put(message)
+
+    wire.core.outbox.put = look  # type: ignore[method-assign]
+    for number in range(5):
+        wire.client.cancelPnL(number)
+        wire.core.event_loop.call(wire.core.cancelPnL, number)
+    wire.await_request(10)
+    wire.settle()
+    assert len(kept) == 10
+    assert [ref() for ref in kept if ref() is not None] == []

@@ -415,7 +415,8 @@ class Core:
             SendQueueFull: Its lane is full.
         """
         here = self._here
-        sending: Sending = getattr(here, "sending", None) or Sending()
+        before: Sending | None = getattr(here, "sending", None)
+        sending = before or Sending()
         message = Outgoing(data, lane, order_id=sending.order_id, on_fate=sending.on_fate)
         sending.messages.append(message)
         # On the loop thread it may leave at once, and whoever is told of its fate may send more:
@@ -432,7 +433,7 @@ class Core:
                 hook(data[LENGTH_SIZE:], False)
             raise
         finally:
-            here.sending = sending
+            here.sending = before
 
     def _wake_outbox(self) -> None:
         if self.event_loop.in_loop():
