@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 import pytest
 
+from tests.conftest import LoopFactory
 from tests.support.desk import PATIENCE, Heard
 from tests.support.fake_tws import FakeTws, error, message
 from twsloop.config import Config
@@ -219,7 +220,9 @@ every = pytest.mark.parametrize("following", STREAMS, ids=str)
 class Case:
     """A gateway that says what it is told, a client, and one stream of it."""
 
-    def __init__(self, tws: FakeTws, following: Following) -> None:
+    def __init__(
+        self, tws: FakeTws, following: Following, loop_factory: LoopFactory | None = None
+    ) -> None:
         self.tws = tws
         self.following = following
         self.heard = Heard()
@@ -232,7 +235,8 @@ class Case:
             "reconnect.cap": 0.02,
             "history.store": False,
         }
-        self.gateway = IBGateway(Config.load(environ={}, overrides=overrides))
+        config = Config.load(environ={}, overrides=overrides)
+        self.gateway = IBGateway(config, loop_factory=loop_factory)
 
     def open(self) -> Stream[Any]:
         """Follow it, with a callback."""
@@ -281,9 +285,9 @@ def id_of(request: Any) -> int:
 
 
 @pytest.fixture
-def case(following: Following) -> Iterator[Case]:
+def case(following: Following, loop_factory: LoopFactory) -> Iterator[Case]:
     with FakeTws() as tws:
-        made = Case(tws, following)
+        made = Case(tws, following, loop_factory)
         with made.gateway:
             yield made
 
@@ -306,9 +310,11 @@ def test_every_method_that_returns_a_stream_is_here() -> None:
 
 
 @every
-def test_opened_before_the_session_it_is_asked_for_in_it(following: Following) -> None:
+def test_opened_before_the_session_it_is_asked_for_in_it(
+    following: Following, loop_factory: LoopFactory
+) -> None:
     with FakeTws(silent=("startApi",)) as tws:
-        case = Case(tws, following)
+        case = Case(tws, following, loop_factory)
         starting = threading.Thread(target=case.gateway.start)
         starting.start()
         try:
