@@ -30,6 +30,7 @@ from twsloop.errors import (
 from twsloop.gateway import IBGateway
 from twsloop.orders.builders import limit_order, market_order
 from twsloop.orders.desk import OrderDesk
+from twsloop.orders.intent import Intent
 from twsloop.orders.state import OrderStatus
 from twsloop.orders.trade import Trade
 from twsloop.orders.words import ExerciseAction
@@ -253,6 +254,25 @@ def test_only_what_is_left_is_ordered_again() -> None:
         assert tws.next("placeOrder").orderId == fresh.order_id
 
 
+def test_an_order_is_replaced_once(desk: Desk) -> None:
+    trade = desk.gateway.orders.place("AAPL", limit_order("BUY", 10, 100))
+    asked = [desk.gateway.orders.cancel_replace(trade, {"limit_price": p}) for p in (99, 98)]
+    fresh = asked[0].result(PATIENCE)
+    with pytest.raises(OrderError, match="being replaced"):
+        asked[1].result(PATIENCE)
+    assert desk.gateway.orders.open() == (fresh,)
+
+
+def test_an_order_that_ended_on_the_way_to_the_loop_is_not_replaced(desk: Desk) -> None:
+    trade = desk.gateway.orders.place("AAPL", limit_order("BUY", 10, 100))
+    trade.cancel().result(PATIENCE)
+    actions = desk.gateway.orders._actions  # the call's own check was passed a moment before
+    late = functools.partial(actions.cancel_replace, trade, lambda order: order, Intent(), None)
+    with pytest.raises(OrderError, match="nothing was placed"):
+        desk.gateway.event_loop.submit(late).result(PATIENCE)
+    assert desk.gateway.trades() == (trade,)
+
+
 def test_an_order_whose_end_does_not_come_is_not_replaced() -> None:
     tws = FakeTws()
     with connected(tws) as gateway:
@@ -260,6 +280,12 @@ def test_an_order_whose_end_does_not_come_is_not_replaced() -> None:
         with pytest.raises(OrderError, match="Submitted"):
             gateway.orders.cancel_replace(trade, {}, timeout=0.05).result(PATIENCE)
         assert trade.active
+        # Its end comes after all, and it may be tried again until then.
+        again = gateway.orders.cancel_replace(trade, {})
+        tws.next("cancelOrder")
+        tws.next("cancelOrder")
+        tws.say(order_status(trade.order_id, "Cancelled"))
+        assert again.result(PATIENCE).active
 
 
 def test_without_a_session_nothing_is_cancelled_or_replaced() -> None:

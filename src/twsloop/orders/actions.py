@@ -102,6 +102,7 @@ class Actions:
         self._orders = orders
         self._positions = positions
         self._closing = asyncio.Lock()
+        self._replacing: set[OrderRecord] = set()
         core.on_down(self._renew)
 
     def _renew(self) -> None:
@@ -151,14 +152,29 @@ class Actions:
         if not self._core.connected:
             msg = f"order {record.order_id} is left as it is: not connected"
             raise NotConnected(msg)
-        self._orders.way_out.cancel(record, OrderCancel())
-        await self._wait([trade.done], limit)
-        if record.status not in _CANCELLED:
-            msg = (
-                f"order {record.order_id} is {record.status} ({record.filled:f} filled), not "
-                "cancelled: nothing was placed in its stead"
-            )
+        if record.final:  # it ended between the call and here: by another replacement, perhaps
+            msg = f"order {record.order_id} is {record.status}: nothing was placed in its stead"
             raise OrderError(msg)
+        if record in self._replacing:
+            msg = f"order {record.order_id} is being replaced already: one order takes its place"
+            raise OrderError(msg)
+        self._replacing.add(record)
+        try:
+            self._orders.way_out.cancel(record, OrderCancel())
+            await self._wait([trade.done], limit)
+            if record.status in _CANCELLED:
+                return self._replace(record, change, intent)
+        finally:
+            self._replacing.discard(record)
+        msg = (
+            f"order {record.order_id} is {record.status} ({record.filled:f} filled), not "
+            "cancelled: nothing was placed in its stead"
+        )
+        raise OrderError(msg)
+
+    def _replace(
+        self, record: OrderRecord, change: Callable[[Order], Order], intent: Intent
+    ) -> Trade:
         order = copied(record.sent or record.order)
         order.permId = 0
         order.orderRef = intent.tag or record.tag
