@@ -72,6 +72,23 @@ def test_a_reset_book_is_emptied_and_goes_on(case: Case) -> None:
     assert case.tws.next("cancelMktDepth").reqId == asked.reqId
 
 
+def test_a_row_that_lacks_its_size_is_none(case: Case) -> None:
+    """IB's number for "not set" is no size."""
+    heard = Heard()
+    with case.gateway.market_data.depth("AAPL", 5, on_update=heard) as stream:
+        req_id = case.tws.next("reqMktDepth").reqId
+        lacking = {"position": 0, "operation": 0, "side": 1, "price": 10.0}
+        gone = {"position": 0, "operation": 2, "side": 1}
+        case.tws.say(
+            message("updateMktDepth", reqId=req_id, marketDepthData=lacking),
+            case.row(req_id, 0, 11.0),
+            message("updateMktDepth", reqId=req_id, marketDepthData=gone),
+        )
+        assert [(row.price, row.size) for row in heard.next().bids] == [(11.0, Decimal(5))]
+        assert heard.next().bids == ()
+        assert stream.state.irregular == 1
+
+
 def test_a_halted_book_is_asked_for_anew(case: Case) -> None:
     heard, statuses = Heard(), Heard()
     stream = case.gateway.market_data.depth("AAPL", on_update=heard)
@@ -129,6 +146,22 @@ def test_a_bar_of_ours_ends_by_the_source_s_clock(case: Case) -> None:
     assert case.tws.next("cancelTickByTickData").reqId == req_id
 
 
+def test_bars_of_an_index_are_made_though_it_has_no_volume(case: Case) -> None:
+    heard = Heard()
+    data = case.gateway.market_data
+    data.local_bars("SPX IND CBOE", seconds=5, source="bars", on_update=heard)
+    req_id = case.tws.next("reqRealTimeBars").reqId
+    prices = {"open": 1.0, "high": 3.0, "low": 0.5, "close": 2.0}
+    case.tws.say(
+        message("realtimeBar", reqId=req_id, time=1_767_623_400, volume="-1", **prices),
+        message("realtimeBar", reqId=req_id, time=1_767_623_405, volume="0", count=0, **prices),
+        message("realtimeBar", reqId=req_id, time=1_767_623_410, volume="-1", **prices),
+    )
+    first, third = heard.next(), heard.next()
+    assert (first.open, first.high, first.volume, first.average) == (1.0, 3.0, 0, None)
+    assert (third.time - first.time).total_seconds() == 10, "nothing was traded in the second"
+
+
 def test_local_bars_end_with_their_source(case: Case) -> None:
     stream = case.gateway.market_data.local_bars("AAPL", ticks=5)
     req_id = case.tws.next("reqTickByTickData").reqId
@@ -149,6 +182,9 @@ def test_local_bars_end_with_their_source(case: Case) -> None:
         ("ticks", ("AAPL",), {"history": 1001}, "0 to 1000"),
         ("realtime_bars", ("AAPL", "BID_ASK"), {}, "made of TRADES, MIDPOINT, BID, ASK"),
         ("local_bars", ("AAPL",), {}, "exactly one"),
+        ("local_bars", ("AAPL",), {"seconds": float("nan")}, "exactly one"),
+        ("local_bars", ("AAPL",), {"seconds": 1e-9}, "1 to 31622400 seconds"),
+        ("local_bars", ("AAPL",), {"seconds": float("inf")}, "1 to 31622400 seconds"),
         ("local_bars", ("AAPL",), {"seconds": 7, "source": "bars"}, "a multiple of 5 seconds"),
         ("local_bars", ("AAPL",), {"seconds": 5, "source": "quotes"}, "'ticks' or of 'bars'"),
     ],

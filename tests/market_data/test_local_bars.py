@@ -85,6 +85,20 @@ def test_an_interruption_is_told_by_the_bar_it_fell_into() -> None:
     assert [bar.interrupted for bar in trades(builder, (1, 1.0, 1), (2, 1.0, 1))] == [True, False]
 
 
+def test_an_interruption_over_several_bars_is_told_by_the_first_and_the_last() -> None:
+    """Between them is none; the last one began without its first trades."""
+    builder = BarBuilder(BarRule(seconds=60))
+    trades(builder, (10, 1.0, 1))
+    builder.interrupt()
+    [first] = builder.at(at(61))
+    assert first.interrupted
+    assert trades(builder, (190, 1.0, 1)) == []
+    assert builder.current is not None
+    assert builder.current.interrupted
+    [last, after] = trades(builder, (240, 1.0, 1), (300, 1.0, 1))
+    assert (last.time, last.interrupted, after.interrupted) == (at(180), True, False)
+
+
 @pytest.mark.parametrize(
     "rule",
     [{}, {"seconds": 5, "ticks": 5}, {"seconds": 0}, {"volume": Decimal(-1)}, {"ticks": -3}],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from twsloop.clock import Timer
@@ -58,10 +59,10 @@ class BarMaker:
         if isinstance(item, RealTimeBar):
             self._grace = GRACE + FIVE_SECONDS.total_seconds()
             prices = (item.open, item.high, item.low, item.close)
-            if item.volume:
-                bars = self.builder.bar(
-                    item.time, prices, item.volume, item.average, item.count or 0
-                )
+            # Without a trade IB repeats the last price; of an index it counts neither.
+            if item.volume or item.count or item.volume is None:
+                volume = item.volume or Decimal(0)
+                bars = self.builder.bar(item.time, prices, volume, item.average, item.count or 0)
                 self._tell(bars)
         elif not item.historical:
             self._tell(self.builder.trade(item.time, item.price, item.size))

@@ -12,9 +12,9 @@ import attrs
 from twsloop.connection.core import Core
 from twsloop.connection.streams import Feed
 from twsloop.events import Notice
-from twsloop.wire.values import decimal_or_none, int_or_none
+from twsloop.wire.values import decimal_or_none, float_or_none, int_or_none
 
-from .depth import DepthRow
+from .depth import DepthRow, Operation
 from .tick_rows import BidAskTick, MidpointTick, RealTimeBar, Tick, TradeTick
 
 __all__ = ["BARS", "DEPTH", "TICKS", "EventProcessor"]
@@ -98,7 +98,12 @@ class EventProcessor:
 
     def _row(self, req_id: int, operation: int, side: int, position: int, row: DepthRow) -> None:
         feed = self._core.streams.feed(req_id)
-        if feed is not None and feed.state.apply(operation, side, position, row):
+        if feed is None:
+            return
+        told = float_or_none(row.price), decimal_or_none(row.size)
+        if operation != Operation.DELETE and None in told:
+            feed.state.irregular += 1  # a row without a price or a size is none
+        elif feed.state.apply(operation, side, position, row):
             feed.put(feed.state.view(self._core.clock.now()))
 
     # ---- tick by tick --------------------------------------------------------------------

@@ -23,6 +23,10 @@ __all__ = ["BarBuilder", "BarRule", "LocalBar"]
 
 #: How long IB's real-time bars are.
 FIVE_SECONDS = timedelta(seconds=5)
+#: Seconds of the shortest bar of time, since IB's ticks name the second they were made in; and of
+#: the longest, a year.
+SHORTEST = 1
+LONGEST = 366 * 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -77,11 +81,14 @@ class BarRule:
     def __attrs_post_init__(self) -> None:
         """Refuse a rule that says nothing, or too much."""
         given = [value for value in (self.seconds, self.ticks, self.volume) if value is not None]
-        if len(given) != 1 or given[0] <= 0:
+        if len(given) != 1 or not given[0] > 0:
             msg = (
                 "a bar is over after so many seconds, ticks or so much volume: give exactly one of "
                 f"them, above 0 (seconds={self.seconds}, ticks={self.ticks}, volume={self.volume})"
             )
+            raise MarketDataError(msg)
+        if self.seconds is not None and not SHORTEST <= self.seconds <= LONGEST:
+            msg = f"a bar has {SHORTEST} to {LONGEST} seconds, not {self.seconds}"
             raise MarketDataError(msg)
         if self.anchor.tzinfo is None:
             msg = f"the anchor of bars needs a time zone: {self.anchor}"
@@ -106,6 +113,7 @@ class _Open:
     volume: Decimal = Decimal(0)
     turnover: Decimal = Decimal(0)
     count: int = 0
+    interrupted: bool = False
 
 
 class BarBuilder:
@@ -121,7 +129,7 @@ class BarBuilder:
     def __init__(self, rule: BarRule) -> None:
         self._rule = rule
         self._bar: _Open | None = None
-        self._interrupted = False
+        self._gap = False
         self._told_until: datetime | None = None
         self.late = 0
 
@@ -179,8 +187,11 @@ class BarBuilder:
             yield self._close(bar)
 
     def interrupt(self) -> None:
-        """Something may be missing from here on: this bar says so, or the next one."""
-        self._interrupted = True
+        """Something may be missing until the next trade.
+
+        The bar that is open now says so, and the one that this trade belongs to.
+        """
+        self._gap = True
 
     # ---- inside --------------------------------------------------------------------------
 
@@ -200,6 +211,7 @@ class BarBuilder:
         if bar is None:
             begin = self._rule.begin_of(time) if self._rule.seconds is not None else time
             bar = self._bar = _Open(begin, time, *prices)
+        bar.interrupted, self._gap = bar.interrupted or self._gap, False
         bar.high, bar.low = max(bar.high, prices[1]), min(bar.low, prices[2])
         bar.close, bar.last = prices[3], max(bar.last, time)
         bar.volume += volume
@@ -218,7 +230,7 @@ class BarBuilder:
 
     def _close(self, bar: _Open) -> LocalBar:
         made = self._made(bar)
-        self._bar, self._interrupted = None, False
+        self._bar = None
         self._told_until = made.end
         return made
 
@@ -233,5 +245,5 @@ class BarBuilder:
             volume=bar.volume,
             average=bar.turnover / bar.volume if bar.volume else None,
             count=bar.count,
-            interrupted=self._interrupted,
+            interrupted=bar.interrupted or self._gap,
         )
