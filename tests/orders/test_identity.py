@@ -11,8 +11,9 @@ import uvloop
 from ibapi.contract import ContractDetails
 
 from tests.orders.test_sessions import until
-from tests.support.desk import PATIENCE, Desk, Heard, config_for, open_desk
+from tests.support.desk import PATIENCE, Desk, Heard, config_for, open_desk, open_paper
 from tests.support.orders import with_fields
+from twsloop.clock import ManualClock
 from twsloop.contracts import stock
 from twsloop.errors import InvalidOrder, OrderError
 from twsloop.events import Fill, OrderCreated
@@ -186,3 +187,21 @@ def test_an_order_that_waits_for_its_check_can_be_cancelled(checked: Desk) -> No
 
     trade = checked.on_loop(both)
     assert trade.done.result(PATIENCE) is OrderStatus.NOT_SENT
+
+
+def test_two_clients_made_in_the_same_moment_name_nothing_alike() -> None:
+    """One's group would cancel the other's orders, and a token would find two of them."""
+    with open_paper() as (_, paper):
+        clock = ManualClock()
+        one, two = (
+            IBGateway(config_for(paper, connection__client_id=client), clock=clock)
+            for client in (1, 2)
+        )
+        with one, two:
+            groups, tokens = set(), set()
+            for gateway in (one, two):
+                pair = [("AAPL", limit_order("BUY", 1, 100)), ("AAPL", limit_order("BUY", 1, 99))]
+                trades = gateway.orders.oca(pair)
+                groups |= {trade.order.ocaGroup for trade in trades}
+                tokens |= {trade.record.token for trade in trades}
+            assert (len(groups), len(tokens)) == (2, 4)

@@ -3,8 +3,9 @@
 ``orderRef`` is the one text that the gateway keeps with an order and gives back with every report,
 every execution and on the statement. The user's reference stays in front, whole; behind it stands a
 token that is never used again, by which an order is known after a restart, even where the order ids
-were reset: ``meanrev|tw:thq2hs.1a``. Its parts, in base 36, are the second at which the program
-began, and the order id.
+were reset: ``meanrev|tw:mp0rkz3c.1.1a``. Its parts, in base 36, are the millisecond at which the
+gateway object was made, its client id, and the order id: order ids are counted for each client, so
+that two clients of one program, made in the same moment, give the same ones.
 """
 
 from __future__ import annotations
@@ -32,18 +33,19 @@ EARLIER = "an earlier session"
 LONGEST = 64
 
 _MARK = "tw:"
-_TOKEN = re.compile(r"(?:(?P<own>.*)\|)?tw:(?P<token>[0-9a-z]+\.[0-9a-z]+)", re.DOTALL)
+_TOKEN = re.compile(r"(?:(?P<own>.*)\|)?tw:(?P<token>[0-9a-z]+(?:\.[0-9a-z]+){1,2})", re.DOTALL)
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-def make_token(began: int, order_id: int) -> str:
-    """The token of an order.
+def make_token(began: int, client_id: int, number: int) -> str:
+    """The token of an order, or of a group of orders.
 
     Args:
-        began: When the program began, seconds since 1970.
-        order_id: The order's id.
+        began: When the gateway object was made, milliseconds since 1970.
+        client_id: Its client id.
+        number: The order's id, or the group's number.
     """
-    return f"{_base36(began)}.{_base36(order_id)}"
+    return ".".join(map(_base36, (began, client_id, number)))
 
 
 def with_token(reference: str, token: str) -> str:

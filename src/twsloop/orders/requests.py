@@ -105,7 +105,7 @@ class Orders:
     ) -> None:
         self._core = core
         self._wanted = wanted
-        self._began = round(core.clock.now().timestamp())
+        self._began = round(core.clock.now().timestamp() * 1000)
         self._groups = itertools.count(1)
         self._validator = Validator(core, known, learn)
         self.book = OrderBook(label, closed)
@@ -175,7 +175,7 @@ class Orders:
         core = self._core
         order.orderId, order.clientId = order_id, core.client_id
         order.account = order.account or core.config.orders.account
-        token = make_token(self._began, order_id)
+        token = make_token(self._began, core.client_id, order_id)
         order.orderRef = with_token(tag, token)
         record = OrderRecord(order_id, core.client_id, copy.copy(contract), order)
         record.asked = record.contract
@@ -260,7 +260,7 @@ class Orders:
 
     def new_group(self) -> str:
         """A name for a one-cancels-all group that was never used; from any thread."""
-        return f"tw-{make_token(self._began, next(self._groups))}"
+        return f"tw-{make_token(self._began, self._core.client_id, next(self._groups))}"
 
     def listen(
         self,
