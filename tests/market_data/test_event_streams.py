@@ -125,6 +125,22 @@ def test_ib_s_refusal_ends_a_stream_with_its_code(case: Case) -> None:
     assert len(case.gateway.market_data.slots) == 0
 
 
+def test_a_size_that_is_not_told_is_none(case: Case) -> None:
+    heard, traded = Heard(), Heard()
+    case.gateway.market_data.ticks("SPX IND CBOE", "BidAsk", on_update=heard)
+    case.gateway.market_data.local_bars("SPX IND CBOE", ticks=1, on_update=traded)
+    quotes, trades = (case.tws.next("reqTickByTickData").reqId for _ in range(2))
+    quote = {"time": 1_767_623_430, "priceBid": 10.0, "priceAsk": 11.0, "sizeAsk": "7"}
+    trade = {"time": 1_767_623_430, "price": 10.5}
+    case.tws.say(
+        message("tickByTick", reqId=quotes, tickType=3, historicalTickBidAsk=quote),
+        message("tickByTick", reqId=trades, tickType=1, historicalTickLast=trade),
+    )
+    tick, bar = heard.next(), traded.next()
+    assert (tick.bid_size, tick.ask_size) == (None, Decimal(7))
+    assert (bar.close, bar.volume, bar.average) == (10.5, 0, None)
+
+
 def test_a_bar_of_ours_ends_by_the_source_s_clock(case: Case) -> None:
     """Nothing comes any more: the bar is told once its span, and a grace, have passed."""
     heard = Heard()

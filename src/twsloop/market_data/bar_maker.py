@@ -65,7 +65,7 @@ class BarMaker:
                 bars = self.builder.bar(item.time, prices, volume, item.average, item.count or 0)
                 self._tell(bars)
         elif not item.historical:
-            self._tell(self.builder.trade(item.time, item.price, item.size))
+            self._tell(self.builder.trade(item.time, item.price, item.size or Decimal(0)))
         self._arm()
 
     # ---- inside --------------------------------------------------------------------------

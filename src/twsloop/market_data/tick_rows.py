@@ -33,7 +33,7 @@ class TradeTick:
     Attributes:
         time: The second it was made in, UTC.
         price: Per unit.
-        size: How much.
+        size: How much; None where IB tells none.
         exchange: Where.
         conditions: The exchange's codes for what was special about it.
         past_limit: Its price was beyond the limits of the exchange.
@@ -43,7 +43,7 @@ class TradeTick:
 
     time: datetime
     price: float
-    size: Decimal
+    size: Decimal | None
     exchange: str = ""
     conditions: str = ""
     past_limit: bool = False
@@ -59,8 +59,8 @@ class BidAskTick:
         time: The second of the change, UTC.
         bid: Best bid.
         ask: Best ask.
-        bid_size: Its size.
-        ask_size: Its size.
+        bid_size: The bid's size; None where IB tells none.
+        ask_size: The ask's size; likewise.
         bid_past_low: The bid is below the lowest price of the day.
         ask_past_high: The ask is above the highest price of the day.
         historical: It was so before it was asked for.
@@ -69,8 +69,8 @@ class BidAskTick:
     time: datetime
     bid: float
     ask: float
-    bid_size: Decimal
-    ask_size: Decimal
+    bid_size: Decimal | None
+    ask_size: Decimal | None
     bid_past_low: bool = False
     ask_past_high: bool = False
     historical: bool = False
