@@ -87,15 +87,27 @@ def test_only_the_other_side_of_the_same_contract_closes() -> None:
         record(3, "SELL", 100, con_id=1),
         record(4, "SELL", 100, filled=100),
     ]
-    assert closing_orders(Decimal(100), AAPL, [sell, *others]) == [sell]
-    assert closing_orders(Decimal(-100), AAPL, [sell, *others]) == [others[0]]
+    assert closing_orders(Decimal(100), filled_contract(), [sell, *others]) == [sell]
+    assert closing_orders(Decimal(-100), filled_contract(), [sell, *others]) == [others[0]]
 
 
-def test_the_children_of_a_working_parent_close_what_it_opens() -> None:
+def test_an_order_that_the_gateway_has_not_shown_yet_counts() -> None:
+    unseen = record(1, "SELL", 100, con_id=0)
+    assert closing_orders(Decimal(100), filled_contract(), [unseen]) == [unseen]
+    other = record(2, "SELL", 100, con_id=0)
+    other.contract.symbol = "MSFT"
+    other.contract.localSymbol = ""
+    assert closing_orders(Decimal(100), filled_contract(), [other]) == []
+
+
+def test_the_children_of_an_unfilled_parent_close_what_it_opens() -> None:
     parent = record(1, "BUY", 100)
     child = record(2, "SELL", 100, parentId=1)
-    assert closing_orders(Decimal(50), AAPL, [parent, child]) == []
-    assert closing_orders(Decimal(50), AAPL, [child]) == [child]  # the parent is filled
+    held = filled_contract()
+    assert closing_orders(Decimal(50), held, [parent, child]) == []
+    assert closing_orders(Decimal(50), held, [child]) == [child]  # the parent is filled
+    parent.status_filled = Decimal(10)
+    assert closing_orders(Decimal(60), held, [parent, child]) == [child]
 
 
 def test_of_orders_that_cancel_each_other_the_largest_counts() -> None:

@@ -33,6 +33,7 @@ from twsloop.orders.desk import OrderDesk
 from twsloop.orders.intent import Intent
 from twsloop.orders.state import OrderStatus
 from twsloop.orders.trade import Trade
+from twsloop.orders.validation import NOTHING, Knowledge
 from twsloop.orders.words import ExerciseAction
 from twsloop.session.state import State
 
@@ -460,6 +461,25 @@ def test_a_fill_between_the_two_questions_is_counted() -> None:
         with pytest.raises(OrderError, match=f"order {trade.order_id}"):
             asked.result(PATIENCE)
         assert gateway.trades() == (trade,)
+
+
+def test_an_order_that_waits_here_to_leave_is_counted(desk: Desk) -> None:
+    """It has no contract id yet, and is in none of the gateway's lists."""
+    desk.gateway.orders.place("AAPL", market_order("BUY", 4)).done.result(PATIENCE)
+    told = asyncio.Event()
+
+    async def learn(_contract: Any) -> Knowledge:
+        await told.wait()
+        return NOTHING
+
+    desk.gateway._IBGateway__slices.orders._validator._learn = learn
+    waits = desk.gateway.orders.place("AAPL", limit_order("SELL", 4, 300), validate="strict")
+    try:
+        with pytest.raises(OrderError, match=f"order {waits.order_id}"):
+            desk.gateway.orders.close_position("AAPL").result(PATIENCE)
+        assert waits.cancel().result(PATIENCE) is OrderStatus.NOT_SENT
+    finally:
+        desk.on_loop(told.set)
 
 
 def test_a_contract_of_another_kind_does_not_fit(listed: Desk) -> None:

@@ -19,9 +19,8 @@ from ibapi.order_cancel import OrderCancel
 from twsloop.connection.core import Core
 from twsloop.errors import NotConnected, OrderError
 from twsloop.event_loop import Future
-from twsloop.wire.values import float_or_none
 
-from .closing import closing_orders, plan, reserved
+from .closing import closing_orders, fits, plan, reserved
 from .copying import copied
 from .intent import Intent
 from .requests import Orders
@@ -197,11 +196,11 @@ class Actions:
         """Order what closes a position, or a part of it; see `OrderDesk.close_position`."""
         async with self._closing:  # the next one has to see the order of this one
             open_now, held = await self._look(asked, account, limit)
-            working = closing_orders(held.quantity, held.contract.conId, open_now)
+            working = closing_orders(held.quantity, held.contract, open_now)
             if cancel_open and working:
                 await self._cancel_own(working, limit)
                 open_now, held = await self._look(asked, account, limit)
-                working = closing_orders(held.quantity, held.contract.conId, open_now)
+                working = closing_orders(held.quantity, held.contract, open_now)
             names = ", ".join(f"order {one.order_id or one.perm_id}" for one in working)
             taken = {names: reserved(working)} if working else {}
             closing = plan(held.quantity, quantity, taken)
@@ -229,7 +228,7 @@ class Actions:
             position
             for position in await self._positions(limit)
             if position.quantity
-            and _fits(asked, position.contract)
+            and fits(asked, position.contract)
             and account in {"", position.account}
         ]
         if not held:
@@ -278,17 +277,3 @@ class Actions:
 async def _all(futures: Iterable[Future[Any]]) -> None:
     for future in futures:
         await future
-
-
-def _fits(asked: Contract, held: Any) -> bool:
-    """Whether a position is in the contract that was asked for; what is not said, fits."""
-    if asked.conId:
-        return bool(asked.conId == held.conId)
-    strike = float_or_none(asked.strike)
-    if strike and strike != held.strike:
-        return False
-    month = asked.lastTradeDateOrContractMonth
-    if not str(held.lastTradeDateOrContractMonth).startswith(month):
-        return False
-    names = ("symbol", "secType", "currency", "right", "localSymbol", "tradingClass")
-    return all(getattr(asked, name) in {"", getattr(held, name)} for name in names)

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Any
 
 import attrs
+from ibapi.contract import Contract
 
 from twsloop.errors import OrderError
+from twsloop.wire.values import float_or_none
 
 from .state import OrderRecord
 
-__all__ = ["Closing", "closing_orders", "plan", "reserved"]
+__all__ = ["Closing", "closing_orders", "fits", "plan", "reserved"]
 
 _BUYS = frozenset({"BUY"})
 
@@ -29,25 +32,46 @@ class Closing:
     quantity: Decimal
 
 
-def closing_orders(held: Decimal, con_id: int, orders: Iterable[OrderRecord]) -> list[OrderRecord]:
+def fits(asked: Contract, held: Any) -> bool:
+    """Whether a position is in the contract that was asked for; what is not said, fits."""
+    if asked.conId:
+        return bool(asked.conId == held.conId)
+    strike = float_or_none(asked.strike)
+    if strike and strike != held.strike:
+        return False
+    month = asked.lastTradeDateOrContractMonth
+    if not str(held.lastTradeDateOrContractMonth).startswith(month):
+        return False
+    names = ("symbol", "secType", "currency", "right", "localSymbol", "tradingClass")
+    return all(getattr(asked, name) in {"", getattr(held, name)} for name in names)
+
+
+def closing_orders(
+    held: Decimal, contract: Any, orders: Iterable[OrderRecord]
+) -> list[OrderRecord]:
     """The live orders that would close a position: same contract, other side.
 
-    The children of a parent that is still working close what the parent opens, and do not count.
+    The children of a parent of which nothing is filled close what the parent will open, and do not
+    count.
 
     Args:
         held: The position; negative is short.
-        con_id: Its contract.
-        orders: Live orders of the account.
+        contract: What is held, with its id.
+        orders: Live orders of the account; one that the gateway has not shown yet has no id.
     """
     live = list(orders)
-    parents = {(record.client_id, record.order_id) for record in live if record.order_id}
+    untouched = {
+        (record.client_id, record.order_id)
+        for record in live
+        if record.order_id and not record.filled
+    }
     return [
         record
         for record in live
-        if record.contract.conId == con_id
+        if fits(record.contract, contract)
         and record.remaining > 0
         and (record.order.action in _BUYS) == (held < 0)
-        and (record.client_id, record.parent_id or record.order.parentId) not in parents
+        and (record.client_id, record.parent_id or record.order.parentId) not in untouched
     ]
 
 
