@@ -16,7 +16,7 @@ $(STAMP): setup.cfg pyproject.toml
 	@test -x $(BIN)/python -a -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
 		{ $(MAKE) system-packages && rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint,docs,frames,calendars]'
 	@touch $(STAMP)
 
 system-packages:  ## on a bare Debian: the part of Python that makes virtual environments
