@@ -25,6 +25,7 @@ from twsloop.errors import (
 )
 from twsloop.gateway import IBGateway
 from twsloop.market_data.quotes import Quote, QuoteSource
+from twsloop.market_data.slots import Pool
 from twsloop.market_data.ticks import MarketDataType
 from twsloop.orders.builders import market_order
 from twsloop.paper.clients.pacing_judge import PacingRules
@@ -231,6 +232,65 @@ def test_a_login_with_few_lines_gets_all_its_quotes(configured: int) -> None:
             assert {name: one.error for name, one in found.items() if one.error} == {}
             assert all(one.bid for one in found.values())
             assert watch.errors == {}
+
+
+def test_quotes_that_are_asked_for_one_by_one_wait_for_each_other() -> None:
+    """None is refused for places that the others hold for a moment only."""
+    with (
+        PaperGateway(pacing=PacingRules(lines=6, messages=1000)) as paper,
+        IBGateway(config_for(paper, market_data__lines=6)) as gateway,
+    ):
+        asked = {name: gateway.market_data.quote(name) for name in MANY}
+        assert all(one.result(2 * PATIENCE).bid for one in asked.values())
+
+
+def test_a_subscription_takes_the_place_of_a_snapshot_which_waits(desk: Desk) -> None:
+    """And so do a stream of bars, and the desk of orders, which want a quote themselves."""
+    data = desk.gateway.market_data
+    data.slots._limits[Pool.LINES] = 3
+    first, second = data.quote("EUR.USD"), data.quote("GBP.USD")
+    desk.settle()
+    heard, bars = Heard(), data.realtime_bars("MSFT")
+    data.subscribe("AAPL", heard)
+    heard.until(lambda ticker: ticker.bid == 189.49)
+    assert {slot.symbol for slot in data.slots} == {"EUR.USD", "MSFT", "AAPL"}
+    inside = desk.gateway.event_loop.submit(data.ticker_of, stock("MSFT"))
+    desk.settle()
+    assert not any(one.done() for one in (first, second, inside))
+    desk.quote("EUR.USD", 1.1, 1.2)
+    desk.quote("GBP.USD", 1.3, 1.4)
+    assert (first.result(PATIENCE).bid, second.result(PATIENCE).bid) == (1.1, 1.3)
+    assert inside.result(PATIENCE).bid == 419.99
+    assert bars.active
+
+
+def test_where_all_is_subscribed_a_snapshot_that_gave_way_is_refused(desk: Desk) -> None:
+    data = desk.gateway.market_data
+    data.slots._limits[Pool.LINES] = 1
+    asked = data.quote("EUR.USD")
+    desk.settle()
+    data.subscribe("AAPL")
+    with pytest.raises(SlotsExhausted) as caught:
+        asked.result(PATIENCE)
+    assert caught.value.holders == ("quotes of AAPL",)
+
+
+def test_a_place_that_is_kept_for_an_end_is_free_for_a_stream_of_bars() -> None:
+    with open_desk(market_data__lines=1) as desk:
+        data = desk.gateway.market_data
+        desk.quote("EUR.USD", 1.1, 1.2)
+        quote(desk, "EUR.USD")
+        data.realtime_bars("MSFT")
+        assert [slot.symbol for slot in data.slots] == ["MSFT"]
+
+
+def test_each_question_has_its_own_deadline(desk: Desk) -> None:
+    data = desk.gateway.market_data
+    patient, hasty = data.quote("EUR.USD"), data.quote("EUR.USD", timeout=0.1)
+    with pytest.raises(RequestTimeout, match=r"not complete within 0\.1 s"):
+        hasty.result(PATIENCE)
+    desk.quote("EUR.USD", 1.1, 1.2)
+    assert patient.result(PATIENCE).bid == 1.1
 
 
 def test_a_new_question_gets_a_new_snapshot_while_the_old_one_ends(desk: Desk) -> None:

@@ -16,6 +16,7 @@ from twsloop.market_data.slots import (
     HASTE,
     LEARNT_FOR,
     REFUSALS,
+    Claim,
     Pool,
     Slot,
     Slots,
@@ -34,6 +35,7 @@ def take(
     *,
     instrument: Hashable = None,
     own_call: bool = False,
+    claim: Claim = Claim.FIRM,
 ) -> Slot:
     return slots.take(
         token,
@@ -42,6 +44,7 @@ def take(
         holder=f"quotes of {token}",
         instrument=instrument,
         own_call=own_call,
+        claim=claim,
     )
 
 
@@ -65,6 +68,32 @@ def test_a_row_says_who_holds_what_since_when() -> None:
     slots.give("AAPL")
     assert list(slots) == []
     assert slots.free(Pool.LINES) == 100
+
+
+def test_what_is_needed_less_gives_way() -> None:
+    gone: list[Hashable] = []
+    slots = ledger(lines=3)
+    slots.on_displaced = gone.append
+    take(slots, "old", claim=Claim.SHORT)
+    take(slots, "shared", claim=Claim.SHORT, instrument="X")
+    take(slots, "beside", instrument="X")
+    take(slots, "new", claim=Claim.SHORT)
+    assert not slots.has_room(Pool.LINES, claim=Claim.SHORT)
+    assert slots.has_room(Pool.LINES, "X", Claim.SHORT)
+    with pytest.raises(SlotsExhausted):
+        take(slots, "one more", claim=Claim.SHORT)
+    slots.lower("old", Claim.IDLE)
+    slots.lower("unknown", Claim.IDLE)
+    assert slots.has_room(Pool.LINES, claim=Claim.SHORT)
+    take(slots, "one more", claim=Claim.SHORT)
+    assert gone == ["old"]
+    take(slots, "stays")
+    assert gone == ["old", "one more"]  # it has waited least
+    take(slots, "stays, too")
+    assert gone == ["old", "one more", "new"]
+    assert not slots.has_room(Pool.LINES)  # without "shared" its place would still be taken
+    with pytest.raises(SlotsExhausted):
+        take(slots, "the last")
 
 
 @pytest.mark.parametrize(("code", "pool"), REFUSALS.items())

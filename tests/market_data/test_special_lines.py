@@ -14,6 +14,7 @@ from twsloop.config import Config
 from twsloop.errors import RequestError
 from twsloop.gateway import IBGateway
 from twsloop.market_data.desk import AGAIN
+from twsloop.market_data.quoting import GRACE, GRACE_ONE_SIDED
 
 WITHHELD = "No market data during competing live session"
 
@@ -111,6 +112,51 @@ def test_a_quote_that_is_withheld_is_an_error(case: Case) -> None:
     with pytest.raises(RequestError) as caught:
         quote.result(PATIENCE)
     assert caught.value.code == 10197
+
+
+def test_where_there_is_no_bid_a_quote_does_not_wait_for_one(case: Case) -> None:
+    """IB says so: -1 with size 0. It may say otherwise a moment later."""
+    quote = case.gateway.market_data.quote("AAPL")
+    asked = case.tws.next("reqMktData").reqId
+    timers = case.clock.pending()
+    for tick_type, price, size in ((1, -1.0, "0"), (2, 11.0, "1"), (4, 10.5, "7")):
+        assert case.clock.pending() == timers
+        tick = {"tickType": tick_type, "price": price, "size": size}
+        case.tws.say(message("tickPrice", reqId=asked, **tick))
+    case.settle(lambda: case.clock.pending() > timers)
+    case.clock.advance(GRACE_ONE_SIDED)
+    got = quote.result(PATIENCE)
+    assert [got.bid, got.bid_size, got.ask, got.last, got.complete] == [None, 0, 11.0, 10.5, True]
+
+
+def test_nothing_at_all_is_waited_for(case: Case) -> None:
+    quote = case.gateway.market_data.quote("AAPL", timeout=5)
+    asked = case.tws.next("reqMktData").reqId
+    for tick_type in (1, 2, 4):
+        case.tws.say(message("tickPrice", reqId=asked, tickType=tick_type, price=-1.0, size="0"))
+    desk, timers = case.gateway.market_data._desk, case.clock.pending()
+    case.settle(lambda: any(line.ticker.has_none("last") for line in desk.ledger))
+    assert case.clock.pending() == timers
+    case.clock.advance(5)
+    assert not quote.result(PATIENCE).complete
+
+
+def test_who_asks_when_another_has_its_answer_is_told_anew(case: Case) -> None:
+    """A snapshot tells each value once: who keeps joining it would be told the same for ever."""
+    data = case.gateway.market_data
+    first = data.quote("EUR.USD")
+    asked, timers = case.tws.next("reqMktData").reqId, case.clock.pending()
+    for tick_type in (1, 2):
+        case.tws.say(message("tickPrice", reqId=asked, tickType=tick_type, price=1.1, size="1"))
+    case.settle(lambda: case.clock.pending() > timers)
+    case.clock.advance(GRACE / 2)
+    second = data.quote("EUR.USD")
+    case.settle(lambda: case.clock.pending() > timers + 1)
+    case.clock.advance(GRACE / 2)
+    assert first.result(PATIENCE).bid == 1.1
+    assert not second.done()
+    data.quote("EUR.USD")
+    assert case.tws.next("reqMktData").snapshot
 
 
 def test_a_calculation_is_cancelled_at_the_gateway(case: Case) -> None:

@@ -28,10 +28,11 @@ from twsloop.errors import (
 )
 from twsloop.events import Ends, GapEnded, GapStarted, Notice
 from twsloop.session.state import State
+from twsloop.wire.identity import contract_key
 
 from .lines import Line, LineLedger
 from .processor import TICK_CALLBACKS, MarketDataProcessor
-from .slots import REFUSALS, Pool, Slots
+from .slots import REFUSALS, Claim, Pool, Slots
 from .state import Ticker
 from .subscriptions import Subscription
 from .ticks import MarketDataType
@@ -82,11 +83,10 @@ class LineDesk:
         self._type_asked = False
         #: A snapshot's deadline; of any other line, when to ask again for what was withheld.
         self._timers: dict[Line, Timer] = {}
-        #: Snapshots that have answered, and whose end has not come yet: the first to make room.
-        self._lingering: dict[Line, None] = {}
         self._gap: datetime | None = None
         #: Quotes of these do not come for now.
         self._farms_broken: set[str] = set()
+        slots.on_displaced = self._displaced
         core.on_session(self._session)
         core.on_down(self._down)
         core.on_notice(self._notice)
@@ -144,17 +144,18 @@ class LineDesk:
         """
         if line not in self.ledger:
             return
-        if answered and tuple(line.holders) == (holder,):
+        if answered:
             with self.lock:
-                self.ledger.unshare(line)
-                self.ledger.hold(line, self)
-            self._lingering[line] = None
+                self.ledger.unshare(line)  # for the next one its values are of before
+                if tuple(line.holders) == (holder,):
+                    self.ledger.hold(line, self)
+                    self.slots.lower(line, Claim.IDLE)
         self.let_go(line, holder)
         self.listen_to_ticks()
 
-    def room(self) -> bool:
-        """Whether another line can be opened now, or once a snapshot makes room."""
-        return bool(self._lingering) or self.slots.free(Pool.LINES) > 0
+    def has_room(self, contract: Contract) -> bool:
+        """Whether there is a place for a snapshot."""
+        return self.slots.has_room(Pool.LINES, contract_key(contract), Claim.SHORT)
 
     def type_asked(self, number: int) -> None:
         """A program asked for another kind of data by itself; from any thread."""
@@ -260,21 +261,32 @@ class LineDesk:
             timer.cancel()
 
     def _take_slot(self, line: Line) -> None:
-        while True:
-            try:
-                self.slots.take(
-                    line,
-                    Pool.LINES,
-                    symbol=line.ticker.symbol,
-                    holder=line.words,
-                    instrument=line.instrument,
-                )
-            except SlotsExhausted:
-                if not self._lingering:
-                    raise
-                self.let_go(next(iter(self._lingering)), self)
-            else:
-                return
+        # A snapshot that is shared is one of our own, which we can take later.
+        brief = line.snapshot and line.key is not None
+        self.slots.take(
+            line,
+            Pool.LINES,
+            symbol=line.ticker.symbol,
+            holder=line.words,
+            instrument=line.instrument,
+            claim=Claim.SHORT if brief else Claim.FIRM,
+        )
+
+    def _displaced(self, token: Any) -> None:
+        """A snapshot gave its place to another; from any thread, before that one is requested."""
+        self.do(self._give_way, token)
+
+    def _give_way(self, line: Line) -> None:
+        if line not in self.ledger:
+            return
+        if tuple(line.holders) == (self,):  # it has answered
+            self.let_go(line, self)
+            return
+        req_id = line.req_id
+        line.displaced = True
+        self._fail(line, SlotsExhausted("another needed its place", request=line.words))
+        if req_id is not None and self._core.connected:
+            self._core.cancelMktData(req_id)
 
     def _ask_type(self) -> None:
         if self.data_type is not MarketDataType.LIVE and not self._type_asked:
@@ -294,7 +306,6 @@ class LineDesk:
         line.ticker.stale = True
         line.listeners = ()
         self.slots.give(line)
-        self._lingering.pop(line, None)
         self._forget_timers(line)
 
     def _fail(self, line: Line, error: Exception) -> None:

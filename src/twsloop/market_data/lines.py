@@ -36,6 +36,7 @@ class Line:
         key: What it is shared by; None for a line that is never shared (a user's snapshot).
         ticker: Its quote.
         generic_ticks: As asked for.
+        displaced: It gave its place to another, and may be asked for again.
         routed: What the gateway said to ask for instead (a CFD's underlying), or None.
         snapshot: It ends by itself.
         regulatory: It is a regulatory snapshot, which IB charges for.
@@ -54,6 +55,7 @@ class Line:
     timeout: float | None = None
     req_id: int | None = None
     asked_at: float = 0.0
+    displaced: bool = False
     routed: Any = None
     holders: dict[Any, None] = attrs.field(factory=dict)
     listeners: tuple[Any, ...] = ()

@@ -26,16 +26,18 @@ from twsloop.wire.identity import contract_key
 
 from .desk import LineDesk
 from .lines import Line
-from .quotes import Quote, QuoteSource, has_enough, is_old, quote_of
+from .quotes import Quote, QuoteSource, has_all_there_is, has_enough, is_old, quote_of
 from .slots import REFUSALS, Pool
 from .state import Ticker
 
 __all__ = ["Quoting"]
 
-#: So many snapshots are under way at a time for one call.
+#: So many snapshots are under way at a time.
 BATCH = 50
 #: What else belongs to a snapshot comes in one burst with what was waited for, seconds.
 GRACE = 0.25
+#: Where it says that there is no bid, or no ask, it may say otherwise a moment later, seconds.
+GRACE_ONE_SIDED = 1.0
 #: A line that is open for so long has shown all that there is, seconds.
 IMAGE = 3.0
 #: IB allows one regulatory snapshot in so many seconds (domain.md b).
@@ -101,8 +103,10 @@ class _Waiter:
 
     def look(self) -> None:
         """See whether it has brought enough: who joins late may hear no further tick."""
-        if self._grace is None and has_enough(self.line.ticker):
-            self._grace = self._clock.call_later(GRACE, self._enough)
+        ticker = self.line.ticker
+        if self._grace is None and has_all_there_is(ticker):
+            seconds = GRACE if has_enough(ticker) else GRACE_ONE_SIDED
+            self._grace = self._clock.call_later(seconds, self._enough)
 
     def _ticked(self, args: tuple[Ticker], key: Any = None) -> None:
         del args, key
@@ -131,6 +135,10 @@ class Quoting:
         self._pauses = Pauses(core)
         self._shared = SharedWork(core.event_loop)
         self._regulatory_free_at = 0.0
+        #: Snapshots that somebody waits for.
+        self._under_way: set[_Waiter] = set()
+        #: Those who wait for one of these to make room.
+        self._queue: set[asyncio.Future[None]] = set()
 
     async def one(
         self, symbol: str, contract: Contract, max_age: float | None, seconds: float | None
@@ -202,16 +210,20 @@ class Quoting:
 
         While a session begins it is waited for.
         """
-        live = self._live(contract, None)
-        if live is not None:
-            return live
-        waiter = self._start("", contract, self._deadline(None))
-        try:
-            await waiter.over
-        finally:
-            self._leave(waiter)
-        ticker = waiter.line.ticker
-        return None if ticker.received is None else ticker
+        while True:
+            live = self._live(contract, None)
+            if live is not None:
+                return live
+            while not self._may_start(contract):
+                await self._somebody_leaves()
+            waiter = self._start("", contract, self._deadline(None))
+            try:
+                await waiter.over
+            finally:
+                self._leave(waiter)
+            if not waiter.line.displaced:
+                ticker = waiter.line.ticker
+                return None if ticker.received is None else ticker
 
     # ---- inside --------------------------------------------------------------------------
 
@@ -244,36 +256,56 @@ class Quoting:
         under_way: dict[asyncio.Future[None], _Waiter] = {}
         try:
             while missing or under_way:
-                while missing and self._has_room(len(under_way)):
+                while missing and self._may_start(missing[0][1]):
                     waiter = self._start(*missing.popleft(), seconds)
                     under_way[waiter.over] = waiter
-                await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                if under_way:
+                    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                else:
+                    await self._somebody_leaves()
                 for over in [over for over in under_way if over.done()]:
                     waiter = under_way.pop(over)
                     self._leave(waiter)
-                    if waiter.one_too_many and (under_way or self._desk.room()):
-                        missing.append((waiter.symbol, waiter.line.ticker.contract))
+                    contract = waiter.line.ticker.contract
+                    later = bool(self._under_way) or self._desk.has_room(contract)
+                    if waiter.line.displaced or (waiter.one_too_many and later):
+                        missing.append((waiter.symbol, contract))
                     else:
                         found[waiter.symbol] = waiter.quote()
         finally:
             for waiter in under_way.values():
                 self._leave(waiter)
 
-    def _has_room(self, under_way: int) -> bool:
+    def _may_start(self, contract: Contract) -> bool:
         # With nothing under way a refusal is the answer: nothing of ours will make room.
-        return not under_way or (under_way < BATCH and self._desk.room())
+        busy = len(self._under_way)
+        return not busy or (busy < BATCH and self._desk.has_room(contract))
+
+    async def _somebody_leaves(self) -> None:
+        """Wait until a snapshot has its answer; each takes seconds at most."""
+        left = asyncio.get_running_loop().create_future()
+        self._queue.add(left)
+        try:
+            await left
+        finally:
+            self._queue.discard(left)
 
     def _start(self, symbol: str, contract: Contract, seconds: float) -> _Waiter:
         """Hold the snapshot that is under way for a contract, or a new one."""
-        key = ("snapshot", contract_key(contract))
+        key = ("snapshot", contract_key(contract), seconds)
         line = self._desk.ledger.find(key)
         if line is None:
             line = self._desk.line(contract, key=key, snapshot=True, timeout=seconds)
         waiter = _Waiter(self._core, symbol, line)
+        self._under_way.add(waiter)
         self._desk.hold(line, waiter)
         waiter.look()
         return waiter
 
     def _leave(self, waiter: _Waiter) -> None:
+        self._under_way.discard(waiter)
         self._desk.release(waiter.line, waiter, answered=waiter.complete)
         waiter.stop()
+        for left in self._queue:
+            if not left.done():
+                left.set_result(None)

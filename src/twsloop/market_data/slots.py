@@ -14,8 +14,9 @@ tick_by_tick  streams; and one request for an      10190 Max number of tick-by-t
 ============  ===================================  ==========================================
 
 `Slots` is the ledger of one connection. What would not fit is refused here, before IB refuses it,
-with the names of those who hold the places. A program's own calls (``reqMktData`` and its like) are
-counted beside ours, and never refused here: IB decides on those.
+with the names of those who hold the places. What holds a place for a moment only (a snapshot) gives
+way to what stays, and what has its answer gives way to anything (`Claim`). A program's own calls
+(``reqMktData`` and its like) are counted beside ours, and never refused here: IB decides on those.
 
 The limits are settings, because IB tells nobody what an account has. Where IB refuses below them,
 because another program of the same login holds the rest, that is remembered for a minute; where its
@@ -28,10 +29,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 import attrs
@@ -39,7 +40,7 @@ import attrs
 from twsloop.clock import Clock
 from twsloop.errors import SlotsExhausted
 
-__all__ = ["DEFAULT_LIMITS", "REFUSALS", "Pool", "Slot", "Slots", "Usage"]
+__all__ = ["DEFAULT_LIMITS", "REFUSALS", "Claim", "Pool", "Slot", "Slots", "Usage"]
 
 
 class Pool(StrEnum):
@@ -48,6 +49,16 @@ class Pool(StrEnum):
     LINES = "lines"
     DEPTH = "depth"
     TICK_BY_TICK = "tick_by_tick"
+
+
+class Claim(IntEnum):
+    """How much a place is needed: where none is left, the smaller gives way to the greater."""
+
+    IDLE = 0
+    """Not any more; it ends by itself."""
+    SHORT = 1
+    """For a moment, and it could be asked for again."""
+    FIRM = 2
 
 
 #: What IB calls them in its texts.
@@ -81,6 +92,7 @@ class Slot:
         since: When it was taken, UTC.
         instrument: What is counted once, however often it is held; None counts by itself.
         own_call: A program's own call of EClient holds it.
+        claim: How much it is needed.
     """
 
     pool: Pool
@@ -89,6 +101,7 @@ class Slot:
     since: datetime
     instrument: Hashable = attrs.field(default=None, repr=False)
     own_call: bool = False
+    claim: Claim = attrs.field(default=Claim.FIRM, repr=False)
 
 
 @attrs.frozen
@@ -140,6 +153,8 @@ class Slots:
         self._learnt: dict[Pool, tuple[int, float | None]] = {}
         self._asked: dict[Hashable, float] = {}
         self._hasty_until = 0.0
+        #: Told of each that had to give way; from the thread of whoever took its place.
+        self.on_displaced: Callable[[Hashable], object] = lambda token: None
 
     # ---- who holds what ------------------------------------------------------------------
 
@@ -172,6 +187,12 @@ class Slots:
         """Places left in a pool."""
         return max(self._limit(pool) - len(self._counted[pool]), 0)
 
+    def has_room(self, pool: Pool, instrument: Hashable = None, claim: Claim = Claim.FIRM) -> bool:
+        """Whether there is a place: free, shared, or held by what would give way."""
+        with self._lock:
+            shared = instrument is not None and ("shared", instrument) in self._counted[pool]
+            return shared or self.free(pool) > 0 or self._weakest(pool, claim) is not None
+
     # ---- taking and giving ---------------------------------------------------------------
 
     def take(
@@ -183,6 +204,7 @@ class Slots:
         holder: str,
         instrument: Hashable = None,
         own_call: bool = False,
+        claim: Claim = Claim.FIRM,
     ) -> Slot:
         """Take a place; one that is taken already stays as it is.
 
@@ -193,6 +215,7 @@ class Slots:
             holder: What holds it, in words; the refusals of others name it.
             instrument: What is counted once, however often it is held; None counts by itself.
             own_call: A program's own call, which is counted, and never refused.
+            claim: How much it is needed; those with a smaller claim give way.
 
         Raises:
             SlotsExhausted: All are taken; the error names the holders.
@@ -204,19 +227,22 @@ class Slots:
             since=self._clock.now(),
             instrument=instrument,
             own_call=own_call,
+            claim=claim,
         )
+        displaced: list[Hashable] = []
+        try:
+            with self._lock:
+                return self._take(token, wanted, displaced)
+        finally:
+            for one in displaced:
+                self.on_displaced(one)
+
+    def lower(self, token: Hashable, claim: Claim) -> None:
+        """What holds a place needs it less than before."""
         with self._lock:
-            held = self._slots.get(token)
-            if held is not None:
-                return held
-            counted, key = self._counted[pool], _key(token, wanted)
-            if not (key in counted or own_call or self.free(pool)):
-                raise self._refusal(self.usage(pool), holder)
-            if pool is Pool.TICK_BY_TICK and instrument is not None:
-                self._note_haste(instrument)
-            self._slots[token] = wanted
-            counted[key] += 1
-        return wanted
+            slot = self._slots.get(token)
+            if slot is not None:
+                self._slots[token] = attrs.evolve(slot, claim=claim)
 
     def give(self, token: Hashable) -> None:
         """Give a place back; nothing happens if it is not taken."""
@@ -254,6 +280,36 @@ class Slots:
             self._learnt[pool] = others, now + LEARNT_FOR
 
     # ---- inside --------------------------------------------------------------------------
+
+    def _take(self, token: Hashable, wanted: Slot, displaced: list[Hashable]) -> Slot:
+        held = self._slots.get(token)
+        if held is not None:
+            return held
+        pool, key = wanted.pool, _key(token, wanted)
+        counted = self._counted[pool]
+        while not (key in counted or wanted.own_call or self.free(pool)):
+            weakest = self._weakest(pool, wanted.claim)
+            if weakest is None:
+                raise self._refusal(self.usage(pool), wanted.holder)
+            self._give(weakest)
+            displaced.append(weakest)
+        if pool is Pool.TICK_BY_TICK and wanted.instrument is not None:
+            self._note_haste(wanted.instrument)
+        self._slots[token] = wanted
+        counted[key] += 1
+        return wanted
+
+    def _weakest(self, pool: Pool, claim: Claim) -> Hashable:
+        """What is to give way to a claim, and would free a place by it; None if nothing would."""
+        counted = self._counted[pool]
+        weaker = [
+            (slot.claim, token)
+            for token, slot in self._slots.items()
+            if slot.pool is pool and slot.claim < claim and counted[_key(token, slot)] == 1
+        ]
+        idle = [token for need, token in weaker if need is Claim.IDLE]
+        # The oldest of those that are done; of the others the one that has waited least.
+        return idle[0] if idle else weaker[-1][1] if weaker else None
 
     def _give(self, token: Hashable) -> None:
         slot = self._slots.pop(token, None)

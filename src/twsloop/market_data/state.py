@@ -187,6 +187,8 @@ class Ticker:
     odd_lot_ask_size: Decimal | None = None
     odd_lot_ask_exchange: str | None = None
     other: dict[int, Any] = attrs.field(factory=dict, repr=False)
+    #: Fields of which was told that there is nothing: no bid, say.
+    _nothing: set[str] = attrs.field(factory=set, init=False)
     #: Fields whose value is from before an interruption; None in quiet times.
     _old: set[str] | None = attrs.field(default=None, init=False)
     #: The next tick begins a new image.
@@ -251,6 +253,10 @@ class Ticker:
         """Whether one of these fields was not told anew since an interruption."""
         old = self._old
         return old is not None and not old.isdisjoint(names)
+
+    def has_none(self, name: str) -> bool:
+        """Whether it was told that there is no such value, which is more than not to know it."""
+        return name in self._nothing
 
     # ---- what the loop thread applies ----------------------------------------------------
 
@@ -383,6 +389,7 @@ class Ticker:
         for name, _ in TICKS.values():
             setattr(self, name, None)
         self.other.clear()
+        self._nothing.clear()
         self._old, self._renewed = None, False
 
     def _set(self, tick_type: int, name: str, value: Any, now: float) -> None:
@@ -393,6 +400,10 @@ class Ticker:
                 self._old.discard(name)
         if name:
             setattr(self, name, value)
+            if value is None:
+                self._nothing.add(name)
+            elif self._nothing:
+                self._nothing.discard(name)
         else:
             self.other[tick_type] = value
             name = str(tick_type)
