@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
@@ -103,6 +104,23 @@ def test_a_clock_that_was_set_back_makes_nothing_young(place: Place) -> None:
     place.put(cache, [1])
     place.now -= HOUR
     assert place.get(cache) is None
+
+
+def test_what_is_being_written_is_forgotten_too(place: Place) -> None:
+    cache = place.cache(place.file)
+
+    async def forget_amid_the_writing() -> None:
+        await cache.get("details", "nothing", HOUR)  # the file is open
+        for number in range(20):
+            cache.put("details", number, [number])
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await cache.forget()
+
+    place.run(forget_amid_the_writing)
+    place.restart()
+    again = place.cache(place.file)
+    assert [place.get(again, number) for number in range(20)] == [None] * 20
 
 
 def test_forget_is_for_memory_and_file(place: Place) -> None:

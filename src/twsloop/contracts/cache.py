@@ -154,6 +154,8 @@ class AnswerCache:
         self._unsaved.clear()
         self._weight = 0
         database = await self._ready()
+        if self._saver is not None:  # what it has in hand would be written after the deleting
+            await asyncio.wait({self._saver})
         if database is not None:
             try:
                 await database.execute("DELETE FROM answer")
