@@ -124,13 +124,13 @@ class RawCalls:
             way_out.say(order_id, DUPLICATE_ID, "Duplicate order id")
             return
         else:
-            way_out.board.announce(way_out.book.replace(record, order, core.clock.now()))
+            way_out.change(record, order)
         way_out.submit(record, lambda: way_out.call(name, args), raw=True)
 
     def _cancel(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:
         order_id = args[0] if name == "cancelOrder" else args[0].orderId
         record = self._way_out.book.find(self._core.client_id, order_id)
-        if record is not None and record.final and not record.acknowledged:
+        if record is not None and record.status in _NEVER_LEFT and not record.acknowledged:
             text = f"OrderId {order_id} that needs to be cancelled is not found."
             self._way_out.say(order_id, CANCEL_UNKNOWN, text)
         elif record is None or not self._way_out.take_back(record):

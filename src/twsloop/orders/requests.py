@@ -60,7 +60,14 @@ from .previews import Previews, preview_key
 from .processor import OrderProcessor
 from .raw import CANCEL_UNKNOWN, RawCalls
 from .reference import make_token, split_reference, with_token
-from .state import WORDS, OrderInput, OrderRecord, OrderStatus, next_status
+from .state import (
+    WORDS,
+    OrderInput,
+    OrderRecord,
+    OrderStatus,
+    may_be_working,
+    next_status,
+)
 from .steps import Closed, ending, is_working, nobody_knows
 from .sync import Sync
 from .trade import OnFill, OnUpdate, Trade
@@ -227,7 +234,7 @@ class Orders:
 
     def cancel(self, trade: Trade) -> None:
         """See `Trade.cancel`."""
-        if trade.record.final:
+        if not may_be_working(trade.record):
             return
         self._refuse_foreign(trade.record)
         with contextlib.suppress(LoopNotRunning):  # then it is over, or never began
@@ -337,12 +344,9 @@ class Orders:
         if record.final:
             trade.resolve()
             return
-        self.board.announce(self.book.replace(record, order, self._core.clock.now()))
-        if not self.way_out.waits(record):
+        if self.way_out.change(record, order):
             order.transmit = True  # a bracket's parent was held back for its children; it works now
         else:
-            record.before_change = None  # nothing has left: what leaves is then the changed one
-            record.pending.clear()
             trade.resolve()
         self.way_out.submit(record)
 

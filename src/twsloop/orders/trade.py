@@ -224,8 +224,8 @@ class Trade:
         """Ask the gateway to cancel it; an order that is still queued here never leaves.
 
         It is over only when `done` says so: it may fill before. From any thread; for an order that
-        is final it does nothing. While there is no session the wish is kept, and sent with the
-        next one.
+        is final it does nothing, unless it is UNCERTAIN: that one may be working. While there is no
+        session the wish is kept, and sent with the next one.
 
         Returns:
             `done`.

@@ -28,7 +28,7 @@ from .book import OrderBook
 from .gate import Answer, Situation, Verdict, judge
 from .processor import OrderProcessor
 from .simulate import Quote, simulate
-from .state import OrderInput, OrderRecord, OrderStatus
+from .state import OrderInput, OrderRecord, OrderStatus, may_be_working
 from .sync import Sync
 from .watch import Watch
 
@@ -188,9 +188,21 @@ class WayOut:
             first.order_id <= record.order_id for first in self._unchecked
         )
 
-    def waits(self, record: OrderRecord) -> bool:
-        """Whether the gate holds this order back, so that nothing of it has left."""
-        return record in self._held
+    def change(self, record: OrderRecord, order: Any) -> bool:
+        """An order is about to be submitted as another one.
+
+        Returns:
+            Whether it has left before, so that the gateway has to confirm the change. While the
+            gate holds all of it back, what leaves is the changed order.
+        """
+        if record in self._held and record.pending:
+            record.pending.pop()  # the change that is held back leaves as this one, if at all
+        self.board.announce(self.book.replace(record, order, self._core.clock.now()))
+        if record not in self._held or record.status is not OrderStatus.CREATED:
+            return True
+        record.before_change = None
+        record.pending.clear()
+        return False
 
     def _send_record(self, record: OrderRecord) -> None:
         self.call("placeOrder", (record.order_id, record.contract, record.order))
@@ -259,7 +271,7 @@ class WayOut:
 
     def cancel(self, record: OrderRecord, order_cancel: OrderCancel) -> None:
         """Cancel an order of ours: here if it did not leave, else at the gateway."""
-        if record.final or self.take_back(record):
+        if not may_be_working(record) or self.take_back(record):
             return
         if self._core.connected and self._core.state is not State.STARTING:
             record.cancel_asked = True
