@@ -45,7 +45,6 @@ __all__ = [
     "OrderInput",
     "OrderRecord",
     "OrderStatus",
-    "may_be_working",
     "next_status",
     "word_of",
 ]
@@ -249,6 +248,8 @@ class OrderRecord:
         before_change: The order in force while a modification of it is not confirmed yet.
         before_sent: What ``sent`` was before it.
         pending: The modifications that are not answered yet, the oldest first.
+        overtaken: How many modifications a later report passed by without a word of their own: the
+            refusals of these may still come.
         largest: The largest size it ever had, or was asked to have. Only when that much has traded
             is it known by its executions to be over: a late report may show a size that is not in
             force any more, a modification may be refused, and a filled order is never looked at
@@ -294,6 +295,7 @@ class OrderRecord:
     before_change: Any = None
     before_sent: Any = None
     pending: list[Any] = attrs.field(factory=list)
+    overtaken: int = 0
     largest: Decimal = Decimal(0)
     sent: Any = None
     simulated_price: Decimal | None = None
@@ -394,11 +396,6 @@ class OrderRecord:
     def note(self, time: datetime, source: str, text: str) -> None:
         """Write a line into its log."""
         self.log.append(LogEntry(time, source, text))
-
-
-def may_be_working(record: OrderRecord) -> bool:
-    """Whether there may be something to cancel: it is live, or nobody knows what became of it."""
-    return not record.final or record.status is OrderStatus.UNCERTAIN
 
 
 #: An execution id has four segments; a combo leg's has five.
