@@ -45,6 +45,7 @@ __all__ = [
     "OrderInput",
     "OrderRecord",
     "OrderStatus",
+    "may_be_working",
     "next_status",
     "word_of",
 ]
@@ -396,6 +397,11 @@ class OrderRecord:
     def note(self, time: datetime, source: str, text: str) -> None:
         """Write a line into its log."""
         self.log.append(LogEntry(time, source, text))
+
+
+def may_be_working(record: OrderRecord) -> bool:
+    """Whether there may be something to cancel: it is live, or nobody knows what became of it."""
+    return not record.final or record.status is OrderStatus.UNCERTAIN
 
 
 #: An execution id has four segments; a combo leg's has five.
