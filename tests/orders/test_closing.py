@@ -7,11 +7,13 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ibapi.contract import Contract
 
 from tests.support.orders import filled_contract, with_fields
+from twsloop.contracts import option, stock
 from twsloop.errors import OrderError
 from twsloop.orders.builders import limit_order
-from twsloop.orders.closing import Closing, closing_orders, plan, reserved
+from twsloop.orders.closing import Closing, closing_orders, fits, plan, reserved, route
 from twsloop.orders.state import OrderRecord, OrderStatus
 
 AAPL = 265598
@@ -118,3 +120,41 @@ def test_of_orders_that_cancel_each_other_the_largest_counts() -> None:
     ]
     assert reserved(orders) == 130
     assert reserved([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("action", "size", "kept"),
+    [
+        ("SELL", "100", True),
+        ("SLONG", "1", True),
+        ("SELL", "100.0001", False),
+        ("BUY", "100", False),
+        ("SELL", "0", False),
+        ("SELL", None, False),
+    ],
+)
+def test_an_order_that_would_turn_it_round_is_refused(
+    action: str, size: str | None, kept: bool
+) -> None:
+    order = with_fields(limit_order("SELL", 1, 1), action=action, totalQuantity=size)
+    if kept:
+        Closing("SELL", Decimal(100)).must_be_kept(order)
+    else:
+        with pytest.raises(OrderError, match=r"has to be SELL 100 \(or less\)"):
+            Closing("SELL", Decimal(100)).must_be_kept(order)
+
+
+def test_what_smart_routes_is_not_sent_where_it_is_listed() -> None:
+    share = with_fields(stock("AAPL"), exchange="NASDAQ", primaryExchange="NASDAQ")
+    by_id = with_fields(Contract(), conId=AAPL)
+    assert route(by_id, share) == "SMART"
+    assert route(with_fields(Contract(), exchange="ARCA"), share) == "ARCA"
+    assert route(by_id, with_fields(Contract(), secType="FUT", exchange="CME")) == "CME"
+    listed = with_fields(Contract(), secType="CASH", primaryExchange="IDEALPRO")
+    assert route(by_id, listed) == "IDEALPRO"
+
+
+def test_a_call_is_a_call_however_it_is_written() -> None:
+    held = with_fields(option("AAPL", "20261218", 200, "C"), conId=5)
+    assert fits(with_fields(option("AAPL", "20261218", 200, "C"), right="CALL"), held)
+    assert not fits(option("AAPL", "20261218", 200, "P"), held)

@@ -20,7 +20,7 @@ from twsloop.connection.core import Core
 from twsloop.errors import NotConnected, OrderError
 from twsloop.event_loop import Future
 
-from .closing import closing_orders, fits, plan, reserved
+from .closing import closing_orders, fits, plan, reserved, route
 from .copying import copied
 from .intent import Intent
 from .requests import Orders
@@ -205,8 +205,9 @@ class Actions:
             taken = {names: reserved(working)} if working else {}
             closing = plan(held.quantity, quantity, taken)
             contract = copy.copy(held.contract)
-            contract.exchange = asked.exchange or contract.exchange or contract.primaryExchange
+            contract.exchange = route(asked, contract)
             order = make(closing.action, closing.quantity)
+            closing.must_be_kept(order)
             order.account = held.account
             return self._orders.place_order(contract, order, intent)
 

@@ -15,13 +15,19 @@ import attrs
 from ibapi.contract import Contract
 
 from twsloop.errors import OrderError
-from twsloop.wire.values import float_or_none
+from twsloop.wire.values import decimal_or_none, float_or_none
 
 from .state import OrderRecord
+from .words import Right, SecType
 
-__all__ = ["Closing", "closing_orders", "fits", "plan", "reserved"]
+__all__ = ["Closing", "closing_orders", "fits", "plan", "reserved", "route"]
 
 _BUYS = frozenset({"BUY"})
+#: Kinds that are routed by SMART. A position names the exchange of the listing, and an order that
+#: goes straight there is discarded by a precaution of the gateway's (10329), or costs more.
+_SMART_KINDS = frozenset(
+    {SecType.STOCK, SecType.OPTION, SecType.CFD, SecType.WARRANT, SecType.STRUCTURED_PRODUCT}
+)
 
 
 @attrs.frozen
@@ -31,6 +37,33 @@ class Closing:
     action: str
     quantity: Decimal
 
+    def must_be_kept(self, order: Any) -> None:
+        """Raise unless an order closes this much, or less.
+
+        Raises:
+            OrderError: It is for the other side, or for more.
+        """
+        size = decimal_or_none(order.totalQuantity)
+        same_side = (order.action in _BUYS) == (self.action in _BUYS)
+        if not same_side or size is None or not 0 < size <= self.quantity:
+            msg = (
+                f"{order.action} {order.totalQuantity} may turn the position round: the closing "
+                f"order has to be {self.action} {self.quantity:f} (or less)"
+            )
+            raise OrderError(msg)
+
+
+def route(asked: Contract, held: Any) -> str:
+    """The exchange that a closing order goes to.
+
+    Args:
+        asked: The contract as people gave it.
+        held: The contract of the position.
+    """
+    if asked.exchange:
+        return str(asked.exchange)
+    return "SMART" if held.secType in _SMART_KINDS else str(held.exchange or held.primaryExchange)
+
 
 def fits(asked: Contract, held: Any) -> bool:
     """Whether a position is in the contract that was asked for; what is not said, fits."""
@@ -39,10 +72,12 @@ def fits(asked: Contract, held: Any) -> bool:
     strike = float_or_none(asked.strike)
     if strike and strike != held.strike:
         return False
+    if Right(asked.right) not in {"", Right(held.right)}:
+        return False
     month = asked.lastTradeDateOrContractMonth
     if not str(held.lastTradeDateOrContractMonth).startswith(month):
         return False
-    names = ("symbol", "secType", "currency", "right", "localSymbol", "tradingClass")
+    names = ("symbol", "secType", "currency", "localSymbol", "tradingClass")
     return all(getattr(asked, name) in {"", getattr(held, name)} for name in names)
 
 
