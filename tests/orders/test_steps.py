@@ -118,6 +118,21 @@ def test_the_echo_of_the_first_of_two_changes_is_what_a_refusal_goes_back_to() -
     assert order.record.total == 50
 
 
+@pytest.mark.parametrize("word", ["Submitted", "Inactive"])
+def test_the_refusals_of_changes_that_were_overtaken_end_nothing(word: str) -> None:
+    order = Working(word)
+    order.sized(50)
+    order.sized(60)
+    seventy = order.sized(70)
+    order.shows(seventy, word)  # nothing was said of the two before
+    assert order.record.before_change is None
+    assert [order.error(110, "A"), order.error(201, "B")] == [Ends.CHANGE, Ends.CHANGE]
+    assert order.record.total == 70
+    assert not order.record.final
+    assert order.error(201, "C") is Ends.ORDER
+    assert order.record.status is OrderStatus.REJECTED
+
+
 def test_there_and_back_is_confirmed_by_the_last_echo_only() -> None:
     order = Working()
     fifty = order.sized(50)

@@ -302,6 +302,8 @@ class OrderBook:
             record.note(now, "advanced reject", notice.advanced_reject)
         if ends is Ends.CHANGE:
             record.refused_changes.add((code, text))
+            if record.before_change is None and record.overtaken:
+                record.overtaken -= 1
         if ends is not Ends.ORDER or record.status is OrderStatus.FILLED:
             return Change(record, changed=True)
         record.reason, record.error_code = text, code
@@ -322,6 +324,8 @@ class OrderBook:
         if record.before_change is None:
             return Change(record)
         record.pending[: len(record.pending) if every else 1] = []
+        if every:
+            record.overtaken = 0
         if record.pending:
             record.note(now, "modify", "an earlier change was refused")
             return Change(record)

@@ -128,7 +128,7 @@ def ending(record: OrderRecord, notice: Notice) -> Ends:
     """
     if notice.ends is not Ends.ORDER or notice.code == CANCELLED:
         return notice.ends
-    if record.before_change is not None:
+    if record.before_change is not None or record.overtaken:
         return Ends.CHANGE
     if (notice.code, notice.text) in record.refused_changes:
         return Ends.NOTHING
@@ -158,6 +158,7 @@ def confirms(record: OrderRecord, echo: Any) -> bool:
     if changed and same(in_force):
         return False
     answered = next((n for n, order in enumerate(pending, 1) if same(order)), len(pending))
+    record.overtaken += answered - 1
     del pending[:answered]
     return not pending
 
