@@ -28,8 +28,9 @@ from twsloop.clock import Clock, Timer
 from twsloop.errors import FramingError, NotConnected, SendQueueFull
 from twsloop.session.pacing import Pacer
 from twsloop.wire.framing import FrameReader, frame
+from twsloop.wire.messages import OUTBOUND
 
-__all__ = ["Fate", "Lane", "Listener", "Outbox", "Outgoing", "Transport", "lane_of"]
+__all__ = ["Fate", "Lane", "Listener", "Outbox", "Outgoing", "Transport", "is_cancel", "lane_of"]
 
 #: Most messages that may wait in the lanes for requests and history, unless told otherwise.
 REQUEST_LANE_LIMIT = 10_000
@@ -73,6 +74,12 @@ def lane_of(number: int) -> Lane:
     return _LANES.get(number, Lane.REQUEST)
 
 
+def is_cancel(number: int) -> bool:
+    """Whether an outbound message only ends something, by its number."""
+    row = OUTBOUND.get(number)
+    return row is not None and row.name.startswith(("cancel", "unsubscribe"))
+
+
 class Fate(Enum):
     """What became of a message."""
 
@@ -92,6 +99,7 @@ class Outgoing:
         data: The frame, length included.
         lane: Its lane.
         order_id: The order it carries, for a placeOrder.
+        cancels: It only ends something: a full lane takes it, too.
         on_fate: Told once, on the loop thread, when it left or was dropped.
         fate: What became of it.
     """
@@ -99,6 +107,7 @@ class Outgoing:
     data: bytes
     lane: Lane
     order_id: int | None = None
+    cancels: bool = False
     on_fate: Callable[[Fate], object] | None = None
     fate: Fate = Fate.QUEUED
 
@@ -196,7 +205,8 @@ class Outbox:
                 msg = "not connected"
                 raise NotConnected(msg)
             queue = self._lanes[message.lane]
-            if message.lane >= Lane.REQUEST and len(queue) >= self._limit:
+            bounded = message.lane >= Lane.REQUEST and not message.cancels
+            if bounded and len(queue) >= self._limit:
                 msg = (
                     f"{len(queue)} requests wait to be sent already: "
                     "the gateway does not read, or requests come faster than pacing allows"

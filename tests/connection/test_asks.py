@@ -271,6 +271,7 @@ def test_a_full_lane_refuses_that_request_by_name_and_takes_a_cancel(
         assert (last[0], last[2]) == (5, 510)
         assert "10 requests wait to be sent already" in last[3]
         wire.client.cancelOrder(3, OrderCancel())
+        wire.client.cancelMktData(5)  # else it would go on at the gateway, and nobody knew
         wire.settle()
         assert len(wire.heard.of("error")) == 3
         wire.clock.advance(1)

@@ -14,7 +14,7 @@ from twsloop.config import Config
 from twsloop.event_loop import IBKREventLoop, LoopFactory, TaskHandle
 from twsloop.processors import Where
 from twsloop.session.state import State
-from twsloop.transport import lane_of
+from twsloop.transport import is_cancel, lane_of
 from twsloop.wire.framing import MAX_FRAME, frame
 
 from .compat import check_ibapi, check_overrides
@@ -245,12 +245,13 @@ class IBKRConnection(EWrapper, Singletons):
             body = msgId.to_bytes(4, "big") + msg.encode()
         else:
             body = f"{msgId}\0{msg}".encode()
-        self._tws.put(_framed(body), lane_of(msgId))
+        self._tws.put(_framed(body), lane_of(msgId), cancels=is_cancel(msgId))
 
     def sendMsgProtoBuf(self, msgId: int, msg: bytes) -> None:
         """Queue a protobuf message; ``msgId`` includes the offset of 200. From any thread."""
         body = msgId.to_bytes(4, "big") + msg
-        self._tws.put(_framed(body), lane_of(msgId - PROTOBUF_OFFSET))
+        number = msgId - PROTOBUF_OFFSET
+        self._tws.put(_framed(body), lane_of(number), cancels=is_cancel(number))
 
 
 def _framed(body: bytes) -> bytes:

@@ -29,7 +29,7 @@ from twsloop.metrics import Metrics
 from twsloop.processors import CallbackQueue, Registry
 from twsloop.session.pending import Key
 from twsloop.session.state import Event, SessionMachine, State
-from twsloop.transport import Fate, Lane, Outbox, Outgoing, lane_of
+from twsloop.transport import Fate, Lane, Outbox, Outgoing, is_cancel, lane_of
 from twsloop.wire.framing import LENGTH_SIZE, FrameReader, frame
 from twsloop.wire.times import from_millis
 
@@ -405,10 +405,15 @@ class Core:
         for number in numbers:
             self.guard(number)
         for number, body in zip(numbers, bodies, strict=True):
-            self.put(frame(body), lane_of(number))
+            self.put(frame(body), lane_of(number), cancels=is_cancel(number))
 
-    def put(self, data: bytes, lane: Lane) -> None:
+    def put(self, data: bytes, lane: Lane, *, cancels: bool = False) -> None:
         """Queue one frame (any thread).
+
+        Args:
+            data: The frame, length included.
+            lane: Its lane.
+            cancels: It only ends something.
 
         Raises:
             NotConnected: There is no session.
@@ -417,7 +422,9 @@ class Core:
         here = self._here
         before: Sending | None = getattr(here, "sending", None)
         sending = before or Sending()
-        message = Outgoing(data, lane, order_id=sending.order_id, on_fate=sending.on_fate)
+        message = Outgoing(
+            data, lane, order_id=sending.order_id, cancels=cancels, on_fate=sending.on_fate
+        )
         sending.messages.append(message)
         # On the loop thread it may leave at once, and whoever is told of its fate may send more:
         # that is not this order's.
