@@ -7,7 +7,7 @@ import concurrent.futures
 import contextlib
 import threading
 from collections.abc import Callable, Generator
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from twsloop.errors import LoopNotRunning, WrongThread
 
@@ -32,6 +32,22 @@ class Loop(Protocol):
         ...
 
 
+class _Settled(Generic[T]):
+    """A result, or the exception that came in its stead."""
+
+    __slots__ = ("error", "value")
+
+    def __init__(self, value: T | None = None, error: BaseException | None = None) -> None:
+        self.value = value
+        self.error = error
+
+    def result(self) -> T:
+        """The result; raises the exception."""
+        if self.error is not None:
+            raise self.error
+        return cast("T", self.value)  # None only where T allows it
+
+
 class _Outcome(Generic[T]):
     """What all views of one Future share."""
 
@@ -41,7 +57,7 @@ class _Outcome(Generic[T]):
         self.loop = loop
         self.on_abandon = on_abandon
         self.views: list[Future[T]] = []
-        self.settled: concurrent.futures.Future[T] | None = None
+        self.settled: _Settled[T] | None = None
 
 
 class Future(Generic[T]):
@@ -51,6 +67,9 @@ class Future(Generic[T]):
     may take its own `view`: cancelling a view, or cancelling the task that awaits it, ends that
     view only; when the last view is cancelled, the work itself is told (``on_abandon``, on the loop
     thread). A timeout of ``result`` cancels nothing.
+
+    What one waits with (locks, a queue of waiters: more than a kilobyte) is made when somebody
+    waits: a program may keep thousands that are over, and look at few of them.
 
     Args:
         loop: The loop whose work this is; None for a result that no loop makes.
@@ -69,14 +88,11 @@ class Future(Generic[T]):
         on_abandon: Callable[[], object] | None = None,
         _core: _Outcome[T] | None = None,
     ) -> None:
-        self._inner: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._inner: concurrent.futures.Future[T] | None = None
         self._core: _Outcome[T] = _core if _core is not None else _Outcome(loop, on_abandon)
         with self._lock:
-            settled = self._core.settled
-            if settled is None:
+            if self._core.settled is None:
                 self._core.views.append(self)
-        if settled is not None:
-            _copy(settled, self._inner)
 
     def view(self) -> Future[T]:
         """Another waiter's own view of the same result."""
@@ -106,25 +122,47 @@ class Future(Generic[T]):
             TimeoutError: No result in time; the work goes on.
             concurrent.futures.CancelledError: This view was cancelled.
         """
+        settled = self._outcome()
+        if settled is not None:
+            return settled.result()
         self._refuse_on_loop()
-        return self._inner.result(self._let_time_pass(timeout))
+        return self._waitable().result(self._let_time_pass(timeout))
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for the outcome in this thread; the exception it ended with, or None."""
+        settled = self._outcome()
+        if settled is not None:
+            return settled.error
         self._refuse_on_loop()
-        return self._inner.exception(self._let_time_pass(timeout))
+        return self._waitable().exception(self._let_time_pass(timeout))
 
     def __await__(self) -> Generator[Any, None, T]:
         """Wait for the result in whatever asyncio loop runs here."""
-        if self._inner.done() and not self._inner.cancelled():
-            return self._inner.result()
+        settled = self._outcome()
+        if settled is not None:
+            return settled.result()
         return (yield from asyncio.wrap_future(self._inner_watched()).__await__())
+
+    def _outcome(self) -> _Settled[T] | None:
+        """The outcome, if it is there and this view was not cancelled before."""
+        inner = self._inner
+        return self._core.settled if inner is None or not inner.cancelled() else None
+
+    def _waitable(self) -> concurrent.futures.Future[T]:
+        """What can be waited for; made at the first call, with the outcome if that is there."""
+        with self._lock:
+            if self._inner is None:
+                self._inner = concurrent.futures.Future()
+                if self._core.settled is not None:
+                    _copy(self._core.settled, self._inner)
+            return self._inner
 
     def _inner_watched(self) -> concurrent.futures.Future[T]:
         # wrap_future cancels the inner future when the awaiting task is cancelled: that is this
         # waiter leaving, so the count of views has to learn of it.
-        self._inner.add_done_callback(self._left)
-        return self._inner
+        inner = self._waitable()
+        inner.add_done_callback(self._left)
+        return inner
 
     def _left(self, inner: concurrent.futures.Future[T]) -> None:
         if inner.cancelled():
@@ -132,7 +170,7 @@ class Future(Generic[T]):
 
     def _refuse_on_loop(self) -> None:
         loop = self._core.loop
-        if not self._inner.done() and loop is not None and loop.in_loop():
+        if not self.done() and loop is not None and loop.in_loop():
             msg = (
                 "a blocking .result() on the loop's own thread would wait for itself for ever; "
                 "use await, or add_done_callback"
@@ -141,21 +179,23 @@ class Future(Generic[T]):
 
     def _let_time_pass(self, timeout: float | None) -> float | None:
         loop = self._core.loop
-        if loop is None or self._inner.done():
+        if loop is None or self.done():
             return timeout
-        return loop.let_time_pass(self._inner.done, timeout)
+        return loop.let_time_pass(self.done, timeout)
 
     def done(self) -> bool:
         """Whether there is an outcome (a result, an exception, or cancelled)."""
-        return self._inner.done()
+        inner = self._inner
+        return self._core.settled is not None if inner is None else inner.done()
 
     def cancelled(self) -> bool:
         """Whether this view was cancelled."""
-        return self._inner.cancelled()
+        inner = self._inner
+        return inner is not None and inner.cancelled()
 
     def add_done_callback(self, callback: Callable[[Future[T]], object]) -> None:
         """Call ``callback(self)`` when there is an outcome: at once if there is one already."""
-        self._inner.add_done_callback(lambda _: callback(self))
+        self._waitable().add_done_callback(lambda _: callback(self))
 
     def cancel(self) -> bool:
         """Stop waiting on this view; the work is told when this was the last one.
@@ -163,7 +203,7 @@ class Future(Generic[T]):
         Returns:
             False if there was an outcome already.
         """
-        if not self._inner.cancel():
+        if not self._waitable().cancel():
             return False
         self._leave()
         return True
@@ -187,34 +227,29 @@ class Future(Generic[T]):
 
     def set_result(self, value: T) -> bool:
         """Give all waiters the result; False if there was an outcome already."""
-        settled: concurrent.futures.Future[T] = concurrent.futures.Future()
-        settled.set_result(value)
-        return self._settle(settled)
+        return self._settle(_Settled(value))
 
     def set_exception(self, error: BaseException) -> bool:
         """Give all waiters the exception; False if there was an outcome already."""
-        settled: concurrent.futures.Future[T] = concurrent.futures.Future()
-        settled.set_exception(error)
-        return self._settle(settled)
+        return self._settle(_Settled(error=error))
 
-    def _settle(self, settled: concurrent.futures.Future[T]) -> bool:
+    def _settle(self, settled: _Settled[T]) -> bool:
         with self._lock:
             if self._core.settled is not None:
                 return False
             self._core.settled = settled
             views, self._core.views = self._core.views, []
         for view in views:
-            _copy(settled, view._inner)  # noqa: SLF001  (a view of our own)
+            inner = view._inner  # noqa: SLF001  (a view of our own)
+            if inner is not None:
+                _copy(settled, inner)
         return True
 
 
-def _copy(source: concurrent.futures.Future[T], target: concurrent.futures.Future[T]) -> None:
-    """Give ``target`` the outcome of ``source``, unless its waiter has left."""
-    try:
-        error = source.exception()
-        if error is not None:
-            target.set_exception(error)
+def _copy(source: _Settled[T], target: concurrent.futures.Future[T]) -> None:
+    """Give ``target`` the outcome, unless its waiter has left, or has it already."""
+    with contextlib.suppress(concurrent.futures.InvalidStateError):
+        if source.error is not None:
+            target.set_exception(source.error)
         else:
             target.set_result(source.result())
-    except concurrent.futures.InvalidStateError:
-        pass  # cancelled between our look and now
