@@ -54,6 +54,7 @@ def test_real_time_bars(gw: IBGateway) -> None:
 
 
 async def test_awaiting(gw: IBGateway) -> None:
-    async for tick in gw.market_data.ticks(SYMBOL, "BidAsk"):
-        assert tick.bid <= tick.ask
-        break
+    with gw.market_data.ticks(SYMBOL, "BidAsk") as stream:
+        async for tick in stream:
+            assert tick.bid <= tick.ask
+            break

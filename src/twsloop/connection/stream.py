@@ -82,6 +82,8 @@ class Stream(Generic[T]):
 
     Use it as a context manager to cancel it at the end of a block; iterate over it with
     ``async for`` in any asyncio loop, or over `items` in a thread. It may be read from any thread.
+    It goes on until it is cancelled: leaving an iteration, or letting go of the handle, does not
+    cancel it.
 
     Attributes:
         error: What ended it, or None.
