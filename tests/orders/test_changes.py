@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
+import uvloop
+from ibapi.order import Order
 
 from tests.orders.test_sessions import Raw, buy, config, connected, until, working
-from tests.support.desk import PATIENCE
-from tests.support.fake_tws import FakeTws, error, message, open_order
+from tests.support.desk import PATIENCE, Desk, open_desk
+from tests.support.fake_tws import FakeTws, error, message, open_order, order_status
+from tests.support.orders import filled_contract, with_fields
 from twsloop.contracts import stock
-from twsloop.errors import OrderError, RequestError
+from twsloop.errors import InvalidOrder, OrderError, RequestError
 from twsloop.gateway import IBGateway
-from twsloop.orders.builders import limit_order
-from twsloop.orders.state import OrderStatus
+from twsloop.orders.attributes import by_cash
+from twsloop.orders.builders import bracket, limit_order, market_order, stop_order
+from twsloop.orders.changing import as_it_stands, what_is_left
+from twsloop.orders.state import OrderRecord, OrderStatus
 from twsloop.orders.trade import Trade
 
 
@@ -99,3 +107,113 @@ def test_what_may_be_working_can_be_cancelled_by_a_raw_call() -> None:
         trade = lost_for_good(tws, gateway)
         gateway.cancelOrder(trade.order_id)
         assert tws.next("cancelOrder").orderId == trade.order_id
+
+
+# ---- what a change starts from -----------------------------------------------------------
+
+
+@pytest.fixture(
+    params=[(225, uvloop.new_event_loop), (200, asyncio.new_event_loop)], ids=["protobuf", "text"]
+)
+def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    version, loop_factory = request.param
+    with open_desk(version=version, loop_factory=loop_factory) as made:
+        yield made
+
+
+def shown(sent: Order, **reported: Any) -> OrderRecord:
+    """An order as the gateway shows it, after we have sent it."""
+    record = OrderRecord(1, 1, filled_contract(), sent)
+    record.status, record.sent = OrderStatus.SUBMITTED, sent
+    echo = Order()
+    vars(echo).update(vars(sent))
+    record.order = with_fields(echo, **reported)
+    return record
+
+
+def half_closed(desk: Desk) -> tuple[Trade, Trade]:
+    """A position of 100, of which the profit taker has sold 40; and its stop."""
+    wanted = bracket("BUY", 100, entry=190, take_profit=200, stop_loss=180)
+    entry, profit, loss = desk.gateway.orders.bracket("AAPL", wanted)
+    assert entry.done.result(PATIENCE) is OrderStatus.FILLED
+    desk.quote("AAPL", 200.0, 200.1, size=40)
+    desk.settle()
+    assert (profit.filled, profit.remaining, loss.remaining) == (40, 60, 60)
+    return profit, loss
+
+
+def test_a_stop_that_is_moved_keeps_the_size_that_its_group_has_left_it(desk: Desk) -> None:
+    _, loss = half_closed(desk)
+    assert loss.modify(stop_price=181).result(PATIENCE) is OrderStatus.PRE_SUBMITTED
+    desk.settle()
+    assert (loss.order.auxPrice, loss.remaining) == (181, 60)
+
+
+def test_the_stop_of_a_filled_parent_is_replaced_by_one_that_works(desk: Desk) -> None:
+    _, loss = half_closed(desk)
+    fresh = desk.gateway.orders.cancel_replace(loss, {"stop_price": 182}).result(PATIENCE)
+    until(fresh, OrderStatus.PRE_SUBMITTED)
+    assert (fresh.remaining, fresh.order.auxPrice, fresh.order.parentId) == (60, 182, 0)
+
+
+def test_what_would_be_refused_does_not_cancel_the_order_that_works(desk: Desk) -> None:
+    trade = desk.gateway.orders.place("AAPL", limit_order("BUY", 10, 100))
+    until(trade, OrderStatus.SUBMITTED)
+    with pytest.raises(InvalidOrder, match="auxPrice"):
+        desk.gateway.orders.cancel_replace(trade, {"orderType": "STP"})
+    desk.settle()
+    assert trade.status is OrderStatus.SUBMITTED
+
+
+def test_the_entry_of_a_bracket_is_replaced_by_one_that_leaves(desk: Desk) -> None:
+    wanted = bracket("BUY", 10, entry=100, take_profit=300, stop_loss=50)
+    entry, _, _ = desk.gateway.orders.bracket("AAPL", wanted)
+    until(entry, OrderStatus.SUBMITTED)
+    fresh = desk.gateway.orders.cancel_replace(entry, {"limit_price": 101}).result(PATIENCE)
+    until(fresh, OrderStatus.SUBMITTED)
+
+
+def test_a_change_starts_from_what_the_gateway_has_shown_since() -> None:
+    moved = as_it_stands(shown(limit_order("BUY", 10, 100, tif="GTC"), lmtPrice=101.0, tif="DAY"))
+    assert (moved.lmtPrice, moved.tif) == (101, "GTC")
+    stop = as_it_stands(shown(stop_order("SELL", 10, 90), auxPrice=91.0, lmtPrice=91.03))
+    assert stop.auxPrice == 91
+    assert stop.lmtPrice == Order().lmtPrice  # the echo's own, for a type that has none
+    cash = as_it_stands(shown(by_cash(market_order("BUY", 1), 500), totalQuantity=Decimal(7)))
+    assert (cash.cashQty, cash.totalQuantity) == (500, 0)
+    # While a change is under way, the next one starts from that.
+    pending = shown(limit_order("BUY", 10, 100), lmtPrice=101.0)
+    pending.before_change = pending.order
+    assert as_it_stands(pending).lmtPrice == 100
+
+
+@pytest.mark.parametrize(("filled", "size"), [(10, 10), (4, 4)])
+def test_a_child_takes_over_what_its_parent_has_opened(filled: int, size: int) -> None:
+    parent = shown(limit_order("BUY", 10, 100))
+    parent.status, parent.status_filled = OrderStatus.CANCELLED, Decimal(filled)
+    child = shown(stop_order("SELL", 10, 90, parentId=1, transmit=False))
+    made = what_is_left(child, parent)
+    assert (made.totalQuantity, made.parentId, made.transmit) == (size, 0, True)
+    parent.status = OrderStatus.SUBMITTED
+    assert what_is_left(child, parent).parentId == 1
+
+
+def test_a_child_of_a_parent_that_opened_nothing_is_not_placed_alone() -> None:
+    parent = shown(limit_order("BUY", 10, 100))
+    parent.status = OrderStatus.CANCELLED
+    with pytest.raises(OrderError, match="lost its parent"):
+        what_is_left(shown(stop_order("SELL", 10, 90, parentId=1)), parent)
+
+
+def test_what_is_left_of_a_sum_of_money_is_not_guessed() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        trade = gateway.orders.place("EUR.USD", by_cash(limit_order("BUY", 1, 100), 1000))
+        tws.next("placeOrder")
+        tws.say(order_status(trade.order_id, "Submitted", filled=4, remaining=6))
+        until(trade, OrderStatus.SUBMITTED)
+        asked = gateway.orders.cancel_replace(trade, {"limit_price": 99})
+        tws.next("cancelOrder")
+        tws.say(order_status(trade.order_id, "Cancelled", filled=4, remaining=6))
+        with pytest.raises(OrderError, match="cashQty is not known"):
+            asked.result(PATIENCE)

@@ -20,9 +20,10 @@ from twsloop.connection.core import Core
 from twsloop.errors import NotConnected, OrderError
 from twsloop.event_loop import Future
 
+from .changing import what_is_left
 from .closing import closing_orders, fits, plan, reserved, route
-from .copying import copied
 from .intent import Intent
+from .problems import says
 from .requests import Orders
 from .state import OrderRecord, OrderStatus
 from .trade import Trade
@@ -174,11 +175,17 @@ class Actions:
     def _replace(
         self, record: OrderRecord, change: Callable[[Order], Order], intent: Intent
     ) -> Trade:
-        order = copied(record.sent or record.order)
-        order.permId = 0
+        parent = self._orders.book.find(record.client_id, record.order.parentId)
+        order = what_is_left(record, parent)
         order.orderRef = intent.tag or record.tag
-        order.totalQuantity = record.remaining
-        return self._orders.place_order(record.contract, change(order), intent)
+        new = change(order)
+        if record.filled and says(new.cashQty) and new.cashQty == order.cashQty:
+            msg = (
+                f"order {record.order_id} is {record.status}, and {record.filled:f} of it filled: "
+                "what is left of its cashQty is not known, so nothing was placed; give a cashQty"
+            )
+            raise OrderError(msg)
+        return self._orders.place_order(record.contract, new, intent)
 
     # ---- closing a position --------------------------------------------------------------
 

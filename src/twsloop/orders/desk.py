@@ -25,7 +25,7 @@ from .actions import Actions, CancelledAll, MakeOrder, PositionsOf
 from .attached import attach
 from .book import BookedFill
 from .builders import Bracket, Number, market_order, one_cancels_all, to_quantity
-from .changing import changed_order
+from .changing import as_it_stands, changed_order
 from .exercise import ExerciseRequest
 from .intent import Intent, Placing
 from .requests import Orders
@@ -248,14 +248,15 @@ class OrderDesk:
             (it filled, perhaps): then nothing is placed, and the cancel stays asked for.
 
         Raises:
-            InvalidOrder: A change that cannot be one.
+            InvalidOrder: A change that cannot be one, or what the gateway would refuse.
             OrderError: It is over already, or another client's.
         """
         old = self._trade(trade)
         self._orders.must_be_changeable(old.record)
         change = functools.partial(changed_order, changes=changes)
-        change(old.order)
         intent = Intent.of("cancel_replace", how)
+        # Now, while the old one still works: afterwards there would be none.
+        self._orders.check(old.contract, change(as_it_stands(old.record)), intent)
         work = self._actions.cancel_replace
         return self._core.event_loop.submit(work, old, change, intent, timeout)
 

@@ -51,7 +51,7 @@ from twsloop.wire.handshake import MAX_CLIENT_VERSION
 
 from .board import Board
 from .book import OrderBook
-from .changing import changed_order
+from .changing import as_it_stands, changed_order
 from .checks import describe, tidy
 from .copying import copied
 from .exercise import ExerciseRequest
@@ -244,11 +244,19 @@ class Orders:
         """See `Trade.modify`."""
         record = trade.record
         self.must_be_changeable(record)
-        order = changed_order(record.sent or record.order, changes)
+        order = changed_order(as_it_stands(record), changes)
         self._validator.check(record.contract, order, self._validator.mode(None))
         future: Future[OrderStatus] = Future(self._core.event_loop)
         self._core.event_loop.post(self._modify, trade, order, future)
         return future
+
+    def check(self, contract: Contract, order: Order, intent: Intent) -> None:
+        """Check an order that is to be placed later.
+
+        Raises:
+            InvalidOrder: What the gateway would refuse.
+        """
+        self._validator.check(contract, order, self._validator.mode(intent.validate))
 
     def must_be_changeable(self, record: OrderRecord) -> None:
         """Raise unless an order is live, and ours.
