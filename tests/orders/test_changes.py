@@ -138,7 +138,7 @@ def half_closed(desk: Desk) -> tuple[Trade, Trade]:
     assert entry.done.result(PATIENCE) is OrderStatus.FILLED
     desk.quote("AAPL", 200.0, 200.1, size=40)
     desk.settle()
-    assert (profit.filled, profit.remaining, loss.remaining) == (40, 60, 60)
+    assert [profit.filled, profit.remaining, loss.remaining] == [40, 60, 60]
     return profit, loss
 
 
@@ -146,14 +146,14 @@ def test_a_stop_that_is_moved_keeps_the_size_that_its_group_has_left_it(desk: De
     _, loss = half_closed(desk)
     assert loss.modify(stop_price=181).result(PATIENCE) is OrderStatus.PRE_SUBMITTED
     desk.settle()
-    assert (loss.order.auxPrice, loss.remaining) == (181, 60)
+    assert [loss.order.auxPrice, loss.remaining] == [181, 60]
 
 
 def test_the_stop_of_a_filled_parent_is_replaced_by_one_that_works(desk: Desk) -> None:
     _, loss = half_closed(desk)
     fresh = desk.gateway.orders.cancel_replace(loss, {"stop_price": 182}).result(PATIENCE)
     until(fresh, OrderStatus.PRE_SUBMITTED)
-    assert (fresh.remaining, fresh.order.auxPrice, fresh.order.parentId) == (60, 182, 0)
+    assert [fresh.remaining, fresh.order.auxPrice, fresh.order.parentId] == [60, 182, 0]
 
 
 def test_what_would_be_refused_does_not_cancel_the_order_that_works(desk: Desk) -> None:

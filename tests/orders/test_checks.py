@@ -14,6 +14,7 @@ from twsloop.contracts import stock
 from twsloop.errors import InvalidOrder
 from twsloop.orders.builders import limit_order, market_order, stop_order
 from twsloop.orders.checks import check_order, describe, tidy
+from twsloop.orders.problems import NUMBERS
 
 
 def changed(order: Order, **fields: Any) -> Order:
@@ -106,6 +107,10 @@ def test_tidy_gives_ibs_encoder_the_types_it_takes() -> None:
     assert isinstance(order.auxPrice, float)
     assert order.totalQuantity == Decimal(100)
     assert isinstance(order.totalQuantity, Decimal)
+    for field in NUMBERS:
+        made = tidy(changed(Order(), **{field: "0.25"}))
+        assert getattr(made, field) == 0.25
+    assert tidy(changed(Order(), cashQty=500.0)).totalQuantity == 0
     untouched = Order()
     assert vars(tidy(copy.copy(untouched))) == vars(untouched)
 

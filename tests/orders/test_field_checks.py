@@ -21,6 +21,7 @@ from twsloop.orders import conditions, pegged
 from twsloop.orders.attributes import changed, scale
 from twsloop.orders.builders import market_order, stop_order, trailing_stop
 from twsloop.orders.checks import check_order, find_problems, validate
+from twsloop.orders.problems import NUMBERS
 from twsloop.orders.words import OrderType
 
 STOCK, SPREAD = stock("AAPL"), combo("AAPL", [(1, 1, "BUY"), (2, 1, "SELL")])
@@ -242,3 +243,13 @@ def test_nothing_is_refused_that_the_paper_gateway_takes(fields: dict[str, Any])
     if any(line.startswith("open") for line in told):
         assert not problems, (problems, told)
     assert OrderType(order.orderType).known
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("field", NUMBERS)
+def test_what_is_no_number_does_not_leave(field: str, value: float) -> None:
+    found = find_problems(changed(LIMIT, **{field: value}), STOCK)
+    if (field, value) == ("competeAgainstBestOffset", float("inf")):
+        assert not found  # "up to the middle"
+    else:
+        assert (found[0].code, found[0].text.split()[0]) == (320, field)

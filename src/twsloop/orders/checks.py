@@ -20,19 +20,10 @@ from .attribute_checks import ATTRIBUTE_CHECKS
 from .contract_checks import CONTRACT_CHECKS
 from .field_checks import FIELD_CHECKS
 from .inputs import to_price
-from .problems import Draft, Problem, find, is_set
+from .problems import NUMBERS, Draft, Problem, find, is_set, says
 from .version_checks import version_problem
 
 __all__ = ["PriceRule", "check_order", "describe", "find_problems", "is_set", "tidy", "validate"]
-
-_PRICES = (
-    "lmtPrice",
-    "auxPrice",
-    "trailStopPrice",
-    "trailingPercent",
-    "lmtPriceOffset",
-    "cashQty",
-)
 
 
 class PriceRule(Protocol):
@@ -49,7 +40,7 @@ def tidy(order: Any) -> Any:
     Raises:
         InvalidOrder: A text that is no number.
     """
-    for name in _PRICES:
+    for name in NUMBERS:
         value = getattr(order, name, None)
         if isinstance(value, (str, Decimal)):
             setattr(order, name, to_price(value, name))
@@ -60,6 +51,8 @@ def tidy(order: Any) -> Any:
         except ArithmeticError:
             msg = f"totalQuantity {size!r} is not a number"
             raise InvalidOrder(msg) from None
+    if says(getattr(order, "cashQty", None)) and not is_set(size):
+        order.totalQuantity = Decimal(0)  # an unset one leaves as 39 digits up to version 202
     return order
 
 

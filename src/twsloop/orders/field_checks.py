@@ -6,11 +6,12 @@ each gives IB's code, of the table ``error_codes.csv``. What is not known to be 
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 
 from .builders import ACTIONS
-from .problems import Check, Draft, Problem, is_set, says
+from .problems import NUMBERS, Check, Draft, Problem, is_set, says
 from .words import SecType, TimeInForce, TriggerMethod
 
 __all__ = ["FIELD_CHECKS", "LARGEST", "STOPS", "TIME", "TIME_FORM"]
@@ -118,9 +119,11 @@ def _block(draft: Draft) -> Problem | None:
 
 
 def _finite(draft: Draft) -> Problem | None:
-    for name in ("lmtPrice", "auxPrice", "trailStopPrice"):
+    for name in NUMBERS:
         value = getattr(draft.order, name)
         if is_set(value) and draft.number(name) is None:
+            if name == "competeAgainstBestOffset" and value == math.inf:
+                continue  # IB's mark for "up to the middle"
             return Problem(f"{name} {value!r} is not a number", 320)
     return None
 

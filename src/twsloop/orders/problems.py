@@ -13,15 +13,21 @@ from typing import Any
 
 import attrs
 from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE, UNSET_INTEGER
+from ibapi.order import Order
 
 from twsloop.wire.showing import contract_words, order_words
 from twsloop.wire.values import decimal_or_none
 
 from .words import OrderType
 
-__all__ = ["Check", "Draft", "Problem", "find", "is_set", "says"]
+__all__ = ["NUMBERS", "Check", "Draft", "Problem", "find", "is_set", "says"]
 
 _UNSET = frozenset({UNSET_DOUBLE, UNSET_DECIMAL, UNSET_INTEGER})
+#: The fields of an order that travel as floating point numbers; IB's class begins one with 0.
+NUMBERS = (
+    *(name for name, value in vars(Order()).items() if isinstance(value, float)),
+    "discretionaryAmt",
+)
 
 
 @attrs.frozen
