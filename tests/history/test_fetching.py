@@ -383,9 +383,10 @@ def test_a_fetch_that_breaks_off_is_gone_on_with(tws: FakeTws, fake: IBGateway) 
     sessions.until(lambda changed: changed.new == "READY")
     future = fake.history.bars(aapl(), **DAY)
     tell_time(tws, at(6, 1))
-    # Known is what eight days are sure to reach; the rest comes with one answer.
+    # Known is what eight days are sure to reach; the rest comes with one answer, which goes on to
+    # the first two bars that are known.
     second = answer(tws, at(1, 4, 23, 58), 10)
-    assert second.endDateTime == "20260118-00:01:58"
+    assert second.endDateTime == "20260118-15:02:59"
     assert len(future.result(PATIENCE)) == 10 + 8
 
 
@@ -424,6 +425,48 @@ def test_after_a_split_all_is_fetched_again(tws: FakeTws, fake: IBGateway) -> No
     assert {finding.kind for finding in series.findings} == {FindingKind.RESTATED}
     again = fake.history.bars(aapl(), start=at(1, 5), end=at(1, 7))
     assert (len(again.result(PATIENCE)), again.result().requests) == (160, 0)
+
+
+@pytest.mark.parametrize("newer", [True, False], ids=["newer", "older"])
+def test_a_split_between_two_questions_is_seen(tws: FakeTws, fake: IBGateway, newer: bool) -> None:
+    """Each asks for its own hours, and the second reaches into what the first one kept."""
+    kept, wanted = ((15, 16), (16, 18)) if newer else ((16, 18), (15, 16))
+    future = fake.history.bars(aapl(), start=at(1, 5, kept[0]), end=at(1, 5, kept[1]))
+    tell_time(tws, at(6, 1))
+    answer(tws, at(1, 5, kept[0]), 60 * (kept[1] - kept[0]), 200.0)
+    future.result(PATIENCE)
+    future = fake.history.bars(aapl(), start=at(1, 5, wanted[0]), end=at(1, 5, wanted[1]))
+    tell_time(tws, at(6, 1))
+    if newer:
+        request = answer(tws, at(1, 5, 15, 58), 122, 50.0)
+        assert (request.endDateTime, request.duration) == ("20260105-18:00:59", "7379 S")
+    else:
+        request = answer(tws, at(1, 5, 15), 63, 50.0)
+        assert (request.endDateTime, request.duration) == ("20260105-16:02:59", "3779 S")
+    answer(tws, at(1, 5, wanted[0]), 60 * (wanted[1] - wanted[0]), 50.0)
+    series = future.result(PATIENCE)
+    assert {str(bar.close) for bar in series} == {"50.0"}
+    assert {finding.kind for finding in series.findings} == {FindingKind.RESTATED}
+    both = fake.history.bars(aapl(), start=at(1, 5, 15), end=at(1, 5, 18))
+    tell_time(tws, at(6, 1))
+    answer(tws, at(1, 5, kept[0]), 60 * (kept[1] - kept[0]), 50.0)  # it was forgotten
+    assert {str(bar.close) for bar in both.result(PATIENCE)} == {"50.0"}
+    assert len(both.result()) == 180
+
+
+def test_a_correction_is_kept(tws: FakeTws, fake: IBGateway) -> None:
+    future = fake.history.bars(aapl(), start=at(1, 5, 15), end=at(1, 5, 16))
+    tell_time(tws, at(6, 1))
+    answer(tws, at(1, 5, 15), 60, 200.0)
+    future.result(PATIENCE)
+    wanted: dict[str, Any] = {"start": at(1, 5, 15), "end": at(1, 5, 17)}
+    future = fake.history.bars(aapl(), **wanted)
+    tell_time(tws, at(6, 1))
+    answer(tws, at(1, 5, 15, 58), 62, 200.5)
+    first = future.result(PATIENCE)
+    assert [str(bar.close) for bar in first[57:60]] == ["200.0", "200.5", "200.5"]
+    again = fake.history.bars(aapl(), **wanted).result(PATIENCE)
+    assert (again.rows, again.requests) == (first.rows, 0)
 
 
 def test_a_bar_that_was_corrected(tws: FakeTws, fake: IBGateway) -> None:

@@ -9,10 +9,11 @@ another day if its market is made up). The last hour, unless bars came of it: a 
 data does not have it yet, and says nothing. And what the gateway can only tell as of now, adjusted
 by all dividends up to now: pieces that were fetched on different days do not fit together.
 
-Prices are adjusted for splits, as of the day they are told. Where an answer overlaps with what is
-kept, the two are compared. If all differ by one factor, there was a split: everything kept is on
-the old scale, is forgotten and fetched again. If only some differ, they were corrected, and the
-newer ones count. Either is told as a finding.
+Prices are adjusted for splits, as of the day they are told. So a request reaches into what is kept
+beside the part that is missing, where that takes no further one, and the two are compared. If all
+differ by one factor, there was a split: everything kept is on the old scale, is forgotten and
+fetched again. If only some differ, they were corrected, and the newer ones count and are kept.
+Either is told as a finding.
 """
 
 from __future__ import annotations
@@ -68,6 +69,9 @@ RECENT_S = 3600
 READ_AT_ONCE = 500
 CHECKED_AT_ONCE = 5000
 #: Ratios of prices that differ less than this are one factor: prices are rounded.
+#: So many bars on either side of what is missing are compared with what is told now; the outer one
+#: may be cut off in the answer.
+_COMPARED = 2
 _SAME_FACTOR = Decimal("0.005")
 _IS_FACTOR = Decimal("0.01")
 
@@ -246,7 +250,7 @@ class BarFetch:
         for gap in reversed(list(missing)):
             left: Span | None = gap
             while left is not None:
-                left = await self._fetch_last(left)
+                left = await self._fetch_last(left, first=left is gap)
 
     def _within_reach(self, missing: Spans) -> Spans:
         """What is missing and can be had: small bars are kept for six months only."""
@@ -259,10 +263,15 @@ class BarFetch:
         self._find(FindingKind.NOT_KEPT, Span(first.start, list(lost)[-1].end), 0, text)
         return missing.without(lost)
 
-    async def _fetch_last(self, gap: Span) -> Span | None:
-        """Fetch the last part of a gap; what is left of it."""
+    async def _fetch_last(self, gap: Span, *, first: bool) -> Span | None:
+        """Fetch the last part of a gap; what is left of it.
+
+        Args:
+            gap: What is missing.
+            first: Nothing of it was fetched before, so what is after it was kept before, too.
+        """
         question = self._question
-        chunk = next_chunk(question.size, gap, self._now)
+        chunk, compared = await self._chunk(gap, first=first)
         told = await self._ask_or_nothing(chunk)
         seconds = [bar.second for bar in told]
         whole = whole_from(question.size, chunk, seconds)
@@ -270,7 +279,7 @@ class BarFetch:
         if not told and await self._before_all(gap.end):
             since = gap.start
         # Bars at either end of an answer may be cut off.
-        self._compare([bar for bar in told if whole <= bar.second < gap.end])
+        await self._compare([bar for bar in told if whole <= bar.second < compared])
         part = Span(since, gap.end)
         bars = [bar for bar in told if since <= bar.second < gap.end]
         self._bars |= {bar.second: bar for bar in bars}
@@ -278,6 +287,28 @@ class BarFetch:
         await self._keep(part, told)
         self._tell()
         return Span(gap.start, since) if since > gap.start else None
+
+    async def _chunk(self, gap: Span, *, first: bool) -> tuple[Chunk, int]:
+        """The request for the last part of a gap, and until when its answer may be compared."""
+        question, size = self._question, self._question.size
+        plain = next_chunk(size, gap, self._now)
+        kept = await self._tools.keeper.beside(
+            question.key, gap, _COMPARED, dated=not size.intraday
+        )
+        beside = [bar for bar in kept if first or bar.second < gap.start]
+        if not beside:
+            return plain, gap.end
+        start = min(beside[0].second, gap.start)
+        last = max(beside[-1].second + size.seconds, gap.end)
+        wider = [(Span(start, last), max(plain.sure, gap.start))]
+        if plain.sure > gap.start:  # it is the first of several: it may get on a little less
+            wider.append((Span(gap.start, last), (plain.sure + gap.end) // 2))
+        for span, enough in wider:
+            chunk = next_chunk(size, span, self._now)
+            if chunk.sure <= enough:
+                self._kept |= {bar.second: bar for bar in beside}
+                return chunk, span.end
+        return plain, gap.end  # what is kept is too far away
 
     async def _fetch_at_once(self) -> None:
         """What ends now is fetched by one request, and not kept."""
@@ -302,9 +333,9 @@ class BarFetch:
             bars = [bar for bar in told if span.start <= bar.second < span.end]
             await self._tools.keeper.keep_bars(question.key, span, bars)
 
-    def _compare(self, told: Sequence[Bar]) -> None:
+    async def _compare(self, told: Sequence[Bar]) -> None:
         """Compare what is kept with what is told of the same times now."""
-        size = self._question.size
+        size, asked = self._question.size, self._question.span
         again = [bar for bar in told if bar.second in self._kept]
         found = compare([self._kept[bar.second] for bar in again], again, size)
         if not found:
@@ -312,7 +343,12 @@ class BarFetch:
         if _one_factor([(self._kept[bar.second].close, bar.close) for bar in again]):
             raise _Rescaled(found)
         self._findings += found
-        self._bars |= {bar.second: bar for bar in again}
+        self._bars |= {bar.second: bar for bar in again if asked.start <= bar.second < asked.end}
+        corrected = {finding.start for finding in found}
+        for bar in again:
+            if bar.time in corrected:
+                one = Span(bar.second, bar.second + 1)
+                await self._tools.keeper.keep_bars(self._question.key, one, [bar])
 
     async def _before_all(self, end: int) -> bool:
         """Whether there is no data before a time at all; asked once, when an answer was empty."""

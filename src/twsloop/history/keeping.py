@@ -61,6 +61,14 @@ class Keeper:
 
         return await self._use(key, read, (Spans(), []))
 
+    async def beside(
+        self, key: SeriesKey | None, span: Span, count: int, *, dated: bool
+    ) -> list[Bar]:
+        """The last bars before a span and the first ones after it; nothing without a store."""
+        return await self._use(
+            key, lambda store, key: store.beside(key, span, count, dated=dated), []
+        )
+
     async def ticks(self, key: SeriesKey | None, span: Span) -> tuple[Spans, list[Tick]]:
         """Which parts of a span are known, and their ticks; nothing without a store."""
 

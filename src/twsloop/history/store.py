@@ -160,6 +160,25 @@ class Store:
             for row in page
         ]
 
+    async def beside(self, key: SeriesKey, span: Span, count: int, *, dated: bool) -> list[Bar]:
+        """The last bars before a span, and the first ones after it, in order.
+
+        Args:
+            key: Of which series.
+            span: Beside what.
+            count: How many at most on either side.
+            dated: Whether they carry a day.
+        """
+        series = f"series = ({_SERIES})"
+        rows = await self._database.fetch(
+            f"SELECT * FROM (SELECT * FROM bar WHERE {series} AND second < ?"  # noqa: S608
+            " ORDER BY second DESC LIMIT ?)"
+            f" UNION ALL SELECT * FROM (SELECT * FROM bar WHERE {series} AND second >= ?"
+            " ORDER BY second LIMIT ?) ORDER BY second",
+            (*attrs.astuple(key), span.start, count, *attrs.astuple(key), span.end, count),
+        )
+        return [_bar(row, dated) for row in rows]
+
     async def ticks(self, key: SeriesKey, span: Span) -> list[Tick]:
         """The ticks of a span, in the order in which they came."""
         return [
