@@ -159,3 +159,8 @@ def test_what_builders_make_passes_the_checks() -> None:
     ]
     for order in orders:
         check_order(stock("AAPL"), order)
+
+
+def test_a_bracket_that_is_not_to_be_transmitted_is_held_whole() -> None:
+    made = bracket("BUY", 100, take_profit=200, stop_loss=180, transmit=False)
+    assert [order.transmit for order in made] == [False] * 3

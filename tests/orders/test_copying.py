@@ -12,6 +12,7 @@ from ibapi.tag_value import TagValue
 from twsloop.contracts import combo, stock
 from twsloop.orders.builders import limit_order
 from twsloop.orders.copying import copied, decoded
+from twsloop.orders.words import Action
 
 
 def test_a_copy_stands_alone() -> None:
@@ -22,10 +23,16 @@ def test_a_copy_stands_alone() -> None:
     order.algoParams.append(TagValue("b", "2"))
     assert made.lmtPrice == 100.0
     assert [tag.tag for tag in made.algoParams] == ["a"]
+    order.algoParams[0].value = "2"
+    order.softDollarTier.name = "tier"
+    assert (made.algoParams[0].value, made.softDollarTier.name) == ("1", "")
+    order.action = Action.SELL
+    assert copied(order).action is Action.SELL
     spread = combo("AAPL", [(1, 1, "BUY"), (2, 1, "SELL")])
     copy = copied(spread)
+    spread.comboLegs[0].action = "SELL"
     spread.comboLegs.clear()
-    assert len(copy.comboLegs) == 2
+    assert [leg.action for leg in copy.comboLegs] == ["BUY", "SELL"]
 
 
 def test_protobuf_and_plain_values() -> None:

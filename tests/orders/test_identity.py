@@ -10,15 +10,18 @@ import pytest
 import uvloop
 from ibapi.contract import ContractDetails
 
-from tests.orders.test_sessions import until
+from tests.orders.test_sessions import config, until
 from tests.support.desk import PATIENCE, Desk, Heard, config_for, open_desk, open_paper
+from tests.support.fake_tws import FakeTws
 from tests.support.orders import with_fields
 from twsloop.clock import ManualClock
 from twsloop.contracts import stock
 from twsloop.errors import InvalidOrder, OrderError
 from twsloop.events import Fill, OrderCreated
 from twsloop.gateway import IBGateway
+from twsloop.orders.attributes import allocate
 from twsloop.orders.builders import limit_order, market_order
+from twsloop.orders.conditions import price_condition, when
 from twsloop.orders.intent import Intent
 from twsloop.orders.reading import read_reject
 from twsloop.orders.reference import split_reference
@@ -205,3 +208,34 @@ def test_two_clients_made_in_the_same_moment_name_nothing_alike() -> None:
                 groups |= {trade.order.ocaGroup for trade in trades}
                 tokens |= {trade.record.token for trade in trades}
             assert (len(groups), len(tokens)) == (2, 4)
+
+
+def test_an_order_that_is_placed_again_gets_a_token_of_its_own(desk: Desk) -> None:
+    reference = "a reference of many letters, so that two tokens have no room"
+    first = desk.gateway.orders.place("AAPL", limit_order("BUY", 1, 100), tag=reference[:40])
+    until(first, OrderStatus.SUBMITTED)
+    again = desk.gateway.orders.place("AAPL", first.order)
+    assert again.tag == first.tag == reference[:40]
+    assert again.record.token not in {"", first.record.token}
+    assert desk.gateway.orders.find(token=first.record.token) is first
+
+
+def test_the_order_of_a_group_of_accounts_gets_no_account() -> None:
+    with FakeTws() as tws, IBGateway(config(tws, orders__account="DU1234567")) as gateway:
+        gateway.orders.place("AAPL", allocate(limit_order("BUY", 1, 100), "all"))
+        gateway.orders.place("AAPL", limit_order("BUY", 1, 100))
+        sent = [tws.next("placeOrder").order for _ in range(2)]
+        assert [order.account for order in sent] == ["", "DU1234567"]
+
+
+def test_what_leaves_is_what_was_asked_for_though_its_parts_are_changed(desk: Desk) -> None:
+    """Programs make one order and change a leg or a condition of it for the next."""
+    near = price_condition(with_fields(stock("MSFT"), conId=272093), above=400)
+    order = when(limit_order("BUY", 1, 100), near)
+    trades = []
+    for price in (400.0, 500.0):
+        order.conditions[0].price = price
+        trades.append(desk.gateway.orders.place("AAPL", order))
+    for trade in trades:
+        until(trade, OrderStatus.PRE_SUBMITTED)
+    assert [trade.order.conditions[0].price for trade in trades] == [400.0, 500.0]

@@ -245,7 +245,8 @@ def bracket(
         stop_loss: Trigger of the stop.
         entry: Limit price of the entry; None enters at the market.
         tif: Time in force of all three.
-        fields: Any other field of IB's ``Order``, given to all three.
+        fields: Any other field of IB's ``Order``, given to all three. With ``transmit=False`` all
+            of it waits in the gateway.
 
     Raises:
         InvalidOrder: A value that cannot be one, or closing prices on the wrong sides.
@@ -267,7 +268,6 @@ def bracket(
         stop_order(closing, quantity, stop_loss, tif=tif, **fields),
     )
     made.parent.transmit = made.take_profit.transmit = False
-    made.stop_loss.transmit = True
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import enum
 from typing import Any
 
 from ibapi.contract import Contract
@@ -15,18 +16,20 @@ __all__ = ["copied", "decoded"]
 def copied(value: Any) -> Any:
     """A copy of an Order, a Contract or a protobuf message; other values as they are.
 
-    Lists in it are copied too; what stands in the lists (legs, conditions) is not.
+    What it is made of (lists, legs, conditions, tags) is copied too.
     """
     if hasattr(value, "CopyFrom"):
         made = type(value)()
         made.CopyFrom(value)
         return made
-    if not hasattr(value, "__dict__"):
+    if isinstance(value, list):
+        return [copied(one) for one in value]
+    if isinstance(value, enum.Enum) or not hasattr(value, "__dict__"):
         return value
     made = copy.copy(value)
     for name, held in vars(made).items():
-        if isinstance(held, list):
-            setattr(made, name, list(held))
+        if isinstance(held, list) or hasattr(held, "__dict__"):
+            setattr(made, name, copied(held))
     return made
 
 

@@ -15,6 +15,7 @@ from ibapi.contract import Contract
 from twsloop.errors import InvalidOrder
 from twsloop.wire.showing import contract_words
 
+from .copying import copied
 from .inputs import Number, to_quantity, to_time, to_whole
 from .version_checks import TOO_OLD
 from .words import ExerciseAction, SecType
@@ -94,7 +95,7 @@ class ExerciseRequest:
         """The arguments of IB's ``exerciseOptions``."""
         return (
             order_id,
-            self.contract,
+            copied(self.contract),
             int(self.action),
             self.quantity,
             self.account,

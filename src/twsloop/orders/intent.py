@@ -10,6 +10,7 @@ from twsloop.config.sections.orders import Validation
 from twsloop.errors import InvalidOrder
 from twsloop.processors import Where
 
+from .reference import split_reference
 from .trade import OnFill, OnUpdate
 
 __all__ = ["Intent", "Placing"]
@@ -63,10 +64,13 @@ class Intent:
     def reference(self, order: Any) -> str:
         """The user's reference of an order: the tag, or the ``orderRef`` that it came with.
 
+        The token of an earlier order is not part of it: each order has one of its own.
+
         Raises:
             InvalidOrder: There are two.
         """
-        if self.tag and order.orderRef and order.orderRef != self.tag:
+        own, _ = split_reference(str(order.orderRef))
+        if self.tag and own and own != self.tag:
             msg = f"the order has orderRef {order.orderRef!r} and the tag {self.tag!r}: give one"
             raise InvalidOrder(msg)
-        return self.tag or str(order.orderRef)
+        return self.tag or own

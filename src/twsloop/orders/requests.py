@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
 import functools
 import itertools
 import re
@@ -181,13 +180,17 @@ class Orders:
     def _record(self, order_id: int, contract: Contract, order: Order, tag: str) -> OrderRecord:
         core = self._core
         order.orderId, order.clientId = order_id, core.client_id
-        order.account = order.account or core.config.orders.account
+        order.account = self._account(order)
         token = make_token(self._began, core.client_id, order_id)
         order.orderRef = with_token(tag, token)
-        record = OrderRecord(order_id, core.client_id, copy.copy(contract), order)
+        record = OrderRecord(order_id, core.client_id, copied(contract), order)
         record.asked = record.contract
         record.tag, record.token = tag, split_reference(order.orderRef)[1]
         return record
+
+    def _account(self, order: Order) -> str:
+        """Whose order it is; the configured account unless it is spread over a group's."""
+        return order.account or ("" if order.faGroup else self._core.config.orders.account)
 
     def _place(
         self, record: OrderRecord, intent: Intent, mode: Validation, send: Send | None = None
@@ -207,11 +210,12 @@ class Orders:
         made = tidy(copied(order))
         self._validator.check(contract, made, self._validator.mode(None))
         made = preview_order(made)
-        made.account = made.account or core.config.orders.account
+        made.account = self._account(made)
+        what = copied(contract)
         with self._door:
             made.orderId, made.clientId = core.order_ids.take(), core.client_id
             return core.ask(
-                lambda _id: self.way_out.call("placeOrder", (made.orderId, contract, made)),
+                lambda _id: self.way_out.call("placeOrder", (made.orderId, what, made)),
                 request=f"preview of {describe(made)} {self.book.label(contract)}",
                 key=preview_key(made.orderId),
                 timeout=timeout,
