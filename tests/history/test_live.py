@@ -179,6 +179,66 @@ def test_it_survives_the_session(double: Double, heard: list[BarUpdate]) -> None
     assert stream.state.holes == 0
 
 
+def test_an_update_amid_the_answer_takes_nothing_of_it_away(
+    double: Double, heard: list[BarUpdate]
+) -> None:
+    """The end of an answer is a message by itself, and an update may come before it."""
+    stream = follow(double, heard)
+    req_id = asked(double)[-1].reqId
+    double.say("historicalData", reqId=req_id, historicalDataBars=[row(one) for one in range(3)])
+    update(double, 3, 102.0)
+    double.say("historicalDataEnd", reqId=req_id, startDateStr="", endDateStr="")
+    assert [(bar.second - START) // 60 for bar in stream.state.bars] == [0, 1, 2, 3]
+    assert told(heard)[-1] == (3, 102.0, False)
+
+
+def test_an_answer_that_is_too_short_is_asked_for_again(
+    double: Double, heard: list[BarUpdate]
+) -> None:
+    """A computer that slept knows nothing of the time in which it did; what is told does."""
+    stream = follow(double, heard)
+    answer(double, 0, 1)
+    double.error(10182, LOST, id=asked(double)[-1].reqId)
+    answer(double, 200, 201)
+    assert asked(double)[-1].duration == f"{200 * 60 + 2 * 60 + 60} S"
+    assert [minute for minute, _, _ in told(heard)] == [0, 0, 1]
+    answer(double, *range(1, 202))
+    assert [minute for minute, _, over in told(heard) if over] == list(range(201))
+    assert stream.state.holes == 0
+    double.error(10182, LOST, id=asked(double)[-1].reqId)
+    for _ in range(2):  # IB has no more: then it is a hole, and no reason to ask for ever
+        answer(double, 300, 301)
+    assert stream.state.holes == 1
+    assert stream.status is StreamStatus.LIVE
+
+
+def test_bars_of_a_second_outlive_an_hour_without_them(
+    double: Double, heard: list[BarUpdate]
+) -> None:
+    stream = follow(double, heard, bar_size="1 secs", duration=timedelta(minutes=5))
+    answer(double, 0)
+    double.advance(3600)
+    double.error(10182, LOST, id=asked(double)[-1].reqId)
+    assert asked(double)[-1].duration == "2000 S"
+    assert stream.active
+
+
+@pytest.mark.parametrize(
+    "text", ["HMDS query returned no data: AAPL", "Historical data request pacing violation"]
+)
+def test_what_may_pass_does_not_end_it(double: Double, heard: list[BarUpdate], text: str) -> None:
+    stream = follow(double, heard)
+    answer(double, 0)
+    double.error(10182, LOST, id=asked(double)[-1].reqId)
+    for count in (2, 3):
+        double.error(162, text, id=asked(double)[-1].reqId)
+        assert len(asked(double)) == count
+        double.advance(60)
+        assert len(asked(double)) == count + 1
+    answer(double, 0, 1)
+    assert stream.status is StreamStatus.LIVE
+
+
 @pytest.mark.parametrize(
     ("text", "kind"),
     [

@@ -34,6 +34,7 @@ from .words import BarSize
 __all__ = [
     "DAY_S",
     "KEPT_SMALL_S",
+    "MOST_OF_SECONDS",
     "Chunk",
     "duration_text",
     "final_until",
@@ -80,7 +81,7 @@ _MOST: Mapping[str, tuple[str, int]] = MappingProxyType(
 _FINEST: Mapping[str, int] = MappingProxyType({"S": 1, "D": 5, "W": 10, "M": 30, "Y": 60})
 _MOST_OF: Mapping[str, int] = MappingProxyType({"S": 86_400, "D": 365, "W": 52, "M": 12, "Y": 68})
 #: The longest request for bars of one second, seconds.
-_MOST_OF_SECONDS = 2000
+MOST_OF_SECONDS = 2000
 _LEAST_S = 30
 #: The coarsest bars shorter than a day that each unit is meant for, seconds (domain.md f).
 _COARSEST: Mapping[str, int] = MappingProxyType(
@@ -167,7 +168,7 @@ def duration_text(size: BarSize, seconds: int) -> str:
     """
     for unit in "SDWMY":
         count = _count(unit, seconds if size.intraday else seconds + size.seconds)
-        too_long = size.seconds == 1 and count > _MOST_OF_SECONDS
+        too_long = size.seconds == 1 and count > MOST_OF_SECONDS
         if count <= _MOST_OF[unit] and _fits(size, unit) and not too_long:
             return f"{count} {unit}"
     msg = (

@@ -3,8 +3,10 @@
 IB ends such bars by itself: when the gateway loses its historical data farm (10182, and kin), and
 with the link. A lost link is the business of all streams. After 10182 the same bars are asked for
 again: at once, and if that ends the same way, after a pause that doubles, or as soon as the gateway
-says that it has its farm again (2106). Each time they reach back to the bar that was under way, so
-`LiveBars` can join them.
+says that it has its farm again (2106). So it is where there is nothing to tell at the moment, or IB
+was asked too fast. Each time they reach back to the bar that was under way, so `LiveBars` can join
+them; where that was too short (a computer that slept does not know for how long), once more, as far
+back as the answer shows.
 """
 
 from __future__ import annotations
@@ -19,13 +21,13 @@ import attrs
 from twsloop.clock import Timer
 from twsloop.connection.core import Core
 from twsloop.connection.streams import Feed, Stream, StreamPlan
-from twsloop.errors import HistoryError, RequestError
+from twsloop.errors import HistoryError, NoHistory, PacingViolation, RequestError
 from twsloop.events import Ends, Notice
 from twsloop.processors import Where
 from twsloop.wire.identity import contract_key
 
 from .asking import PacedAsks, named_error
-from .chunks import duration_text
+from .chunks import MOST_OF_SECONDS, duration_text
 from .live_state import BarUpdate, LiveBars
 from .pacing import Paced
 from .questions import EPOCH
@@ -54,6 +56,7 @@ class _Following:
         show: What they show.
         reach: How far the first answer reaches back.
         answer: The bars of an answer that is not whole yet.
+        lacking: How far back an answer did not reach, seconds; 0 where it did.
         attempts: How often it was asked for since the last bar came.
         pause: Until the next attempt.
         counted: Whether it counts as open.
@@ -63,6 +66,7 @@ class _Following:
     reach: timedelta
     bars: LiveBars = attrs.Factory(LiveBars)
     answer: list[Bar] = attrs.Factory(list)
+    lacking: int = 0
     attempts: int = 0
     pause: Timer | None = None
     counted: bool = False
@@ -159,8 +163,10 @@ class LiveBarsOpener:
         """How far back to ask: to the bar that was under way when the last one came."""
         if feed.received is None:
             return int(following.reach.total_seconds())
-        silent = self._core.clock.monotonic() - feed.received
-        return int(silent) + 2 * size.seconds + OVERLAP_S
+        silent = max(self._core.clock.monotonic() - feed.received, following.lacking)
+        reach = int(silent) + 2 * size.seconds + OVERLAP_S
+        # What is further back than one request may reach is lost, and told as a hole.
+        return min(reach, MOST_OF_SECONDS) if size.seconds == 1 else reach
 
     def _release(self, feed: Feed[BarUpdate]) -> None:
         following = self._following.pop(feed.state)
@@ -186,7 +192,15 @@ class LiveBarsOpener:
         if feed is None or following is None:
             return
         told, following.answer = following.answer, []
-        if told and following.bars.current is None:
+        before = following.bars.current
+        if told and before is not None and not following.lacking:
+            first, last = min(bar.time for bar in told), max(bar.time for bar in told)
+            if first > before.time:
+                following.lacking = int((last - before.time).total_seconds())
+                feed.restart("the answer did not reach back to what was known")
+                return
+        following.lacking = 0
+        if told and before is None:
             # Seconds and days of trading reach back further than those of the calendar.
             first = max(bar.time for bar in told) - following.reach
             told = [bar for bar in told if bar.time >= first]
@@ -199,8 +213,12 @@ class LiveBarsOpener:
         feed = self._core.streams.feed(reqId)
         following = self._following.get(feed.state) if feed is not None else None
         read = read_bar(bar, following.show) if following is not None else None
-        if feed is not None and following is not None and read is not None:
+        if feed is None or following is None or read is None:
+            return
+        if feed.whole:
             self._put(feed, following.bars.update(read))
+        else:  # it is newer than all that the answer is about to tell
+            following.answer.append(read)
 
     def _put(self, feed: Feed[BarUpdate], updates: list[BarUpdate]) -> None:
         for update in updates:
@@ -225,12 +243,19 @@ class LiveBarsOpener:
         named = named_error(error)
         if named is error:
             return False
-        feed.fail(named)
+        known = self._following[feed.state].bars.current is not None
+        if isinstance(named, PacingViolation):
+            self._pacer.violated(self._core.clock.monotonic())
+            self._again(feed, notice.text, at_once=False)
+        elif isinstance(named, NoHistory) and known:
+            self._again(feed, notice.text, at_once=False)
+        else:
+            feed.fail(named)
         return True
 
-    def _again(self, feed: Feed[BarUpdate], reason: str) -> None:
+    def _again(self, feed: Feed[BarUpdate], reason: str, *, at_once: bool = True) -> None:
         following = self._following[feed.state]
-        following.attempts += 1
+        following.attempts += 1 if at_once or following.attempts else 2
         if following.attempts == 1:
             feed.restart(reason)
             return
