@@ -89,10 +89,13 @@ class Board:
         if record is None:
             return
         trade = self._trades.get(record)
-        if trade is None:
-            if not record.own:
-                return
+        if trade is None and record.own:
             trade = self.new(record)
+        if trade is not None:
+            self._tell(trade, change)
+        self._book.settle(record)
+
+    def _tell(self, trade: Trade, change: Change) -> None:
         for fill in change.fills:
             for delivery in tuple(trade.fill_listeners):
                 delivery((fill,))

@@ -22,6 +22,7 @@ from twsloop.events import CommissionReported, Ends, Fact, Fill, Notice, OrderCr
 from twsloop.wire.values import decimal_or_none
 
 from .copying import copied
+from .folding import Pool
 from .reading import (
     correction_of,
     execution_base,
@@ -89,6 +90,7 @@ class OrderBook:
         self._executions: dict[str, _Booked] = {}
         self._orphans: dict[str, _Booked] = {}
         self._commissions: dict[str, CommissionReported] = {}
+        self._contracts = Pool()
 
     # ---- finding -------------------------------------------------------------------------
 
@@ -301,7 +303,7 @@ class OrderBook:
             record.advanced_reject = notice.advanced_reject
             record.note(now, "advanced reject", notice.advanced_reject)
         if ends is Ends.CHANGE:
-            record.refused_changes.add((code, text))
+            record.refused_changes |= {(code, text)}
             if record.before_change is None and record.overtaken:
                 record.overtaken -= 1
         if ends is not Ends.ORDER or record.status is OrderStatus.FILLED:
@@ -350,6 +352,17 @@ class OrderBook:
             # What has not left yet (it may wait for just this) the gateway cannot list.
             and record.status is not OrderStatus.CREATED
         ]
+
+    def settle(self, record: OrderRecord) -> None:
+        """To be called after each change that everybody has been told of: what is over gets small.
+
+        An order that is UNCERTAIN is never over.
+        """
+        if record.settled and record.status is not OrderStatus.UNCERTAIN:
+            record.lighten(self._contracts.one_of)
+            for base in record.fills:
+                booked = self._executions[base]
+                booked.contract = self._contracts.one_of(booked.contract)
 
     # ---- inside --------------------------------------------------------------------------
 

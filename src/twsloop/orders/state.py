@@ -24,8 +24,7 @@ resolved if the order revives after all; `OrderRecord.status` tells the truth at
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -35,6 +34,9 @@ import attrs
 
 from twsloop.events import CommissionReported, Fill
 from twsloop.wire.showing import order_words
+
+from .folding import folded, unfolded
+from .story import LOG_LENGTH, LogEntry, brief, without_repeats
 
 __all__ = [
     "FINAL",
@@ -211,22 +213,12 @@ def next_status(state: OrderStatus, event: Event) -> OrderStatus:
     return TRANSITIONS[state, event]
 
 
-@attrs.frozen
-class LogEntry:
-    """One line of an order's own log: when, from where (IB's callback or ours), what."""
-
-    time: datetime
-    source: str
-    text: str
-
-
-#: How many entries an order's log keeps: an order that lives for months is reported each day.
-LOG_LENGTH = 1000
-
-
 @attrs.define(eq=False)
 class OrderRecord:
     """All that is known of one order. The loop thread changes it; equality is identity.
+
+    Once it is settled it is kept small (`lighten`): what it says stays the same, but ``order`` is
+    then made anew each time it is read.
 
     Attributes:
         order_id: Its id within its client id; 0 for orders made by hand.
@@ -268,13 +260,13 @@ class OrderRecord:
         token: Ours, behind it; empty for an order that we did not make.
         origin: What made it: one of our methods, a raw call, another client, somebody by hand.
         purpose: Why it was placed, where the program said so.
-        log: What happened to it, in order; the latest `LOG_LENGTH` entries.
+        log: What happened to it, in order (see `story` for what is left out of a long one).
     """
 
     order_id: int
     client_id: int
     contract: Any
-    order: Any
+    _order: Any
     symbol: str = ""
     status: OrderStatus = OrderStatus.CREATED
     ib_status: str = ""
@@ -298,11 +290,11 @@ class OrderRecord:
     pending: list[Any] = attrs.field(factory=list)
     overtaken: int = 0
     largest: Decimal = Decimal(0)
-    sent: Any = None
+    _sent: Any = None
     simulated_price: Decimal | None = None
     state: Any = None
     advanced_reject: str = ""
-    refused_changes: set[tuple[int | None, str]] = attrs.field(factory=set)
+    refused_changes: frozenset[tuple[int | None, str]] = frozenset()
     cancel_asked: bool = False
     expired: bool = False
     asked: Any = None
@@ -310,11 +302,29 @@ class OrderRecord:
     token: str = ""
     origin: str = ""
     purpose: str = ""
-    log: deque[LogEntry] = attrs.field(factory=lambda: deque(maxlen=LOG_LENGTH))
+    log: list[LogEntry] = attrs.field(factory=list)
 
     def __repr__(self) -> str:
         what = f"{order_words(self.order)} {self.symbol}"
         return f"<OrderRecord {self.order_id} of client {self.client_id} {what}: {self.status}>"
+
+    @property
+    def order(self) -> Any:
+        """The order as it was last sent or reported."""
+        return unfolded(self._order)
+
+    @order.setter
+    def order(self, order: Any) -> None:
+        self._order = order
+
+    @property
+    def sent(self) -> Any:
+        """The order as we last sent it; None if another process did."""
+        return unfolded(self._sent)
+
+    @sent.setter
+    def sent(self, order: Any) -> None:
+        self._sent = order
 
     @property
     def total(self) -> Decimal | None:
@@ -397,6 +407,26 @@ class OrderRecord:
     def note(self, time: datetime, source: str, text: str) -> None:
         """Write a line into its log."""
         self.log.append(LogEntry(time, source, text))
+        if len(self.log) > LOG_LENGTH and len(self.log) % _LOG_STEP == 0:
+            self.log = without_repeats(self.log, LOG_LENGTH)
+
+    def lighten(self, one_of: Callable[[Any], Any]) -> None:
+        """It is over: keep what can be asked for, small.
+
+        Args:
+            one_of: The contract that stands for all that are equal to one.
+        """
+        self._order, self._sent = folded(self._order), folded(self._sent)
+        self.contract = one_of(self.contract)
+        self.asked = None if self.asked is None else one_of(self.asked)
+        self.state = None
+        if self.before_change is None:  # else what is filled is told by it
+            self.before_sent, self.pending = None, []
+        self.log = brief(self.log)
+
+
+#: A long log is looked through for repeats once in so many entries.
+_LOG_STEP = 100
 
 
 def may_be_working(record: OrderRecord) -> bool:

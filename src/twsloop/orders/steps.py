@@ -222,6 +222,7 @@ def partly_filled(record: OrderRecord, was_filled: Decimal, now: datetime) -> tu
 
 def visible(record: OrderRecord) -> tuple[Any, ...]:
     """What a user would notice; the order's echo is compared by what can be modified."""
+    order = record.order
     return (
         record.status,
         record.ib_status,
@@ -232,7 +233,7 @@ def visible(record: OrderRecord) -> tuple[Any, ...]:
         record.why_held,
         record.cap_price,
         record.before_change is None,
-        *(getattr(record.order, name) for name in TERMS),
+        *(getattr(order, name) for name in TERMS),
     )
 
 

@@ -92,7 +92,7 @@ class Trade:
 
     @property
     def order(self) -> Any:
-        """The order: as sent, then as the gateway reports it."""
+        """The order: as sent, then as the gateway reports it; made anew once it is settled."""
         return self.record.order
 
     @property
