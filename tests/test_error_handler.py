@@ -7,6 +7,7 @@ import json
 import threading
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -140,8 +141,12 @@ def test_2101_refuses_the_account_subscription(handler: ErrorHandler) -> None:
 
 
 @pytest.mark.parametrize("code", sorted(HARMLESS))
-def test_cancelling_what_is_over_ends_nothing(handler: ErrorHandler, code: int) -> None:
-    assert handler.classify(code, context="request").ends is Ends.NOTHING
+@pytest.mark.parametrize("context", ["request", "order"])
+def test_cancelling_what_is_over_ends_nothing(
+    handler: ErrorHandler, code: int, context: Literal["request", "order"]
+) -> None:
+    """Nor does it end the order that has the number of that stream."""
+    assert handler.classify(code, context=context).ends is Ends.NOTHING
 
 
 def test_a_data_pacing_violation_never_ends_the_order_of_that_number(handler: ErrorHandler) -> None:

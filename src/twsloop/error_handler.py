@@ -240,7 +240,7 @@ def _ends(info: ErrorInfo, hint: ScopeHint | None, *, order_known: bool) -> Ends
         return Ends.SESSION
     about_order = hint == "order" or (hint is None and info.scope == "order")
     listed = load_codes().get(code)
-    if listed is not None and listed.category in NEVER_ABOUT_ORDERS:
+    if code in HARMLESS or (listed is not None and listed.category in NEVER_ABOUT_ORDERS):
         about_order = False
     if code == 202 and about_order:
         return Ends.ORDER
