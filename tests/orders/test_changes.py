@@ -13,14 +13,20 @@ import uvloop
 from ibapi.order import Order
 
 from tests.orders.test_sessions import Raw, buy, config, connected, until, working
-from tests.support.desk import PATIENCE, Desk, open_desk
+from tests.support.desk import PATIENCE, Desk, config_for, open_desk, open_paper
 from tests.support.fake_tws import FakeTws, error, message, open_order, order_status
 from tests.support.orders import filled_contract, with_fields
 from twsloop.contracts import stock
 from twsloop.errors import InvalidOrder, OrderError, RequestError
 from twsloop.gateway import IBGateway
 from twsloop.orders.attributes import by_cash
-from twsloop.orders.builders import bracket, limit_order, market_order, stop_order
+from twsloop.orders.builders import (
+    bracket,
+    limit_order,
+    market_order,
+    stop_order,
+    trailing_stop_limit,
+)
 from twsloop.orders.changing import as_it_stands, what_is_left
 from twsloop.orders.state import OrderRecord, OrderStatus
 from twsloop.orders.trade import Trade
@@ -217,3 +223,15 @@ def test_what_is_left_of_a_sum_of_money_is_not_guessed() -> None:
         tws.say(order_status(trade.order_id, "Cancelled", filled=4, remaining=6))
         with pytest.raises(OrderError, match="cashQty is not known"):
             asked.result(PATIENCE)
+
+
+def test_a_trailing_limit_of_an_earlier_process_can_be_changed() -> None:
+    order = trailing_stop_limit("SELL", 2, stop_price=180, amount=1, limit_offset="0.1")
+    with open_paper() as (_, paper):
+        with IBGateway(config_for(paper)) as earlier:
+            until(earlier.orders.place("AAPL", order), OrderStatus.PRE_SUBMITTED)
+        with IBGateway(config_for(paper)) as gateway:
+            (trade,) = gateway.orders.open()
+            assert trade.modify(quantity=1).result(PATIENCE) is OrderStatus.PRE_SUBMITTED
+            assert trade.order.totalQuantity == 1
+            assert trade.order.lmtPriceOffset == 0.1

@@ -27,6 +27,8 @@ __all__ = ["as_it_stands", "changed_order"]
 #: The types whose prices are the user's alone; those of other types follow the market.
 _LIMITS = frozenset({"LMT", "STP LMT", "LIT", "LOC"})
 _TRIGGERS = frozenset({"STP", "STP LMT", "MIT", "LIT"})
+#: The gateway shows the limit of these and its offset, and takes only one of them.
+_BOTH_SHOWN = frozenset({"TRAIL LIMIT", "TRAIL LIT"})
 
 #: Friendly names of what is usually modified.
 _CHANGES: dict[str, tuple[str, Callable[[Any], Any]]] = {
@@ -46,6 +48,8 @@ def as_it_stands(record: OrderRecord) -> Order:
     """
     shown = record.order
     made: Order = copied(record.sent or shown)
+    if record.sent is None and made.orderType in _BOTH_SHOWN and is_set(made.lmtPriceOffset):
+        made.lmtPrice = Order().lmtPrice
     if record.sent is None or record.before_change is not None:
         return made
     if says(made.totalQuantity) and says(shown.totalQuantity) and not says(made.cashQty):
