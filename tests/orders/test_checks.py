@@ -111,6 +111,8 @@ def test_tidy_gives_ibs_encoder_the_types_it_takes() -> None:
         made = tidy(changed(Order(), **{field: "0.25"}))
         assert getattr(made, field) == 0.25
     assert tidy(changed(Order(), cashQty=500.0)).totalQuantity == 0
+    summed = changed(Order(), lmtPrice=0.1 + 0.2, totalQuantity=Decimal("1E+2"))
+    assert (tidy(summed).lmtPrice, str(summed.totalQuantity)) == (0.3, "100")
     untouched = Order()
     assert vars(tidy(copy.copy(untouched))) == vars(untouched)
 

@@ -127,6 +127,14 @@ def test_every_price_on_the_grid_passes(steps: int, step: str) -> None:
     assert [one.code for one in find_problems(off, STOCK, rule=Rule(Decimal(step)))] == [110]
 
 
+def test_a_difference_of_floats_is_on_the_grid() -> None:
+    order = limit_order("BUY", 1, 1000.1 - 999.9)
+    assert order.lmtPrice != 0.2
+    assert find_problems(order, STOCK, rule=Rule(Decimal("0.01"))) == []
+    slightly = limit_order("BUY", 1, "0.20001")
+    assert [one.code for one in find_problems(slightly, STOCK, rule=Rule(Decimal("0.01")))] == [110]
+
+
 # ---- the paper gateway's own details, and its judgement ----------------------------------------
 
 

@@ -55,3 +55,12 @@ def test_times_leave_as_utc(moment: datetime, hours: int) -> None:
 
 def test_what_was_given() -> None:
     assert inputs.given(a=None, b=0, c="") == {"b": 0, "c": ""}
+
+
+@given(st.decimals(-(10**6), 10**6, places=6), st.decimals(-1000, 1000, places=4))
+def test_a_sum_of_floats_is_the_price_that_was_meant(price: Decimal, offset: Decimal) -> None:
+    """Up to fifteen digits nothing is lost, and the noise of the sum is."""
+    assert inputs.to_number(float(price), "x") == price
+    added = inputs.to_number(float(price) + float(offset), "x")
+    assert abs(added - (price + offset)) <= Decimal("1e-8")
+    assert inputs.to_price(0.1 + 0.2) == 0.3

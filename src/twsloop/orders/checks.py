@@ -19,7 +19,7 @@ from twsloop.errors import InvalidOrder
 from .attribute_checks import ATTRIBUTE_CHECKS
 from .contract_checks import CONTRACT_CHECKS
 from .field_checks import FIELD_CHECKS
-from .inputs import to_price
+from .inputs import to_price, without_noise
 from .problems import NUMBERS, Draft, Problem, find, is_set, says
 from .version_checks import version_problem
 
@@ -35,7 +35,7 @@ class PriceRule(Protocol):
 
 
 def tidy(order: Any) -> Any:
-    """Bring prices and sizes that were set as text or Decimal into the types that IB encodes.
+    """Bring prices and sizes into the types, and the spelling, that IB encodes.
 
     Raises:
         InvalidOrder: A text that is no number.
@@ -44,6 +44,8 @@ def tidy(order: Any) -> Any:
         value = getattr(order, name, None)
         if isinstance(value, (str, Decimal)):
             setattr(order, name, to_price(value, name))
+        elif isinstance(value, float) and is_set(value):
+            setattr(order, name, without_noise(value))
     size = getattr(order, "totalQuantity", None)
     if size is not None and not isinstance(size, Decimal):
         try:
@@ -51,6 +53,8 @@ def tidy(order: Any) -> Any:
         except ArithmeticError:
             msg = f"totalQuantity {size!r} is not a number"
             raise InvalidOrder(msg) from None
+    elif size is not None and is_set(size) and size.is_finite():
+        order.totalQuantity = Decimal(f"{size:f}")  # not 1E+2, which IB's client would write
     if says(getattr(order, "cashQty", None)) and not is_set(size):
         order.totalQuantity = Decimal(0)  # an unset one leaves as 39 digits up to version 202
     return order

@@ -35,6 +35,8 @@ _ATTRIBUTES = (
 )
 #: Destinations of IB's own that take orders without being listed (IBKRATS, IBEOS, ...).
 _IBS_OWN = ("IB", "OVERNIGHT", "PREBORROW", "TPLUS")
+#: How far beside a step a price may be, as a part of the step.
+_NOISE = Decimal("1e-6")
 _BY_MONEY = frozenset({SecType.FOREX, SecType.CRYPTO})
 
 
@@ -108,6 +110,12 @@ def _price_step(draft: Draft, price: Decimal) -> Decimal | None:
     return decimal_or_none(draft.details.minTick) if draft.details is not None else None
 
 
+def _off(price: Decimal, step: Decimal) -> bool:
+    """Whether a price is between two steps, and not just beside one as sums of floats are."""
+    beyond = abs(price % step)
+    return min(beyond, step - beyond) > step * _NOISE
+
+
 def _ticks(draft: Draft) -> Problem | None:
     if draft.sec_type == SecType.COMBO:
         return None  # its price is a sum of its legs' prices
@@ -117,7 +125,7 @@ def _ticks(draft: Draft) -> Problem | None:
     for field in fields:
         price = draft.number(field)
         step = _price_step(draft, price) if price else None
-        if price and step and price % step:
+        if price and step and _off(price, step):
             near = (price / step).to_integral_value() * step
             return Problem(f"{field} {price:f} is not a multiple of {step:f}: {near:f} is", 110)
     return None
@@ -126,7 +134,7 @@ def _ticks(draft: Draft) -> Problem | None:
 def _discretionary(draft: Draft) -> Problem | None:
     amount = draft.number("discretionaryAmt")
     step = _price_step(draft, draft.number("lmtPrice") or Decimal(0)) if amount else None
-    if amount and step and amount % step:
+    if amount and step and _off(amount, step):
         return Problem(f"discretionaryAmt {amount:f} is not a multiple of {step:f}", 168)
     return None
 

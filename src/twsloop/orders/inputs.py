@@ -1,11 +1,13 @@
 """Reading what people write into an order: prices, sizes, times.
 
 Everything goes through its decimal text, so that ``"189.50"``, ``Decimal("189.50")`` and ``189.5``
-are the same price; numbers become floats only where IB's classes have floats.
+are the same price; numbers become floats only where IB's classes have floats. What a float has
+beyond fifteen digits is the noise of binary fractions: ``0.1 + 0.2`` is the price 0.3.
 """
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -23,6 +25,7 @@ __all__ = [
     "to_quantity",
     "to_time",
     "to_whole",
+    "without_noise",
 ]
 
 #: A number with more digits before its point is none; a double ends at 308 of them.
@@ -93,14 +96,20 @@ def to_number(value: Number | None, what: str) -> Decimal:
         InvalidOrder: It is none.
     """
     if not isinstance(value, bool):
+        meant = without_noise(value) if isinstance(value, float) else value
         try:
-            number = Decimal(str(value).strip())
+            number = Decimal(str(meant).strip())
         except InvalidOperation:
             number = Decimal("NaN")
         if number.is_finite() and number.adjusted() < _DIGITS:
             return number
     msg = f"{what} {value!r} is not a number"
     raise InvalidOrder(msg)
+
+
+def without_noise(value: float) -> float:
+    """A float with the fifteen digits that a double can be trusted with."""
+    return float(f"{value:.{sys.float_info.dig}g}")
 
 
 def plain(number: Decimal) -> str:
