@@ -341,6 +341,13 @@ def test_whoever_leaves_cancels_it(case: Case, question: Question) -> None:
 
 
 @every
+def test_whoever_leaves_at_once_leaves_nothing_open(case: Case, question: Question) -> None:
+    case.gateway.event_loop.call(lambda: question.ask(case.gateway).cancel())
+    left = case.rest()
+    assert question.cancel is None or left in ([], [question.request, question.cancel])
+
+
+@every
 def test_an_error_of_ib_s_is_raised_with_its_code(case: Case, question: Question) -> None:
     future = question.ask(case.gateway)
     request = case.tws.next(question.request)

@@ -83,7 +83,8 @@ def _bar(req_id: int, number: int) -> list[bytes]:
 
 def _bars(req_id: int, number: int) -> list[bytes]:
     prices = {"open": 1.0, "high": 2.0, "low": 1.0, "close": 1.5, "volume": "7", "WAP": "1.5"}
-    bars = [{"date": str(START + 60 * number), "barCount": 1, **prices}]
+    dates = [str(START + 60 * minute) for minute in range(1, number + 1)]
+    bars = [{"date": date, "barCount": 1, **prices} for date in dates]
     return [
         message("historicalData", reqId=req_id, historicalDataBars=bars),
         message("historicalDataEnd", reqId=req_id, startDateStr="", endDateStr=""),
