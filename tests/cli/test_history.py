@@ -7,13 +7,16 @@ import io
 import json
 import os
 import pty
+import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.program import PATIENCE, ROOT, environment, run
+from tests.support.program import PATIENCE, ROOT, environment, program, run
 from twsloop.cli import run as run_here
 from twsloop.paper.server import PaperGateway
 
@@ -72,6 +75,12 @@ def test_a_table_for_people(tmp_path: Path, paper_gateway: PaperGateway) -> None
         (("AAPL", "--from", "2026-01-05T09:30"), 2, "has no time zone"),
         (("AAPL", "--last", "1 D", "--bar", "7 mins"), 2, "IB has no bars of '7 mins'"),
         (("AAPL", "--last", "1 D", "--out", "bars.txt"), 2, "end its name with .csv or .json"),
+        (
+            ("AAPL", "--last", "1 D", "--out", "/no/where/bars.csv"),
+            2,
+            "there is no folder /no/where",
+        ),
+        (("AAPL", "--last", "1 D", "--csv", "--json"), 2, "--csv or --json: not both"),
         (("AAPL", "--last", "1 D", "--ticks", "--check"), 2, "--check is for bars"),
         (("EUR.USD", "--last", "5 D", "--bar", "1 day"), 11, "No historical market data"),
     ],
@@ -89,6 +98,47 @@ def test_what_cannot_be_told(
     ended = run_here([*port_of(paper_gateway), "history", *arguments])
     complaints = capsys.readouterr().err
     assert (ended, text in complaints) == (code, True), complaints
+
+
+def test_a_full_disk_is_told(
+    paper_gateway: PaperGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("there is no /dev/full here")
+    asked = ("history", "AAPL", *DAYS, "--bar", "1 day", "--csv", "--out", str(full))
+    assert run_here([*port_of(paper_gateway), *asked]) == 14
+    assert "/dev/full: No space left on device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_was_stopped_is_not_done_and_goes_on_the_next_time(
+    tmp_path: Path, number: int
+) -> None:
+    """Bars of a second: more requests than IB allows without a pause."""
+    span = ("--last", "7 days", "--all-hours")
+    with PaperGateway() as paper:
+        asked = (*port_of(paper), "history", "AAPL", *span, "--bar", "1 secs", "--csv")
+        with program(*asked, home=tmp_path) as running:
+            store = tmp_path / ".twsloop" / "history.db"
+            while not kept(store):
+                assert running.process.poll() is None, running.end()
+            running.send(number)
+            code, out, complaints = running.end()
+    assert (code, out) == (1, "")
+    assert complaints.startswith("twsloop: stopped before all of it was there")
+    assert kept(store) > 0
+
+
+def kept(store: Path) -> int:
+    """How many bars are in a store that may not be made yet."""
+    if not store.exists():
+        return 0
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as database:
+        try:
+            return int(database.execute("SELECT count(*) FROM bar").fetchone()[0])
+        except sqlite3.OperationalError:
+            return 0
 
 
 def test_a_progress_bar_on_a_terminal(tmp_path: Path, paper_gateway: PaperGateway) -> None:

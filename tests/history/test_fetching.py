@@ -258,15 +258,18 @@ def test_bars_that_ib_does_not_keep(gw: IBGateway) -> None:
             bar_size="5 secs",
         )
     now = datetime.now(UTC)
+    heard: list[Progress] = []
     late = bars(
         gw,
         start=now - timedelta(days=183, hours=1),
         end=now - timedelta(days=182),
         bar_size="30 secs",
         rth=False,
+        on_progress=heard.append,
     )
     (finding,) = late.findings
     assert finding.kind is FindingKind.NOT_KEPT
+    assert heard[-1].part == 1.0  # what cannot be had is not left to do
 
 
 def test_errors_are_ibs_own(gw: IBGateway) -> None:

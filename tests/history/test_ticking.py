@@ -195,6 +195,24 @@ def test_nothing_to_tell_although_there_was_trading(tws: FakeTws, fake: IBGatewa
         future.result(PATIENCE)
 
 
+def test_without_a_schedule_no_session_is_passed_over(tws: FakeTws, fake: IBGateway) -> None:
+    """IB tells nothing from a time at which nobody trades; and currencies may have no schedule."""
+    end, heard = FRIDAY + timedelta(seconds=3000), list[Progress]()
+    future = fake.history.ticks(aapl(), start=FRIDAY, end=end, on_progress=heard.append)
+    tell_time(tws, MONDAY)
+    answer(tws, 1)
+    assert answer(tws).startDateTime == "20260109-14:00:02"
+    schedule_fails(tws)
+    assert answer(tws, 1805, 3001).startDateTime == "20260109-14:30:02"
+    seconds = [int((tick.time - FRIDAY).total_seconds()) for tick in future.result(PATIENCE)]
+    assert seconds == [1, 1805]
+    assert heard[-1].part == 1.0
+    again = fake.history.ticks(aapl(), start=FRIDAY + timedelta(seconds=600), end=end)
+    tell_time(tws, MONDAY)
+    assert answer(tws, 700, 1802).startDateTime == "20260109-14:10:00"  # silence is not kept
+    assert len(again.result(PATIENCE)) == 2
+
+
 def test_ticks_that_cannot_be_read_are_found(tws: FakeTws, fake: IBGateway) -> None:
     future = fake.history.ticks(aapl(), start=FRIDAY, end=FRIDAY + timedelta(seconds=60))
     tell_time(tws, MONDAY)

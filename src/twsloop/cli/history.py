@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +17,11 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
 from twsloop.contracts.symbols import ACCEPTED, to_contract
+from twsloop.errors import StorageError
 from twsloop.wire.times import find_zone
 
 from .connect import connected
+from .exits import Exit, ForeignError
 from .output import Output
 from .root import Run, output_option
 
@@ -128,6 +131,8 @@ def history(
     """
     if (start is None) == (duration is None):
         raise click.UsageError("Say from when: --from, or --last.")
+    if as_csv and as_json:
+        raise click.UsageError("--csv or --json: not both.")
     if ticks and check:
         raise click.UsageError("--check is for bars; ticks have no schedule.")
     wanted = to_contract(symbol)  # a typo is told before anything is connected
@@ -136,20 +141,46 @@ def history(
         form = FORMS.get(file.suffix.lower())
         if form is None:
             raise click.UsageError(f"--out {file}: end its name with .csv or .json.")
+    if file is not None:
+        _see_that_it_can_be_written(file)
     asked: dict[str, Any] = {"start": start, "end": end, "duration": duration, "what": what}
     asked |= {"rth": not all_hours, "refresh": refresh}
-    with connected(run) as gateway, _progress_bar(symbol) as on_progress:
-        found: BarSeries | TickSeries
-        if ticks:
-            found = gateway.history.ticks(wanted, on_progress=on_progress, **asked).result()
-        else:
-            found = gateway.history.bars(
-                wanted, bar_size=bar_size, check=check, on_progress=on_progress, **asked
-            ).result()
-    with _stream(file) as stream:
-        out = run.output(form) if stream is None else Output(form or "csv", stream)
-        _print(out, "tick" if ticks else "bar", found)
+    with _told_if_stopped():
+        with connected(run) as gateway, _progress_bar(symbol) as on_progress:
+            found: BarSeries | TickSeries
+            if ticks:
+                found = gateway.history.ticks(wanted, on_progress=on_progress, **asked).result()
+            else:
+                found = gateway.history.bars(
+                    wanted, bar_size=bar_size, check=check, on_progress=on_progress, **asked
+                ).result()
+        with _stream(file) as stream:
+            out = run.output(form) if stream is None else Output(form or "csv", stream)
+            _print(out, "tick" if ticks else "bar", found)
     _tell(found.findings)
+
+
+def _see_that_it_can_be_written(file: Path) -> None:
+    """Before anything is fetched; the file stays as it is until there is something for it."""
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise click.UsageError(f"--out {file}: there is no folder {folder}.")
+    if not os.access(file if file.exists() else folder, os.W_OK):
+        raise click.UsageError(f"--out {file}: it may not be written.")
+
+
+@contextmanager
+def _told_if_stopped() -> Iterator[None]:
+    """A command that was stopped has not done its work: who calls it shall not take it for done."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise ForeignError(
+            stop,
+            Exit.FAILED,
+            "stopped before all of it was there",
+            "What was fetched is kept, if [history] store says so: the same command goes on.",
+        ) from None
 
 
 @contextmanager
@@ -157,8 +188,11 @@ def _stream(file: Path | None) -> Iterator[TextIO | None]:
     if file is None:
         yield None
         return
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        yield stream
+    try:
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+    except OSError as error:
+        raise StorageError(f"{file}: {error.strerror}") from None
 
 
 def _print(out: Output, name: str, found: BarSeries | TickSeries) -> None:

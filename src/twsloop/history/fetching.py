@@ -260,6 +260,7 @@ class BarFetch:
         lost = missing.without([Span(oldest, max(oldest + 1, self._question.span.end))])
         first = next(iter(lost))
         text = f"IB keeps bars of {self._question.size} for six months only"
+        self._meter.skipped(lost.seconds)
         self._find(FindingKind.NOT_KEPT, Span(first.start, list(lost)[-1].end), 0, text)
         return missing.without(lost)
 

@@ -57,6 +57,10 @@ class Meter:
         self._rows += rows
         self.requests += 1
 
+    def skipped(self, seconds: int) -> None:
+        """So much of the span cannot be had, or has not come yet: nothing is left to do there."""
+        self._kept += seconds
+
     def look(self, now: float, waiting: str = "") -> Progress:
         """How far it is now."""
         left = max(self._total - self._kept - self._fetched, 0)

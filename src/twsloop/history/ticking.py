@@ -19,7 +19,6 @@ from twsloop.errors import NoHistory, RequestError
 
 from .asking import SERVICE_ERROR
 from .checks import Finding, FindingKind
-from .chunks import DAY_S
 from .fetching import READ_AT_ONCE, RECENT_S, OnProgress, Tools, gateway_now
 from .pacing import Wait
 from .progress import Meter
@@ -34,6 +33,8 @@ __all__ = ["TickFetch", "TickQuestion", "read_tick"]
 
 #: Ticks of the last seconds may not all have come; so long they are not kept, seconds.
 SETTLE_S = 60
+#: How far a search for the next session goes at a time where no schedule tells it, seconds.
+BLIND_S = 1800
 
 
 @attrs.frozen
@@ -117,6 +118,9 @@ class TickFetch:
             while left is not None and left.start <= self._now:
                 ticks, left = await self._fetch_first(left)
                 _sort_in(by_second, ticks)
+            if left is not None:
+                self._meter.skipped(left.seconds)
+                self._tell()
         rows = tuple(tick for second in sorted(by_second) for tick in by_second[second])
         if not rows and await self._traded():
             found = "; ".join(f"{one.count} ticks came that {one.text}" for one in self._findings)
@@ -149,14 +153,15 @@ class TickFetch:
         )
         answer = await self._tools.asks.ask(request, self._waits)
         ticks, last = await self._read(answer)
+        sure = True
         if last is None:  # nothing from there on: in this session, or at all
-            until = await self._next_session(gap)
+            until, sure = await self._next_session(gap)
         else:
             until = min(last + 1, gap.end)
         inside = [tick for tick in ticks if gap.start <= tick.time.timestamp() < gap.end]
         part = Span(gap.start, max(until, gap.start + 1))
         final = min(part.end, self._now - (SETTLE_S if inside else RECENT_S))
-        if final > part.start:
+        if final > part.start and sure:
             kept = [tick for tick in inside if tick.time.timestamp() < final]
             span = Span(part.start, final)
             await self._tools.keeper.keep_ticks(question.key, span, kept)
@@ -185,14 +190,18 @@ class TickFetch:
             self._findings.append(found_odd)
         return found, last
 
-    async def _next_session(self, gap: Span) -> int:
-        """Where the next session in a gap begins; its end if there is none."""
+    async def _next_session(self, gap: Span) -> tuple[int, bool]:
+        """Where the next session in a gap begins, its end if there is none; and if that is known.
+
+        Where there is no schedule, a session may begin at any time: so that none is missed, it is
+        asked for again and again, and what lies between is not taken for empty.
+        """
         try:
             sessions = await self._of_schedule()
         except RequestError:
-            return min(gap.start + DAY_S, gap.end)
+            return min(gap.start + BLIND_S, gap.end), False
         starts = [int(session.start.timestamp()) for session in sessions]
-        return min((start for start in starts if start > gap.start), default=gap.end)
+        return min((start for start in starts if start > gap.start), default=gap.end), True
 
     async def _traded(self) -> bool:
         try:
