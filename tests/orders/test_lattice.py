@@ -48,6 +48,7 @@ from twsloop.events import (
 )
 from twsloop.orders.book import Change, OrderBook
 from twsloop.orders.builders import limit_order
+from twsloop.orders.reading import execution_base
 from twsloop.orders.state import FINAL, OrderInput, OrderRecord, OrderStatus
 from twsloop.orders.steps import ending, is_working
 
@@ -144,7 +145,8 @@ class Gateway(RuleBasedStateMachine):
         report = commission(self.shares[base][0], 1.0)
 
         def arrive() -> None:
-            self.unheard = self.book.fill_of(base) is None  # whose it is, nobody knows yet
+            known = {execution_base(booked.fill.exec_id) for booked in self.book.fills()}
+            self.unheard = base not in known  # whose it is, nobody knows yet
             self.keep(self.book.apply_commission(report, None, self.now))
 
         return arrive

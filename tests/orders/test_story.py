@@ -33,8 +33,7 @@ KINDS = [
 
 def log_of(kinds: list[tuple[str, str]]) -> list[LogEntry]:
     return [
-        LogEntry(NOW + timedelta(seconds=n), source, text)
-        for n, (source, text) in enumerate(kinds)
+        LogEntry(NOW + timedelta(seconds=n), source, text) for n, (source, text) in enumerate(kinds)
     ]
 
 

@@ -239,7 +239,11 @@ class IBGateway(OrderGate):
         return self._tws.order_ids.reserve()
 
     def trades(self) -> tuple[Trade, ...]:
-        """Every order of this client id that this object knows, by order id."""
+        """Every order of this client id that this object knows, by order id.
+
+        Of those that are over the newest ``[orders] keep_settled`` (5000) are known: see
+        `OrderDesk.trades`.
+        """
         return self.__slices.orders.trades()
 
     def open_orders(self) -> Future[list[OrderView]]:

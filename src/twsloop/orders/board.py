@@ -93,7 +93,8 @@ class Board:
             trade = self.new(record)
         if trade is not None:
             self._tell(trade, change)
-        self._book.settle(record)
+        for gone in self._book.settle(record):
+            self._trades.pop(gone, None)
 
     def _tell(self, trade: Trade, change: Change) -> None:
         for fill in change.fills:

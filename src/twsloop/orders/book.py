@@ -11,10 +11,11 @@ the same, and joined to the order when that turns up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from weakref import WeakValueDictionary
 
 import attrs
 
@@ -23,12 +24,14 @@ from twsloop.wire.values import decimal_or_none
 
 from .copying import copied
 from .folding import Pool
+from .keeping import KEEP_SETTLED, Keeping, Memory, is_over
 from .reading import (
     correction_of,
     execution_base,
     read_commission,
     read_execution,
     size,
+    versions_of,
 )
 from .reference import origin_of, split_reference
 from .state import FINAL, OrderInput, OrderRecord, OrderStatus, word_of
@@ -71,7 +74,8 @@ class _Booked:
 
     fill: Fill
     contract: Any = attrs.field(repr=False)
-    record: OrderRecord | None
+    record: OrderRecord | None = None
+    commission: CommissionReported | None = None
 
 
 class OrderBook:
@@ -80,9 +84,16 @@ class OrderBook:
     Args:
         label: Writes a contract for people.
         closed: Whether trading in a contract is closed at a time, for orders that end with the day.
+        keep: How many orders that are over are kept (see `keeping`), and how many executions of
+            orders that nobody tells of.
     """
 
-    def __init__(self, label: Callable[[Any], str], closed: Closed = nobody_knows) -> None:
+    def __init__(
+        self,
+        label: Callable[[Any], str],
+        closed: Closed = nobody_knows,
+        keep: int = KEEP_SETTLED,
+    ) -> None:
         self.label = label
         self._closed = closed
         self._by_id: dict[tuple[int, int], OrderRecord] = {}
@@ -91,6 +102,11 @@ class OrderBook:
         self._orphans: dict[str, _Booked] = {}
         self._commissions: dict[str, CommissionReported] = {}
         self._contracts = Pool()
+        self._keep = keep
+        self._keeping = Keeping(keep)
+        self._memory = Memory()
+        #: Forgotten executions that the gateway lists again, while somebody holds the answer.
+        self._again: WeakValueDictionary[str, _Booked] = WeakValueDictionary()
 
     # ---- finding -------------------------------------------------------------------------
 
@@ -111,13 +127,30 @@ class OrderBook:
         """Every execution known, in the order they became known, with its commission."""
         return [self._with_commission(kept) for kept in self._executions.values()]
 
-    def fill_of(self, base: str) -> BookedFill | None:
-        """The latest version of an execution, by the part of its id that corrections keep."""
-        kept = self._executions.get(base)
-        return None if kept is None else self._with_commission(kept)
+    def listed(self, contract: Any, execution: Any, now: datetime) -> _Booked:
+        """An execution as the gateway has just listed it, for `listed_fills`.
+
+        It is there even if its order is forgotten, and its commission is awaited as long as the
+        answer is held.
+        """
+        base = execution_base(execution.execId)
+        kept = self._executions.get(base) or self._again.get(base)
+        if kept is None or correction_of(kept.fill.exec_id) < correction_of(execution.execId):
+            label = self.label(contract)
+            kept = _Booked(read_execution(contract, execution, symbol=label, now=now), contract)
+            self._again[base] = kept
+        return kept
+
+    def listed_fills(self, rows: Iterable[_Booked]) -> list[BookedFill]:
+        """Each execution of a list once, in its latest version, with its commission."""
+        latest = {execution_base(row.fill.exec_id): row for row in rows}
+        return [
+            self._with_commission(self._executions.get(base, row)) for base, row in latest.items()
+        ]
 
     def _with_commission(self, kept: _Booked) -> BookedFill:
-        return BookedFill(kept.fill, kept.contract, self._commissions.get(kept.fill.exec_id))
+        commission = self._commissions.get(kept.fill.exec_id, kept.commission)
+        return BookedFill(kept.fill, kept.contract, commission)
 
     # ---- our own doing -------------------------------------------------------------------
 
@@ -204,6 +237,8 @@ class OrderBook:
     ) -> Change:
         """An openOrder: the gateway's own view of an order, known to us or not."""
         record = self.find(client_id, order_id, order.permId)
+        if record is None and self._memory.tells_nothing_new(order.permId, state.status):
+            return Change(None)
         if record is None:
             record = OrderRecord(order_id, client_id, contract, order, self.label(contract))
             record.own = own
@@ -259,14 +294,19 @@ class OrderBook:
             if record is not None:
                 record.note(now, "execDetails", f"{execution.execId} again")
             return Change(record)
-        corrects = kept.fill.exec_id if kept is not None else None
+        if kept is None and self._memory.has_execution(execution.execId):
+            return Change(record)
+        corrects = self._memory.corrected_by(execution.execId)
+        if kept is not None:
+            corrects = kept.fill.exec_id
         fill = read_execution(
             contract, execution, symbol=self.label(contract), now=now, corrects=corrects
         )
-        booked = _Booked(fill, contract, None)
+        booked = _Booked(fill, contract)
         self._executions[base] = booked
         if record is None:
             self._orphans[base] = booked
+            self._bound_orphans()
             return Change(None, (fill,), changed=True)
         return self._join(booked, record, now, (fill,))
 
@@ -274,6 +314,12 @@ class OrderBook:
         """A commission report, before or after its execution; ``realized`` None if it opened."""
         base = execution_base(report.execId)
         booked = self._executions.get(base)
+        if booked is None and self._memory.has_execution(report.execId):
+            fact = read_commission(report, realized, order_id=None, now=now)
+            listed = self._again.get(base)
+            if listed is not None:
+                listed.commission = fact
+            return Change(None, (fact,) if self._memory.add_commission(report.execId) else ())
         record = booked.record if booked is not None else None
         order_id = record.order_id if record else None
         fact = read_commission(report, realized, order_id=order_id, now=now)
@@ -353,16 +399,24 @@ class OrderBook:
             and record.status is not OrderStatus.CREATED
         ]
 
-    def settle(self, record: OrderRecord) -> None:
-        """To be called after each change that everybody has been told of: what is over gets small.
+    def settle(self, record: OrderRecord) -> list[OrderRecord]:
+        """To be called after each change that everybody has been told of.
 
-        An order that is UNCERTAIN is never over.
+        An order that is over gets small, and the oldest ones of those that are too many are
+        forgotten, with their executions.
+
+        Returns:
+            These.
         """
-        if record.settled and record.status is not OrderStatus.UNCERTAIN:
+        if is_over(record):
             record.lighten(self._contracts.one_of)
             for base in record.fills:
                 booked = self._executions[base]
                 booked.contract = self._contracts.one_of(booked.contract)
+        forgotten = self._keeping.saw(record)
+        for gone in forgotten:
+            self._forget(gone)
+        return forgotten
 
     # ---- inside --------------------------------------------------------------------------
 
@@ -391,6 +445,28 @@ class OrderBook:
         if perm_id and record.perm_id != perm_id:
             record.perm_id = perm_id
             self._by_perm[perm_id] = record
+
+    def _forget(self, record: OrderRecord) -> None:
+        self._memory.add(record)
+        if self._by_id.get((record.client_id, record.order_id)) is record:
+            del self._by_id[record.client_id, record.order_id]
+        if self._by_perm.get(record.perm_id) is record:
+            del self._by_perm[record.perm_id]
+        for base, fill in record.fills.items():
+            self._forget_execution(base, fill)
+
+    def _forget_execution(self, base: str, fill: Fill) -> None:
+        del self._executions[base]
+        for version in versions_of(fill.exec_id):
+            self._memory.add_execution(version)
+            if self._commissions.pop(version, None) is not None:
+                self._memory.add_commission(version)
+
+    def _bound_orphans(self) -> None:
+        """Forget the oldest execution whose order nobody tells of, if there are too many."""
+        if len(self._orphans) > self._keep:
+            base = next(iter(self._orphans))
+            self._forget_execution(base, self._orphans.pop(base).fill)
 
     def _adopt(self, record: OrderRecord, now: datetime) -> tuple[Fact, ...]:
         """Give an order the executions that came before anybody told of it."""

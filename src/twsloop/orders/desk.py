@@ -332,6 +332,9 @@ class OrderDesk:
     ) -> tuple[Trade, ...]:
         """The orders of our client id that this object knows, by order id.
 
+        Of those that are over the newest ``[orders] keep_settled`` are known; the ones before are
+        forgotten. A `Trade` that the program holds stays as it is.
+
         Args:
             symbol: Only those of this contract, as `Trade.symbol` writes it, or of its symbol.
             tag: Only those with this tag.
@@ -467,7 +470,10 @@ class OrderDesk:
             return trade
         found = self.find(order_id=trade)
         if found is None:
-            msg = f"no order {trade} of ours is known here; bind or place it first"
+            msg = (
+                f"no order {trade} of ours is known here: bind or place it first (one that is over "
+                "may be forgotten, see [orders] keep_settled)"
+            )
             raise OrderError(msg)
         return found
 

@@ -91,7 +91,8 @@ class OrderProcessor:
         if own:
             self._core.order_ids.seen(orderId)
         self._announce(change)
-        self._core.answer_part("open_orders", change.record)
+        if change.record is not None:  # else it was over long ago
+            self._core.answer_part("open_orders", change.record)
 
     def orderBound(self, permId: int, clientId: int, orderId: int) -> None:
         """An order that was placed by hand is a client's from now on."""
@@ -120,8 +121,9 @@ class OrderProcessor:
         """An execution, new or asked for."""
         if execution.clientId == self._core.client_id:
             self._core.order_ids.seen(execution.orderId)
-        self._announce(self._book.apply_execution(contract, execution, self._now()))
-        self._core.answer_part(reqId, execution.execId)
+        now = self._now()
+        self._announce(self._book.apply_execution(contract, execution, now))
+        self._core.answer_part(reqId, self._book.listed(contract, execution, now))
 
     def execDetailsEnd(self, reqId: int) -> None:
         """All executions that were asked for have been listed."""

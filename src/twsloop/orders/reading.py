@@ -21,8 +21,11 @@ __all__ = [
     "read_execution",
     "read_reject",
     "size",
+    "versions_of",
 ]
 
+#: A version has two digits in IB's ids; more digits are something else.
+_MOST_VERSIONS = 99
 #: Order types that have no limit price, or no stop price: the gateway's echo says 0.0 there.
 _NO_LIMIT = frozenset({"MKT", "STP", "MIT", "MOC", "MTL", "TRAIL"})
 _NO_STOP = frozenset({"MKT", "LMT", "MOC", "LOC", "MTL"})
@@ -55,6 +58,15 @@ def correction_of(exec_id: str) -> int:
     """Which version of the execution it is: 1 for the first, more for corrections."""
     _, dot, last = exec_id.rpartition(".")
     return int(last) if dot and last.isdigit() else 0
+
+
+def versions_of(exec_id: str) -> list[str]:
+    """An execution's id, after those of the versions that it corrects, the first one first."""
+    base, number = execution_base(exec_id), correction_of(exec_id)
+    if base == exec_id or number > _MOST_VERSIONS:
+        return [exec_id]
+    width = len(exec_id) - len(base) - 1
+    return [*(f"{base}.{earlier:0{width}}" for earlier in range(1, number)), exec_id]
 
 
 def read_execution(

@@ -114,7 +114,7 @@ class Orders:
         self._began = round(core.clock.now().timestamp() * 1000)
         self._groups = itertools.count(1)
         self._validator = Validator(core, known, learn)
-        self.book = OrderBook(label, closed)
+        self.book = OrderBook(label, closed, core.config.orders.keep_settled)
         self.board = Board(core, self.book, self)
         self._clean_up_set = False
         #: Taking an id and handing the order to the loop are one step: the gateway refuses an id
@@ -292,7 +292,7 @@ class Orders:
         self.board.listen(trade, (on_update, on_fill, where))
 
     def trades(self) -> tuple[Trade, ...]:
-        """Every order of ours that this object knows, by order id; from any thread."""
+        """Every order of ours that is not forgotten (`keeping`), by order id; from any thread."""
         return tuple(trade for trade in self.board.trades() if trade.own)
 
     # ---- doors: raw calls ----------------------------------------------------------------

@@ -14,7 +14,6 @@ from twsloop.errors import RequestError, SessionError
 from twsloop.event_loop import Future
 
 from .book import BookedFill, Change, OrderBook
-from .reading import execution_base
 from .state import OrderInput, OrderRecord
 from .views import CompletedOrder, OrderView, read_completed, view_of
 
@@ -134,9 +133,8 @@ class Sync:
     ) -> list[BookedFill]:
         """The executions that fit a filter, each with its commission."""
         share = ("executions", tuple(sorted(vars(wanted).items(), key=str)))
-        exec_ids = await self.ask_executions(wanted, limit, share=repr(share))
-        bases = dict.fromkeys(execution_base(exec_id) for exec_id in exec_ids)
-        return [fill for base in bases if (fill := self._book.fill_of(base)) is not None]
+        rows = await self.ask_executions(wanted, limit, share=repr(share))
+        return self._book.listed_fills(rows)
 
     # ---- inside --------------------------------------------------------------------------
 

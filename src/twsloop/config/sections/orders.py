@@ -55,6 +55,14 @@ class OrderParams(Section):
         low=0,
         high=86400,
     )
+    keep_settled: int = option(
+        5000,
+        "int",
+        "How many orders that are over, with all their executions and commissions, are kept. The "
+        "oldest beyond it are forgotten; never one that is live, uncertain, or related to such.",
+        low=0,
+        high=10_000_000,
+    )
 
 
 @attrs.frozen
