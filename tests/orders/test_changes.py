@@ -235,3 +235,21 @@ def test_a_trailing_limit_of_an_earlier_process_can_be_changed() -> None:
             assert trade.modify(quantity=1).result(PATIENCE) is OrderStatus.PRE_SUBMITTED
             assert trade.order.totalQuantity == 1
             assert trade.order.lmtPriceOffset == 0.1
+
+
+def test_the_stop_of_a_parent_of_an_earlier_process_is_replaced_by_one_that_works() -> None:
+    wanted = bracket("BUY", 10, entry=190, take_profit=300, stop_loss=180)
+    with open_paper() as (_, paper):
+        with IBGateway(config_for(paper)) as earlier:
+            entry, _, loss = earlier.orders.bracket("AAPL", wanted)
+            assert entry.done.result(PATIENCE) is OrderStatus.FILLED
+            number = loss.order_id
+        with IBGateway(config_for(paper)) as gateway:
+            asked = gateway.orders.cancel_replace(number, {"stop_price": 181})
+            until(asked.result(PATIENCE), OrderStatus.PRE_SUBMITTED)
+
+
+def test_a_parent_that_may_be_open_is_kept() -> None:
+    child = shown(stop_order("SELL", 10, 90, parentId=7))
+    assert what_is_left(child, None).parentId == 7
+    assert what_is_left(child, None, all_known=True).parentId == 0

@@ -176,7 +176,7 @@ class Actions:
         self, record: OrderRecord, change: Callable[[Order], Order], intent: Intent
     ) -> Trade:
         parent = self._orders.book.find(record.client_id, record.order.parentId)
-        order = what_is_left(record, parent)
+        order = what_is_left(record, parent, all_known=self._orders.sync.known)
         order.orderRef = intent.tag or record.tag
         new = change(order)
         if record.filled and says(new.cashQty) and new.cashQty == order.cashQty:

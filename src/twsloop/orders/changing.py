@@ -62,12 +62,15 @@ def as_it_stands(record: OrderRecord) -> Order:
     return made
 
 
-def what_is_left(record: OrderRecord, parent: OrderRecord | None) -> Order:
+def what_is_left(
+    record: OrderRecord, parent: OrderRecord | None, *, all_known: bool = False
+) -> Order:
     """The order that takes the place of a cancelled one, for what that one did not trade.
 
     Args:
         record: The order that was cancelled.
-        parent: The order that it waited for, or was opened by; None if there is none.
+        parent: The order that it waited for, or was opened by; None if it is not known.
+        all_known: All open orders are known, so that a parent which is not is over.
 
     Raises:
         OrderError: Its parent ended without a fill: there is nothing for it to close.
@@ -83,8 +86,9 @@ def what_is_left(record: OrderRecord, parent: OrderRecord | None) -> Order:
                 f"{parent.status}, and nothing of it filled"
             )
             raise OrderError(msg)
-        made.parentId = 0  # the gateway would not know it any more (135)
         left = left if says(made.hedgeType) else min(left, parent.filled)
+    if all_known if parent is None else parent.final:
+        made.parentId = 0  # the gateway would not know it any more (135)
     if not says(made.cashQty):
         made.totalQuantity = left
     return made
