@@ -64,7 +64,8 @@ class Bench:
     def hear(self) -> None:
         self.watch.tell(self)  # type: ignore[arg-type]  # called as a Delivery is
 
-    def __call__(self, args: tuple[str, Freshness]) -> None:
+    def __call__(self, args: tuple[str, Freshness], key: str) -> None:
+        assert key == args[0]
         self.told.append((self.clock.monotonic(), args[0], args[1].reason))
 
     def close(self) -> None:

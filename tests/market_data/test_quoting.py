@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -30,6 +32,7 @@ from twsloop.market_data.ticks import MarketDataType
 from twsloop.orders.builders import market_order
 from twsloop.paper.clients.pacing_judge import PacingRules
 from twsloop.paper.server import PaperGateway
+from twsloop.processors import Deliver
 from twsloop.session.state import State
 
 PROTOCOLS = [(225, uvloop.new_event_loop), (200, asyncio.new_event_loop)]
@@ -113,6 +116,23 @@ def test_several_at_once_and_each_failure_by_its_name(desk: Desk) -> None:
         assert error.code == 200
         assert found[name].bid is None
     assert list(desk.gateway.market_data.slots) == []
+
+
+def test_no_error_takes_the_place_of_anothers(desk: Desk) -> None:
+    """Also where only the latest shall wait: of each symbol."""
+    gate, told = threading.Event(), Heard()
+
+    def slow(symbol: str, _error: Exception) -> None:
+        gate.wait(PATIENCE)
+        told(symbol)
+
+    unknown = [f"SYM{number}" for number in range(20)]
+    with ThreadPoolExecutor(1) as executor:
+        where = Deliver(executor, policy="latest")
+        watch = desk.gateway.market_data.subscribe(unknown, on_error=slow, where=where)
+        watch.done.result(PATIENCE)
+        gate.set()
+        assert {told.next() for _ in unknown} == set(unknown)
 
 
 def test_no_symbols_no_quotes(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from twsloop.processors import CallbackQueue, Registry
-from twsloop.processors.delivery import Delivery
+from twsloop.processors.delivery import RUN_LENGTH, Delivery
 
 
 class Bench:
@@ -245,6 +245,70 @@ async def test_in_another_loop() -> None:
         delivery = Bench().delivery(callback, where=loop)
         await asyncio.to_thread(delivery, (1,))
         assert await asyncio.wait_for(seen.get(), 10)
+
+
+def test_who_shares_an_executor_has_a_turn_however_much_the_other_hears() -> None:
+    """The other is told something new at each call, as of a ticker that never rests."""
+    quiet_heard = threading.Event()
+    bench, calls = Bench(), 0
+
+    def never_rests(_: int) -> None:
+        nonlocal calls
+        calls += 1
+        if not quiet_heard.is_set() and calls < 100 * RUN_LENGTH:
+            busy((calls,))
+
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        busy = bench.delivery(never_rests, where=executor)
+        quiet = bench.delivery(quiet_heard.set, where=executor)
+        busy((0,))
+        quiet(())
+        assert quiet_heard.wait(10)
+    assert calls <= 2 * RUN_LENGTH
+    assert bench.reports == []
+
+
+@pytest.mark.parametrize("kind", ["function", "coroutine function"])
+async def test_a_loop_of_the_user_goes_on_however_much_is_heard(kind: str) -> None:
+    calls = 0
+    turns: list[int] = []
+
+    def hear(_: int) -> None:
+        nonlocal calls
+        calls += 1
+        if not turns and calls < 100 * RUN_LENGTH:
+            delivery((calls,))
+
+    async def hear_later(value: int) -> None:
+        hear(value)
+
+    callback = hear if kind == "function" else hear_later
+    delivery = Bench().delivery(callback, where=asyncio.get_running_loop())
+    await asyncio.to_thread(delivery, (0,))
+    while not calls:
+        await asyncio.sleep(0)
+    turns.append(calls)
+    assert calls <= 3 * RUN_LENGTH
+
+
+def test_an_executor_that_is_closed_meanwhile_takes_what_waited() -> None:
+    count, seen = 3 * RUN_LENGTH, list[int]()
+    gate = threading.Event()
+
+    def show(value: int) -> None:
+        gate.wait(10)
+        seen.append(value)
+
+    executor = concurrent.futures.ThreadPoolExecutor(1)
+    bench = Bench()
+    delivery = bench.delivery(show, where=executor)
+    for value in range(count):
+        delivery((value,))
+    executor.shutdown(wait=False)
+    gate.set()
+    executor.shutdown(wait=True)
+    assert seen == list(range(count))
+    assert bench.reports == []
 
 
 @pytest.mark.parametrize("latest", [True, False])

@@ -314,7 +314,7 @@ class LineDesk:
         for holder in holders:
             for symbol in holder.line_over(line, error):
                 for delivery in holder.failures:
-                    delivery((symbol, error))
+                    delivery((symbol, error), symbol)
         self.listen_to_ticks()
 
     def _snapshot_end(self, line: Line) -> None:

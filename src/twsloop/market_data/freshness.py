@@ -121,7 +121,7 @@ class FreshnessWatch:
             elif symbol not in self._told or self._told[symbol] != newest:
                 self._told[symbol] = newest
                 for delivery in self._deliveries:
-                    delivery((symbol, row))
+                    delivery((symbol, row), symbol)
         limit = self.max_age
         if limit is None or not rows:
             return

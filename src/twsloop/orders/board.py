@@ -99,7 +99,7 @@ class Board:
     def _tell(self, trade: Trade, change: Change) -> None:
         for fill in change.fills:
             for delivery in tuple(trade.fill_listeners):
-                delivery((fill,))
+                delivery((fill,), fill.exec_id)
         if change.changed:
             for delivery in tuple(trade.updates):
                 delivery((trade,))

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 #: Runs a coroutine as a task of the loop thread.
 Spawn = Callable[[Coroutine[Any, Any, Any]], object]
+#: How many calls are made away from the loop thread before others there have their turn.
+RUN_LENGTH = 100
 
 
 class Delivery:
@@ -50,7 +52,8 @@ class Delivery:
         patience: A call that holds the loop thread for longer is slow, seconds.
 
     Raises:
-        TypeError: ``where`` is none of these; a coroutine function for an executor.
+        TypeError: A callback that cannot be called; ``where`` is none of these; a coroutine
+            function for an executor.
         ValueError: The loop thread would have to wait for a coroutine that runs on it.
     """
 
@@ -66,6 +69,9 @@ class Delivery:
         latest: bool = False,
         patience: float = SLOW_CALL,
     ) -> None:
+        if not callable(callback):
+            msg = f"{callback!r} cannot be called back: give a function, or a coroutine function"
+            raise TypeError(msg)
         self.callback = callback
         self.name = describe(callback)
         self._registry = registry
@@ -232,15 +238,38 @@ class Delivery:
     def _drain(self) -> None:
         self._queued_in = None
         try:
+            made = 0
             while (args := self._next()) is not None:
                 self._call(args)
+                made += 1
+                if made % RUN_LENGTH == 0 and self._go_on_later():
+                    return
         except BaseException:
             self._under_way = False  # Ctrl-C in ``run()``: what comes next starts anew
             raise
 
+    def _go_on_later(self) -> bool:
+        """Let others who use that place have their turn; false where it takes nothing any more."""
+        where, queue = self._where, self._registry.queue
+        try:
+            if isinstance(where, asyncio.AbstractEventLoop):
+                where.call_soon(self._drain)
+            elif where is not None:
+                where.submit(self._drain)
+            elif queue is not None:
+                self._queued_in = queue, queue.cleared
+                queue.put("", (self._drain,), ())
+            else:
+                return False
+        except RuntimeError:  # it is being closed: what waits is called here, and now
+            return False
+        return True
+
     async def _drain_async(self) -> None:
         try:
             while (args := self._next()) is not None:
+                if self._delivered % RUN_LENGTH == 0:
+                    await asyncio.sleep(0)  # it may await nothing itself
                 self._delivered += 1
                 try:
                     await self.callback(*args)  # type: ignore[misc]  # it is a coroutine function
