@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twsloop.account.profit import Dimension, Opening, OwnFill, compare, own_profit
+from twsloop.account.profit import (
+    Carried,
+    Dimension,
+    Opening,
+    OwnFill,
+    compare,
+    incomplete,
+    own_profit,
+)
 from twsloop.account.rows import AccountProfit
 
 D = Decimal
@@ -154,6 +162,34 @@ def test_money_is_conserved(made: list[Any], method: Any, chance: Any) -> None:
     assert gross == cash
     assert realized == cash - fees
     assert sum((row.commission for row in rows), Decimal(0)) == fees
+
+
+@given(trades, st.integers(0, 30), st.sampled_from(["fifo", "average"]))
+def test_what_is_forgotten_counts_as_what_was_before(
+    made: list[Any], forgotten: int, method: Any
+) -> None:
+    fills = [
+        fill(number, quantity, str(price), str(fee), account=f"DU{number % 2}")
+        for number, (quantity, price, fee) in enumerate(made)
+    ]
+    carried = Carried()
+    for one in fills[:forgotten]:
+        carried.take([one])
+    since = START + timedelta(minutes=forgotten)
+    for _ in range(2):  # asking changes nothing
+        rows = own_profit(fills[forgotten:], by=("account",), method=method, carried=carried)
+        assert rows == own_profit(fills, by=("account",), method=method, since=since)
+    latest = max((one.time for one in fills[:forgotten] if one.account == "DU1"), default=None)
+    assert carried.latest("DU1") == latest
+
+
+def test_a_day_of_which_executions_are_forgotten_is_not_compared() -> None:
+    counted = compare([], theirs("5"), {}, "USD")
+    assert counted.difference == -5
+    told = incomplete(counted, START)
+    assert (told.ours, told.difference, told.theirs) == (None, None, D(5))
+    assert "14:30:00 UTC" in told.reasons[0]
+    assert "keep_settled" in told.reasons[0]
 
 
 @given(trades)

@@ -80,3 +80,17 @@ def test_the_executions_of_today_are_all_of_them(desk: Desk) -> None:
     rows = desk.gateway.orders.executions().result(PATIENCE)
     assert [row.fill.order_id for row in rows] == [trade.order_id for trade in trades]
     assert all(row.commission is not None for row in rows)
+
+
+def test_our_own_profit_knows_what_forgotten_orders_hold(desk: Desk) -> None:
+    bought(desk, 6)
+    desk.quote("AAPL", 199.0, 199.5)
+    trade = desk.gateway.place_order("AAPL", market_order("SELL", 6))
+    assert trade.settled.result(PATIENCE) is OrderStatus.FILLED
+    [row] = desk.gateway.account.own_profit().result(PATIENCE)
+    assert row.gross == 6 * (Decimal(199) - Decimal("189.51"))
+    assert row.sold == 6
+    assert row.bought < 6, "what was bought by forgotten orders is only held"
+    counted = desk.gateway.account.compare_profit().result(PATIENCE)
+    assert counted.ours is None
+    assert any("keep_settled" in reason for reason in counted.reasons)

@@ -28,6 +28,7 @@ from .rows import AccountProfit
 
 __all__ = [
     "Booked",
+    "Carried",
     "Comparison",
     "Dimension",
     "Method",
@@ -36,6 +37,7 @@ __all__ = [
     "ProfitRow",
     "Rates",
     "compare",
+    "incomplete",
     "own_profit",
     "read_fills",
 ]
@@ -217,8 +219,12 @@ class _Holding:
 
     def take(self, fill: OwnFill) -> _Closed:
         """An execution: it closes what is held on the other side, and opens the rest."""
+        value = fill.quantity * fill.price * fill.multiplier
+        return self.take_lot(_Lot(fill.quantity, value, fill.fees))
+
+    def take_lot(self, new: _Lot) -> _Closed:
+        """Units that come: see `take`."""
         closed = _Closed()
-        new = _Lot(fill.quantity, fill.quantity * fill.price * fill.multiplier, fill.fees)
         while new.quantity and self.lots and (self.lots[0].quantity > 0) is not (new.quantity > 0):
             lot = self.lots[0]
             units = min(abs(new.quantity), abs(lot.quantity))
@@ -244,6 +250,37 @@ class _Holding:
         unknown = held.value is None or lot.value is None
         held.value = None if unknown else (held.value or _ZERO) + (lot.value or _ZERO)
         _add(held.fees, lot.fees)
+
+
+class Carried:
+    """What executions that are not kept any more have left behind: what is held, at what cost.
+
+    They count as those do that were made before ``since``.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[Method, dict[tuple[str, int], _Holding]] = {"fifo": {}, "average": {}}
+        self._latest: dict[str, datetime] = {}
+
+    def take(self, fills: Iterable[OwnFill]) -> None:
+        """These executions are being forgotten."""
+        for fill in fills:
+            key = fill.account, fill.con_id
+            for method, holdings in self._held.items():
+                holdings.setdefault(key, _Holding(method)).take(fill)
+            latest = self._latest.get(fill.account, fill.time)
+            self._latest[fill.account] = max(latest, fill.time)
+
+    def latest(self, account: str) -> datetime | None:
+        """When the latest of them was executed in an account; None if there is none."""
+        return self._latest.get(account)
+
+    def bring(self, method: Method, holdings: dict[tuple[str, int], _Holding]) -> None:
+        """Add what is held to ``holdings``."""
+        for key, held in self._held[method].items():
+            holding = holdings.setdefault(key, _Holding(method))
+            for lot in held.lots:
+                holding.take_lot(attrs.evolve(lot, fees=dict(lot.fees)))
 
 
 def _part(amount: Decimal, units: Decimal, whole: Decimal) -> Decimal:
@@ -312,6 +349,7 @@ def own_profit(
     by: Sequence[Dimension] = ("symbol",),
     method: Method = "fifo",
     opening: Iterable[Opening] = (),
+    carried: Carried | None = None,
     zone: tzinfo = UTC,
     since: datetime | None = None,
 ) -> list[ProfitRow]:
@@ -322,6 +360,7 @@ def own_profit(
         by: What a row stands for.
         method: Which lot is closed first: the oldest, or all at their average cost.
         opening: What was held before.
+        carried: What executions between that and the first of ``fills`` have left.
         zone: In which a day begins.
         since: Count what was executed from then on; what was executed before only says what is
             held, and at what cost.
@@ -348,6 +387,8 @@ def own_profit(
             holding = holdings.setdefault((lot.account, lot.con_id), _Holding(method))
             value = None if lot.cost is None else lot.quantity * lot.cost
             holding.lots.append(_Lot(lot.quantity, value))
+    if carried is not None:
+        carried.bring(method, holdings)
     rows: dict[tuple[object, ...], ProfitRow] = {}
     unique = {fill.exec_id: fill for fill in fills}
     for fill in sorted(unique.values(), key=lambda one: (one.time, one.exec_id)):
@@ -437,3 +478,17 @@ def compare(
         reasons=tuple(reasons),
         rows=tuple(rows),
     )
+
+
+def incomplete(counted: Comparison, until: datetime) -> Comparison:
+    """A comparison of a day of which executions are forgotten: what they earned is in no row.
+
+    Args:
+        counted: What the others earned.
+        until: When the latest of the forgotten ones was executed.
+    """
+    reason = (
+        f"executions up to {until:%H:%M:%S} UTC are forgotten: raise [orders] keep_settled to "
+        "count a whole day"
+    )
+    return attrs.evolve(counted, ours=None, difference=None, reasons=(*counted.reasons, reason))

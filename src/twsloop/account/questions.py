@@ -26,7 +26,16 @@ from twsloop.events import Notice
 
 from .plans import SUMMARIES, Plans
 from .processor import AccountProcessor, values_key
-from .profit import Comparison, Opening, OwnFill, Rates, compare, own_profit
+from .profit import (
+    Carried,
+    Comparison,
+    Opening,
+    OwnFill,
+    Rates,
+    compare,
+    incomplete,
+    own_profit,
+)
 from .rows import (
     AccountProfit,
     AccountValue,
@@ -61,6 +70,7 @@ class Questions:
 
     Attributes:
         plans: How the streams are asked for.
+        carried: What executions that are forgotten have left.
     """
 
     def __init__(self, core: Core, label: Callable[[Any], str]) -> None:
@@ -71,6 +81,7 @@ class Questions:
         self._subscribed: str | None = None
         #: Questions that wait for one of IB's places for summaries.
         self._turns: list[Future[None]] = []
+        self.carried = Carried()
         self.plans = Plans(
             core,
             self._processor,
@@ -238,16 +249,24 @@ class Questions:
     ) -> Comparison:
         """Our count of what was realized beside IB's."""
         name = self.name(account)
+        begin = since or _midnight(self._core.clock.now())
+        # Before anything is waited for: what is forgotten meanwhile would count twice.
+        rows = own_profit(
+            [fill for fill in fills if fill.account == name],
+            by=("account",),
+            opening=opening,
+            carried=self.carried,
+            since=begin,
+        )
+        forgotten = self.carried.latest(name)
         theirs = await self.pnl(name, "", limit)
         base = await self.base_currency(name, limit)
         rates: Rates = {
             row.currency: row.amounts.get("ExchangeRate") for row in await self.ledger(name, limit)
         }
         rates[base] = Decimal(1)
-        fills = [fill for fill in fills if fill.account == name]
-        begin = since or _midnight(self._core.clock.now())
-        rows = own_profit(fills, by=("account",), opening=opening, since=begin)
-        return compare(rows, theirs, rates, base)
+        counted = compare(rows, theirs, rates, base)
+        return counted if forgotten is None or forgotten < begin else incomplete(counted, forgotten)
 
     # ---- account updates -----------------------------------------------------------------
 

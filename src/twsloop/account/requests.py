@@ -286,6 +286,10 @@ class AccountRequests:
 
     # ---- our own count -------------------------------------------------------------------
 
+    def carry(self, fills: Iterable[OwnFill]) -> None:
+        """These executions are forgotten from now on: what they left is held; loop thread."""
+        self._questions.carried.take(fills)
+
     def own_profit(
         self,
         by: Dimension | Iterable[Dimension] = ("symbol",),
@@ -296,6 +300,9 @@ class AccountRequests:
         since: datetime | None = None,
     ) -> Future[list[ProfitRow]]:
         """What the executions that are known earned, counted by ourselves.
+
+        Executions of orders that are forgotten ([orders] keep_settled) say what is held and at what
+        cost, as those from before ``since`` do.
 
         Args:
             by: What a row stands for: any of ``account``, ``symbol``, ``tag``, ``day``; each row is
@@ -315,7 +322,13 @@ class AccountRequests:
 
         def count() -> list[ProfitRow]:
             return own_profit(
-                self._fills(), by=dimensions, method=method, opening=lots, zone=zone, since=since
+                self._fills(),
+                by=dimensions,
+                method=method,
+                opening=lots,
+                carried=self._questions.carried,
+                zone=zone,
+                since=since,
             )
 
         return self._core.event_loop.submit(count)

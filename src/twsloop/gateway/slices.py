@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from ibapi.contract import Contract
 
-from twsloop.account.profit import read_fills
+from twsloop.account.profit import OwnFill, read_fills
 from twsloop.account.requests import AccountRequests
 from twsloop.connection.core import Core
 from twsloop.connection.streams import Feed
@@ -20,6 +20,7 @@ from twsloop.history.requests import History
 from twsloop.market_data.requests import MarketData
 from twsloop.market_data.slots import Pool
 from twsloop.news.requests import News
+from twsloop.orders.book import BookedFill
 from twsloop.orders.desk import OrderDesk
 from twsloop.orders.requests import Orders
 from twsloop.orders.validation import NOTHING, Knowledge
@@ -64,11 +65,12 @@ class Slices:
             closed=self._closed,
             known=lambda contract: Knowledge(self.contracts.known(contract)),
             learn=self._learn,
+            forgot=lambda booked: self.account.carry(_counted(booked)),
         )
         self.account = AccountRequests(
             core,
             label=holding_name,
-            fills=lambda: read_fills(self.orders.book.fills(), lambda fill: fill.tag),
+            fills=lambda: _counted(self.orders.book.fills()),
         )
         self.desk = OrderDesk(
             core,
@@ -116,3 +118,8 @@ class Slices:
         except ContractError:
             return None
         return None if is_open is None else not is_open
+
+
+def _counted(booked: Iterable[BookedFill]) -> list[OwnFill]:
+    """Executions as the account slice counts them."""
+    return read_fills(booked, lambda fill: fill.tag)

@@ -69,10 +69,13 @@ class Keeping:
             return []
         self._open.pop(record, None)
         ours.setdefault(record)
-        surplus = len(ours) - self._limit
-        return self._oldest(ours, surplus) if surplus > 0 else []
+        # It may have been what another one was kept for.
+        return [*self._surplus(ours), *self._surplus(others)]
 
-    def _oldest(self, over: dict[OrderRecord, None], wanted: int) -> list[OrderRecord]:
+    def _surplus(self, over: dict[OrderRecord, None]) -> list[OrderRecord]:
+        wanted = len(over) - self._limit
+        if wanted <= 0:
+            return []
         needed = {group for record in self._open for group in groups_of(record)}
         found: list[OrderRecord] = []
         for record in over:

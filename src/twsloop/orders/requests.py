@@ -49,7 +49,7 @@ from twsloop.session.state import State
 from twsloop.wire.handshake import MAX_CLIENT_VERSION
 
 from .board import Board
-from .book import OrderBook
+from .book import Forgot, OrderBook, nobody_counts
 from .changing import as_it_stands, changed_order
 from .checks import describe, tidy
 from .copying import copied
@@ -96,6 +96,7 @@ class Orders:
             regular session or without; None where nobody knows.
         known: What is in memory about a contract, from any thread (see `Validator`).
         learn: The same, asked of the gateway where it is not in memory.
+        forgot: Told of executions that are not kept any more.
     """
 
     def __init__(
@@ -108,13 +109,14 @@ class Orders:
         closed: Closed = nobody_knows,
         known: Callable[[Contract], Knowledge] = lambda _contract: NOTHING,
         learn: Callable[[Contract], Awaitable[Knowledge]] | None = None,
+        forgot: Forgot = nobody_counts,
     ) -> None:
         self._core = core
         self._wanted = wanted
         self._began = round(core.clock.now().timestamp() * 1000)
         self._groups = itertools.count(1)
         self._validator = Validator(core, known, learn)
-        self.book = OrderBook(label, closed, core.config.orders.keep_settled)
+        self.book = OrderBook(label, closed, keep=core.config.orders.keep_settled, forgot=forgot)
         self.board = Board(core, self.book, self)
         self._clean_up_set = False
         #: Taking an id and handing the order to the loop are one step: the gateway refuses an id
