@@ -363,6 +363,41 @@ def test_a_completed_order_ends_an_uncertain_one() -> None:
     assert desk.record.status is OrderStatus.CANCELLED
 
 
+def test_an_order_that_ended_before_it_was_answered_is_known_by_its_token() -> None:
+    """Sent, then the link is lost; a completed order has no order id."""
+    desk = Desk(limit_order("BUY", 100, 1, orderRef="mine|tw:a.1.1"))
+    desk.record.token = "a.1.1"
+    desk.sent()
+    desk.book.apply_input(desk.record, OrderInput.LINK_LOST, NOW)
+    completed(desk, "Cancelled", 0)
+    assert (desk.record.status, desk.record.perm_id) == (OrderStatus.CANCELLED, 900)
+    desk.order.orderRef = "mine"
+    assert completed(desk, "Filled", 100, perm_id=901).record is None
+
+
+def test_ids_that_begin_anew_name_another_order() -> None:
+    """Another client's ids were reset: what works now is not the order that ended."""
+    book = OrderBook(symbol_of)
+
+    def report(perm_id: int, word: str) -> OrderRecord:
+        shown = echo(limit_order("BUY", 100, 1), order_id=5, client_id=7, perm_id=perm_id)
+        state = order_state(word)
+        change = book.apply_open_order(7, 5, filled_contract(), shown, state, own=False, now=NOW)
+        assert change.record is not None
+        return change.record
+
+    old, new = report(900, "Filled"), report(901, "Submitted")
+    assert (old.status, new.status) == (OrderStatus.FILLED, OrderStatus.SUBMITTED)
+    assert book.live() == [new]
+    late = execution(A1, 100, 1, order_id=5, client_id=7, perm_id=900)
+    assert book.apply_execution(filled_contract(), late, NOW).record is old
+    ended = book.apply_status(
+        7, 5, "Cancelled", filled=0, remaining=100, average=0.0, perm_id=901, now=NOW
+    )
+    assert ended.record is new
+    assert book.live() == []
+
+
 def test_a_completed_order_of_somebody_else_concerns_nobody() -> None:
     desk = Desk()
     assert completed(desk, "Cancelled", 0, perm_id=55).record is None

@@ -50,7 +50,7 @@ from .steps import (
     visible,
 )
 
-__all__ = ["BookedFill", "Change", "Forgot", "OrderBook", "nobody_counts"]
+__all__ = ["BookedFill", "Change", "OrderBook"]
 
 
 @attrs.frozen
@@ -78,14 +78,6 @@ class _Booked:
     commission: CommissionReported | None = None
 
 
-#: Told of executions that are not kept any more.
-Forgot = Callable[[list[BookedFill]], object]
-
-
-def nobody_counts(_forgotten: list[BookedFill]) -> None:
-    """Stands in for a `Forgot` where nobody counts what executions earn."""
-
-
 class OrderBook:
     """All orders and executions of this process's sessions.
 
@@ -94,16 +86,13 @@ class OrderBook:
         closed: Whether trading in a contract is closed at a time, for orders that end with the day.
         keep: How many orders that are over are kept (see `keeping`), and how many executions of
             orders that nobody tells of.
-        forgot: Told of executions that are being forgotten.
     """
 
     def __init__(
         self,
         label: Callable[[Any], str],
         closed: Closed = nobody_knows,
-        *,
         keep: int = KEEP_SETTLED,
-        forgot: Forgot = nobody_counts,
     ) -> None:
         self.label = label
         self._closed = closed
@@ -116,16 +105,22 @@ class OrderBook:
         self._keep = keep
         self._keeping = Keeping(keep)
         self._memory = Memory()
-        self._forgot = forgot
         #: Forgotten executions that the gateway lists again, while somebody holds the answer.
         self._again: WeakValueDictionary[str, _Booked] = WeakValueDictionary()
 
     # ---- finding -------------------------------------------------------------------------
 
     def find(self, client_id: int, order_id: int, perm_id: int = 0) -> OrderRecord | None:
-        """An order by its id within its client, or by its permanent id."""
+        """An order by its permanent id, or by its id within its client.
+
+        A client's ids can begin anew at the gateway: what is told of another permanent id than that
+        of an order which is over, is told of another order.
+        """
+        named = self._by_perm.get(perm_id) if perm_id else None
         found = self._by_id.get((client_id, order_id)) if order_id else None
-        return found or (self._by_perm.get(perm_id) if perm_id else None)
+        if named is None and found is not None and found.final and perm_id:
+            return found if found.perm_id in {0, perm_id} else None
+        return named or found
 
     def __iter__(self) -> Iterator[OrderRecord]:
         seen = dict.fromkeys((*self._by_id.values(), *self._by_perm.values()))
@@ -278,7 +273,7 @@ class OrderBook:
 
     def apply_completed(self, contract: Any, order: Any, state: Any, now: datetime) -> Change:
         """A completedOrder: how an order of today ended; one that we do not know is not kept."""
-        record = self.find(order.clientId, order.orderId, order.permId)
+        record = self.find(order.clientId, order.orderId, order.permId) or self._by_token(order)
         if record is None or not order.permId or record.perm_id not in {0, order.permId}:
             return Change(None)
         before = visible(record)
@@ -453,6 +448,14 @@ class OrderBook:
         record.order, record.before_change = last, None
         record.pending.clear()
 
+    def _by_token(self, order: Any) -> OrderRecord | None:
+        """The order of ours that ended before its permanent id was told: a completed one has no
+        other id, but what we wrote into its reference.
+        """
+        token = split_reference(order.orderRef)[1]
+        unnamed = (record for record in self._by_id.values() if not record.perm_id)
+        return next((one for one in unnamed if token and one.own and one.token == token), None)
+
     def _identify(self, record: OrderRecord, perm_id: int) -> None:
         if perm_id and record.perm_id != perm_id:
             record.perm_id = perm_id
@@ -464,13 +467,11 @@ class OrderBook:
             del self._by_id[record.client_id, record.order_id]
         if self._by_perm.get(record.perm_id) is record:
             del self._by_perm[record.perm_id]
-        for base in record.fills:
-            self._forget_execution(base)
+        for base, fill in record.fills.items():
+            self._forget_execution(base, fill)
 
-    def _forget_execution(self, base: str) -> None:
-        kept = self._executions.pop(base)
-        self._forgot([self._with_commission(kept)])
-        fill = kept.fill
+    def _forget_execution(self, base: str, fill: Fill) -> None:
+        del self._executions[base]
         for version in versions_of(fill.exec_id):
             self._memory.add_execution(version)
             if self._commissions.pop(version, None) is not None:
@@ -480,8 +481,7 @@ class OrderBook:
         """Forget the oldest execution whose order nobody tells of, if there are too many."""
         if len(self._orphans) > self._keep:
             base = next(iter(self._orphans))
-            del self._orphans[base]
-            self._forget_execution(base)
+            self._forget_execution(base, self._orphans.pop(base).fill)
 
     def _adopt(self, record: OrderRecord, now: datetime) -> tuple[Fact, ...]:
         """Give an order the executions that came before anybody told of it."""
