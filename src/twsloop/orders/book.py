@@ -50,7 +50,7 @@ from .steps import (
     visible,
 )
 
-__all__ = ["BookedFill", "Change", "OrderBook"]
+__all__ = ["BookedFill", "Change", "Forgot", "OrderBook", "nobody_counts"]
 
 
 @attrs.frozen
@@ -78,6 +78,14 @@ class _Booked:
     commission: CommissionReported | None = None
 
 
+#: Told of executions that are not kept any more.
+Forgot = Callable[[list[BookedFill]], object]
+
+
+def nobody_counts(_forgotten: list[BookedFill]) -> None:
+    """Stands in for a `Forgot` where nobody counts what executions earn."""
+
+
 class OrderBook:
     """All orders and executions of this process's sessions.
 
@@ -86,13 +94,16 @@ class OrderBook:
         closed: Whether trading in a contract is closed at a time, for orders that end with the day.
         keep: How many orders that are over are kept (see `keeping`), and how many executions of
             orders that nobody tells of.
+        forgot: Told of executions that are being forgotten.
     """
 
     def __init__(
         self,
         label: Callable[[Any], str],
         closed: Closed = nobody_knows,
+        *,
         keep: int = KEEP_SETTLED,
+        forgot: Forgot = nobody_counts,
     ) -> None:
         self.label = label
         self._closed = closed
@@ -105,6 +116,7 @@ class OrderBook:
         self._keep = keep
         self._keeping = Keeping(keep)
         self._memory = Memory()
+        self._forgot = forgot
         #: Forgotten executions that the gateway lists again, while somebody holds the answer.
         self._again: WeakValueDictionary[str, _Booked] = WeakValueDictionary()
 
@@ -449,8 +461,9 @@ class OrderBook:
         record.pending.clear()
 
     def _by_token(self, order: Any) -> OrderRecord | None:
-        """The order of ours that ended before its permanent id was told: a completed one has no
-        other id, but what we wrote into its reference.
+        """An order of ours that ended before its permanent id was told.
+
+        A completed order has no other id, but it has what we wrote into its reference.
         """
         token = split_reference(order.orderRef)[1]
         unnamed = (record for record in self._by_id.values() if not record.perm_id)
@@ -467,11 +480,13 @@ class OrderBook:
             del self._by_id[record.client_id, record.order_id]
         if self._by_perm.get(record.perm_id) is record:
             del self._by_perm[record.perm_id]
-        for base, fill in record.fills.items():
-            self._forget_execution(base, fill)
+        for base in record.fills:
+            self._forget_execution(base)
 
-    def _forget_execution(self, base: str, fill: Fill) -> None:
-        del self._executions[base]
+    def _forget_execution(self, base: str) -> None:
+        kept = self._executions.pop(base)
+        self._forgot([self._with_commission(kept)])
+        fill = kept.fill
         for version in versions_of(fill.exec_id):
             self._memory.add_execution(version)
             if self._commissions.pop(version, None) is not None:
@@ -481,7 +496,8 @@ class OrderBook:
         """Forget the oldest execution whose order nobody tells of, if there are too many."""
         if len(self._orphans) > self._keep:
             base = next(iter(self._orphans))
-            self._forget_execution(base, self._orphans.pop(base).fill)
+            del self._orphans[base]
+            self._forget_execution(base)
 
     def _adopt(self, record: OrderRecord, now: datetime) -> tuple[Fact, ...]:
         """Give an order the executions that came before anybody told of it."""
