@@ -16,7 +16,7 @@ from tests.orders.test_sessions import Raw, buy, config, connected, until, worki
 from tests.support.desk import PATIENCE, Desk, config_for, open_desk, open_paper
 from tests.support.fake_tws import FakeTws, error, message, open_order, order_status
 from tests.support.orders import filled_contract, with_fields
-from twsloop.contracts import stock
+from twsloop.contracts import option, stock
 from twsloop.errors import InvalidOrder, OrderError, RequestError
 from twsloop.gateway import IBGateway
 from twsloop.orders.attributes import by_cash
@@ -253,3 +253,29 @@ def test_a_parent_that_may_be_open_is_kept() -> None:
     child = shown(stop_order("SELL", 10, 90, parentId=7))
     assert what_is_left(child, None).parentId == 7
     assert what_is_left(child, None, all_known=True).parentId == 0
+
+
+def test_an_exercise_is_no_order_that_can_be_changed() -> None:
+    tws = FakeTws()
+    with connected(tws) as gateway:
+        call = with_fields(option("AAPL", "20261218", 190, "C"), conId=5)
+        trade = gateway.orders.exercise(call)
+        tws.next("exerciseOptions")
+        for change in (trade.modify, lambda **to: gateway.orders.cancel_replace(trade, to)):
+            with pytest.raises(OrderError, match="exercises an option"):
+                change(quantity=2)
+
+
+def test_a_callback_that_can_run_nowhere_leaves_no_order_behind(desk: Desk) -> None:
+    nowhere: Any = "nowhere"
+    with pytest.raises(TypeError, match="nowhere"):
+        desk.gateway.orders.place("AAPL", market_order("BUY", 1), on_update=print, where=nowhere)
+    assert desk.gateway.orders.trades() == ()
+
+
+def test_an_order_that_asks_for_a_preview_gets_one(desk: Desk) -> None:
+    asking = limit_order("BUY", 1, 100, whatIf=True)
+    assert desk.gateway.orders.what_if("AAPL", asking).result(PATIENCE).margins.initial.known
+    with pytest.raises(InvalidOrder, match="ask for a preview"):
+        desk.gateway.orders.place("AAPL", asking)
+    assert desk.gateway.orders.all_open().result(PATIENCE) == []

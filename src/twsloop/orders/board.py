@@ -59,9 +59,9 @@ class Board:
 
     def new(self, record: OrderRecord, callbacks: Callbacks = (None, None, None)) -> Trade:
         """Make the handle of an order; from any thread."""
-        trade = self._trades.setdefault(record, self._make(record))
-        self.listen(trade, callbacks)
-        return trade
+        trade = self._make(record)
+        self.listen(trade, callbacks)  # it raises for a place that is none: then there is no order
+        return self._trades.setdefault(record, trade)
 
     def _make(self, record: OrderRecord) -> Trade:
         loop = self._core.event_loop

@@ -20,11 +20,16 @@ from .inputs import Number, to_quantity, to_time, to_whole
 from .version_checks import TOO_OLD
 from .words import ExerciseAction, SecType
 
-__all__ = ["ExerciseRequest"]
+__all__ = ["ExerciseRequest", "is_exercise"]
 
 _OPTIONS = frozenset({SecType.OPTION, SecType.FUTURE_OPTION, SecType.WARRANT})
 #: The first server version that knows a field (``ibapi`` 10.46.1, server_versions).
 _GATES = {"manual_order_time": 180, "customer_account": 183, "professional_customer": 184}
+
+
+def is_exercise(order: Any) -> bool:
+    """Whether an order stands for an exercise, or a lapse: there is no such type of order."""
+    return str(order.orderType) in ExerciseAction.__members__
 
 
 def _count(quantity: Number) -> int:

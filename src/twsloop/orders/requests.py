@@ -53,7 +53,7 @@ from .book import Forgot, OrderBook, nobody_counts
 from .changing import as_it_stands, changed_order
 from .checks import describe, tidy
 from .copying import copied
-from .exercise import ExerciseRequest
+from .exercise import ExerciseRequest, is_exercise
 from .intent import Intent
 from .previews import Previews, preview_key
 from .processor import OrderProcessor
@@ -210,6 +210,7 @@ class Orders:
         """Ask what an order would do; the answer is one (contract, order, state) of IB's."""
         core = self._core
         made = tidy(copied(order))
+        made.whatIf = False  # set below; an order to be placed must not have it
         self._validator.check(contract, made, self._validator.mode(None))
         made = preview_order(made)
         made.account = self._account(made)
@@ -272,6 +273,9 @@ class Orders:
         """
         if record.final:
             msg = f"order {record.order_id} is {record.status}: there is nothing to modify"
+            raise OrderError(msg)
+        if is_exercise(record.sent or record.order):
+            msg = f"order {record.order_id} exercises an option: cancel it, it cannot be changed"
             raise OrderError(msg)
         self._refuse_foreign(record)
 
