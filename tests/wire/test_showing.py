@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date, tzinfo
 from decimal import Decimal
+from enum import IntEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
@@ -12,6 +15,12 @@ from ibapi.order import Order
 
 from twsloop.orders.builders import limit_order, market_order, stop_limit_order
 from twsloop.wire.showing import contract_words, order_words, short_row
+
+
+class IntKind(IntEnum):
+    """A number with a name."""
+
+    LIVE = 1
 
 
 def contract(**fields: Any) -> Contract:
@@ -84,3 +93,26 @@ def test_a_row_is_told_by_the_fields_that_say_something() -> None:
     assert short_row(Row("", Decimal(1), (2,), held="X")) == (
         "Row(price=1, parts=(2,), zero=0, held='X')"
     )
+
+
+@attrs.frozen
+class Window:
+    """A row of many things at once."""
+
+    day: date
+    zone: tzinfo
+    kind: IntKind
+    strikes: tuple[Decimal, ...] = ()
+    rows: tuple[int, ...] = attrs.field(default=(), repr=lambda rows: str(len(rows)))
+
+    __repr__ = short_row
+
+
+def test_days_zones_words_and_long_tuples_are_written_as_people_write_them() -> None:
+    strikes = tuple(Decimal(f"{strike}.0") for strike in range(100, 107))
+    window = Window(date(2026, 1, 5), ZoneInfo("US/Eastern"), IntKind.LIVE, strikes)
+    assert repr(window) == (
+        "Window(day=2026-01-05, zone=US/Eastern, kind=LIVE, "
+        "strikes=(100, 101, 102, 103, 104, ... 2 more), rows=0)"
+    )
+    assert "strikes=(100,)" in repr(attrs.evolve(window, strikes=strikes[:1]))

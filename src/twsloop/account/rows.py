@@ -14,6 +14,8 @@ from typing import Any
 
 import attrs
 
+from twsloop.wire.showing import short_row
+
 __all__ = [
     "AccountProfit",
     "AccountValue",
@@ -47,6 +49,8 @@ class Position:
     quantity: Decimal
     average_cost: Decimal | None
 
+    __repr__ = short_row
+
 
 @attrs.frozen
 class SummaryRow:
@@ -66,6 +70,8 @@ class SummaryRow:
     currency: str
     amount: Decimal | None
 
+    __repr__ = short_row
+
 
 @attrs.frozen
 class AccountValue:
@@ -76,6 +82,8 @@ class AccountValue:
     value: str
     currency: str
     amount: Decimal | None
+
+    __repr__ = short_row
 
 
 @attrs.frozen
@@ -104,6 +112,8 @@ class PortfolioItem:
     unrealized_pnl: Decimal | None
     realized_pnl: Decimal | None
 
+    __repr__ = short_row
+
 
 @attrs.frozen
 class ModelPosition:
@@ -116,6 +126,8 @@ class ModelPosition:
     quantity: Decimal
     average_cost: Decimal | None
 
+    __repr__ = short_row
+
 
 @attrs.frozen
 class ModelValue:
@@ -127,6 +139,8 @@ class ModelValue:
     value: str
     currency: str
     amount: Decimal | None
+
+    __repr__ = short_row
 
 
 @attrs.frozen
@@ -150,6 +164,8 @@ class AccountProfit:
     unrealized: Decimal | None
     realized: Decimal | None
     time: datetime
+
+    __repr__ = short_row
 
 
 @attrs.frozen
@@ -180,6 +196,8 @@ class PositionProfit:
     realized: Decimal | None
     value: Decimal | None
     time: datetime
+
+    __repr__ = short_row
 
 
 @attrs.frozen
@@ -212,6 +230,8 @@ class PortfolioRow:
     daily: Decimal | None = None
     time: datetime | None = None
 
+    __repr__ = short_row
+
 
 @attrs.frozen
 class LedgerRow:
@@ -226,6 +246,8 @@ class LedgerRow:
     account: str
     currency: str
     amounts: Mapping[str, Decimal | None]
+
+    __repr__ = short_row
 
 
 @attrs.frozen

@@ -17,6 +17,7 @@ import attrs
 from ibapi.contract import Contract
 
 from twsloop.errors import ContractError
+from twsloop.wire.showing import short_row
 from twsloop.wire.times import read_day
 
 from .builders import option
@@ -107,6 +108,8 @@ class OptionChain:
     currency: str = "USD"
     sec_type: str = "OPT"
     rights: tuple[str, ...] = ("C", "P")
+
+    __repr__ = short_row
 
     def __len__(self) -> int:
         return len(self.expiries) * len(self.strikes) * len(self.rights)

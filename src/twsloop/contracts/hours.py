@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from twsloop.errors import ContractError
+from twsloop.wire.showing import short_row
 from twsloop.wire.times import find_zone
 
 __all__ = ["Session", "TradingHours", "hours_of", "read_hours"]
@@ -47,6 +48,8 @@ class Session:
     start: datetime
     end: datetime
     day: date
+
+    __repr__ = short_row
 
     def __contains__(self, at: object) -> bool:
         return isinstance(at, datetime) and self.start <= at < self.end
@@ -73,6 +76,8 @@ class TradingHours:
     sessions: tuple[Session, ...]
     known_from: datetime | None
     known_until: datetime | None
+
+    __repr__ = short_row
 
     def __iter__(self) -> Iterator[Session]:
         return iter(self.sessions)

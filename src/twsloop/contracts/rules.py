@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 import attrs
 
 from twsloop.errors import ContractError
+from twsloop.wire.showing import short_row
 from twsloop.wire.values import decimal_or_none
 
 __all__ = [
@@ -64,6 +65,8 @@ class PriceStep:
     low_edge: Decimal
     increment: Decimal
 
+    __repr__ = short_row
+
 
 @attrs.frozen
 class MarketRule:
@@ -76,6 +79,8 @@ class MarketRule:
 
     rule_id: int | None
     steps: tuple[PriceStep, ...]
+
+    __repr__ = short_row
 
     def increment(self, price: Number) -> Decimal:
         """The increment at a price."""

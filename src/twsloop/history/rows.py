@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from twsloop.wire.showing import short_row
 from twsloop.wire.times import read_day, read_local, read_time
 from twsloop.wire.values import decimal_or_none, int_or_none
 
@@ -67,6 +68,8 @@ class Bar:
     count: int | None = None
     day: date | None = None
 
+    __repr__ = short_row
+
     @property
     def second(self) -> int:
         """Its time in seconds since 1970."""
@@ -95,6 +98,8 @@ class TradeTick:
     past_limit: bool = False
     unreported: bool = False
 
+    __repr__ = short_row
+
 
 @attrs.frozen
 class QuoteTick:
@@ -118,6 +123,8 @@ class QuoteTick:
     bid_past_low: bool = False
     ask_past_high: bool = False
 
+    __repr__ = short_row
+
 
 @attrs.frozen
 class MidpointTick:
@@ -130,6 +137,8 @@ class MidpointTick:
 
     time: datetime
     price: Decimal
+
+    __repr__ = short_row
 
 
 Tick: TypeAlias = TradeTick | QuoteTick | MidpointTick
@@ -147,6 +156,8 @@ class PriceVolume:
     price: Decimal
     size: Decimal
 
+    __repr__ = short_row
+
 
 @attrs.frozen
 class Session:
@@ -162,6 +173,8 @@ class Session:
     start: datetime
     end: datetime
 
+    __repr__ = short_row
+
 
 @attrs.frozen
 class Schedule:
@@ -174,6 +187,8 @@ class Schedule:
 
     zone: str
     sessions: tuple[Session, ...]
+
+    __repr__ = short_row
 
 
 def read_bar(bar: Any, show: Show, zone: str | None = None) -> Bar | None:

@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar, overload
 
 import attrs
 
+from twsloop.wire.showing import short_row
+
 from .checks import Finding
 from .frames import to_pandas, to_polars
 from .rows import Bar, Tick
@@ -43,9 +45,11 @@ class Series(Sequence[R], Generic[R]):
     start: datetime
     end: datetime
     regular: bool
-    rows: tuple[R, ...] = attrs.field(repr=False)
+    rows: tuple[R, ...] = attrs.field(repr=lambda rows: str(len(rows)))
     requests: int = 0
     findings: tuple[Finding, ...] = ()
+
+    __repr__ = short_row
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -95,8 +99,10 @@ class BarSeries(Series[Bar]):
         show: What they show.
     """
 
-    size: BarSize
+    size: BarSize = attrs.field(repr=str)
     show: Show
+
+    __repr__ = short_row
 
 
 @attrs.frozen(kw_only=True)
@@ -108,3 +114,5 @@ class TickSeries(Series[Tick]):
     """
 
     kind: TickKind
+
+    __repr__ = short_row

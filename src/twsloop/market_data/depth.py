@@ -22,6 +22,8 @@ from enum import IntEnum
 
 import attrs
 
+from twsloop.wire.showing import short_row
+
 __all__ = ["Depth", "DepthBook", "DepthLevel", "DepthRow", "Operation", "Side"]
 
 
@@ -55,6 +57,8 @@ class DepthRow:
     size: Decimal
     market_maker: str = ""
 
+    __repr__ = short_row
+
 
 @attrs.frozen
 class DepthLevel:
@@ -70,6 +74,14 @@ class DepthLevel:
     size: Decimal
     market_makers: tuple[str, ...] = ()
 
+    __repr__ = short_row
+
+
+def _best_rows(rows: tuple[DepthRow, ...]) -> str:
+    """The first rows of a side: ``(100 at 270.78, 200 at 270.75, 3 more)``."""
+    best = [f"{row.size.normalize():f} at {row.price}" for row in rows[:2]]
+    return f"({', '.join([*best, *([f'{len(rows) - 2} more'] if len(rows) > 2 else [])])})"
+
 
 @attrs.frozen
 class Depth:
@@ -82,10 +94,12 @@ class Depth:
         reset: The gateway has emptied it (317), or it is asked for anew: rows follow.
     """
 
-    bids: tuple[DepthRow, ...]
-    asks: tuple[DepthRow, ...]
+    bids: tuple[DepthRow, ...] = attrs.field(repr=_best_rows)
+    asks: tuple[DepthRow, ...] = attrs.field(repr=_best_rows)
     time: datetime
     reset: bool = False
+
+    __repr__ = short_row
 
     @property
     def best_bid(self) -> DepthRow | None:

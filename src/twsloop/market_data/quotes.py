@@ -82,7 +82,7 @@ class Quote:
     contract: Contract = attrs.field(repr=False)
     source: QuoteSource = QuoteSource.SNAPSHOT
     time: datetime | None = None
-    age: float | None = None
+    age: float | None = attrs.field(default=None, repr=lambda age: f"{age:.3g}")
     complete: bool = False
     market_data_type: MarketDataType | None = None
     not_live_because: str = ""

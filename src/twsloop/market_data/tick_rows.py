@@ -12,6 +12,8 @@ from enum import StrEnum
 
 import attrs
 
+from twsloop.wire.showing import short_row
+
 __all__ = ["BidAskTick", "MidpointTick", "RealTimeBar", "Tick", "TickKind", "TradeTick"]
 
 
@@ -50,6 +52,8 @@ class TradeTick:
     unreported: bool = False
     historical: bool = False
 
+    __repr__ = short_row
+
 
 @attrs.frozen
 class BidAskTick:
@@ -75,6 +79,8 @@ class BidAskTick:
     ask_past_high: bool = False
     historical: bool = False
 
+    __repr__ = short_row
+
 
 @attrs.frozen
 class MidpointTick:
@@ -89,6 +95,8 @@ class MidpointTick:
     time: datetime
     price: float
     historical: bool = False
+
+    __repr__ = short_row
 
 
 Tick = TradeTick | BidAskTick | MidpointTick
@@ -117,3 +125,5 @@ class RealTimeBar:
     volume: Decimal | None
     average: Decimal | None
     count: int | None
+
+    __repr__ = short_row

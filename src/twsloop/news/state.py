@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import attrs
 
+from twsloop.wire.showing import short_row
 from twsloop.wire.times import read_time
 from twsloop.wire.values import text_or_none
 
@@ -82,6 +83,8 @@ class Headline:
     raw: str = ""
     extra: str = ""
 
+    __repr__ = short_row
+
     def mark(self, letter: str) -> str | None:
         """The value of a mark; None if there is none, or the provider says ``n/a``."""
         value = dict(self.marks).get(letter)
@@ -114,6 +117,8 @@ class Article:
     article_id: str
     text: str
     binary: bool = False
+
+    __repr__ = short_row
 
     @classmethod
     def read(cls, provider: str, article_id: str, answer: tuple[int, str]) -> Self:
@@ -171,6 +176,8 @@ class Bulletin:
     kind: BulletinKind
     text: str
     exchange: str
+
+    __repr__ = short_row
 
 
 class BulletinBoard:

@@ -30,6 +30,8 @@ class Effect:
     change: Decimal | None
     after: Decimal | None
 
+    __repr__ = short_row
+
     @property
     def known(self) -> bool:
         """Whether the gateway said anything of it."""
@@ -43,6 +45,8 @@ class Margins:
     initial: Effect
     maintenance: Effect
     equity_with_loan: Effect
+
+    __repr__ = short_row
 
     @property
     def known(self) -> bool:

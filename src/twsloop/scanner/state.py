@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from twsloop.wire.showing import contract_words
+from twsloop.wire.showing import contract_words, short_row
 from twsloop.wire.values import text_or_none
 
 __all__ = ["ScanRow", "ScanRows", "read_row"]
@@ -33,6 +33,8 @@ class ScanRow:
     benchmark: str | None = None
     projection: str | None = None
     legs: str | None = None
+
+    __repr__ = short_row
 
     @property
     def symbol(self) -> str:

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, tzinfo
 from decimal import Decimal
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any
 
 import attrs
@@ -16,6 +16,9 @@ import attrs
 from .values import decimal_or_none
 
 __all__ = ["contract_words", "order_words", "short_row"]
+
+#: So many parts of a long tuple (strikes, rows) are written.
+MOST_PARTS = 5
 
 
 def contract_words(contract: Any) -> str:
@@ -58,15 +61,16 @@ def short_row(row: Any) -> str:
     """A row of attrs with the fields that say something: ``Quote(symbol='AAPL', bid=189.5)``.
 
     Left out are those that are None, an empty text or an empty tuple, and those that the class
-    does not show (``repr=False``). Numbers and times are written as people write them.
+    does not show (``repr=False``). Numbers and times are written as people write them, of a long
+    tuple its first parts and how many more there are.
     """
     shown = []
     for field in attrs.fields(type(row)):
         value = getattr(row, field.name)
-        silent = value is None or (isinstance(value, str | tuple) and not value)
-        if field.repr is False or silent:
-            continue
         write = field.repr if callable(field.repr) else _plain
+        empty = isinstance(value, str | tuple) and not value
+        if field.repr is False or value is None or (empty and write is _plain):
+            continue
         shown.append(f"{field.name}={write(value)}")
     return f"{type(row).__name__}({', '.join(shown)})"
 
@@ -76,9 +80,20 @@ def _plain(value: Any) -> str:
         return _number(value)
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds")
-    if isinstance(value, StrEnum):
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, StrEnum | tzinfo):
         return str(value)
-    return repr(value)
+    if isinstance(value, Enum):
+        return value.name
+    return _parts(value) if type(value) is tuple else repr(value)
+
+
+def _parts(several: tuple[Any, ...]) -> str:
+    shown = [_plain(one) for one in several[:MOST_PARTS]]
+    if len(several) > MOST_PARTS:
+        shown.append(f"... {len(several) - MOST_PARTS} more")
+    return f"({', '.join(shown)}{',' * (len(several) == 1)})"
 
 
 def _number(value: Decimal) -> str:
