@@ -17,6 +17,8 @@ $(STAMP): setup.cfg pyproject.toml
 		{ $(MAKE) system-packages && rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint,docs,frames,calendars]'
+# Type checkers do not follow the import hook of an editable install: a path they do.
+	@echo '$(CURDIR)/src' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/twsloop_source.pth"
 	@touch $(STAMP)
 
 system-packages:  ## on a bare Debian: the part of Python that makes virtual environments
