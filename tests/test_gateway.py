@@ -106,12 +106,33 @@ def test_observers() -> None:
         assert [name for name in failed if "raises" in name]
 
 
+def test_it_says_what_it_is_connected_with() -> None:
+    config = Config.load(overrides={"connection.port": 4711}, environ={})
+    assert repr(Crowded(config)) == "<Crowded 127.0.0.1:4711, client 1, DISCONNECTED>"
+    with open_desk() as desk:
+        port = desk.gateway.port
+        assert repr(desk.gateway) == f"<IBGateway 127.0.0.1:{port}, client 1, READY>"
+
+
 def test_an_observer_that_left_leaves_nothing_behind() -> None:
     gateway = IBGateway(Config.load(environ={}))
     before = len(gateway._tws._fact_hooks)
     for _ in range(100):
         gateway.observe(Fact, print)()
     assert len(gateway._tws._fact_hooks) == before
+
+
+@pytest.mark.parametrize("kind", ["Notice", int, None])
+def test_what_is_observed_is_a_class_of_facts(kind: Any) -> None:
+    gateway = IBGateway(Config.load(environ={}))
+    with pytest.raises(TypeError, match=r"is no class of twsloop\.events: give Fill"):
+        gateway.observe(kind, print)
+
+
+def test_what_cannot_be_called_is_told_where_it_is_given() -> None:
+    gateway = IBGateway(Config.load(environ={}))
+    with pytest.raises(TypeError, match="'print' cannot be called back: give a function"):
+        gateway.observe(Fact, "print")  # type: ignore[arg-type]
 
 
 def test_all_facts_of_an_order_tell_one_story() -> None:

@@ -199,3 +199,25 @@ def test_joining_what_is_under_way_and_nothing_else() -> None:
     other: Future[int] = Future()
     other.set_result(1)
     assert other.join() is None, "it is there"
+
+
+def test_it_says_how_it_is_waited_for_and_what_became_of_it() -> None:
+    future: Future[int] = Future()
+    assert repr(future) == "<Future, pending: wait with .result(timeout=...) or await>"
+    with pytest.raises(TimeoutError, match="no result within 0 s; what was asked for goes on"):
+        future.result(0)
+    left = future.view()
+    left.cancel()
+    assert repr(left) == "<Future, cancelled>"
+    future.set_result(7)
+    assert repr(future) == "<Future, done: .result() returns int>"
+    failed: Future[int] = Future()
+    failed.set_exception(ValueError("no"))
+    assert repr(failed) == "<Future, failed: ValueError('no')>"
+
+
+def test_a_timeout_that_it_ended_with_keeps_its_own_words() -> None:
+    future: Future[int] = Future()
+    threading.Timer(0, future.set_exception, [TimeoutError("the gateway is silent")]).start()
+    with pytest.raises(TimeoutError, match="the gateway is silent"):
+        future.result(10)

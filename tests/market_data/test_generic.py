@@ -37,3 +37,7 @@ def test_spaces_and_empty_parts_do_not_matter() -> None:
 def test_what_is_none_is_named(wrong: str | list[str]) -> None:
     with pytest.raises(ValueError, match="is no generic tick"):
         generic_list(wrong)
+
+
+def test_one_number_is_enough() -> None:
+    assert generic_list(233) == generic_list(GenericTick.RT_VOLUME) == "233"

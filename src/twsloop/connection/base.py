@@ -90,6 +90,12 @@ class IBKRConnection(EWrapper, Singletons):
 
     # ---- what users see ------------------------------------------------------------------
 
+    def __repr__(self) -> str:
+        params = self._tws.config.connection
+        host, port = self.host or params.host, self.port or params.port
+        client = self.clientId if self.host else params.client_id
+        return f"<{type(self).__name__} {host}:{port}, client {client}, {self._tws.state.name}>"
+
     @property
     def wrapper(self) -> Any:
         """What IB's client and decoder call: the fan-out to everyone who listens."""

@@ -126,7 +126,14 @@ class Future(Generic[T]):
         if settled is not None:
             return settled.result()
         self._refuse_on_loop()
-        return self._waitable().result(self._let_time_pass(timeout))
+        inner = self._waitable()
+        try:
+            return inner.result(self._let_time_pass(timeout))
+        except TimeoutError:
+            if inner.done():  # that is what it ended with
+                raise
+            msg = f"no result within {timeout} s; what was asked for goes on"
+            raise TimeoutError(msg) from None
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for the outcome in this thread; the exception it ended with, or None."""
@@ -222,6 +229,18 @@ class Future(Generic[T]):
                 core.loop.post(core.on_abandon)
         else:
             core.on_abandon()
+
+    def __repr__(self) -> str:
+        settled = self._outcome()
+        if self.cancelled():
+            state = "cancelled"
+        elif settled is None:
+            state = "pending: wait with .result(timeout=...) or await"
+        elif settled.error is not None:
+            state = f"failed: {settled.error!r}"
+        else:
+            state = f"done: .result() returns {type(settled.value).__name__}"
+        return f"<Future, {state}>"
 
     # ---- producing -----------------------------------------------------------------------
 

@@ -313,7 +313,14 @@ class IBGateway(OrderGate):
 
         Returns:
             A function that ends it.
+
+        Raises:
+            TypeError: ``kind`` is no class of facts, or the callback cannot be called.
         """
+        given: object = kind
+        if not (isinstance(given, type) and issubclass(given, Fact)):
+            msg = f"{kind!r} is no class of twsloop.events: give Fill, Notice, Fact ..."
+            raise TypeError(msg)
         delivery = delivery_for(self._tws, callback, where)
 
         def tell(fact: Fact) -> None:

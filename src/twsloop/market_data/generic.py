@@ -116,17 +116,18 @@ FILLS: Mapping[GenericTick, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def generic_list(given: str | Iterable[int | str]) -> str:
+def generic_list(given: str | int | Iterable[int | str]) -> str:
     """Generic ticks as IB takes them: numbers, separated by commas.
 
     Args:
-        given: IB's text (``233,236``), or numbers, members of `GenericTick` and texts
+        given: IB's text (``233,236``), a number, or numbers, members of `GenericTick` and texts
             (``292:BRFG`` for one provider's news, ``mdoff`` for no default ticks).
 
     Raises:
         ValueError: One of them is none.
     """
-    tokens = given.split(",") if isinstance(given, str) else [_text(one) for one in given]
+    several = [given] if isinstance(given, int) else given
+    tokens = several.split(",") if isinstance(several, str) else [_text(one) for one in several]
     named = [token.strip() for token in tokens if token.strip()]
     for token in named:
         if not _TOKEN.fullmatch(token):
