@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 from collections.abc import Iterator
 from decimal import Decimal
@@ -13,7 +14,7 @@ import uvloop
 from tests.support.desk import PATIENCE, Desk, Heard, open_desk
 from twsloop.events import CommissionReported, Fill, OrderEvent
 from twsloop.orders.builders import limit_order, market_order
-from twsloop.orders.state import OrderStatus
+from twsloop.orders.state import OrderRecord, OrderStatus
 from twsloop.orders.trade import Trade
 from twsloop.session.state import State
 
@@ -34,6 +35,12 @@ def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
         reconnect__cap=0.05,
     ) as made:
         yield made
+
+
+def objects(*kinds: type) -> int:
+    """How many objects of these kinds there are in the process."""
+    gc.collect()
+    return sum(type(each) in kinds for each in gc.get_objects())
 
 
 def bought(desk: Desk, count: int) -> list[Trade]:
@@ -58,6 +65,16 @@ def test_the_newest_orders_that_are_over_are_kept_and_all_that_live(desk: Desk) 
     assert first.order.totalQuantity == 1
     assert first.commission is not None
     assert first.log[0].source == "created"
+
+
+def test_nothing_else_holds_what_is_forgotten() -> None:
+    # What is late is looked for by timers, which hold an order until they are due.
+    with open_desk(
+        orders__keep_settled=KEEP, orders__ack_timeout=0, orders__commission_timeout=0
+    ) as desk:
+        before = objects(OrderRecord, Trade, Fill, CommissionReported)
+        bought(desk, 20)
+        assert objects(OrderRecord, Trade, Fill, CommissionReported) <= before + 4 * (KEEP + 1)
 
 
 def test_the_next_session_brings_none_back_and_tells_nothing_twice(desk: Desk) -> None:
