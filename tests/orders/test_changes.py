@@ -17,7 +17,7 @@ from tests.support.desk import PATIENCE, Desk, config_for, open_desk, open_paper
 from tests.support.fake_tws import FakeTws, error, message, open_order, order_status
 from tests.support.orders import filled_contract, with_fields
 from twsloop.contracts import option, stock
-from twsloop.errors import InvalidOrder, OrderError, RequestError
+from twsloop.errors import InvalidOrder, OrderError, OrdersRefused, RequestError
 from twsloop.gateway import IBGateway
 from twsloop.orders.attributes import by_cash
 from twsloop.orders.builders import (
@@ -279,3 +279,36 @@ def test_an_order_that_asks_for_a_preview_gets_one(desk: Desk) -> None:
     with pytest.raises(InvalidOrder, match="ask for a preview"):
         desk.gateway.orders.place("AAPL", asking)
     assert desk.gateway.orders.all_open().result(PATIENCE) == []
+
+
+def test_what_cannot_be_closed_keeps_the_stop_that_protects_it(desk: Desk) -> None:
+    _, loss = half_closed(desk)
+    orders = desk.gateway.orders
+    with pytest.raises(OrderError, match="would turn the position round"):
+        orders.close_position("AAPL", 61, cancel_open=True).result(PATIENCE)
+    wrong = orders.close_position(
+        "AAPL",
+        order=lambda side, size: stop_order(side, size, 0),
+        cancel_open=True,
+    )
+    with pytest.raises(InvalidOrder, match="auxPrice"):
+        wrong.result(PATIENCE)
+    desk.settle()
+    assert loss.active
+
+
+def test_nothing_is_cancelled_for_an_order_that_may_not_leave() -> None:
+    with open_desk() as desk:
+        _, loss = half_closed(desk)
+        number = loss.order_id
+        desk.gateway.stop()
+        with IBGateway(config_for(desk.paper, orders__enabled=False)) as gateway:
+            stop = gateway.orders.find(order_id=number)
+            assert stop is not None
+            for asked in (
+                gateway.orders.cancel_replace(stop, {"stop_price": 181}),
+                gateway.orders.close_position("AAPL", cancel_open=True),
+            ):
+                with pytest.raises(OrdersRefused, match=r"nothing was cancelled.*disabled"):
+                    asked.result(PATIENCE)
+            assert stop in gateway.orders.all_open().result(PATIENCE)

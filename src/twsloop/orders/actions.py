@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -17,11 +17,12 @@ from ibapi.order import Order
 from ibapi.order_cancel import OrderCancel
 
 from twsloop.connection.core import Core
-from twsloop.errors import NotConnected, OrderError
+from twsloop.errors import NotConnected, OrderError, OrdersRefused
 from twsloop.event_loop import Future
 
 from .changing import what_is_left
 from .closing import closing_orders, fits, plan, reserved, route
+from .gate import Answer
 from .intent import Intent
 from .problems import says
 from .requests import Orders
@@ -158,6 +159,7 @@ class Actions:
         if record in self._replacing:
             msg = f"order {record.order_id} is being replaced already: one order takes its place"
             raise OrderError(msg)
+        self._must_leave(record.order.account)
         self._replacing.add(record)
         try:
             self._orders.way_out.cancel(record, OrderCancel())
@@ -204,19 +206,37 @@ class Actions:
         async with self._closing:  # the next one has to see the order of this one
             open_now, held = await self._look(asked, account, limit)
             working = closing_orders(held.quantity, held.contract, open_now)
+            contract = copy.copy(held.contract)
+            contract.exchange = route(asked, contract)
+
+            def draft(taken: Mapping[str, Decimal]) -> Order:
+                closing = plan(held.quantity, quantity, taken)
+                order = make(closing.action, closing.quantity)
+                closing.must_be_kept(order)
+                order.account = held.account
+                return order
+
             if cancel_open and working:
+                # What cannot be closed keeps the orders that protect it.
+                self._orders.check(contract, draft({}), intent)
+                self._must_leave(held.account)
                 await self._cancel_own(working, limit)
                 open_now, held = await self._look(asked, account, limit)
                 working = closing_orders(held.quantity, held.contract, open_now)
             names = ", ".join(f"order {one.order_id or one.perm_id}" for one in working)
             taken = {names: reserved(working)} if working else {}
-            closing = plan(held.quantity, quantity, taken)
-            contract = copy.copy(held.contract)
-            contract.exchange = route(asked, contract)
-            order = make(closing.action, closing.quantity)
-            closing.must_be_kept(order)
-            order.account = held.account
-            return self._orders.place_order(contract, order, intent)
+            return self._orders.place_order(contract, draft(taken), intent)
+
+    def _must_leave(self, account: str) -> None:
+        """Raise unless an order would be sent now: nothing is cancelled for one that would not.
+
+        Raises:
+            OrdersRefused: Why not.
+        """
+        verdict = self._orders.way_out.judge(account)
+        if verdict.answer is not Answer.SEND:
+            msg = f"nothing was cancelled, for its new order would not be sent: {verdict.reason}"
+            raise OrdersRefused(msg)
 
     async def _look(
         self, asked: Contract, account: str, limit: float | None

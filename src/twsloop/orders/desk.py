@@ -246,6 +246,7 @@ class OrderDesk:
         Returns:
             A Future of the new trade; OrderError if the old order is not cancelled in that time
             (it filled, perhaps): then nothing is placed, and the cancel stays asked for.
+            OrdersRefused if orders may not leave now: then nothing is cancelled.
 
         Raises:
             InvalidOrder: A change that cannot be one, or what the gateway would refuse.
@@ -296,7 +297,7 @@ class OrderDesk:
             account: Whose position; needed where several accounts hold it.
             order: Makes the order from an action and a quantity; a market order unless given
                 (``lambda side, size: limit_order(side, size, "189.50")``).
-            cancel_open: Cancel our own open closing orders first.
+            cancel_open: Cancel our own open closing orders first, if the closing order may leave.
             timeout: Seconds for each answer.
             how: As for `place`.
 
@@ -451,6 +452,7 @@ class OrderDesk:
 
         Raises:
             ValueError: A time without a zone.
+            OrderError: A side that is neither.
         """
         asked = wanted or _filter(symbol, account, since, side, client_id)
         return self._core.event_loop.submit(self._orders.sync.executions, asked, timeout)
@@ -486,8 +488,11 @@ async def _previewed(asked: Future[list[Any]]) -> OrderPreview:
 def _filter(
     symbol: str, account: str, since: datetime | None, side: str, client_id: int | None
 ) -> ExecutionFilter:
+    if side.upper() not in {"", "BUY", "SELL"}:
+        msg = f"side={side!r}: executions are asked for by BUY or SELL"
+        raise OrderError(msg)
     made = ExecutionFilter()
-    made.symbol, made.acctCode, made.side = symbol, account, side
+    made.symbol, made.acctCode, made.side = symbol, account, side.upper()
     made.time = "" if since is None else utc_text(since)
     made.clientId = client_id or 0
     return made
