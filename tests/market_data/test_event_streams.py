@@ -279,3 +279,21 @@ def test_what_becomes_of_the_caller_s_contract_changes_nothing(case: Case) -> No
     case.tws.say(error(-1, 1101, "Connectivity restored, data lost."))
     again = [case.tws.next("reqMktDepth").contract.symbol for _ in range(2)]
     assert again == ["AAPL", "MSFT"]
+
+
+def test_real_time_bars_take_their_turn_among_the_requests_for_history(case: Case) -> None:
+    """IB counts them together: not six of one contract in two seconds."""
+    data = case.gateway.market_data
+    for _ in range(5):
+        stream = data.realtime_bars("AAPL")
+        asked = case.tws.next("reqRealTimeBars").reqId
+        stream.cancel()
+        assert case.tws.next("cancelRealTimeBars").reqId == asked
+    waits = data.realtime_bars("AAPL")
+    data.realtime_bars("AAPL", rth=True).cancel()  # it was never asked for
+    other = data.realtime_bars("MSFT")
+    assert case.tws.next("reqRealTimeBars").contract.symbol == "MSFT"
+    assert waits.active
+    assert other.active
+    case.clock.advance(3)
+    assert case.tws.next("reqRealTimeBars", "cancelRealTimeBars").contract.symbol == "AAPL"

@@ -56,6 +56,7 @@ class Slices:
             to_contract=to_contract,
             label=symbol_of,
             smart_components=self.contracts.smart_components,
+            pace=lambda family: self.history.pace(family),  # noqa: PLW0108  (it is made below)
         )
         self.orders = Orders(
             core,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -30,6 +30,7 @@ from .keeping import Keeper
 from .live import LiveBarsOpener
 from .live_state import BarUpdate
 from .own_calls import OwnCalls
+from .pacing import Paced
 from .processor import HistoryProcessor
 from .questions import head_question, histogram_question, schedule_question
 from .rows import PriceVolume, Schedule, Session, read_histogram
@@ -37,7 +38,7 @@ from .series import BarSeries, TickSeries
 from .spans import Span, moment
 from .store import SeriesKey
 from .ticking import TickFetch, TickQuestion
-from .when import Duration, When, needs_zone, span_of
+from .when import Duration, When, length_of, needs_zone, span_of
 from .words import BarSize, bar_size_of, show_of, tick_kind_of
 
 __all__ = ["History"]
@@ -93,6 +94,22 @@ class History:
     def waiting(self) -> tuple[Waiting, ...]:
         """Which requests wait for their turn now, how long, and why; from any thread."""
         return self._asks.waiting
+
+    def pace(self, family: Hashable) -> float:
+        """Take a turn among the requests for small bars: IB counts real-time bars among them.
+
+        Args:
+            family: Equal for requests of one contract, exchange and kind of data.
+
+        Returns:
+            0 if it may leave now, and is counted; else after how many seconds to ask again.
+        """
+        now, paced = self._core.clock.monotonic(), Paced(object(), family)
+        wait = self._asks.pacer.wait(now, paced)
+        if wait is not None:
+            return wait.seconds
+        self._asks.pacer.heard(now, paced)
+        return 0.0
 
     # ---- bars and ticks ------------------------------------------------------------------
 
@@ -237,7 +254,7 @@ class History:
         on_update: Callable[[BarUpdate], object] | None = None,
         *,
         bar_size: BarSize | timedelta | str = "1 min",
-        duration: timedelta = timedelta(days=1),
+        duration: Duration = timedelta(days=1),
         what: str = "TRADES",
         rth: bool = True,
         where: Where = None,
@@ -252,7 +269,7 @@ class History:
             contract: IB's Contract, or a symbol as people type it.
             on_update: Called with each `BarUpdate`.
             bar_size: IB's, in any spelling.
-            duration: How far back it begins.
+            duration: How far back it begins: a timedelta, or as in ``"2 D"``.
             what: TRADES, MIDPOINT, BID or ASK.
             rth: Only regular trading hours.
             where: Where the callback runs: None for the loop thread; an executor; an asyncio loop.
@@ -269,7 +286,7 @@ class History:
             size=bar_size_of(bar_size),
             show=show_of(what),
             regular=rth,
-            duration=duration,
+            duration=length_of(duration, self._core.clock.now()),
             on_update=on_update,
             where=where,
         )

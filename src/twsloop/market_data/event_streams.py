@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias, overload
@@ -46,6 +46,7 @@ class EventStreams:
     _core: Core
     _to_contract: Callable[[str | Contract], Contract]
     _label: Callable[[Contract], str]
+    _pace: Callable[[Hashable], float]
     slots: Slots
 
     def _streams_init(self) -> None:
@@ -84,8 +85,9 @@ class EventStreams:
             SymbolError: A text that cannot be read.
         """
         contract = self._to_contract(symbol)
-        if not 0 < rows <= MOST_ROWS:
-            msg = f"a book has 1 to {MOST_ROWS} rows on each side, not {rows}"
+        given: object = rows
+        if not (isinstance(given, int) and 0 < given <= MOST_ROWS):
+            msg = f"a book has 1 to {MOST_ROWS} rows on each side, not {rows!r}"
             raise MarketDataError(msg)
         joined = contract.exchange == _SMART if smart is None else smart
         plan = self._depth_plan(contract, rows, joined)
@@ -270,14 +272,31 @@ class EventStreams:
         return self._core.streams.open(plan, on_update, where)
 
     def _bar_plan(self, contract: Contract, kind: str, rth: bool) -> StreamPlan:
-        core, name = self._core, self._label(contract)
+        core, name, what = self._core, self._label(contract), contract_key(contract)
+        asked: set[int] = set()
+
+        def send(req_id: int) -> None:
+            """When it may leave: IB counts it among the requests for history."""
+            if core.streams.feed(req_id) is None:
+                return
+            seconds = self._pace((what, kind))
+            if seconds:
+                core.clock.call_later(seconds, send, req_id)
+                return
+            asked.add(req_id)
+            core.reqRealTimeBars(req_id, contract, 5, kind, rth, [])
+
+        def cancel(req_id: int) -> None:
+            if req_id in asked:
+                core.cancelRealTimeBars(req_id)
+
         return StreamPlan(
             request=f"real-time bars of {name}",
-            send=lambda req_id: core.reqRealTimeBars(req_id, contract, 5, kind, rth, []),
-            cancel=core.cancelRealTimeBars,
+            send=send,
+            cancel=cancel,
             listener=self._events,
             callbacks=BARS,
-            key=("real-time bars", contract_key(contract), kind, rth),
+            key=("real-time bars", what, kind, rth),
             admit=lambda feed: self.slots.take(
                 feed, Pool.LINES, symbol=name, holder=f"real-time bars of {name}"
             ),

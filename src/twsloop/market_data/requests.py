@@ -7,7 +7,7 @@ runs on the loop thread (`desk`, `quoting`, `calculations`).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeAlias
 
 from ibapi.contract import Contract
@@ -47,6 +47,8 @@ class MarketData(EventStreams):
         to_contract: Reads a symbol as people type it.
         label: Writes a contract as people type it.
         smart_components: Tells the exchanges that a ``bbo_exchange`` stands for.
+        pace: Takes a turn for a request that IB counts as one for history, given what it is of;
+            returns 0, or the seconds after which to ask again.
 
     Attributes:
         slots: Who holds what of IB's lines, depth books and tick-by-tick streams.
@@ -59,8 +61,10 @@ class MarketData(EventStreams):
         to_contract: Callable[[str | Contract], Contract],
         label: Callable[[Contract], str],
         smart_components: SmartComponents,
+        pace: Callable[[Hashable], float] = lambda _family: 0.0,
     ) -> None:
         self._core = core
+        self._pace = pace
         self._smart_components = smart_components
         self._to_contract = to_contract
         self._label = label
