@@ -14,6 +14,11 @@ from twsloop.connection.streams import StreamStatus
 from twsloop.errors import RequestError, SlotsExhausted
 
 
+def test_a_summary_of_no_tag_of_ibs_is_not_silently_empty(gw: IBGateway) -> None:
+    with pytest.raises(RequestError, match="nothing was told of NetLiq: are these tags"):
+        gw.account.summary("NetLiq").result(PATIENCE)
+
+
 def test_summary(gw: IBGateway) -> None:
     rows = gw.account.summary(["NetLiquidation", "AccountType"]).result(PATIENCE)
     assert {row.tag for row in rows} == {"NetLiquidation", "AccountType"}

@@ -81,6 +81,11 @@ def test_none_is_ibs_error_with_what_is_like_it(gw: IBGateway) -> None:
     assert "did you mean AAPL (STK" in str(caught.value)
 
 
+def test_a_pair_without_its_dot_says_how_pairs_are_written(gw: IBGateway) -> None:
+    with pytest.raises(UnknownContract, match=r"a currency pair is written EUR\.USD"):
+        answer(gw.contracts.resolve("EURUSD"))
+
+
 def test_an_expired_future_says_how_to_ask(gw: IBGateway) -> None:
     gone = future("ES", "202003", "CME")
     with pytest.raises(UnknownContract, match="includeExpired"):

@@ -70,7 +70,7 @@ def test_a_table_for_people(tmp_path: Path, paper_gateway: PaperGateway) -> None
     ("arguments", "code", "text"),
     [
         (("AAPL",), 2, "Say from when"),
-        (("AAPL", "--last", "5 days", "--from", "2026-01-05"), 2, "Say from when"),
+        (("AAPL", "--last", "5 days", "--from", "2026-01-05"), 2, "--from or --last: not both"),
         (("AAPL", "--from", "yesterday"), 2, "no day and no time"),
         (("AAPL", "--from", "2026-01-05T09:30"), 2, "has no time zone"),
         (("AAPL", "--last", "1 D", "--bar", "7 mins"), 2, "IB has no bars of '7 mins'"),

@@ -11,7 +11,7 @@ import pytest
 from twsloop.errors import HistoryError
 from twsloop.history.chunks import labels
 from twsloop.history.spans import Span
-from twsloop.history.when import needs_zone, span_of
+from twsloop.history.when import length_of, needs_zone, span_of
 from twsloop.history.words import bar_size_of
 
 NOW = datetime(2026, 6, 1, 15, 30, tzinfo=UTC)
@@ -109,3 +109,16 @@ def test_only_days_of_short_bars_need_a_zone() -> None:
     assert needs_zone(NOW, date(2026, 1, 5), None)
     assert not needs_zone(NOW, None, MINUTE)
     assert not needs_zone(date(2026, 1, 5), None, DAY)
+
+
+@pytest.mark.parametrize(
+    ("duration", "length"),
+    [("1800 S", timedelta(minutes=30)), ("1 M", timedelta(days=31)), (timedelta(1), timedelta(1))],
+)
+def test_how_long_a_duration_is(duration: timedelta | str, length: timedelta) -> None:
+    assert length_of(duration, NOW) == length
+
+
+def test_what_is_no_duration_has_no_length() -> None:
+    with pytest.raises(HistoryError, match="'1 fortnight' is no duration"):
+        length_of("1 fortnight", NOW)

@@ -194,6 +194,7 @@ def test_local_bars_end_with_their_source(case: Case) -> None:
     ("method", "args", "more", "text"),
     [
         ("depth", ("AAPL", 0), {}, "1 to 60 rows"),
+        ("depth", ("AAPL", "5"), {}, "1 to 60 rows on each side, not '5'"),
         ("ticks", ("AAPL", "last"), {}, "the case matters"),
         ("ticks", ("AAPL",), {"history": 1001}, "0 to 1000"),
         ("realtime_bars", ("AAPL", "BID_ASK"), {}, "made of TRADES, MIDPOINT, BID, ASK"),

@@ -138,6 +138,13 @@ def test_bracket_on_the_wrong_side(
         bracket(action, 1, entry=entry, take_profit=profit, stop_loss=loss)
 
 
+def test_a_bracket_says_what_it_was_given_in_its_own_order() -> None:
+    with pytest.raises(InvalidOrder, match="stop loss < entry < take profit, not 120, 100, 90"):
+        bracket("BUY", 10, entry="100", take_profit="90", stop_loss="120")
+    with pytest.raises(InvalidOrder, match="take profit < entry < stop loss, not 120, 100, 90"):
+        bracket("SELL", 10, entry="100", take_profit="120", stop_loss="90")
+
+
 def test_one_cancels_all() -> None:
     mine = [limit_order("BUY", 1, 100), stop_order("BUY", 1, 120)]
     made = one_cancels_all(mine, "g1", oca_type=2)

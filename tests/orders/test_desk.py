@@ -18,6 +18,7 @@ from tests.orders.test_sessions import connected, until, working
 from tests.support.desk import PATIENCE, Desk, Heard, config_for, open_desk, open_paper
 from tests.support.fake_tws import FakeTws, error, message, open_order, order_status
 from twsloop.clock import ManualClock
+from twsloop.config import Config
 from twsloop.contracts import option, stock
 from twsloop.errors import (
     ConnectionLost,
@@ -501,6 +502,12 @@ def test_without_positions_it_says_so(desk: Desk) -> None:
     )
     with pytest.raises(OrderError, match="ask for positions"):
         bare.close_position("AAPL").result(PATIENCE)
+
+
+def test_a_side_that_is_none_is_told_at_the_call() -> None:
+    gateway = IBGateway(Config.load(environ={}))
+    with pytest.raises(OrderError, match="side='BYU': executions are asked for by BUY or SELL"):
+        gateway.orders.executions(side="BYU")
 
 
 def test_equal_questions_on_their_way_are_one() -> None:

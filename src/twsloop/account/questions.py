@@ -130,7 +130,11 @@ class Questions:
         return [row for row in latest.values() if row.quantity]
 
     async def summary(self, group: str, tags: str, limit: float | None) -> list[SummaryRow]:
-        """The newest value of each tag; waits for a place, if other questions hold both."""
+        """The newest value of each tag; waits for a place, if other questions hold both.
+
+        Raises:
+            RequestError: There is none.
+        """
         plan = self.plans.summary(tags, group)
         streams = self._core.streams
         while streams.keyed(plan.key) is None and self.plans.summaries >= SUMMARIES:
@@ -140,7 +144,13 @@ class Questions:
             self._turns.append(turn)
             await turn
         table = await streams.image(plan, limit)
-        return list(table.rows())
+        rows = list(table.rows())
+        if not rows:  # of a tag that it does not know, the gateway says nothing at all
+            msg = (
+                f"nothing was told of {tags}: are these tags of IB's (NetLiquidation, Cushion ...)?"
+            )
+            raise RequestError(msg, request="account summary")
+        return rows
 
     def _freed(self) -> None:
         """A place for a summary is free: whose turn is it?"""

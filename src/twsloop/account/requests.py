@@ -99,6 +99,9 @@ class AccountRequests:
             tags: IB's tags, or ``$LEDGER:ALL`` and the like.
             group: ``All`` accounts, or those of an advisor's group.
             timeout: Seconds for the answer; as configured unless given.
+
+        Raises:
+            RequestError: IB has told nothing of these tags.
         """
         return self._core.event_loop.submit(self._questions.summary, group, _joined(tags), timeout)
 

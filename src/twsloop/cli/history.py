@@ -129,8 +129,10 @@ def history(
     What was fetched once is kept, and not fetched again. What is odd about it (missing bars, bars
     that cannot be) is told on the standard error output, and never repaired.
     """
-    if (start is None) == (duration is None):
+    if start is None and duration is None:
         raise click.UsageError("Say from when: --from, or --last.")
+    if start is not None and duration is not None:
+        raise click.UsageError("--from or --last: not both.")
     if as_csv and as_json:
         raise click.UsageError("--csv or --json: not both.")
     if ticks and check:
@@ -157,6 +159,9 @@ def history(
         with _stream(file) as stream:
             out = run.output(form) if stream is None else Output(form or "csv", stream)
             _print(out, "tick" if ticks else "bar", found)
+    if not found:
+        more = "" if all_hours else "; --all-hours looks outside regular trading hours, too"
+        click.echo(f"{symbol}: IB has nothing in that span{more}", err=True)
     _tell(found.findings)
 
 

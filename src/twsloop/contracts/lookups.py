@@ -29,6 +29,7 @@ from .state import (
     read_chain,
     read_depth_exchange,
 )
+from .symbols import CURRENCIES
 
 __all__ = ["NOTHING_FITS", "How", "Lookups", "details_key"]
 
@@ -240,6 +241,9 @@ def _hint(contract: Contract) -> str:
     """What may be the matter with a description that nothing fits."""
     if contract.secType == "FUT" and not contract.includeExpired:
         return "if it has expired, set contract.includeExpired = True"
+    pair = contract.symbol[:3], contract.symbol[3:]
+    if contract.secType == "STK" and CURRENCIES.issuperset(pair):
+        return f"a currency pair is written {'.'.join(pair)}"
     return ""
 
 

@@ -17,7 +17,7 @@ from .chunks import labels
 from .spans import Span
 from .words import BarSize
 
-__all__ = ["Duration", "When", "needs_zone", "span_of"]
+__all__ = ["Duration", "When", "length_of", "needs_zone", "span_of"]
 
 When: TypeAlias = datetime | date
 Duration: TypeAlias = timedelta | str
@@ -71,6 +71,15 @@ def span_of(
         last = _moment(end + timedelta(days=1), "end", zone)
     first = _before(last, duration) if start is None else _moment(start, "start", zone)
     return _span(int(first.timestamp()), -int(-last.timestamp() // 1))
+
+
+def length_of(duration: Duration, now: datetime) -> timedelta:
+    """How long a duration that ends now is.
+
+    Raises:
+        HistoryError: It is none.
+    """
+    return now - _before(now, duration)
 
 
 def _days(start: When | None, end: When | None, duration: Duration | None, now: datetime) -> Span:

@@ -258,8 +258,9 @@ def bracket(
     buys = first.action == "BUY"
     between = [loss, *([] if entry is None else [to_number(entry, "entry")]), profit]
     if between != sorted(between, reverse=not buys) or len(set(between)) != len(between):
+        words = ", ".join(f"{price:f}" for price in (between if buys else between[::-1]))
         order = "stop loss < entry < take profit" if buys else "take profit < entry < stop loss"
-        msg = f"a bracket that starts with a {first.action} needs {order}, not {between}"
+        msg = f"a bracket that starts with a {first.action} needs {order}, not {words}"
         raise InvalidOrder(msg)
     closing = "SELL" if buys else "BUY"
     made = Bracket(
