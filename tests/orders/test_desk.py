@@ -258,7 +258,9 @@ def test_only_what_is_left_is_ordered_again() -> None:
 
 def test_an_order_is_replaced_once(desk: Desk) -> None:
     trade = desk.gateway.orders.place("AAPL", limit_order("BUY", 10, 100))
-    asked = [desk.gateway.orders.cancel_replace(trade, {"limit_price": p}) for p in (99, 98)]
+    replace = desk.gateway.orders.cancel_replace
+    # On the loop thread: no answer comes in between.
+    asked = desk.on_loop(lambda: [replace(trade, {"limit_price": p}) for p in (99, 98)])
     fresh = asked[0].result(PATIENCE)
     with pytest.raises(OrderError, match="being replaced"):
         asked[1].result(PATIENCE)

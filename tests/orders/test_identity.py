@@ -230,12 +230,12 @@ def test_the_order_of_a_group_of_accounts_gets_no_account() -> None:
 
 def test_what_leaves_is_what_was_asked_for_though_its_parts_are_changed(desk: Desk) -> None:
     """Programs make one order and change a leg or a condition of it for the next."""
-    near = price_condition(with_fields(stock("MSFT"), conId=272093), above=400)
+    near = price_condition(with_fields(stock("MSFT"), conId=272093), above=3000)
     order = when(limit_order("BUY", 1, 100), near)
     trades = []
-    for price in (400.0, 500.0):
+    for price in (4000.0, 5000.0):
         order.conditions[0].price = price
         trades.append(desk.gateway.orders.place("AAPL", order))
     for trade in trades:
         until(trade, OrderStatus.PRE_SUBMITTED)
-    assert [trade.order.conditions[0].price for trade in trades] == [400.0, 500.0]
+    assert [trade.order.conditions[0].price for trade in trades] == [4000.0, 5000.0]
