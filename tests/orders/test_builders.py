@@ -171,3 +171,9 @@ def test_what_builders_make_passes_the_checks() -> None:
 def test_a_bracket_that_is_not_to_be_transmitted_is_held_whole() -> None:
     made = bracket("BUY", 100, take_profit=200, stop_loss=180, transmit=False)
     assert [order.transmit for order in made] == [False] * 3
+
+
+@pytest.mark.parametrize("tif", ["IOC", "fok"])
+def test_a_bracket_whose_stop_would_not_stay_is_refused(tif: str) -> None:
+    with pytest.raises(InvalidOrder, match="set that of its parent"):
+        bracket("BUY", 100, take_profit=200, stop_loss=180, tif=tif)

@@ -45,6 +45,8 @@ ACTIONS = frozenset(action.value for action in Action)
 OCA_GROUP_LENGTH = 64
 
 _FIELDS = frozenset(vars(Order()))
+#: Times in force of orders that do not wait.
+_AT_ONCE = frozenset({"IOC", "FOK"})
 #: What errors call the fields that hold prices.
 _SPOKEN: Mapping[str, str] = MappingProxyType(
     {
@@ -249,8 +251,15 @@ def bracket(
             of it waits in the gateway.
 
     Raises:
-        InvalidOrder: A value that cannot be one, or closing prices on the wrong sides.
+        InvalidOrder: A value that cannot be one, closing prices on the wrong sides, or a ``tif``
+            that protects nothing.
     """
+    if str(tif).upper() in _AT_ONCE:
+        msg = (
+            f"with tif {tif} the stop and the profit taker would end as soon as they work: leave "
+            "the bracket's tif DAY or GTC, and set that of its parent afterwards"
+        )
+        raise InvalidOrder(msg)
     profit, loss = to_number(take_profit, "take profit"), to_number(stop_loss, "stop loss")
     first = market_order(action, quantity, tif=tif, **fields)
     if entry is not None:
