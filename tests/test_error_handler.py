@@ -396,3 +396,13 @@ def test_a_callback_that_always_raises_does_not_bury_the_log(
     ]
     assert all(record.exc_info for record in caplog.records)
     assert handler.summary()["failed_callbacks"]["App.tickPrice"] == 1002
+
+
+def test_a_cancel_of_ours_that_came_late_is_no_line_in_the_log(
+    handler: ErrorHandler, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    text = "Can't find EId with tickerId:1"
+    assert handler.handle(FIRST_REQUEST_ID, 300, text).severity == "error"
+    assert handler.handle(1, 300, text).severity == "error"
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]

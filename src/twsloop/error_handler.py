@@ -147,6 +147,9 @@ NEVER_ABOUT_ORDERS = frozenset({"historical", "market_data", "market_data_farm"}
 #: what runs under that id goes on (300: "can't find EId"; 102/385/386: the old stream stays).
 HARMLESS = frozenset({102, 300, 310, 365, 366, 385, 386, 10185, 10280, 10284})
 
+#: The answer to the cancel of a market data line that is over already.
+CANCEL_CROSSED = 300
+
 #: IB's own range of warnings. 2101 is the exception: it refuses reqAccountUpdates.
 WARNINGS = range(2100, 2200)
 NOT_WARNINGS = frozenset({2101})
@@ -375,7 +378,10 @@ class ErrorHandler:
             local=local,
         )
         about = {"orderId": req_id} if scope_hint == "order" else {}
-        log.log(_LEVELS[notice.severity], "%s", notice, extra=about)
+        # Our own cancel crossed the end of what it cancels: that happens, and nobody can act on it.
+        crossed = code == CANCEL_CROSSED and req_id >= FIRST_REQUEST_ID
+        level = logging.INFO if crossed else _LEVELS[notice.severity]
+        log.log(level, "%s", notice, extra=about)
         self._keep(notice)
         self._tell(notice)
         return notice

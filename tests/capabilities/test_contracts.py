@@ -277,3 +277,10 @@ def test_it_can_be_awaited(gw: IBGateway) -> None:
         return contract.conId, chain[0].symbol
 
     assert asyncio.run(both()) == (APPLE, "AAPL")
+
+
+def test_what_is_no_number_is_told_at_the_call(gw: IBGateway) -> None:
+    with pytest.raises(ContractError, match="rule_id='AAPL': a market rule is told by its number"):
+        gw.contracts.market_rule("AAPL")  # type: ignore[arg-type]
+    with pytest.raises(ContractError, match="con_id='AAPL': a position is told by the number"):
+        gw.account.position_pnl("AAPL")  # type: ignore[arg-type]

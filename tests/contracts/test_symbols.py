@@ -15,7 +15,7 @@ from twsloop.contracts.symbols import (
     symbol_of,
     to_contract,
 )
-from twsloop.errors import SymbolError
+from twsloop.errors import ContractError, SymbolError
 
 
 @pytest.mark.parametrize(
@@ -156,3 +156,8 @@ def test_a_holding_is_named_without_its_venue() -> None:
     listed = stock("AAPL", "NASDAQ")
     holding_name(listed)
     assert listed.exchange == "NASDAQ"
+
+
+def test_a_contract_that_names_nothing_is_told() -> None:
+    with pytest.raises(ContractError, match="the contract names nothing: set its conId"):
+        to_contract(Contract())

@@ -122,3 +122,10 @@ def test_how_long_a_duration_is(duration: timedelta | str, length: timedelta) ->
 def test_what_is_no_duration_has_no_length() -> None:
     with pytest.raises(HistoryError, match="'1 fortnight' is no duration"):
         length_of("1 fortnight", NOW)
+
+
+def test_what_is_neither_a_time_nor_a_text() -> None:
+    with pytest.raises(HistoryError, match="1 is no duration: write"):
+        span(duration=1)
+    with pytest.raises(HistoryError, match="start='2026-01-05' is no time: give datetime"):
+        span(start="2026-01-05")

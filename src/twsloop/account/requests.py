@@ -8,7 +8,7 @@ from typing import Any
 
 from twsloop.connection.core import Core
 from twsloop.connection.streams import Stream
-from twsloop.errors import RequestError
+from twsloop.errors import ContractError, RequestError
 from twsloop.event_loop import Future
 from twsloop.processors import Where
 
@@ -154,7 +154,12 @@ class AccountRequests:
 
         Raises:
             RequestTimeout: IB says nothing to the id of a contract that it does not know.
+            ContractError: It is no id.
         """
+        given: object = con_id
+        if not isinstance(given, int):
+            msg = f"con_id={con_id!r}: a position is told by the number of its contract (conId)"
+            raise ContractError(msg)
         return self._core.event_loop.submit(
             self._questions.position_pnl, con_id, account, model, timeout
         )

@@ -51,7 +51,15 @@ class Contracts(Derivatives):
     def market_rule(
         self, rule_id: int, *, refresh: bool = False, timeout: float | None = None
     ) -> Future[MarketRule]:
-        """The price increments of a market rule, by its number in ``marketRuleIds``."""
+        """The price increments of a market rule, by its number in ``marketRuleIds``.
+
+        Raises:
+            ContractError: It is no number.
+        """
+        given: object = rule_id
+        if not isinstance(given, int):
+            msg = f"rule_id={rule_id!r}: a market rule is told by its number; see price_rule"
+            raise ContractError(msg)
         how = How(refresh, timeout)
         return self._core.event_loop.submit(self._lookups.rule, rule_id, how)
 

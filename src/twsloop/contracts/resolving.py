@@ -142,13 +142,8 @@ class Resolving:
     # ---- reading (any thread) ------------------------------------------------------------
 
     def _read(self, contract: Contract | str) -> Contract:
-        """A copy of what was given, if it names something."""
-        asked = request_contract(self._to_contract(contract))
-        named = (asked.conId, asked.symbol, asked.localSymbol, asked.secId, asked.issuerId)
-        if not any(named):
-            msg = "the contract names nothing: set its conId, symbol, localSymbol, or secId"
-            raise ContractError(msg)
-        return asked
+        """A copy of what was given."""
+        return request_contract(self._to_contract(contract))
 
     def _read_single(self, contract: Contract | str) -> Contract:
         asked = self._read(contract)

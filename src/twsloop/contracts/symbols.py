@@ -112,10 +112,15 @@ def to_contract(symbol: str | Contract) -> Contract:
 
     Raises:
         SymbolError: A text that cannot be read, or an object that is neither.
+        ContractError: A contract that names nothing.
     """
     if isinstance(symbol, str):
         return parse_symbol(symbol)
     if isinstance(symbol, Contract):
+        named = (symbol.conId, symbol.symbol, symbol.localSymbol, symbol.secId, symbol.issuerId)
+        if not any(named) and not symbol.comboLegs:
+            msg = "the contract names nothing: set its conId, symbol, localSymbol, or secId"
+            raise ContractError(msg)
         return request_contract(symbol)
     msg = f"{symbol!r} is neither a symbol nor an ibapi Contract; symbols are {ACCEPTED}"
     raise SymbolError(msg)

@@ -58,6 +58,11 @@ def span_of(
     Raises:
         HistoryError: It begins nowhere, or twice, or after it ends, or a time has no zone.
     """
+    given: dict[str, object] = {"start": start, "end": end}
+    for name, value in given.items():
+        if value is not None and not isinstance(value, date):
+            msg = f"{name}={value!r} is no time: give datetime(..., tzinfo=...), or date(...)"
+            raise HistoryError(msg)
     if (start is None) == (duration is None):
         msg = (
             "say from when: either start=datetime(..., tzinfo=...) or start=date(...), "
@@ -135,7 +140,8 @@ def _before(end: datetime, duration: Duration | None) -> datetime:
             msg = f"a duration is longer than nothing, not {duration}"
             raise HistoryError(msg)
         return end - duration
-    found = _DURATION.fullmatch((duration or "").strip().lower())
+    given: object = duration
+    found = _DURATION.fullmatch(given.strip().lower()) if isinstance(given, str) else None
     count = int(found[1]) if found is not None else 0
     if found is None or not 0 < count < 1_000_000_000:
         msg = f"{duration!r} is no duration: write timedelta(days=5), '5 days', '3 months', '2 Y'"

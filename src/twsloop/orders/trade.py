@@ -266,7 +266,8 @@ class Trade:
         return callback
 
     def __repr__(self) -> str:
-        return f"<Trade {self.order_id} {describe(self.order)} {self.symbol}: {self.status}>"
+        name = self.symbol or self.contract.symbol  # before it is on its way
+        return f"<Trade {self.order_id} {describe(self.order)} {name}: {self.status}>"
 
     # ---- for the slice, on the loop thread -----------------------------------------------
 
