@@ -97,6 +97,13 @@ def test_decimals_keep_their_digits_and_unset_stays_unset() -> None:
     assert to_record(fill)["shares"] == "0.10"
 
 
+def test_an_execution_in_one_line() -> None:
+    said = {"time": NOON, "exec_id": "e.01", "order_id": 7, "symbol": "AAPL", "side": "BOT"}
+    fill = Fill(**said, shares=Decimal(100), price=Decimal("189.5"))  # type: ignore[arg-type]
+    assert repr(fill) == "<Fill e.01: BOT 100 AAPL at 189.5 (order 7)>"
+    assert repr(attrs.evolve(fill, tag="mine")).endswith("(order 7, mine)>")
+
+
 def test_a_notice_in_one_line() -> None:
     notice = Notice(time=NOON, code=2104, text="OK", severity="info")
     assert str(notice) == "info 2104: OK"

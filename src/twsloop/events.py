@@ -322,6 +322,11 @@ class Fill(Fact):
     corrects: str | None = None
     tag: str = ""
 
+    def __repr__(self) -> str:
+        order = f"order {self.order_id}" + (f", {self.tag}" if self.tag else "")
+        what = f"{self.side} {self.shares} {self.symbol} at {self.price}"
+        return f"<Fill {self.exec_id}: {what} ({order})>"
+
 
 @attrs.frozen(kw_only=True)
 class CommissionReported(Fact):

@@ -85,7 +85,9 @@ async def greets_and_closes(peer: Peer) -> None:
     peer.close()
 
 
-def test_a_lost_link_comes_back_after_growing_waits_under_the_same_client_id() -> None:
+def test_a_lost_link_comes_back_after_growing_waits_under_the_same_client_id(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     gateway = Gateway()
     with ScriptedServer(gateway, refuses, greets_and_closes, gateway) as server:
         watch = Watch(server.port, connection__client_id=9)
@@ -110,6 +112,10 @@ def test_a_lost_link_comes_back_after_growing_waits_under_the_same_client_id() -
     assert "closed the link" in reasons[0]
     assert "next attempt in 0.5 s" in reasons[0]
     assert watch.states[-1][0] is State.DISCONNECTED
+    told = [one.message for one in caplog.records if one.levelname == "WARNING"]
+    assert [text for text in told if text.startswith("session ")] == [
+        "session DISCONNECTED: the gateway closed the link"
+    ], "once, and not at each attempt"
 
 
 def test_the_user_hears_a_next_valid_id_that_it_asks_for_after_a_reconnect() -> None:

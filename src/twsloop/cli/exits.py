@@ -44,7 +44,7 @@ class Exit(IntEnum):
 
 #: What each code means, for ``--help`` and the documentation.
 MEANINGS: dict[Exit, str] = {
-    Exit.DONE: "done; also after Ctrl-C and SIGTERM",
+    Exit.DONE: "done; also after Ctrl-C and SIGTERM, where nothing is left half done",
     Exit.FAILED: "failed; the message says why",
     Exit.USAGE: "the command line cannot be read",
     Exit.CONFIG: "a setting is wrong",

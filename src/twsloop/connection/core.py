@@ -281,12 +281,14 @@ class Core:
         before = self.machine.state
         changed = self.machine.handle(event)
         if changed:
-            self.session_told(before, reason or event.name)
+            lost = event is Event.LINK_LOST and before in {State.READY, State.DEGRADED}
+            level = logging.WARNING if lost else logging.INFO
+            self.session_told(before, reason or event.name, level)
         return changed
 
-    def session_told(self, before: State, reason: str) -> None:
+    def session_told(self, before: State, reason: str, level: int = logging.INFO) -> None:
         """Tell the observers where the session is, and why."""
-        logger.info("session %s: %s", self.state.name, reason)
+        logger.log(level, "session %s: %s", self.state.name, reason)
         for observer in list(self._session_observers):
             self._guarded(observer, self.state, reason)
         self.tell(

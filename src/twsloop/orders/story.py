@@ -12,6 +12,8 @@ from datetime import datetime
 
 import attrs
 
+from twsloop.wire.showing import short_row
+
 __all__ = ["LOG_LENGTH", "SETTLED_LENGTH", "LogEntry", "brief", "without_repeats"]
 
 #: How many entries the log of a live order has before repeated reports are left out.
@@ -34,6 +36,8 @@ class LogEntry:
     time: datetime
     source: str
     text: str
+
+    __repr__ = short_row
 
     @property
     def repeats(self) -> bool:
