@@ -342,6 +342,7 @@ class ErrorHandler:
         scope_hint: ScopeHint | None = None,
         order_known: bool = False,
         correlation_id: str = "",
+        raised: bool = False,
     ) -> Notice:
         """Sort one call of IB's ``error``, keep it, count it, and tell the listeners.
 
@@ -355,6 +356,7 @@ class ErrorHandler:
             scope_hint: Whether the id names an order or a request, where the caller knows.
             order_known: The order has been reported as working.
             correlation_id: The story it belongs to.
+            raised: Whoever asked gets it as an exception, so that the log need not shout.
         """
         if scope_hint is None and req_id >= FIRST_REQUEST_ID:
             scope_hint = "request"
@@ -380,7 +382,7 @@ class ErrorHandler:
         about = {"orderId": req_id} if scope_hint == "order" else {}
         # Our own cancel crossed the end of what it cancels: that happens, and nobody can act on it.
         crossed = code == CANCEL_CROSSED and req_id >= FIRST_REQUEST_ID
-        level = logging.INFO if crossed else _LEVELS[notice.severity]
+        level = logging.INFO if crossed or raised else _LEVELS[notice.severity]
         log.log(level, "%s", notice, extra=about)
         self._keep(notice)
         self._tell(notice)

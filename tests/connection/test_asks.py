@@ -295,3 +295,18 @@ def test_what_was_sent_is_not_kept(wire: Wire) -> None:
     wire.settle()
     assert len(kept) == 10
     assert [ref() for ref in kept if ref() is not None] == []
+
+
+def test_an_error_that_is_raised_is_no_warning_in_the_log(
+    wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "twsloop.error_handler")
+    future = wire.summary()
+    req_id = wire.await_request()[0][2]
+    wire.reply(text_body(4, 2, req_id, 321, "Error validating request", ""))
+    with pytest.raises(RequestError):
+        future.result(PATIENCE)
+    wire.reply(text_body(4, 2, 7, 321, "a program's own request", ""))
+    wire.heard.wait("error", 2)
+    levels = {record.args[0].req_id: record.levelname for record in caplog.records}  # type: ignore[index,union-attr]
+    assert levels == {int(req_id): "INFO", 7: "WARNING"}

@@ -481,6 +481,7 @@ class Core:
             scope_hint=hint,
             order_known=working,
             correlation_id=order_story(self.client_id, req_id) if hint == "order" else "",
+            raised=hint == "request" and self.request_ids.issued(req_id),
         )
         self.asks.notice(notice)
         for hook in list(self._notice_hooks):
