@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from ibapi.client import EClient
 from ibapi.wrapper import EWrapper
 
 from tests.support.desk import PATIENCE, Heard, config_for, open_desk, open_paper
-from twsloop import IBGateway, limit_order, market_order, stock
+from twsloop import Deliver, IBGateway, limit_order, market_order, stock
 from twsloop.config import Config
 from twsloop.events import (
     CommissionReported,
@@ -220,3 +222,18 @@ def test_ids_for_raw_orders_are_never_given_twice(version: int) -> None:
         client.placeOrder(second, stock("AAPL"), market_order("BUY", 1))
         client.statuses.until(lambda item: item == (second, "Filled"))
         assert first < second < client.place_order("AAPL", market_order("BUY", 1)).order_id
+
+
+def test_the_newest_fact_of_each_story_waits_for_a_slow_observer() -> None:
+    """One order's end does not take the place of another's."""
+    with ThreadPoolExecutor(1) as pool, open_desk() as desk:
+        free, filled = threading.Event(), Heard()
+        pool.submit(free.wait, PATIENCE)
+        desk.gateway.observe(OrderFilled, filled, Deliver(pool, policy="latest"))
+        trades = [desk.gateway.place_order("AAPL", market_order("BUY", 1)) for _ in range(3)]
+        for trade in trades:
+            trade.done.result(PATIENCE)
+        desk.settle()
+        free.set()
+        told = {filled.next().order_id for _ in trades}
+        assert told == {trade.order_id for trade in trades}

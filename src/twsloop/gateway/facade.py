@@ -325,7 +325,7 @@ class IBGateway(OrderGate):
 
         def tell(fact: Fact) -> None:
             if isinstance(fact, kind):
-                delivery((fact,))
+                delivery((fact,), (type(fact), fact.correlation_id))
 
         forget = self._tws.on_fact(tell)
 
