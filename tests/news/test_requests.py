@@ -106,6 +106,7 @@ def test_a_user_of_ibs_own_calls_hears_bulletins_beside_ours(session: Session) -
     gw.add_message_processor(listener)
     try:
         with gw.news.bulletins(ours):
+            gw.news.providers().result(PATIENCE)  # answered after those of today
             paper.market.bulletin("only ours")
             ours.until(lambda one: one.text == "only ours")
             gw.reqNewsBulletins(False)

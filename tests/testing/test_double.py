@@ -114,7 +114,8 @@ def test_waiting_costs_no_time() -> None:
     began = time.monotonic()
     request = double.app.account_summary()
     del double._peer.playback._inbox[:]  # type: ignore[union-attr]
-    assert request.result(timeout=1) == []
+    with pytest.raises(RequestError, match="nothing was told"):
+        request.result(timeout=1)
     future = double.app._tws.ask(
         lambda req_id: double.app._tws.reqMatchingSymbols(req_id, "AAPL"), request="symbols"
     )

@@ -127,8 +127,9 @@ class Future(Generic[T]):
             return settled.result()
         self._refuse_on_loop()
         inner = self._waitable()
+        left = self._let_time_pass(timeout)
         try:
-            return inner.result(self._let_time_pass(timeout))
+            return inner.result(left)
         except TimeoutError:
             if inner.done():  # that is what it ended with
                 raise
