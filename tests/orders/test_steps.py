@@ -133,6 +133,18 @@ def test_the_refusals_of_changes_that_were_overtaken_end_nothing(word: str) -> N
     assert order.record.status is OrderStatus.REJECTED
 
 
+def test_a_refusal_that_is_told_again_does_not_stand_for_the_next_one() -> None:
+    """Two changes are refused; the first refusal comes three times: the order lives on."""
+    order = Working()
+    order.sized(50)
+    order.sized(60)
+    for _ in range(3):
+        order.error(110, "A")
+    order.error(201, "B")
+    assert order.record.total == 100
+    assert not order.record.final
+
+
 def test_there_and_back_is_confirmed_by_the_last_echo_only() -> None:
     order = Working()
     fifty = order.sized(50)

@@ -368,6 +368,9 @@ class OrderBook:
             record.advanced_reject = notice.advanced_reject
             record.note(now, "advanced reject", notice.advanced_reject)
         if ends is Ends.CHANGE:
+            if record.before_change is not None and (code, text) in record.refused_changes:
+                # Said again of the last one, or of this one: then its own words may still come.
+                record.overtaken += 1
             record.refused_changes |= {(code, text)}
             if record.before_change is None and record.overtaken:
                 record.overtaken -= 1

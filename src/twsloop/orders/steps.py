@@ -128,11 +128,11 @@ def ending(record: OrderRecord, notice: Notice) -> Ends:
     """
     if notice.ends is not Ends.ORDER or notice.code == CANCELLED:
         return notice.ends
-    if record.before_change is not None or record.overtaken:
+    if record.before_change is not None:
         return Ends.CHANGE
     if (notice.code, notice.text) in record.refused_changes:
         return Ends.NOTHING
-    return Ends.ORDER
+    return Ends.CHANGE if record.overtaken else Ends.ORDER
 
 
 def confirms(record: OrderRecord, echo: Any) -> bool:
