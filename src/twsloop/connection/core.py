@@ -181,6 +181,9 @@ class Core:
         self.supervised = False
         self.server_version = 0
         self.epoch = 0
+        #: When the last byte came, in the clock's monotonic seconds; None before the first of a
+        #: session.
+        self.heard_at: float | None = None
         #: Set by the orders slice: (is this id an order of ours?, is it known to be working?)
         self.order_known: Callable[[int], tuple[bool, bool]] = lambda _id: (False, False)
         #: Set by the orders slice: refuses a message, by its number, that bears an order and does
@@ -309,6 +312,7 @@ class Core:
 
     def session_ended(self, reason: str) -> None:
         """Everything that belonged to the session ends with it; twice does nothing more."""
+        self.heard_at = None
         self.outbox.close()
         self.asks.link_lost(reason)
         if not self._session_open:

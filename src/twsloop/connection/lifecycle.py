@@ -314,7 +314,7 @@ class Lifecycle:
 
     def bytes_came(self) -> None:
         """Any byte is life."""
-        self._batch_start = self._core.clock.monotonic()
+        self._batch_start = self._core.heard_at = self._core.clock.monotonic()
         if self._heartbeat is not None:
             self._heartbeat.heartbeat_received()
 

@@ -12,8 +12,9 @@ from .history import HistoryParams
 from .log import LogSettings
 from .market_data import MarketDataParams
 from .orders import LiveParams, OrderParams
+from .pacing import PacingParams
 from .paper import PaperParams
-from .session import HeartbeatParams, LoopParams, PacingParams, ReconnectParams
+from .session import HeartbeatParams, LoopParams, ReconnectParams
 from .storage import StorageParams
 
 __all__ = [

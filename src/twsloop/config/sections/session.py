@@ -1,4 +1,4 @@
-"""The session's life: its thread, its recovery, its watch and its pace."""
+"""The session's life: its thread, its recovery and its watch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 from twsloop.config.options import Section, option
 from twsloop.errors import ConfigError
 
-__all__ = ["HeartbeatParams", "LoopParams", "PacingParams", "ReconnectParams"]
+__all__ = ["HeartbeatParams", "LoopParams", "ReconnectParams"]
 
 
 @attrs.frozen
@@ -108,37 +108,4 @@ class HeartbeatParams(Section):
         unit="seconds",
         low=0.1,
         high=600,
-    )
-
-
-@attrs.frozen
-class PacingParams(Section):
-    """How fast we may ask."""
-
-    section: ClassVar[str] = "pacing"
-
-    enabled: bool = option(True, "bool", "Keep to the gateway's limit by waiting.")
-    rate: int = option(
-        45,
-        "int",
-        "Messages in any second. IB's limit is half the number of market data lines: 50 at 100 "
-        "lines; a tenth is left as a margin.",
-        unit="messages per second",
-        low=1,
-        high=10_000,
-    )
-    queue_limit: int = option(
-        10_000,
-        "int",
-        "How many requests may wait for their turn; one more is refused by name.",
-        low=10,
-        high=1_000_000,
-    )
-    queue_timeout: float = option(
-        60.0,
-        "float",
-        "How long a request may wait for its turn.",
-        unit="seconds",
-        low=1,
-        high=3600,
     )

@@ -1,0 +1,72 @@
+"""The facts: what happened, as immutable objects that can be kept, journaled and handed around.
+
+Ticks are not here. They travel as IB's own callbacks, without an object each. What is here happens
+seldom and must not be lost: a notice of the gateway, a change of the session, an order's way, a
+fill, its commission, a position, a gap in a stream.
+
+Every fact carries the time at which we learned of it (UTC, and aware of it) and a correlation id,
+which ties together the facts of one story: the same order, the same request, the same session. The
+three functions `order_story`, `request_story` and `session_story` make these ids, so that all parts
+spell them alike.
+
+Money and sizes are `decimal.Decimal`; what is not known is None, never 0.
+"""
+
+from __future__ import annotations
+
+from .basis import Ends, Fact, order_story, request_story, session_story, to_record
+from .gateway import Notice
+from .health import CallbackSlow, LoopLagged
+from .orders import (
+    AcknowledgementLate,
+    CommissionLate,
+    CommissionReported,
+    Fill,
+    OrderCancelled,
+    OrderCreated,
+    OrderEvent,
+    OrderExpired,
+    OrderFilled,
+    OrderPartiallyFilled,
+    OrderRejected,
+    OrderSubmitted,
+)
+from .positions import PositionChanged, PositionClosed, PositionEvent, PositionOpened
+from .session import FarmChanged, HeartbeatMissed, HeartbeatRestored, SessionChanged
+from .streams import GapEnded, GapStarted, StreamClosed, StreamStarted
+
+__all__ = [
+    "AcknowledgementLate",
+    "CallbackSlow",
+    "CommissionLate",
+    "CommissionReported",
+    "Ends",
+    "Fact",
+    "FarmChanged",
+    "Fill",
+    "GapEnded",
+    "GapStarted",
+    "HeartbeatMissed",
+    "HeartbeatRestored",
+    "LoopLagged",
+    "Notice",
+    "OrderCancelled",
+    "OrderCreated",
+    "OrderEvent",
+    "OrderExpired",
+    "OrderFilled",
+    "OrderPartiallyFilled",
+    "OrderRejected",
+    "OrderSubmitted",
+    "PositionChanged",
+    "PositionClosed",
+    "PositionEvent",
+    "PositionOpened",
+    "SessionChanged",
+    "StreamClosed",
+    "StreamStarted",
+    "order_story",
+    "request_story",
+    "session_story",
+    "to_record",
+]
