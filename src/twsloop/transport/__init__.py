@@ -1,0 +1,18 @@
+"""The socket side: what comes in is cut into frames, what goes out has one owner."""
+
+from twsloop.transport.lanes import Lane, is_cancel, lane_of
+from twsloop.transport.link import CLOSE_GRACE, Listener, Transport
+from twsloop.transport.outbox import REQUEST_LANE_LIMIT, Fate, Outbox, Outgoing
+
+__all__ = [
+    "CLOSE_GRACE",
+    "REQUEST_LANE_LIMIT",
+    "Fate",
+    "Lane",
+    "Listener",
+    "Outbox",
+    "Outgoing",
+    "Transport",
+    "is_cancel",
+    "lane_of",
+]
