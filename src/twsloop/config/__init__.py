@@ -8,6 +8,7 @@ from .load import ENVIRONMENT_PREFIX, SECTIONS, Config
 from .options import Option, Section, options_of
 from .sections import (
     PORTS,
+    CalendarParams,
     ConnectionParams,
     ContractParams,
     HeartbeatParams,
@@ -27,6 +28,7 @@ __all__ = [
     "ENVIRONMENT_PREFIX",
     "PORTS",
     "SECTIONS",
+    "CalendarParams",
     "Config",
     "ConnectionParams",
     "ContractParams",

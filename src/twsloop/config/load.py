@@ -40,6 +40,7 @@ class Config:
     loop: sections.LoopParams = attrs.Factory(sections.LoopParams)
     reconnect: sections.ReconnectParams = attrs.Factory(sections.ReconnectParams)
     heartbeat: sections.HeartbeatParams = attrs.Factory(sections.HeartbeatParams)
+    calendar: sections.CalendarParams = attrs.Factory(sections.CalendarParams)
     pacing: sections.PacingParams = attrs.Factory(sections.PacingParams)
     contracts: sections.ContractParams = attrs.Factory(sections.ContractParams)
     market_data: sections.MarketDataParams = attrs.Factory(sections.MarketDataParams)

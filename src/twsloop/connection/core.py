@@ -36,6 +36,7 @@ from twsloop.wire.times import from_millis
 from .asks import Asks, Channel
 from .dispatch import PROTOBUF_OFFSET, Dispatcher, UnknownMessage, split_id
 from .streams import Streams
+from .windows import calendar_of
 
 __all__ = ["STAND_INS", "Core", "Sending", "Shown", "StandIns"]
 
@@ -123,6 +124,7 @@ class Core:
         order_ids: Hands out order ids (any thread).
         outbox: The one owner of what goes out.
         streams: The requests that go on until they are cancelled.
+        calendar: The resets and restarts that are planned.
         accounts: The accounts of the session, as managedAccounts named them.
         client_id: The session's client id.
         supervised: Whether the session was started by ``start()`` (not IB's own ``connect``).
@@ -176,6 +178,7 @@ class Core:
         )
         self.dispatcher = Dispatcher(self.registry, self.metrics, self.millis)
         self.machine = SessionMachine()
+        self.calendar = calendar_of(config)
         self.accounts: tuple[str, ...] = ()
         self.client_id = config.connection.client_id
         self.supervised = False

@@ -6,6 +6,7 @@ there is its place in ``config.ini.example``). A new key is a field of its secti
 
 from __future__ import annotations
 
+from .calendar import CalendarParams
 from .connection import PORTS, ConnectionParams
 from .contracts import ContractParams
 from .history import HistoryParams
@@ -19,6 +20,7 @@ from .storage import StorageParams
 
 __all__ = [
     "PORTS",
+    "CalendarParams",
     "ConnectionParams",
     "ContractParams",
     "HeartbeatParams",
