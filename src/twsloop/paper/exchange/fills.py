@@ -6,7 +6,7 @@ books nothing) and one for each leg, with the same first segments of the id and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -18,9 +18,11 @@ from twsloop.paper.accounts.commissions import OrderCharges
 from twsloop.paper.accounts.valuation import Valuation, nanoseconds
 from twsloop.paper.catalogue.instruments import VENUES
 from twsloop.paper.market.vocabulary import TopOfBook
-from twsloop.paper.orders.order import Execution, PaperOrder
+from twsloop.paper.orders import echo
+from twsloop.paper.orders.order import Execution, PaperOrder, Status
+from twsloop.paper.orders.outbox import Outbox
 
-__all__ = ["Fill", "Ledger"]
+__all__ = ["Fill", "Ledger", "tell_fill"]
 
 ZERO = Decimal(0)
 #: First part of an execution id, as real gateways have it; the second counts up from a number of
@@ -61,6 +63,24 @@ class _Part:
     @property
     def signed(self) -> Decimal:
         return self.quantity if self.is_buy else -self.quantity
+
+
+def tell_fill(outbox: Outbox, order: PaperOrder, done: Sequence[Execution]) -> None:
+    """Tell a fill that was booked, by the script.
+
+    Args:
+        outbox: Where it is told.
+        order: The order, which has it.
+        done: Its executions.
+    """
+    for one in done:
+        outbox.tell(order, "execDetails", echo.execution_details(one))
+    outbox.pair(order)
+    if order.status is Status.FILLED:
+        outbox.pair(order, commission=True)
+    for one in done:
+        if not one.is_summary:
+            outbox.tell(order, "commissionReport", echo.commission_report(one))
 
 
 @attrs.define(eq=False)

@@ -28,7 +28,7 @@ from twsloop.paper.market.vocabulary import TopOfBook
 from twsloop.paper.orders import echo, schedule
 from twsloop.paper.orders.adjusting import adjust
 from twsloop.paper.orders.combos import ComboLiquidity
-from twsloop.paper.orders.groups import CANCEL_ALL, Groups
+from twsloop.paper.orders.groups import Groups
 from twsloop.paper.orders.matching import (
     match,
     precedence,
@@ -40,14 +40,13 @@ from twsloop.paper.orders.order import Execution, OrderEvent, PaperOrder, Status
 from twsloop.paper.orders.order_book import ANY_FILL, PaperBook
 from twsloop.paper.orders.order_types import Peg
 from twsloop.paper.orders.outbox import Outbox
-from twsloop.paper.orders.refusals import Refusal
 from twsloop.paper.orders.rules import OrderRules
 from twsloop.paper.orders.triggers import is_triggered
 
 from . import acceptance
 from .agenda import Agenda
 from .ending import Ending
-from .fills import Fill, Ledger
+from .fills import Fill, Ledger, tell_fill
 from .interventions import Interventions
 from .view import MarketView
 from .watching import Watch
@@ -164,11 +163,11 @@ class Floor:
             order, self.bound, now
         )
         if reason is not None:
-            self._reject(order, reason, now)
+            self._ending.reject(order, reason, now)
             return
         band = acceptance.broken_band(order, self.rules, self.valuation)
         if band is not None:
-            self._turn_away(order, band, now)
+            self._ending.turn_away(order, band, now)
             return
         is_wanted = order.status is Status.PENDING_SUBMIT  # no cancel is on the way yet
         order.silent = (
@@ -177,7 +176,8 @@ class Floor:
             and not order.waits_for_parent
             and self.view.trades(order, now)
         )
-        order.happen(OrderEvent.WORK if self._starts_working(order, now) else OrderEvent.HOLD)
+        works = not order.kind.held_first and self.view.can_work(order, now)
+        order.happen(OrderEvent.WORK if works else OrderEvent.HOLD)
         if order.cancel_at is not None and order.cancel_at <= now:
             self.outbox.pair(order)  # its cancellation was here before it
             self.end(order, now)
@@ -192,9 +192,6 @@ class Floor:
             self.agenda.note(when, order)
         if self.keeps_hours and not schedule.is_open(order, now):
             self.view.await_opening(order, now)
-
-    def _starts_working(self, order: PaperOrder, now: datetime) -> bool:
-        return not order.kind.held_first and self.view.can_work(order, now)
 
     def report_and_work(self, order: PaperOrder, now: datetime) -> None:
         """Tell an order as it stands, work it, and tell it again unless that changed it.
@@ -225,26 +222,6 @@ class Floor:
             self.view.follow(order)
         echo.echo_order(order, self.user, now)
         self.report_and_work(order, now)
-
-    def _reject(self, order: PaperOrder, reason: str, now: datetime) -> None:
-        order.happen(OrderEvent.REJECT)
-        order.completed_at = now
-        order.completed_status = reason
-        self.orders.settle(order)
-        self.outbox.pair(order)
-        self.outbox.order_error(order, Refusal(201, f"Order rejected - reason:{reason}"), now)
-        self.outbox.pair(order)
-        for child in order.children:
-            if not child.is_terminal:
-                self.end(child, now)
-
-    def _turn_away(self, order: PaperOrder, reason: str, now: datetime) -> None:
-        """Accept an order and cancel it at once: its price is out of bounds."""
-        order.happen(OrderEvent.HOLD)
-        self.outbox.pair(order)
-        order.happen(OrderEvent.ASK_CANCEL)
-        self.outbox.pair(order)
-        self.end(order, now, reason)
 
     # ---- in the market ---------------------------------------------------------------------
 
@@ -408,18 +385,11 @@ class Floor:
             order.completed_at = now
             order.completed_status = f"Filled Size: {plain(order.filled)}"
         self.orders.settle(order)
-        for one in done:
-            self.outbox.tell(order, "execDetails", echo.execution_details(one))
-        self.outbox.pair(order)
-        if full:
-            self.outbox.pair(order, commission=True)
-        for one in done:
-            if not one.is_summary:
-                self.outbox.tell(order, "commissionReport", echo.commission_report(one))
+        tell_fill(self.outbox, order, done)
         if full:
             for child in order.children:
                 self._release(child, now)
-        self._share(fill)
+        self._ending.share(fill)
         self._heed_fill(now)
 
     def _heed_fill(self, now: datetime) -> None:
@@ -436,21 +406,6 @@ class Floor:
                         self._guarded(self.work, order, now)
         finally:
             self._heeding = False
-
-    def _share(self, fill: Fill) -> None:
-        """What a fill does to the other members of the order's group."""
-        self.groups.note_fill(fill.order)
-        for other in self.groups.others(fill.order):
-            if not other.is_live:
-                continue  # cancelled with the one before
-            if other.oca_type == CANCEL_ALL or other.remaining <= fill.quantity:
-                # The one that was filled goes on with what is left of it.
-                self.end(other, fill.time, alone=True)
-            else:
-                other.total -= fill.quantity
-                other.request.totalQuantity = plain(other.total)
-                if other.accept_at is None and other.status is not Status.PENDING_SUBMIT:
-                    self.outbox.pair(other)
 
     def fill_outside(self, order: PaperOrder, price: Decimal, now: datetime) -> None:
         """Fill an order that no market fills: what becomes of an option, and its delivery."""
