@@ -18,7 +18,7 @@ import twsloop
 from twsloop import limit_order, stock
 from twsloop.errors import UnknownContract
 from twsloop.events import Fill
-from twsloop.orders.book import BookedFill
+from twsloop.orders.executions import BookedFill
 from twsloop.orders.state import OrderRecord
 
 #: Fields of these names, or of these types, hold IB's objects.

@@ -181,7 +181,7 @@ def test_commission_before_its_execution() -> None:
     desk.fill(A1, 100, 189.5)
     assert desk.record.settled
     assert desk.record.commission == Decimal("1.0")
-    assert desk.book.fills()[0].commission is not None
+    assert desk.book.executions.fills()[0].commission is not None
 
 
 def test_repeated_executions_and_reports_count_once() -> None:
@@ -206,7 +206,7 @@ def test_a_correction_replaces_and_brings_its_own_commission() -> None:
     assert not desk.fill(A1, 40, 189.5).changed  # the old one again
     desk.cost(A2, 0.9)
     assert desk.record.commission == Decimal("0.9")
-    assert [kept.fill.exec_id for kept in desk.book.fills()] == [A2]
+    assert [kept.fill.exec_id for kept in desk.book.executions.fills()] == [A2]
 
 
 def test_partial_fill_then_cancel_settles_with_the_last_report() -> None:

@@ -213,7 +213,7 @@ def test_late_reports_of_a_forgotten_order_bring_nothing_back(forgotten: Life) -
     forgotten.report(1, "")
     assert forgotten.facts == []
     assert [record.order_id for record in forgotten.book] == [2]
-    assert forgotten.book.fills() == []
+    assert forgotten.book.executions.fills() == []
 
 
 def test_an_execution_of_a_forgotten_order_is_still_answered_with_its_commission(
@@ -221,9 +221,9 @@ def test_an_execution_of_a_forgotten_order_is_still_answered_with_its_commission
 ) -> None:
     made = execution("0001.0001.01.01", 10, 5.0, order_id=1, perm_id=901)
     forgotten.heard(forgotten.book.apply_execution(filled_contract(), made, NOW))
-    row = forgotten.book.listed(filled_contract(), made, NOW)
+    row = forgotten.book.executions.listed(filled_contract(), made, NOW)
     forgotten.pay(1)
-    (booked,) = forgotten.book.listed_fills([row, row])
+    (booked,) = forgotten.book.executions.listed_fills([row, row])
     assert booked.fill.shares == 10
     assert booked.commission is not None
     assert booked.commission.commission == 1
@@ -269,7 +269,7 @@ def test_executions_whose_order_nobody_tells_of_are_bounded() -> None:
     for order_id in range(1, 6):
         life.execute(order_id)
         life.pay(order_id)
-    assert [one.fill.order_id for one in life.book.fills()] == [4, 5]
+    assert [one.fill.order_id for one in life.book.executions.fills()] == [4, 5]
     told = len(life.facts)
     life.execute(1)
     life.pay(1)

@@ -145,7 +145,7 @@ class Gateway(RuleBasedStateMachine):
         report = commission(self.shares[base][0], 1.0)
 
         def arrive() -> None:
-            known = {execution_base(booked.fill.exec_id) for booked in self.book.fills()}
+            known = {execution_base(booked.fill.exec_id) for booked in self.book.executions.fills()}
             self.unheard = base not in known  # whose it is, nobody knows yet
             self.keep(self.book.apply_commission(report, None, self.now))
 

@@ -23,9 +23,9 @@ from twsloop.market_data.quotes import Quote
 from twsloop.market_data.requests import MarketData, Symbols
 from twsloop.market_data.subscriptions import OnError, OnStale, OnTick, Subscription
 from twsloop.news.requests import News
-from twsloop.orders.book import BookedFill
 from twsloop.orders.builders import Family, Number
 from twsloop.orders.desk import OrderDesk
+from twsloop.orders.executions import BookedFill
 from twsloop.orders.intent import Intent, Placing
 from twsloop.orders.trade import OnFill, OnUpdate, Trade
 from twsloop.orders.views import OrderView

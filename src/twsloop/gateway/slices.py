@@ -20,8 +20,8 @@ from twsloop.history.requests import History
 from twsloop.market_data.requests import MarketData
 from twsloop.market_data.slots import Pool
 from twsloop.news.requests import News
-from twsloop.orders.book import BookedFill
 from twsloop.orders.desk import OrderDesk
+from twsloop.orders.executions import BookedFill
 from twsloop.orders.requests import Orders
 from twsloop.orders.validation import NOTHING, Knowledge
 from twsloop.scanner.requests import Scanner
@@ -71,7 +71,7 @@ class Slices:
         self.account = AccountRequests(
             core,
             label=holding_name,
-            fills=lambda: _counted(self.orders.book.fills()),
+            fills=lambda: _counted(self.orders.book.executions.fills()),
         )
         self.desk = OrderDesk(
             core,

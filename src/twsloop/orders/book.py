@@ -5,34 +5,26 @@ Each ``apply_*`` takes one report and the time, changes the record it concerns, 
 and come in any order (see `state`): a report that says nothing new changes nothing.
 
 An order is found by (client id, order id), or by its permId: orders made by hand have the order id
-0, and a completed order is reported without one. An execution whose order is unknown is kept all
-the same, and joined to the order when that turns up.
+0, and a completed order is reported without one. Executions are kept in `executions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from weakref import WeakValueDictionary
 
 import attrs
 
-from twsloop.events import CommissionReported, Ends, Fact, Fill, Notice, OrderCreated, order_story
+from twsloop.events import Ends, Fact, Notice, OrderCreated
 from twsloop.wire.values import decimal_or_none
 
 from .copying import copied
+from .executions import Booked, Executions, Forgot, nobody_counts
 from .folding import Pool
 from .keeping import KEEP_SETTLED, Keeping, Memory, is_over
-from .reading import (
-    correction_of,
-    execution_base,
-    read_commission,
-    read_execution,
-    size,
-    versions_of,
-)
+from .reading import size
 from .reference import origin_of, split_reference
 from .state import FINAL, OrderInput, OrderRecord, OrderStatus, word_of
 from .steps import (
@@ -50,40 +42,7 @@ from .steps import (
     visible,
 )
 
-__all__ = ["BookedFill", "Change", "Forgot", "OrderBook", "nobody_counts"]
-
-
-@attrs.frozen
-class BookedFill:
-    """An execution with its contract, and with its commission once that was reported."""
-
-    fill: Fill
-    contract: Any = attrs.field(repr=False)
-    commission: CommissionReported | None = None
-
-    def __repr__(self) -> str:
-        fill, paid = self.fill, self.commission
-        cost = f", commission {paid.commission:f} {paid.currency}" if paid else ""
-        what = f"{fill.side} {fill.shares:f} {fill.symbol} at {fill.price:f}"
-        return f"<BookedFill {fill.exec_id}: {what}{cost}>"
-
-
-@attrs.define(eq=False)
-class _Booked:
-    """The latest version of one execution."""
-
-    fill: Fill
-    contract: Any = attrs.field(repr=False)
-    record: OrderRecord | None = None
-    commission: CommissionReported | None = None
-
-
-#: Told of executions that are not kept any more.
-Forgot = Callable[[list[BookedFill]], object]
-
-
-def nobody_counts(_forgotten: list[BookedFill]) -> None:
-    """Stands in for a `Forgot` where nobody counts what executions earn."""
+__all__ = ["Change", "OrderBook"]
 
 
 class OrderBook:
@@ -109,16 +68,10 @@ class OrderBook:
         self._closed = closed
         self._by_id: dict[tuple[int, int], OrderRecord] = {}
         self._by_perm: dict[int, OrderRecord] = {}
-        self._executions: dict[str, _Booked] = {}
-        self._orphans: dict[str, _Booked] = {}
-        self._commissions: dict[str, CommissionReported] = {}
         self._contracts = Pool()
-        self._keep = keep
         self._keeping = Keeping(keep)
         self._memory = Memory()
-        self._forgot = forgot
-        #: Forgotten executions that the gateway lists again, while somebody holds the answer.
-        self._again: WeakValueDictionary[str, _Booked] = WeakValueDictionary()
+        self.executions = Executions(label, self._memory, keep=keep, forgot=forgot)
 
     # ---- finding -------------------------------------------------------------------------
 
@@ -141,35 +94,6 @@ class OrderBook:
     def live(self) -> list[OrderRecord]:
         """The orders that are not final."""
         return [record for record in self if not record.final]
-
-    def fills(self) -> list[BookedFill]:
-        """Every execution known, in the order they became known, with its commission."""
-        return [self._with_commission(kept) for kept in self._executions.values()]
-
-    def listed(self, contract: Any, execution: Any, now: datetime) -> _Booked:
-        """An execution as the gateway has just listed it, for `listed_fills`.
-
-        It is there even if its order is forgotten, and its commission is awaited as long as the
-        answer is held.
-        """
-        base = execution_base(execution.execId)
-        kept = self._executions.get(base) or self._again.get(base)
-        if kept is None or correction_of(kept.fill.exec_id) < correction_of(execution.execId):
-            label = self.label(contract)
-            kept = _Booked(read_execution(contract, execution, symbol=label, now=now), contract)
-            self._again[base] = kept
-        return kept
-
-    def listed_fills(self, rows: Iterable[_Booked]) -> list[BookedFill]:
-        """Each execution of a list once, in its latest version, with its commission."""
-        latest = {execution_base(row.fill.exec_id): row for row in rows}
-        return [
-            self._with_commission(self._executions.get(base, row)) for base, row in latest.items()
-        ]
-
-    def _with_commission(self, kept: _Booked) -> BookedFill:
-        commission = self._commissions.get(kept.fill.exec_id, kept.commission)
-        return BookedFill(kept.fill, kept.contract, commission)
 
     # ---- our own doing -------------------------------------------------------------------
 
@@ -304,60 +228,23 @@ class OrderBook:
 
     def apply_execution(self, contract: Any, execution: Any, now: datetime) -> Change:
         """An execDetails: new, repeated, or the correction of an earlier one."""
-        base = execution_base(execution.execId)
-        kept = self._executions.get(base)
         record = self.find(execution.clientId, execution.orderId, execution.permId)
-        if kept is not None and correction_of(kept.fill.exec_id) >= correction_of(execution.execId):
-            if kept.record is None and record is not None:
+        if self.executions.is_known(execution.execId):
+            kept = self.executions.find(execution.execId)
+            if kept is not None and kept.record is None and record is not None:
                 return self._join(kept, record, now)  # the order has turned up meanwhile
-            if record is not None:
+            if kept is not None and record is not None:
                 record.note(now, "execDetails", f"{execution.execId} again")
             return Change(record)
-        if kept is None and self._memory.has_execution(execution.execId):
-            return Change(record)
-        corrects = self._memory.corrected_by(execution.execId)
-        if kept is not None:
-            corrects = kept.fill.exec_id
-        fill = read_execution(
-            contract, execution, symbol=self.label(contract), now=now, corrects=corrects
-        )
-        booked = _Booked(fill, contract)
-        self._executions[base] = booked
+        booked = self.executions.take(contract, execution, now)
         if record is None:
-            self._orphans[base] = booked
-            self._bound_orphans()
-            return Change(None, (fill,), changed=True)
-        return self._join(booked, record, now, (fill,))
+            self.executions.await_order(booked)
+            return Change(None, (booked.fill,), changed=True)
+        return self._join(booked, record, now, (booked.fill,))
 
     def apply_commission(self, report: Any, realized: Decimal | None, now: datetime) -> Change:
         """A commission report, before or after its execution; ``realized`` None if it opened."""
-        base = execution_base(report.execId)
-        booked = self._executions.get(base)
-        if booked is None and self._memory.has_execution(report.execId):
-            fact = read_commission(report, realized, order_id=None, now=now)
-            listed = self._again.get(base)
-            if listed is not None:
-                listed.commission = fact
-            return Change(None, (fact,) if self._memory.add_commission(report.execId) else ())
-        record = booked.record if booked is not None else None
-        order_id = record.order_id if record else None
-        fact = read_commission(report, realized, order_id=order_id, now=now)
-        if record is not None:
-            story = order_story(record.client_id, record.order_id)
-            fact = attrs.evolve(fact, correlation_id=story)
-        known = self._commissions.get(report.execId)
-        if record is not None:
-            record.note(now, "commission", f"{fact.commission} {fact.currency} for {fact.exec_id}")
-        if known is not None and (known.commission, known.realized_pnl) == (
-            fact.commission,
-            fact.realized_pnl,
-        ):
-            return Change(record)
-        self._commissions[report.execId] = fact
-        if record is None or booked is None or booked.fill.exec_id != report.execId:
-            return Change(None, (fact,), changed=True)
-        record.commissions[report.execId] = fact
-        return Change(record, (fact,), changed=True)
+        return self.executions.apply_commission(report, realized, now)
 
     def apply_error(self, record: OrderRecord, notice: Notice, now: datetime) -> Change:
         """An error with the order's id; what it ends is `steps.ending`'s to say."""
@@ -433,7 +320,7 @@ class OrderBook:
         if is_over(record):
             record.lighten(self._contracts.one_of)
             for base in record.fills:
-                booked = self._executions[base]
+                booked = self.executions.of(base)
                 booked.contract = self._contracts.one_of(booked.contract)
         forgotten = self._keeping.saw(record)
         for gone in forgotten:
@@ -484,52 +371,23 @@ class OrderBook:
         if self._by_perm.get(record.perm_id) is record:
             del self._by_perm[record.perm_id]
         for base in record.fills:
-            self._forget_execution(base)
-
-    def _forget_execution(self, base: str) -> None:
-        kept = self._executions.pop(base)
-        self._forgot([self._with_commission(kept)])
-        fill = kept.fill
-        for version in versions_of(fill.exec_id):
-            self._memory.add_execution(version)
-            if self._commissions.pop(version, None) is not None:
-                self._memory.add_commission(version)
-
-    def _bound_orphans(self) -> None:
-        """Forget the oldest execution whose order nobody tells of, if there are too many."""
-        if len(self._orphans) > self._keep:
-            base = next(iter(self._orphans))
-            del self._orphans[base]
-            self._forget_execution(base)
+            self.executions.forget(base)
 
     def _adopt(self, record: OrderRecord, now: datetime) -> tuple[Fact, ...]:
         """Give an order the executions that came before anybody told of it."""
         facts: list[Fact] = []
-        for booked in tuple(self._orphans.values()):
-            fill = booked.fill
-            same_id = fill.order_id and (fill.client_id, fill.order_id) == (
-                record.client_id,
-                record.order_id,
-            )
-            if same_id or (fill.perm_id and fill.perm_id == record.perm_id):
-                facts.extend(self._join(booked, record, now).facts)
+        for booked in self.executions.orphans_of(record):
+            facts.extend(self._join(booked, record, now).facts)
         return tuple(facts)
 
     def _join(
-        self, booked: _Booked, record: OrderRecord, now: datetime, facts: tuple[Fact, ...] = ()
+        self, booked: Booked, record: OrderRecord, now: datetime, facts: tuple[Fact, ...] = ()
     ) -> Change:
         """An execution and its order have met."""
         fill = booked.fill
-        booked.record = record
-        self._orphans.pop(execution_base(fill.exec_id), None)
         was_filled = record.filled
         self._identify(record, fill.perm_id or 0)
-        if fill.corrects is not None:
-            record.commissions.pop(fill.corrects, None)
-        record.fills[execution_base(fill.exec_id)] = fill
-        early = self._commissions.get(fill.exec_id)
-        if early is not None:
-            record.commissions[fill.exec_id] = early
+        self.executions.join(booked, record)
         record.acknowledged = True
         record.note(
             now, "execDetails", f"{fill.exec_id}: {fill.side} {fill.shares} at {fill.price}"

@@ -23,9 +23,9 @@ from twsloop.wire.times import utc_text
 
 from .actions import Actions, CancelledAll, MakeOrder, PositionsOf
 from .attached import attach
-from .book import BookedFill
 from .builders import Bracket, Number, market_order, one_cancels_all, to_quantity
 from .changing import as_it_stands, changed_order
+from .executions import BookedFill
 from .exercise import ExerciseRequest
 from .intent import Intent, Placing
 from .requests import Orders

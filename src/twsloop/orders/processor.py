@@ -123,7 +123,7 @@ class OrderProcessor:
             self._core.order_ids.seen(execution.orderId)
         now = self._now()
         self._announce(self._book.apply_execution(contract, execution, now))
-        self._core.answer_part(reqId, self._book.listed(contract, execution, now))
+        self._core.answer_part(reqId, self._book.executions.listed(contract, execution, now))
 
     def execDetailsEnd(self, reqId: int) -> None:
         """All executions that were asked for have been listed."""

@@ -49,10 +49,11 @@ from twsloop.session.state import State
 from twsloop.wire.handshake import MAX_CLIENT_VERSION
 
 from .board import Board
-from .book import Forgot, OrderBook, nobody_counts
+from .book import OrderBook
 from .changing import as_it_stands, changed_order
 from .checks import describe, tidy
 from .copying import copied
+from .executions import Forgot, nobody_counts
 from .exercise import ExerciseRequest, is_exercise
 from .intent import Intent
 from .previews import Previews, preview_key

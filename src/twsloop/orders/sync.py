@@ -13,7 +13,8 @@ from twsloop.connection.core import Core
 from twsloop.errors import RequestError, SessionError
 from twsloop.event_loop import Future
 
-from .book import BookedFill, Change, OrderBook
+from .book import Change, OrderBook
+from .executions import BookedFill
 from .state import OrderInput, OrderRecord
 from .views import CompletedOrder, OrderView, read_completed, view_of
 
@@ -134,7 +135,7 @@ class Sync:
         """The executions that fit a filter, each with its commission."""
         share = ("executions", tuple(sorted(vars(wanted).items(), key=str)))
         rows = await self.ask_executions(wanted, limit, share=repr(share))
-        return self._book.listed_fills(rows)
+        return self._book.executions.listed_fills(rows)
 
     # ---- inside --------------------------------------------------------------------------
 
