@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
@@ -20,21 +20,20 @@ from ibapi.client import EClient
 
 from twsloop.clock import Clock, SystemClock
 from twsloop.config import Config
-from twsloop.error_handler import ErrorHandler, ScopeHint
-from twsloop.errors import LoopNotRunning
+from twsloop.error_handler import ErrorHandler
 from twsloop.event_loop import Future, IBKREventLoop, LoopFactory
-from twsloop.events import Fact, Notice, SessionChanged, order_story, session_story
+from twsloop.events import Fact, Notice, SessionChanged, session_story
 from twsloop.ids import OrderIds, RequestIds
 from twsloop.metrics import Metrics
 from twsloop.processors import CallbackQueue, Registry
 from twsloop.session.pending import Key
 from twsloop.session.state import Event, SessionMachine, State
-from twsloop.transport import Fate, Lane, Outbox, Outgoing, is_cancel, lane_of
-from twsloop.wire.framing import LENGTH_SIZE, FrameReader, frame
-from twsloop.wire.times import from_millis
+from twsloop.transport import Fate, Lane, Outbox
 
 from .asks import Asks, Channel
-from .dispatch import PROTOBUF_OFFSET, Dispatcher, UnknownMessage, split_id
+from .dispatch import Dispatcher, UnknownMessage
+from .routing import ErrorRoute
+from .sending import OwnCallHook, Sender, Sending
 from .streams import Streams
 from .windows import calendar_of
 
@@ -52,8 +51,6 @@ CLIENT_ID_IN_USE = 326
 
 SessionObserver = Callable[[State, str], object]
 Hook = Callable[[], Any]
-#: Given a message's body, and whether it is queued; False if it could not be, after all.
-OwnCallHook = Callable[[bytes, bool], object]
 
 
 @attrs.frozen
@@ -87,21 +84,6 @@ class Shown(Generic[T]):
     def __get__(self, owner: Any, kind: type | None = None) -> T:
         """Read it; of the class, the descriptor itself."""
         return self if owner is None else self._read(owner)  # type: ignore[return-value]
-
-
-@attrs.define(eq=False)
-class Sending:
-    """What a thread sends for one purpose (see `Core.sending`).
-
-    Attributes:
-        order_id: The order it carries.
-        on_fate: Told of each message, on the loop thread, when it left or was dropped.
-        messages: What was queued so far.
-    """
-
-    order_id: int | None = None
-    on_fate: Callable[[Fate], object] | None = None
-    messages: list[Outgoing] = attrs.Factory(list)
 
 
 class Core:
@@ -158,12 +140,13 @@ class Core:
             on_exception=self.errors.report_exception,
         )
         pacing = config.pacing
+        self._sender = Sender(self)
         self.outbox = Outbox(
             self.clock,
             # Where time stands still, what is paced would never leave.
             rate=pacing.rate if pacing.enabled and stand_ins is None else 0,
             limit=pacing.queue_limit,
-            wake=self._wake_outbox,
+            wake=self._sender.wake,
         )
         self.asks = Asks(
             self.event_loop,
@@ -194,16 +177,14 @@ class Core:
         self.guard: Callable[[int], None] = _let_pass
         #: Whether run() has to know of messages whose callbacks nobody hears (msgLoopRec).
         self.hears_messages = False
-        self._here = threading.local()
         self._session_open = False
         self._session_observers: list[SessionObserver] = []
         self._notice_hooks: list[Callable[[Notice], object]] = []
         self._fact_hooks: list[Callable[[Fact], object]] = []
-        self._own_call_hooks: list[OwnCallHook] = []
         self._ready_hooks: list[Hook] = []
         self._down_hooks: list[Hook] = []
         self.streams = Streams(self)
-        self.registry.intercept("error", self._error)
+        self.registry.intercept("error", ErrorRoute(self).error)
 
     # ---- what is true now ----------------------------------------------------------------
 
@@ -260,7 +241,7 @@ class Core:
 
         In the thread of the call, before the message can leave: an answer comes later.
         """
-        self._own_call_hooks.append(hook)
+        self._sender.own_call_hooks.append(hook)
 
     def on_fact(self, hook: Callable[[Fact], object]) -> Callable[[], None]:
         """Call ``hook(fact)`` for each fact that `tell` is given; returns what ends that."""
@@ -271,6 +252,12 @@ class Core:
                 self._fact_hooks.remove(hook)
 
         return end
+
+    def noticed(self, notice: Notice) -> None:
+        """The gateway, or IB's client, said something: tell those who hear notices."""
+        for hook in list(self._notice_hooks):
+            self._guarded(hook, notice)
+        self.tell(notice)
 
     def tell(self, fact: Fact) -> None:
         """A fact happened: hand it to the observers."""
@@ -361,140 +348,30 @@ class Core:
         """EClient's own request of that name, past any override of the user's class."""
         if name.startswith("_"):
             raise AttributeError(name)
-        return functools.partial(self._own_request, getattr(EClient, name))
+        return functools.partial(self._sender.own_request, getattr(EClient, name))
 
-    def _own_request(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        before = self.inside
-        self._here.inside = True
-        try:
-            return function(self.owner, *args, **kwargs)
-        finally:
-            self._here.inside = before
+    # ---- sending -------------------------------------------------------------------------
 
     @property
     def inside(self) -> bool:
         """Whether this thread is within a request that a slice makes."""
-        return getattr(self._here, "inside", False)
+        return self._sender.inside
 
-    # ---- sending -------------------------------------------------------------------------
-
-    @contextlib.contextmanager
     def sending(
         self, order_id: int | None, on_fate: Callable[[Fate], object] | None = None
-    ) -> Iterator[Sending]:
-        """What this thread's EClient sends inside belongs together: an order's id, who is told.
-
-        If the `Sending` has no messages afterwards, nothing was queued, and nothing is told.
-        """
-        before = getattr(self._here, "sending", None)
-        sending = Sending(order_id, on_fate)
-        self._here.sending = sending
-        try:
-            yield sending
-        finally:
-            self._here.sending = before
+    ) -> AbstractContextManager[Sending]:
+        """What this thread's EClient sends inside belongs together; see `Sender.sending`."""
+        return self._sender.sending(order_id, on_fate)
 
     def put_frames(self, data: bytes) -> None:
-        """Queue what a program hands to ``conn.sendMsg`` itself: complete frames (any thread).
-
-        Raises:
-            ValueError: Something else than complete frames.
-            OrdersRefused: One of them bears an order, and did not come through the gate.
-            NotConnected: There is no session.
-            SendQueueFull: Its lane is full.
-        """
-        reader = FrameReader()
-        reader.feed(data)
-        bodies = list(reader.frames())
-        if not bodies or reader.pending:
-            msg = f"conn.sendMsg takes complete frames (4-byte length, body), not {len(data)} bytes"
-            raise ValueError(msg)
-        ids = [split_id(body, self.server_version)[0] for body in bodies]
-        numbers = [i - PROTOBUF_OFFSET if i > PROTOBUF_OFFSET else i for i in ids]
-        for number in numbers:
-            self.guard(number)
-        for number, body in zip(numbers, bodies, strict=True):
-            self.put(frame(body), lane_of(number), cancels=is_cancel(number))
+        """Queue what a program hands to ``conn.sendMsg`` itself; see `Sender.put_frames`."""
+        self._sender.put_frames(data)
 
     def put(self, data: bytes, lane: Lane, *, cancels: bool = False) -> None:
-        """Queue one frame (any thread).
+        """Queue one frame (any thread); see `Sender.put`."""
+        self._sender.put(data, lane, cancels=cancels)
 
-        Args:
-            data: The frame, length included.
-            lane: Its lane.
-            cancels: It only ends something.
-
-        Raises:
-            NotConnected: There is no session.
-            SendQueueFull: Its lane is full.
-        """
-        here = self._here
-        before: Sending | None = getattr(here, "sending", None)
-        sending = before or Sending()
-        message = Outgoing(
-            data, lane, order_id=sending.order_id, cancels=cancels, on_fate=sending.on_fate
-        )
-        sending.messages.append(message)
-        # On the loop thread it may leave at once, and whoever is told of its fate may send more:
-        # that is not this order's.
-        here.sending = None
-        own_calls = () if self.inside else tuple(self._own_call_hooks)
-        for hook in own_calls:
-            hook(data[LENGTH_SIZE:], True)
-        try:
-            self.outbox.put(message)
-        except BaseException:
-            sending.messages.remove(message)
-            for hook in own_calls:
-                hook(data[LENGTH_SIZE:], False)
-            raise
-        finally:
-            here.sending = before
-
-    def _wake_outbox(self) -> None:
-        if self.event_loop.in_loop():
-            self.outbox.drain()
-        else:
-            with contextlib.suppress(LoopNotRunning):  # then the session ends, and tells its fate
-                self.event_loop.post(self.outbox.drain)
-
-    # ---- errors --------------------------------------------------------------------------
-
-    def _error(self, *args: Any) -> None:
-        """IB's error callback, from the wire or from IB's client in the caller's own thread."""
-        loop = self.event_loop
-        if loop.in_loop():
-            self._route_error(args, not self.dispatcher.take_wire_error())
-            return
-        try:
-            loop.post(self._route_error, args, True)
-        except LoopNotRunning:  # there is no callback thread but this one
-            self._route_error(args, True)
-
-    def _route_error(self, args: tuple[Any, ...], local: bool) -> None:
-        req_id, millis, code, text, *rest = args
-        advanced_reject = rest[0] if rest else ""
-        is_order, working = self.order_known(req_id) if req_id >= 0 else (False, False)
-        hint: ScopeHint | None = "order" if is_order else None
-        if req_id in self.asks:
-            hint = "request"
-        notice = self.errors.handle(
-            req_id,
-            code,
-            text,
-            time=from_millis(millis),
-            advanced_reject=advanced_reject,
-            local=local,
-            scope_hint=hint,
-            order_known=working,
-            correlation_id=order_story(self.client_id, req_id) if hint == "order" else "",
-            raised=hint == "request" and self.request_ids.issued(req_id),
-        )
-        self.asks.notice(notice)
-        for hook in list(self._notice_hooks):
-            self._guarded(hook, notice)
-        self.tell(notice)
-        self.registry.dispatch("error", (req_id, millis, code, text, advanced_reject))
+    # ---- callbacks -----------------------------------------------------------------------
 
     def _guarded(self, function: Callable[..., object], *args: Any) -> None:
         self.registry.call(getattr(function, "__name__", ""), (function,), args)
