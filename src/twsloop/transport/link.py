@@ -110,6 +110,11 @@ class Transport(asyncio.Protocol):
         self.write(frame(body))
 
     @property
+    def pending(self) -> int:
+        """How many bytes have come of a message that is not whole."""
+        return self._reader.pending
+
+    @property
     def closing(self) -> bool:
         """Whether the link is over, or about to be."""
         return self._down or self._transport is None or self._transport.is_closing()
