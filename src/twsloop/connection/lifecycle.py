@@ -45,8 +45,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: How long a message may take from its first byte to its last, seconds. Its bytes are signs of life,
-#: so the heartbeat does not see that nothing is heard when a length lies.
+#: How long a message may take from its first byte to its last, seconds. Its bytes are signs of
+#: life, so the heartbeat does not see that nothing is heard when a length lies.
 MESSAGE_DEADLINE = 60.0
 
 
