@@ -46,6 +46,7 @@ is written from those fields, in one place, with what to do next::
     │   ├── InvalidOrder            its fields contradict each other
     │   └── OrdersRefused           the session may not place orders now (read-only, not ready)
     └── PaperError                  the paper gateway
+        ├── FaultError              a fault, or a script of them, makes no sense
         ├── FeedError               its market data cannot be read
         ├── TapeError               a tape or transcript cannot be read or written
         └── ListenError             its port cannot be opened
@@ -65,7 +66,7 @@ from .basis import (
     WrongThread,
 )
 from .orders import InvalidOrder, OrderError, OrdersRefused
-from .paper import FeedError, ListenError, PaperError, TapeError
+from .paper import FaultError, FeedError, ListenError, PaperError, TapeError
 from .protocol import EncodeError, FramingError, HandshakeError, ParseError, ProtocolError
 from .requests import (
     AmbiguousContract,
@@ -106,6 +107,7 @@ __all__ = [
     "ContractError",
     "DependencyError",
     "EncodeError",
+    "FaultError",
     "FeedError",
     "FramingError",
     "HandshakeClosed",

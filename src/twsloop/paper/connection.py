@@ -13,7 +13,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import struct
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from twsloop.clock import Timer
@@ -66,14 +68,23 @@ class Listener(Protocol):
     def admit(self, connection: Connection) -> str | None:
         """Take note of a new connection; the reason why it cannot stay, or None."""
 
+    def joined(self, connection: Connection) -> None:
+        """Take note that a connection's client is READY."""
+
     def dismiss(self, connection: Connection) -> None:
         """Forget a connection that ended."""
 
 
 class Connection(asyncio.Protocol):
-    """One accepted connection; the `Outlet` of its client."""
+    """One accepted connection; the `Outlet` of its client.
+
+    Attributes:
+        on_item: Hears each thing that the client said, when it has been handled and before the
+            answer is written; None: nobody does.
+    """
 
     def __init__(self, gateway: Listener, hub: Hub) -> None:
+        self.on_item: Callable[[Connection, Incoming], None] | None = None
         self._gateway = gateway
         self._hub = hub
         self._transport: asyncio.Transport | None = None
@@ -90,6 +101,27 @@ class Connection(asyncio.Protocol):
         self._paced: deque[Request | Unreadable] = deque()
         self._step_timer: Timer | None = None
         self._was_slowed = False
+
+    # ---- facts -----------------------------------------------------------------------------
+
+    @property
+    def client_id(self) -> int | None:
+        """The id of its client; None before it is READY."""
+        return self._client.client_id if self._client is not None else None
+
+    @property
+    def server_version(self) -> int:
+        """The negotiated version, 0 before the hello."""
+        return self._session.server_version if self._session is not None else 0
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """What it writes to; who stands between them may put itself there (`faults.link`)."""
+        return self._transport
+
+    @transport.setter
+    def transport(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
 
     # ---- asyncio.Protocol ------------------------------------------------------------------
 
@@ -136,6 +168,8 @@ class Connection(asyncio.Protocol):
         self._busy = False
         for count, item in enumerate(session.incoming(), 1):
             self._take(item)
+            if self.on_item is not None:
+                self.on_item(self, item)
             if count == MESSAGES_A_TURN and not transport.is_closing():
                 self._busy = True
                 transport.pause_reading()
@@ -210,6 +244,13 @@ class Connection(asyncio.Protocol):
         self._end_session()
         if self._transport is not None:
             self._transport.abort()
+
+    def reset(self, reason: str) -> None:
+        """End the connection at once, with a reset (RST) in place of an end (FIN)."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.abort(reason)
 
     # ---- inner -----------------------------------------------------------------------------
 
@@ -301,6 +342,7 @@ class Connection(asyncio.Protocol):
         if self._hub.join(client):
             self._client = client
             self._judge_rate()
+            self._gateway.joined(self)
             logger.info("%s joined from %s", client, self._peer)
 
     def _judge_rate(self) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import random
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -33,6 +35,9 @@ from .clock.timetable import Timetable, Timetables, timetable
 from .connection import STOPPING, Connection
 from .control import MarketControl
 from .exchange.engine import Engine
+from .faults.control import FaultControl
+from .faults.engine import FaultEngine
+from .faults.script import Script, read_script
 from .feeds.derived import DerivedFeed
 from .feeds.manual import ManualFeed
 from .feeds.replay import ReplayFeed, replay_speed
@@ -92,6 +97,8 @@ class PaperGateway(Serving):
         currency: The accounts' base currency; or each account's own, by its number.
         access: Who may see which order: the master client, what is told at a reconnect.
         order_rules: IB's precautions, presets and permissions about orders.
+        faults: What goes wrong by itself: a fault script, its file, or the tables in it (see
+            `twsloop.paper.faults.script`); `faults` lets anything go wrong by hand.
         market_data: What the login may see: ``live``, ``delayed`` or ``none``; or each by symbol,
             exchange or security type, with "" for all others (see
             `twsloop.paper.clients.permissions`).
@@ -131,6 +138,7 @@ class PaperGateway(Serving):
         market_delay: float = DELAY_S,
         access: Access | None = None,
         order_rules: OrderRules | None = None,
+        faults: Script | str | Path | Mapping[str, Any] | None = None,
     ) -> None:
         if not accounts:
             msg = "a paper gateway needs an account"
@@ -174,6 +182,9 @@ class PaperGateway(Serving):
         self._steered: SteeredFeed | None = None
         self._connections: set[Connection] = set()
         self._closed: asyncio.Event | None = None
+        script = None if faults is None else read_script(faults)
+        luck = random.Random(seed if script is None or script.seed is None else script.seed)  # noqa: S311
+        self._faults = FaultEngine(self, luck, script)
 
     # ---- facts -----------------------------------------------------------------------------
 
@@ -232,6 +243,16 @@ class PaperGateway(Serving):
     def market(self) -> MarketControl:
         """A hand on the market: set prices, print trades, halt, reject orders; from any thread."""
         return MarketControl(self)
+
+    @property
+    def faults(self) -> FaultControl:
+        """A hand on what goes wrong: half-open links, resets, restarts...; from any thread."""
+        return FaultControl(self, self._faults)
+
+    @property
+    def connections(self) -> Collection[Connection]:
+        """All that were accepted and have not ended; to be used on the gateway's loop only."""
+        return self._connections
 
     @property
     def steered(self) -> SteeredFeed:
@@ -361,10 +382,20 @@ class PaperGateway(Serving):
             ends = self._market.elapsed_at(self._until)
             self._market.hold_at(ends, "the end", feed.stop)
         await server.start_serving()
+        self._faults.start()
         logger.info("paper gateway listens on %s:%d", self.host, self.port)
 
     async def close(self) -> None:
-        """End all connections and the feed. Idempotent."""
+        """End all connections, the feed and all faults. Idempotent."""
+        self._faults.stop()
+        if self._server is None:
+            return
+        await self.go_away()
+        if self._closed is not None:
+            self._closed.set()
+
+    async def go_away(self) -> None:
+        """End all connections and the feed, as a restart does; `open` comes back. Idempotent."""
         server, self._server = self._server, None
         if server is None:
             return
@@ -384,8 +415,6 @@ class PaperGateway(Serving):
                     connection.abort("the gateway stops and it does not read")
         await server.wait_closed()
         self._hub = None
-        if self._closed is not None:
-            self._closed.set()
 
     async def serve(self) -> None:
         """Serve on the running loop until it is cancelled, or `close` is called.
@@ -465,8 +494,14 @@ class PaperGateway(Serving):
             return STOPPING
         if len(self._connections) > self.max_clients:
             return f"more than {self.max_clients} clients"
+        self._faults.arrived(connection)
         return None
+
+    def joined(self, connection: Connection) -> None:
+        """Take note that a connection's client is READY."""
+        self._faults.joined(connection)
 
     def dismiss(self, connection: Connection) -> None:
         """Forget a connection that ended."""
         self._connections.discard(connection)
+        self._faults.left(connection)

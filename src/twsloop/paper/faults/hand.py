@@ -1,0 +1,137 @@
+"""What begins and ends any fault, from any thread; `wire_hand` and `gateway_hand` name them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+from twsloop.paper.clients.hub import Hub
+
+from .engine import Active, FaultEngine, Happened
+from .fault import Fault
+
+__all__ = ["FaultHand", "FaultHandle", "Whom"]
+
+T = TypeVar("T")
+
+#: Whom a fault hits: a client id, several, or None: all.
+Whom = int | Iterable[int] | None
+
+
+class Door(Protocol):
+    """The gateway's loop, from any thread."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it listens."""
+
+    @property
+    def hub(self) -> Hub:
+        """The parts behind the sockets."""
+
+    def on_loop(self, work: Callable[[], object]) -> object:
+        """Run ``work()`` on the gateway's loop."""
+
+
+class FaultHandle:
+    """A fault that was begun: what ends it, from any thread. Leaving ``with`` ends it too."""
+
+    def __init__(self, control: FaultHand, active: Active) -> None:
+        self._control = control
+        self._active = active
+
+    @property
+    def fault(self) -> Fault:
+        """The fault with its parameters."""
+        return self._active.fault
+
+    @property
+    def on(self) -> bool:
+        """Whether it lasts."""
+        return self._active.on
+
+    def end(self) -> None:
+        """End it; nothing happens if it has ended."""
+        self._control.end(self._active)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.end()
+
+
+class FaultHand:
+    """A test's hand on the faults of a `PaperGateway`.
+
+    Args:
+        door: The gateway.
+        engine: Its faults.
+    """
+
+    def __init__(self, door: Door, engine: FaultEngine) -> None:
+        self._door = door
+        self._engine = engine
+
+    # ---- all faults ------------------------------------------------------------------------
+
+    def begin(
+        self, fault: Fault, client: Whom = None, *, lasting: float | None = None
+    ) -> FaultHandle:
+        """Let a fault begin now.
+
+        Args:
+            fault: Which.
+            client: The client id that it hits, or several; None: all.
+            lasting: How long, seconds; None: until it is ended.
+
+        Raises:
+            FaultError: It is over at once, and cannot last.
+        """
+        clients = (client,) if isinstance(client, int) else client
+        active = self._do(lambda: self._engine.begin(fault, clients, lasting))
+        return FaultHandle(self, active)
+
+    def end(self, active: Active) -> None:
+        """End a fault; nothing happens if it has ended."""
+        self._do(lambda: self._engine.end(active))
+
+    def clear(self) -> None:
+        """End all faults."""
+        self._do(self._engine.clear)
+
+    @property
+    def active(self) -> tuple[Fault, ...]:
+        """The faults that last."""
+        return tuple(one.fault for one in tuple(self._engine.active))
+
+    @property
+    def record(self) -> tuple[Happened, ...]:
+        """What began and ended so far, in order."""
+        return tuple(self._engine.record)
+
+    # ---- inside ----------------------------------------------------------------------------
+
+    def _do(self, work: Callable[[], T]) -> T:
+        """Do something on the gateway's loop, and let every client be written to."""
+        results: list[T] = []
+
+        def settled() -> None:
+            results.append(work())
+            if self._door.running:
+                self._door.hub.settle()
+
+        self._door.on_loop(settled)
+        # Some transports write at the end of the loop's turn: this comes in the next one.
+        self._door.on_loop(_nothing)
+        return results[0]
+
+
+def _nothing() -> None:
+    return None
