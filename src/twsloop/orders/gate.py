@@ -47,6 +47,7 @@ class Situation:
         accounts: The accounts of the session.
         named: The gateway has said in this session which accounts it serves.
         queued: How many orders wait to be written already.
+        window: The planned reset or restart that it is in, in words, if that refuses orders.
     """
 
     connected: bool
@@ -57,6 +58,7 @@ class Situation:
     accounts: Sequence[str]
     named: bool = True
     queued: int = 0
+    window: str = ""
 
 
 def judge(config: Config, situation: Situation, account: str) -> Verdict:
@@ -71,6 +73,9 @@ def judge(config: Config, situation: Situation, account: str) -> Verdict:
         return Verdict(Answer.SIMULATE, "orders are disabled ([orders] enabled)")
     if not situation.connected:
         return Verdict(Answer.REFUSE, f"not connected (the session is {situation.session})")
+    if situation.window:
+        # A change as well: whether it is in force after the restart, nobody could tell.
+        return Verdict(Answer.REFUSE, f"no orders in {situation.window} ([calendar] refuse_orders)")
     if not situation.named:
         # Whether this is a paper login is not known yet: what left now might be live.
         return Verdict(Answer.HOLD, "the gateway has not named its accounts yet")

@@ -149,9 +149,15 @@ class RawCalls:
     def _exercise(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:
         by_name = name == "exerciseOptions"
         req_id, account = (args[0], args[4]) if by_name else (args[0].orderId, args[0].account)
-        verdict = self._way_out.judge(account)
-        if verdict.answer is Answer.SEND or not self._core.connected:
-            self._way_out.call(name, args)  # without a session IB's client says 504
+        way_out = self._way_out
+        verdict = way_out.judge(account)
+
+        def refused(reason: str) -> None:
+            way_out.say(req_id, PROCESSING_FAILED, f"Error processing request: {reason}")
+
+        if not self._core.connected:
+            way_out.call(name, args)  # without a session IB's client says 504
+        elif verdict.answer is Answer.SEND:
+            way_out.submit_raw(lambda: way_out.call(name, args), refused)
         else:
-            text = f"Error processing request: {verdict.reason}"
-            self._way_out.say(req_id, PROCESSING_FAILED, text)
+            refused(verdict.reason)

@@ -34,6 +34,7 @@ from ibapi.order_cancel import OrderCancel
 
 from twsloop.config.sections.orders import Validation
 from twsloop.connection.core import Core
+from twsloop.connection.proof import LinkProof
 from twsloop.errors import (
     LoopNotRunning,
     NotConnected,
@@ -130,6 +131,9 @@ class Orders:
             core,
             self.book,
             board=self.board,
+            proof=LinkProof(
+                core, age=core.config.orders.link_age, deadline=core.config.orders.probe_deadline
+            ),
             sync=self.sync,
             processor=self._processor,
             watch=Watch(core, self.book, self.board, self.sync),

@@ -19,6 +19,7 @@ from ibapi.errors import FAIL_SEND_ORDER
 from ibapi.order_cancel import OrderCancel
 
 from twsloop.connection.core import Core
+from twsloop.connection.proof import LinkProof
 from twsloop.errors import InvalidOrder, OrderError, OrdersRefused, RequestError
 from twsloop.session.state import State
 from twsloop.transport import Fate, Lane
@@ -47,6 +48,7 @@ class WayOut:
         core: The connection.
         book: Every order.
         board: Who is told.
+        proof: Whether the link is known to live.
         sync: Whether the orders are known.
         processor: What came in.
         watch: Misses what does not come.
@@ -59,6 +61,7 @@ class WayOut:
         book: OrderBook,
         *,
         board: Board,
+        proof: LinkProof,
         sync: Sync,
         processor: OrderProcessor,
         watch: Watch,
@@ -67,12 +70,17 @@ class WayOut:
         self._core = core
         self.book = book
         self.board = board
+        self._proof = proof
         self._sync = sync
         self._processor = processor
         self._watch = watch
         self._quote = quote
         self._held: dict[OrderRecord, tuple[Send, bool]] = {}
         self._to_cancel: dict[OrderRecord, None] = {}
+        #: Raw exercises that wait for the proof: what sends each, and what refuses it.
+        self._raw_waiting: list[tuple[Send, Callable[[str], object]]] = []
+        #: Whether the gateway has been asked for a proof: what comes now waits behind the others.
+        self._proving = False
         #: New orders that are not checked yet.
         self._unchecked: set[OrderRecord] = set()
         #: Disabled orders whose quote is being looked up.
@@ -134,6 +142,7 @@ class WayOut:
     def judge(self, account: str) -> Verdict:
         """Ask the gate, as things stand now."""
         core, sync = self._core, self._sync
+        window = core.calendar.window(core.clock.now())
         situation = Situation(
             connected=core.connected and core.state in _CONNECTED,
             session=core.state.name,
@@ -143,6 +152,7 @@ class WayOut:
             accounts=core.accounts,
             named=self._processor.named,
             queued=core.outbox.waiting(Lane.ORDER),
+            window=str(window) if window is not None and window.refuses_orders else "",
         )
         return judge(core.config, situation, account)
 
@@ -159,9 +169,9 @@ class WayOut:
             self._held[record] = send, raw
             return
         verdict = self.judge(record.order.account)
-        if verdict.answer is Answer.SEND:
+        if verdict.answer is Answer.SEND and not self._needs_proof():
             self._send(record, send, raw=raw)
-        elif verdict.answer is Answer.HOLD:
+        elif verdict.answer in {Answer.SEND, Answer.HOLD}:
             self._held[record] = send, raw
         elif verdict.answer is Answer.REFUSE or record.before_change is not None:
             self.refuse(record, verdict.reason, raw=raw)
@@ -169,6 +179,47 @@ class WayOut:
             self._simulating.add(record)
             work = self._simulate(record, raw=raw)
             self._core.event_loop.spawn(work, name="simulated order")
+
+    def submit_raw(self, send: Send, refused: Callable[[str], object]) -> None:
+        """Send what is no order of the book's, which the gate has let pass, once the link lives."""
+        if self._needs_proof():
+            self._raw_waiting.append((send, refused))
+        else:
+            send()
+
+    def _needs_proof(self) -> bool:
+        """Whether what is about to leave has to wait until the link is known to live."""
+        if self._proving:
+            return True
+        if self._proof.given:
+            return False
+        self._proving = True
+        self._proof.ask(self._proved)
+        return True
+
+    def _proved(self, problem: str) -> None:
+        """The gateway has answered: what waited leaves, in its order. Or it has not."""
+        self._proving = False
+        waiting, self._raw_waiting = self._raw_waiting, []
+        if problem:
+            self._refuse_held(problem)
+        else:
+            self.let_go()
+        for send, refused in waiting:
+            if problem:
+                refused(problem)
+            else:
+                send()
+
+    def _refuse_held(self, problem: str) -> None:
+        """Refuse what waits for nothing but the proof; the rest is judged in its own time."""
+        held, self._held = self._held, {}
+        for record, (send, raw) in held.items():
+            verdict = self.judge(record.order.account)
+            if self._behind_a_check(record) or verdict.answer is Answer.HOLD:
+                self._held[record] = send, raw
+            elif not record.final:
+                self.refuse(record, verdict.reason or problem, raw=raw)
 
     def hold_for_check(self, record: OrderRecord) -> None:
         """A new order has to be checked first, and all that were placed after it wait with it.
@@ -316,3 +367,7 @@ class WayOut:
     def forget_held(self) -> None:
         """The session ended: what waited for it is not sent."""
         self._held.clear()
+        self._proving = False
+        waiting, self._raw_waiting = self._raw_waiting, []
+        for _, refused in waiting:
+            refused("the session ended")

@@ -55,6 +55,23 @@ class OrderParams(Section):
         low=0,
         high=86400,
     )
+    link_age: float = option(
+        2.0,
+        "float",
+        "An order leaves only if the gateway was heard at most this long ago; otherwise it is "
+        "asked for the time first, and the order waits for its answer. 0 sends without proof.",
+        unit="seconds",
+        low=0,
+        high=3600,
+    )
+    probe_deadline: float = option(
+        2.0,
+        "float",
+        "How long that answer may take; then the orders that wait for it are refused.",
+        unit="seconds",
+        low=0.01,
+        high=300,
+    )
     keep_settled: int = option(
         5000,
         "int",
