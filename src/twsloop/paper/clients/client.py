@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import attrs
 from google.protobuf.message import Message
@@ -30,9 +31,23 @@ from twsloop.paper.catalogue.instruments import Instrument
 from twsloop.wire import codec, framing
 from twsloop.wire.messages import INBOUND_BY_NAME
 
+from .kinds import DEPTH, HISTORY, LINE, REAL_TIME_BARS, TICKS
+
 __all__ = ["Client", "Limits", "Line", "Outlet", "Stats", "TickFrame", "varint"]
 
 logger = logging.getLogger(__name__)
+
+#: The messages of a subscription's own stream, and its kind: what is not sent while it is muted.
+STREAMS: Mapping[str, str] = MappingProxyType(
+    {
+        "tickNews": LINE,
+        "updateMktDepth": DEPTH,
+        "updateMktDepthL2": DEPTH,
+        "tickByTick": TICKS,
+        "realtimeBar": REAL_TIME_BARS,
+        "historicalDataUpdate": HISTORY,
+    }
+)
 
 
 class Outlet(Protocol):
@@ -152,6 +167,9 @@ class Client:
         lines: Its market data subscriptions by request id.
         subscriptions: Its other subscriptions (bars, depth, tick-by-tick, scanners): the kind and
             the request id, and what ends it.
+        instruments: What those of one instrument follow, by the same key.
+        muted: Subscriptions (lines are of the kind `LINE`) that are told nothing now.
+        gates: Who hears of messages before they are sent (see `gates.Gates.messages`).
         stats: Counts.
         stalled: Its transport is full.
         conflating: Its ticks conflate now.
@@ -170,6 +188,9 @@ class Client:
         self.market_data_type = 1
         self.lines: dict[int, Line] = {}
         self.subscriptions: dict[tuple[str, int], Callable[[], None]] = {}
+        self.instruments: dict[tuple[str, int], Instrument] = {}
+        self.muted: set[tuple[str, int]] = set()
+        self.gates: list[Callable[[Client, str, Any], bool]] = []
         self.watches_positions = False
         self.account_updates: str | None = None
         #: What was told last, by subscription ("updates", or a request id), then by row.
@@ -194,6 +215,15 @@ class Client:
             message: Its protobuf form.
             dates: First and last date, for the historicalData of versions below 196.
         """
+        if self.muted and self._is_muted(name, message):
+            return
+        for gate in self.gates:
+            if gate(self, name, message):
+                return
+        self.put(name, message, dates=dates)
+
+    def put(self, name: str, message: Message, *, dates: tuple[str, str] | None = None) -> None:
+        """Put a message into the batch, whatever gates there are; otherwise as `send`."""
         kind = INBOUND_BY_NAME[name]
         try:
             body = codec.encode(kind, message, self.server_version, dates=dates)
@@ -206,6 +236,8 @@ class Client:
 
     def send_ticks(self, line: Line, frames: Iterable[TickFrame]) -> None:
         """Put ticks of a line into the batch, or into the conflated image while it is stalled."""
+        if self.muted and (LINE, line.req_id) in self.muted:
+            return
         if not self.conflating:
             before = len(self._batch)
             self._batch += [frame for _, frame in frames]
@@ -222,21 +254,45 @@ class Client:
         self._batch.append(data)
         self.stats.ticks += count
 
+    def subscribe(
+        self, key: tuple[str, int], end: Callable[[], None], instrument: Instrument
+    ) -> None:
+        """Take note of a subscription to one instrument, and of what ends it."""
+        self.subscriptions[key] = end
+        self.instruments[key] = instrument
+
+    def streams(self) -> Iterator[tuple[tuple[str, int], Instrument]]:
+        """What it is told of single instruments: kind and request id, and the instrument."""
+        for line in tuple(self.lines.values()):
+            yield (LINE, line.req_id), line.instrument
+        yield from tuple(self.instruments.items())
+
+    def is_muted(self, kind: str, req_id: int) -> bool:
+        """Whether a subscription is told nothing now."""
+        return (kind, req_id) in self.muted
+
+    def _is_muted(self, name: str, message: Any) -> bool:
+        kind = STREAMS.get(name)
+        return kind is not None and (kind, message.reqId) in self.muted
+
     def end_subscription(self, kind: str, req_id: int) -> bool:
         """End one of its subscriptions; False if there is none of that kind and id."""
-        end = self.subscriptions.pop((kind, req_id), None)
+        key = (kind, req_id)
+        end = self.subscriptions.pop(key, None)
         if end is not None:
+            self.instruments.pop(key, None)
+            self.muted.discard(key)
             end()
         return end is not None
 
     def end_subscriptions(self) -> None:
         """End all of them: the client left."""
-        while self.subscriptions:
-            _, end = self.subscriptions.popitem()
-            end()
+        for key in tuple(self.subscriptions):
+            self.end_subscription(*key)
 
     def forget_line(self, req_id: int) -> None:
         """A subscription ended: nothing of it is sent any more."""
+        self.muted.discard((LINE, req_id))
         for place in [place for place in self._conflated if place[0] == req_id]:
             del self._conflated[place]
 

@@ -36,18 +36,15 @@ from twsloop.paper.orders.order import PaperOrder
 
 from . import account_feed, exercise, fanout, visibility
 from .client import Client, Line
+from .farms import Farms
+from .gates import Gates, Memory, Push
+from .kinds import LINE
 from .pacing import PacingJudge
 
-__all__ = ["FARM_NOTICES", "Hub", "Listener"]
+__all__ = ["Hub", "Listener"]
 
 logger = logging.getLogger(__name__)
 
-#: The notices after nextValidId, in their order (``error_texts_observed.csv``).
-FARM_NOTICES = (
-    (2104, "Market data farm connection is OK:usfarm"),
-    (2106, "HMDS data farm connection is OK:ushmds"),
-    (2158, "Sec-def data farm connection is OK:secdefil"),
-)
 #: Hears of an event that changed a book, after the book has it: the event, what changed, and the
 #: time. It sends with `Client.send`; the hub flushes when the batch of events has been told.
 Listener = Callable[[Event, Sequence[Change], datetime], None]
@@ -81,6 +78,9 @@ class Hub:
         timetables: The clients that the clock waits for.
         pacing: Judges how much and how fast clients ask; None: nobody does.
         access: Who may see what.
+        farms: Where the data comes from.
+        gates: Where faults stand.
+        memory: What the gateway itself remembers of the day.
         clients: The READY clients by client id.
         lines: The lines that watch each instrument.
         listeners: Who else hears the events of each instrument (bars, depth, tick-by-tick).
@@ -99,6 +99,9 @@ class Hub:
     timetables: Timetables | None = None
     pacing: PacingJudge | None = None
     access: visibility.Access = attrs.Factory(visibility.Access)
+    farms: Farms = attrs.Factory(Farms)
+    gates: Gates = attrs.Factory(Gates)
+    memory: Memory = attrs.Factory(Memory)
     clients: dict[int, Client] = attrs.Factory(dict)
     lines: dict[int, list[Line]] = attrs.Factory(dict)
     listeners: dict[int, list[Listener]] = attrs.Factory(dict)
@@ -196,11 +199,16 @@ class Hub:
             client.close(f"client id {client.client_id} is in use")
             return False
         self.clients[client.client_id] = client
-        visibility.welcome(self, client)
+        client.gates = self.gates.messages
+        push = visibility.push_of(self)
+        if push is Push.BEFORE:
+            visibility.welcome(self, client)
         client.send("managedAccounts", ManagedAccounts(accountsList=",".join(self.accounts)))
         self.send_next_id(client)
-        for code, text in FARM_NOTICES:
-            self.error(client, -1, code, text)
+        if not any(greet(client) for greet in self.gates.greeters):
+            self.tell_farms(client)
+        if push is Push.AFTER:
+            visibility.welcome(self, client)
         client.flush()
         if self.timetables is not None:
             self.timetables.joined(client.client_id)
@@ -217,6 +225,16 @@ class Hub:
         self.resume(client)
         if self.timetables is not None:
             self.timetables.left(client.client_id)
+
+    def tell_farms(self, client: Client) -> None:
+        """Tell how each farm is."""
+        for code, text in self.farms.notices():
+            self.error(client, -1, code, text)
+
+    def notify(self, code: int, text: str) -> None:
+        """Tell every client a notice."""
+        for client in tuple(self.clients.values()):
+            self.error(client, -1, code, text)
 
     def send_next_id(self, client: Client) -> None:
         """Tell the next valid order id."""
@@ -237,9 +255,14 @@ class Hub:
         """Hand the engine's messages to their clients; those of absent clients are not kept."""
         try:
             while self.engine.has_news:
-                for client_id, name, message in self.engine.take():
+                news, touched = self.engine.take(), self.engine.take_touched()
+                for gate in self.gates.reports:
+                    news = gate(news)
+                for move in self.gates.positions:
+                    touched = move(touched)
+                for client_id, name, message in news:
                     visibility.post(self, client_id, name, message)
-                for account, con_id in self.engine.take_touched():
+                for account, con_id in touched:
                     account_feed.tell_position(self, account, con_id)
         finally:
             self._alarm.set(self.engine.next_due)
@@ -314,18 +337,8 @@ class Hub:
         line.mark = fanout.line_mark(line.req_id, client.server_version)
         line.kind = fanout.line_kind(line, client.server_version)
         client.lines[line.req_id] = line
-        if line.follows:
-            told = ticks.image(
-                self.feed.book(con_id),
-                line.instrument,
-                volume_unit=line.volume_unit,
-                market_data_type=line.data_type,
-                joins=con_id in self.lines,
-            )
-            pieces = fanout.encode(told, client.server_version)
-            frames = fanout.frames(pieces, line.mark)
-            client.send_ticks(line, line.once(frames) if line.snapshot else frames)
-            self.lines.setdefault(con_id, []).append(line)
+        if line.follows and not client.is_muted(LINE, line.req_id):
+            self.follow(line)
         self.feed.subscribe(con_id)
         if line.snapshot:
             timer = self.clock.call_later(SNAPSHOT_PATIENCE, self._snapshot_is_late, line)
@@ -334,6 +347,29 @@ class Hub:
                 self._end_snapshot_if_complete(line)
         if self.lines_wanted and self._market is not None:
             self._begin_if_wanted(self._market)
+
+    def follow(self, line: Line) -> None:
+        """Tell a line its image, and from now on what changes."""
+        con_id, client = line.instrument.con_id, line.client
+        told = ticks.image(
+            self.feed.book(con_id),
+            line.instrument,
+            volume_unit=line.volume_unit,
+            market_data_type=line.data_type,
+            joins=con_id in self.lines,
+        )
+        frames = fanout.frames(fanout.encode(told, client.server_version), line.mark)
+        client.send_ticks(line, line.once(frames) if line.snapshot else frames)
+        self.lines.setdefault(con_id, []).append(line)
+
+    def unfollow(self, line: Line) -> None:
+        """Tell a line no more what changes; nothing happens if it is not told now."""
+        con_id = line.instrument.con_id
+        watching = self.lines.get(con_id, [])
+        if line in watching:
+            watching.remove(line)
+            if not watching:
+                del self.lines[con_id]
 
     def _begin_if_wanted(self, clock: MarketClock) -> None:
         if sum(len(client.lines) for client in self.clients.values()) >= self.lines_wanted:
@@ -344,11 +380,7 @@ class Hub:
         con_id = line.instrument.con_id
         del line.client.lines[line.req_id]
         line.client.forget_line(line.req_id)
-        if line.follows:
-            watching = self.lines[con_id]
-            watching.remove(line)
-            if not watching:
-                del self.lines[con_id]
+        self.unfollow(line)
         for end in line.at_end:
             end()
         if line.cancel_timer is not None:

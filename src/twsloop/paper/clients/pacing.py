@@ -13,6 +13,7 @@ import attrs
 
 from twsloop.paper.history.bars import BAR_SIZES
 
+from .kinds import HISTORY, REAL_TIME_BARS
 from .pacing_judge import MOST_OPEN, HistoryJudge, PacingRules
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ TOO_FAST = "Max rate of messages per second has been exceeded:max={limit} rec={c
 TOO_MANY_LINES = "Max number of tickers has been reached"
 VIOLATION = "Historical Market Data Service error message:Historical data request pacing violation"
 REAL_TIME_VIOLATION = "Invalid Real-time Query:Historical data request pacing violation"
-#: The subscriptions that count as market data lines beside them, and as open queries.
-REAL_TIME_BARS, HISTORY = "realTimeBars", "history"
 
 #: One tick-by-tick request for an instrument in so many seconds.
 TICK_BY_TICK_S = 15.0

@@ -33,6 +33,7 @@ from twsloop.paper.orders import echo
 from twsloop.paper.orders.order import PaperOrder
 
 from .client import Client
+from .gates import Push
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -47,6 +48,7 @@ __all__ = [
     "is_by_hand",
     "place_by_hand",
     "post",
+    "push_of",
     "tell_orders",
     "welcome",
 ]
@@ -131,10 +133,17 @@ def tell_orders(client: Client, orders: Iterable[PaperOrder]) -> None:
     client.send("openOrderEnd", OpenOrdersEnd())
 
 
+def push_of(hub: Hub) -> Push:
+    """When a client that comes back is told its open orders."""
+    if hub.memory.push is not None:
+        return hub.memory.push
+    return Push.BEFORE if hub.access.download_open_orders else Push.NEVER
+
+
 def welcome(hub: Hub, client: Client) -> None:
-    """A client that left open orders behind is told them before anything else."""
+    """A client that left open orders behind is told them without asking."""
     orders = hub.engine.book.open_orders(client.client_id)
-    if orders and hub.access.download_open_orders:
+    if orders:
         tell_orders(client, orders)
 
 

@@ -40,6 +40,7 @@ from twsloop.paper.catalogue.instruments import VENUES, Instrument
 from twsloop.paper.clients import permissions
 from twsloop.paper.clients.client import Client
 from twsloop.paper.clients.hub import Hub
+from twsloop.paper.clients.kinds import DEPTH
 from twsloop.paper.market import depth
 from twsloop.paper.market.depth import DeepBook, Level, Row, Sides
 from twsloop.paper.market.ticks import size_text
@@ -212,7 +213,7 @@ class Watched:
     def _halt(self) -> None:
         for stream in tuple(self.streams):
             self.hub.error(stream.client, stream.req_id, 316, HALTED)
-            stream.client.end_subscription("depth", stream.req_id)
+            stream.client.end_subscription(DEPTH, stream.req_id)
 
 
 def _venue(top: TopOfBook, side: int) -> str:
@@ -242,7 +243,9 @@ class DepthDesk:
             self.watched[instrument.con_id] = watched
             hub.listen(instrument.con_id, watched.hear)
         watched.streams.append(stream)
-        stream.client.subscriptions["depth", stream.req_id] = lambda: self._close(watched, stream)
+        stream.client.subscribe(
+            (DEPTH, stream.req_id), lambda: self._close(watched, stream), instrument
+        )
         stream.tell(watched.sides())
 
     def _close(self, watched: Watched, stream: Stream) -> None:
@@ -278,7 +281,7 @@ def reset(hub: Hub, con_id: int | None = None) -> None:
 def req_mkt_depth(hub: Hub, client: Client, request: Any) -> None:
     """The rows of the deep book, then what changes of them; 2152 first where it is SMART's."""
     req_id, contract, smart = request.reqId, request.contract, request.isSmartDepth
-    if ("depth", req_id) in client.subscriptions:
+    if (DEPTH, req_id) in client.subscriptions:
         processing(hub, client, req_id, "bQ", "Duplicate ticker id")
         return
     if request.numRows < 1:
@@ -316,7 +319,7 @@ def cancel_mkt_depth(hub: Hub, client: Client, request: Any) -> None:
     if stream is None or stream.smart != request.isSmartDepth:
         hub.error(client, request.reqId, 310, UNKNOWN.format(req_id=request.reqId))
     else:
-        client.end_subscription("depth", request.reqId)
+        client.end_subscription(DEPTH, request.reqId)
 
 
 def req_mkt_depth_exchanges(hub: Hub, client: Client, _request: Any) -> None:

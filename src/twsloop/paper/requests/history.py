@@ -16,6 +16,7 @@ from ibapi.protobuf.HistoricalSchedule_pb2 import HistoricalSchedule
 from twsloop.paper.catalogue.instruments import Instrument
 from twsloop.paper.clients.client import Client
 from twsloop.paper.clients.hub import Hub
+from twsloop.paper.clients.kinds import HISTORY
 from twsloop.paper.history.archive import History
 from twsloop.paper.history.bars import BAR_SIZES, Bar, Show, period_of
 from twsloop.paper.history.chronicle import Chronicle
@@ -61,7 +62,6 @@ SOURCES = {
 }
 #: Bars of 30 seconds and less are kept for six months, seconds.
 SMALL_KEPT_S = 183 * 86_400
-HISTORY = "history"
 QUOTES = frozenset({Show.MIDPOINT, Show.BID, Show.ASK, Show.BID_ASK})
 DAY_S = 86_400
 FIVE_SECONDS = BAR_SIZES["5 secs"]
@@ -265,7 +265,7 @@ class _Follower:
         size = self._query.size.seconds
         if bars and (not size or bars[-1].start + size > self._since):
             self._since = bars[-1].start
-        self._client.subscriptions[HISTORY, self._req_id] = self.end
+        self._client.subscribe((HISTORY, self._req_id), self.end, self._chronicle.instrument)
         self._hub.feed.subscribe(self._chronicle.instrument.con_id)
         beat_of(self._hub).listen(self.beat)
 

@@ -71,6 +71,8 @@ def req_completed_orders(hub: Hub, client: Client, request: Any) -> None:
     for order in hub.engine.book.completed():
         if request.apiOnly and visibility.is_by_hand(order):
             continue
+        if not hub.memory.recalls(order.completed_at):
+            continue
         if order.completed_at is None or order.completed_at >= begin:
             client.send("completedOrder", _completed(order))
     client.send("completedOrdersEnd", CompletedOrdersEnd())
@@ -171,8 +173,8 @@ def req_executions(hub: Hub, client: Client, request: Any) -> None:
         text = wanted.time or str(error)
         validating(hub, client, request.reqId, "bK", f"Invalid execution time: {text}")
         return
-    for fill in hub.engine.executions:
-        if _fits(fill, wanted, since, days):
+    for fill in hub.engine.executions[: hub.memory.executions]:
+        if hub.memory.recalls(fill.time) and _fits(fill, wanted, since, days):
             details = echo.execution_details(fill, request.reqId)
             if fill.order.client_id == visibility.BY_HAND:
                 details.execution.orderId = 0

@@ -11,6 +11,7 @@ from ibapi.protobuf.RealTimeBarTick_pb2 import RealTimeBarTick
 
 from twsloop.paper.clients.client import Client
 from twsloop.paper.clients.hub import Hub
+from twsloop.paper.clients.kinds import REAL_TIME_BARS
 from twsloop.paper.history.bars import BAR_SIZES, Show
 from twsloop.paper.history.chronicle import Chronicle
 from twsloop.paper.history.format import volume_and_average
@@ -21,7 +22,6 @@ from .history_beat import BEAT_S, beat_of, history_of
 
 __all__ = ["HANDLERS"]
 
-REAL_TIME_BARS = "realTimeBars"
 FIVE_SECONDS = BAR_SIZES["5 secs"]
 #: What they can show; unlike those of historical bars, the names must be spelt exactly.
 SHOWS = {
@@ -47,7 +47,7 @@ class _Subscription:
 
     def begin(self) -> None:
         """Tell bars from now on."""
-        self.client.subscriptions[REAL_TIME_BARS, self.req_id] = self.end
+        self.client.subscribe((REAL_TIME_BARS, self.req_id), self.end, self.chronicle.instrument)
         self.hub.feed.subscribe(self.chronicle.instrument.con_id)
         beat_of(self.hub).listen(self.beat)
 

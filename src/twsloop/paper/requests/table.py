@@ -77,6 +77,9 @@ def answer(hub: Hub, client: Client, request: Request) -> None:
         if refusal is not None:
             hub.error(client, ident_of(request.message), *refusal)
             return
+    for gate in hub.gates.requests:
+        if gate(client, request):
+            return
     try:
         HANDLERS[request.type.number](hub, client, request.message)
     except Exception as error:

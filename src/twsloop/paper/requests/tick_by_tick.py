@@ -17,6 +17,7 @@ import attrs
 from twsloop.paper.catalogue.instruments import Instrument
 from twsloop.paper.clients.client import Client
 from twsloop.paper.clients.hub import Hub
+from twsloop.paper.clients.kinds import TICKS
 from twsloop.paper.clients.permissions import Level, Permissions
 from twsloop.paper.history.ticks import Ticks
 from twsloop.paper.market.tick_by_tick import Kind, Projection
@@ -74,7 +75,7 @@ def _kind_of(hub: Hub, client: Client, request: Any) -> Kind | None:
     elif not 0 <= request.numberOfTicks <= MOST_TICKS:
         cause = f"Invalid number of ticks: {request.numberOfTicks}"
         validating(hub, client, request.reqId, "bT", cause)
-    elif ("ticks", request.reqId) in client.subscriptions:
+    elif (TICKS, request.reqId) in client.subscriptions:
         processing(hub, client, request.reqId, "bT", "Duplicate ticker id")
     else:
         return kind
@@ -148,12 +149,12 @@ def _open(hub: Hub, client: Client, req_id: int, projection: Projection) -> None
     projection.begin(top)
     streams.open += 1
     hub.listen(con_id, hear)
-    client.subscriptions["ticks", req_id] = end
+    client.subscribe((TICKS, req_id), end, projection.instrument)
 
 
 def cancel_tick_by_tick_data(hub: Hub, client: Client, request: Any) -> None:
     """End a stream; nothing is told."""
-    if not client.end_subscription("ticks", request.reqId):
+    if not client.end_subscription(TICKS, request.reqId):
         hub.error(client, request.reqId, 300, UNKNOWN.format(req_id=request.reqId))
 
 
