@@ -15,6 +15,7 @@ from tests.conftest import LoopFactory
 from twsloop.clock import ManualClock
 from twsloop.errors import FramingError, NotConnected, SendQueueFull
 from twsloop.event_loop import IBKREventLoop
+from twsloop.session.pacing import SPAN, Wait
 from twsloop.transport import CLOSE_GRACE, Fate, Lane, Outbox, Outgoing, Transport, lane_of
 from twsloop.wire.framing import frame
 from twsloop.wire.messages import OUTBOUND_BY_NAME
@@ -22,16 +23,26 @@ from twsloop.wire.messages import OUTBOUND_BY_NAME
 # ---- the Outbox alone ------------------------------------------------------------------------
 
 
+def read_id(body: bytes) -> int | None:
+    """Of a body such as ``request 5``."""
+    last = body.split()[-1]
+    return int(last) if last.isdigit() else None
+
+
 class Desk:
     """An Outbox whose socket is a list; nothing is written before `drain` unless `live`."""
 
-    def __init__(self, *, rate: int = 0, limit: int = 5, live: bool = False) -> None:
+    def __init__(
+        self, *, rate: int = 0, limit: int = 5, live: bool = False, reserve: int = 0
+    ) -> None:
         self.clock = ManualClock()
         self.fates: list[tuple[bytes, Fate]] = []
         self.written: list[bytes] = []
         self.wakes = 0
         self.live = live
-        self.outbox = Outbox(self.clock, rate=rate, limit=limit, wake=self.wake)
+        self.outbox = Outbox(
+            self.clock, rate=rate, reserve=reserve, limit=limit, wake=self.wake, identify=read_id
+        )
         self.outbox.open(self.written.append)
 
     def wake(self) -> None:
@@ -201,25 +212,41 @@ def test_a_fate_told_may_send_more() -> None:
 async def test_pacing_lets_the_rate_leave_and_the_rest_when_the_clock_allows() -> None:
     desk = Desk(rate=3, limit=100, live=True)
     for number in range(8):
-        desk.put(b"%d" % number)
+        desk.put(b"%d" % number, Lane.ORDER)
     assert desk.stream == b"012"
-    desk.clock.advance(0.999)
+    desk.clock.advance(SPAN - 0.001)
     assert desk.stream == b"012"
     desk.clock.advance(0.001)
     assert desk.stream == b"012345"
-    desk.clock.advance(1)
+    desk.clock.advance(SPAN)
     assert desk.stream == b"01234567"
     assert desk.clock.pending() == 0
 
 
 async def test_under_pacing_a_cancel_overtakes_requests_that_came_before() -> None:
-    desk = Desk(rate=2, limit=100, live=True)
+    desk = Desk(rate=4, limit=100, live=True)
     for number in range(5):
         desk.put(b"r%d " % number)
+    assert desk.stream == b"r0 r1 "
+    desk.outbox.pause()
     desk.put(b"order ", Lane.ORDER)
     desk.put(b"cancel ", Lane.CANCEL)
-    desk.clock.advance(1)
+    desk.outbox.resume()
     assert desk.stream == b"r0 r1 cancel order "
+
+
+async def test_urgent_lanes_leave_at_once_behind_ten_thousand_requests_in_a_full_window() -> None:
+    """The reserve at work: no request can take the last places of a second."""
+    desk = Desk(rate=45, reserve=9, limit=10_000, live=True)
+    for _ in range(10_000):
+        desk.put(b"h", Lane.HISTORY)
+    for _ in range(20):
+        desk.clock.advance(0.5)
+        before = len(desk.written)
+        desk.put(b"cancel", Lane.CANCEL)
+        desk.put(b"probe", Lane.SESSION)
+        assert desk.written[before:] == [b"cancel", b"probe"], "without any time passing"
+    assert desk.outbox.waiting(Lane.HISTORY) > 9000
 
 
 async def test_closing_stops_the_pacing_timer() -> None:

@@ -2,7 +2,8 @@
 
 from twsloop.transport.lanes import Lane, is_cancel, lane_of
 from twsloop.transport.link import CLOSE_GRACE, Listener, Transport
-from twsloop.transport.outbox import REQUEST_LANE_LIMIT, Fate, Outbox, Outgoing
+from twsloop.transport.outbox import REQUEST_LANE_LIMIT, Outbox, Queued
+from twsloop.transport.outgoing import Fate, Outgoing, Turn
 
 __all__ = [
     "CLOSE_GRACE",
@@ -12,7 +13,9 @@ __all__ = [
     "Listener",
     "Outbox",
     "Outgoing",
+    "Queued",
     "Transport",
+    "Turn",
     "is_cancel",
     "lane_of",
 ]

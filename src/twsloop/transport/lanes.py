@@ -18,6 +18,20 @@ class Lane(IntEnum):
     REQUEST = 3
     HISTORY = 4
 
+    @property
+    def words(self) -> str:
+        """What goes by it, in words."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Lane.SESSION: "the session",
+    Lane.CANCEL: "cancels",
+    Lane.ORDER: "orders",
+    Lane.REQUEST: "requests",
+    Lane.HISTORY: "history",
+}
+
 
 #: Message numbers (client to gateway) whose lane is not REQUEST; numbers as in protocol.md A.5.
 _LANES: dict[int, Lane] = {

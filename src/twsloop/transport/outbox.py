@@ -1,11 +1,15 @@
 """The one owner of what goes out.
 
-Theory of operation. Everything that leaves passes through it: one lock guards the
-lanes, the pacing window and the epoch of the session. A message goes into a lane by its kind; the
-lanes are emptied in order of urgency (session > cancel > order > request > history), each first in,
-first out, and never faster than the pacing allows. Requests and their own cancels share a lane, so
-that two messages of one id never change places; the one exception is wanted: the cancel of an order
-that is still queued here takes the order out of its lane, and neither ever leaves.
+Theory of operation. Everything that leaves passes through it: one lock guards the lanes, the pacing
+window and the epoch of the session. A message goes into a lane by its kind; the lanes are emptied
+in order of urgency (session > cancel > order > request > history), each first in, first out, and
+never faster than the pacing allows. Requests and their own cancels share a lane, so that two
+messages of one id never change places; the one exception is wanted: the cancel of something that is
+still queued here takes it out of its lane, and neither ever leaves.
+
+A request may have to wait for its own turn, beside that of its lane (`Outgoing.turn`: IB's rules
+for history, say). It is set aside then (`held`), the others of its lane go on, and what has the
+same id waits behind it.
 
 Each message belongs to the epoch of the session it was written for. When a session ends, what is
 still queued is dropped with a known fate (`Fate.NOT_SENT`); it can never leak into the next one.
@@ -18,51 +22,53 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from enum import Enum
+from itertools import chain
 
 import attrs
 
 from twsloop.clock import Clock, Timer
 from twsloop.errors import NotConnected, SendQueueFull
-from twsloop.session.pacing import Pacer
-from twsloop.transport.lanes import Lane
+from twsloop.session.pacing import Pacer, Urgency, Wait
+from twsloop.wire.request_ids import CANCELS
 
-__all__ = ["REQUEST_LANE_LIMIT", "Fate", "Outbox", "Outgoing"]
+from .held import Held
+from .lanes import Lane
+from .outgoing import Fate, Outgoing
+
+__all__ = ["REQUEST_LANE_LIMIT", "Outbox", "Queued"]
 
 #: Most messages that may wait in the lanes for requests and history, unless told otherwise.
 REQUEST_LANE_LIMIT = 10_000
+#: So many turns are looked at in one go before others have the loop thread, and for how long they
+#: have it, seconds.
+TURNS_AT_ONCE, TURNS_PAUSE = 200, 0.002
+#: So many messages that were taken out may stand in a lane before it is tidied.
+TOMBSTONES = 1000
+
+#: How much of the rate each lane may use.
+_URGENCY = {
+    Lane.SESSION: Urgency.URGENT,
+    Lane.CANCEL: Urgency.URGENT,
+    Lane.ORDER: Urgency.ORDER,
+    Lane.REQUEST: Urgency.BULK,
+    Lane.HISTORY: Urgency.BULK,
+}
+_REQUESTS = frozenset(CANCELS.values())
 
 
-class Fate(Enum):
-    """What became of a message."""
-
-    QUEUED = "queued"
-    """It waits in its lane."""
-    SENT = "sent"
-    """It was handed to the socket: whether it arrived, only the gateway can say."""
-    NOT_SENT = "not sent"
-    """It never left, and never will."""
-
-
-@attrs.define(eq=False)
-class Outgoing:
-    """One message on its way out.
+@attrs.frozen
+class Queued:
+    """A message that waits.
 
     Attributes:
-        data: The frame, length included.
-        lane: Its lane.
-        order_id: The order it carries, for a placeOrder.
-        cancels: It only ends something: a full lane takes it, too.
-        on_fate: Told once, on the loop thread, when it left or was dropped.
-        fate: What became of it.
+        message: It.
+        ahead: How many leave before it, as things stand.
+        wait: Why, and how long it will be; seconds are infinite where nobody can know.
     """
 
-    data: bytes
-    lane: Lane
-    order_id: int | None = None
-    cancels: bool = False
-    on_fate: Callable[[Fate], object] | None = None
-    fate: Fate = Fate.QUEUED
+    message: Outgoing
+    ahead: int
+    wait: Wait
 
 
 class Outbox:
@@ -71,8 +77,17 @@ class Outbox:
     Args:
         clock: For pacing, and for the timer that goes on when it allows.
         rate: Messages within any one second; 0 for no limit.
-        limit: Most messages that may wait as requests or history.
+        reserve: How many of them requests leave to orders and cancels.
+        limit: Most messages that may wait as requests, and as history.
         wake: Called from any thread when the loop thread shall call `drain`.
+        identify: The id of a request, of its body; None where it has none.
+        unique: Whether an id is used for one request only, and never again.
+
+    Attributes:
+        pacer: How fast messages may leave; its lock is ours.
+        epoch: Which session it is.
+        withdrawn: How many messages were taken out by their own cancel.
+        refused: How many messages were refused because their lane was full.
     """
 
     def __init__(
@@ -80,19 +95,34 @@ class Outbox:
         clock: Clock,
         *,
         rate: int = 0,
+        reserve: int = 0,
         limit: int = REQUEST_LANE_LIMIT,
         wake: Callable[[], object],
+        identify: Callable[[bytes], int | None] = lambda _body: None,
+        unique: Callable[[int], bool] = lambda _id: False,
     ) -> None:
         self._clock = clock
-        self._pacer = Pacer(rate)
+        self.pacer = Pacer(rate, reserve)
         self._limit = limit
         self._wake = wake
+        self._identify = identify
+        self._unique = unique
         self._lock = threading.Lock()
         self._lanes: tuple[deque[Outgoing], ...] = tuple(deque() for _ in Lane)
+        self._held: tuple[Held, ...] = tuple(Held() for _ in Lane)
+        #: How many wait in each lane, those set aside included, those taken out not.
+        self._counts = [0] * len(Lane)
+        #: Requests that wait, by number and id, for their cancels.
+        self._by_key: dict[tuple[int, int], list[Outgoing]] = {}
+        #: The highest id that left, by number: one above it has no earlier message of its own.
+        self._highest: dict[int, int] = {}
+        self._dropped: list[Outgoing] = []
         self._write: Callable[[bytes], object] | None = None
         self._paused = False
         self._timer: Timer | None = None
+        self._timer_due = 0.0
         self.epoch = 0
+        self.withdrawn = self.refused = 0
 
     @property
     def is_open(self) -> bool:
@@ -104,12 +134,31 @@ class Outbox:
         """Whether the gateway does not read as fast as we write."""
         return self._paused
 
+    @property
+    def limit(self) -> int:
+        """Most messages that may wait in a lane that is bounded."""
+        return self._limit
+
     def waiting(self, lane: Lane | None = None) -> int:
-        """How many messages wait, in one lane or in all."""
+        """How many messages wait, in one lane or in all; from any thread."""
+        return sum(self._counts) if lane is None else self._counts[lane]
+
+    def queued(self) -> list[Queued]:
+        """What waits, in the order it would leave as things stand; from any thread."""
         with self._lock:
-            return (
-                sum(len(queue) for queue in self._lanes) if lane is None else len(self._lanes[lane])
-            )
+            now, ahead = self._clock.monotonic(), 0
+            found: list[Queued] = []
+            for lane, queue in zip(Lane, self._lanes, strict=True):
+                for message in queue:
+                    if message.fate is Fate.QUEUED:
+                        found.append(Queued(message, ahead, self._why(lane, now, ahead)))
+                        ahead += 1
+            for held in self._held:
+                for message, until, reason in held:
+                    wait = Wait(max(until - now, 0.0), reason)
+                    found.append(Queued(message, ahead, wait))
+                    ahead += 1
+            return found
 
     # ---- the session ---------------------------------------------------------------------
 
@@ -118,7 +167,8 @@ class Outbox:
         with self._lock:
             self._write = write
             self._paused = False
-            self._pacer.reset()
+            self.pacer.reset()
+            self._highest.clear()
             self.epoch += 1
             return self.epoch
 
@@ -126,12 +176,16 @@ class Outbox:
         """The session is over: what still waited is dropped, and told so (loop thread)."""
         with self._lock:
             self._write = None
-            dropped = [message for queue in self._lanes for message in queue]
+            every = chain(*self._lanes, *(held.clear() for held in self._held))
+            dropped = [message for message in every if message.fate is Fate.QUEUED]
             for queue in self._lanes:
                 queue.clear()
+            self._by_key.clear()
+            self._counts = [0] * len(Lane)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._tell_dropped()
         _tell(dropped, Fate.NOT_SENT)
         return dropped
 
@@ -144,6 +198,11 @@ class Outbox:
         self._paused = False
         self.drain()
 
+    def complained(self, text: str, *, refused: bool) -> None:
+        """The gateway finds it too fast: go slower for a while (see `Pacer.complained`)."""
+        with self._lock:
+            self.pacer.complained(self._clock.monotonic(), text, refused=refused)
+
     # ---- messages ------------------------------------------------------------------------
 
     def put(self, message: Outgoing) -> None:
@@ -151,21 +210,27 @@ class Outbox:
 
         Raises:
             NotConnected: There is no session to send it in.
-            SendQueueFull: Its lane is full. Cancels, orders and the session's own are never full.
+            SendQueueFull: Its lane is full. Cancels, orders and the session's own are never full
+                here: the gate of the orders counts those.
         """
         with self._lock:
             if self._write is None:
                 msg = "not connected"
                 raise NotConnected(msg)
-            queue = self._lanes[message.lane]
-            bounded = message.lane >= Lane.REQUEST and not message.cancels
-            if bounded and len(queue) >= self._limit:
+            lane = message.lane
+            if lane >= Lane.REQUEST and not message.cancels and self._counts[lane] >= self._limit:
+                self.refused += 1
                 msg = (
-                    f"{len(queue)} requests wait to be sent already: "
+                    f"{self._counts[lane]} requests wait to be sent already: "
                     "the gateway does not read, or requests come faster than pacing allows"
                 )
                 raise SendQueueFull(msg)
-            queue.append(message)
+            message.since = self._clock.monotonic()
+            needed = True
+            if message.number in CANCELS and self._by_key:
+                needed = not self._withdraw_request(message)
+            if needed:
+                self._enter(message)
         self._wake()
 
     def withdraw(self, order_id: int) -> bool:
@@ -182,6 +247,7 @@ class Outbox:
             taken = [message for message in queue if message.order_id == order_id]
             for message in taken:
                 queue.remove(message)
+            self._counts[Lane.ORDER] -= len(taken)
         _tell(taken, Fate.NOT_SENT)
         return bool(taken)
 
@@ -192,10 +258,9 @@ class Outbox:
             False if it has left, or was dropped, already.
         """
         with self._lock:
-            try:
-                self._lanes[message.lane].remove(message)
-            except ValueError:
+            if message.fate is not Fate.QUEUED or not message.entered:
                 return False
+            self._take_out(message)
         _tell([message], Fate.NOT_SENT)
         return True
 
@@ -203,34 +268,160 @@ class Outbox:
         """Drop every queued order (global cancel, kill switch). Returns how many there were."""
         with self._lock:
             queue = self._lanes[Lane.ORDER]
-            taken = list(queue)
+            taken = [message for message in queue if message.fate is Fate.QUEUED]
             queue.clear()
+            self._counts[Lane.ORDER] = 0
         _tell(taken, Fate.NOT_SENT)
         return len(taken)
 
     def drain(self) -> None:
         """Write what may leave now, in one piece; loop thread only."""
+        if self._dropped:
+            self._tell_dropped()
         sent: list[Outgoing] = []
-        wait = 0.0
         with self._lock:
             write = self._write
             if write is None or self._paused:
                 return
             now = self._clock.monotonic()
-            for queue in self._lanes:
-                while queue:
-                    wait = self._pacer.wait(now)
-                    if wait:
-                        break
-                    self._pacer.spend(now)
-                    sent.append(queue.popleft())
-                if wait:
-                    break
+            wait = self._collect(now, sent)
             if sent:
                 write(b"".join(message.data for message in sent))
-        if wait and self._timer is None:
-            self._timer = self._clock.call_later(wait, self._timed_drain)
-        _tell(sent, Fate.SENT)
+        if wait is not None:
+            self._arm(now + wait)
+        if sent:
+            _tell(sent, Fate.SENT)
+
+    # ---- inside (the lock is held) ---------------------------------------------------------
+
+    def _collect(self, now: float, sent: list[Outgoing]) -> float | None:
+        """Take out what may leave; after how many seconds to look again, if at all."""
+        turns, soonest = TURNS_AT_ONCE, None
+        for lane in Lane:
+            queue, held, urgency = self._lanes[lane], self._held[lane], _URGENCY[lane]
+            while True:
+                is_due = bool(held) and held.is_due(now)
+                if not is_due and not queue:
+                    break
+                wait = self.pacer.wait(now, urgency)
+                if wait:
+                    return wait if soonest is None else min(wait, soonest)
+                message = held.pop() if is_due else queue.popleft()
+                if message.fate is not Fate.QUEUED:
+                    continue
+                if held and not is_due and held.behind(message):
+                    continue
+                if message.turn is not None:
+                    turns -= 1
+                    if turns < 0:
+                        held.add(message, now + TURNS_PAUSE, "its turn is being looked for", now)
+                        return TURNS_PAUSE
+                    turn = message.turn.wait(now)
+                    if turn is not None:
+                        held.add(message, now + turn.seconds, turn.reason, now)
+                        continue
+                    message.turn.leave(now)
+                if held:
+                    queue.extendleft(reversed(held.release(message)))
+                self._leaves(message, now, urgency)
+                sent.append(message)
+            due = held.next_due()
+            if due is not None:
+                soonest = due - now if soonest is None else min(soonest, due - now)
+        return None if soonest is None else max(soonest, 0.0)
+
+    def _leaves(self, message: Outgoing, now: float, urgency: Urgency) -> None:
+        self.pacer.spend(now, urgency)
+        self._counts[message.lane] -= 1
+        if message.key is not None:
+            number, req_id = message.key
+            self._forget_key(message)
+            if req_id > self._highest.get(number, -1):
+                self._highest[number] = req_id
+
+    def _enter(self, message: Outgoing) -> None:
+        lane = message.lane
+        if lane >= Lane.REQUEST:
+            number = CANCELS.get(message.number, message.number)
+            if number in _REQUESTS:
+                req_id = self._identify(message.body)
+                if req_id is not None:
+                    message.key = number, req_id
+                    if message.number == number:
+                        self._by_key.setdefault(message.key, []).append(message)
+        message.entered = True
+        self._counts[lane] += 1
+        self._lanes[lane].append(message)
+
+    def _withdraw_request(self, cancel: Outgoing) -> bool:
+        """Take the request that a cancel ends out of its lane; whether that is all there was."""
+        req_id = self._identify(cancel.body)
+        number = CANCELS[cancel.number]
+        if req_id is None:
+            return False
+        waiting = tuple(self._by_key.get((number, req_id), ()))
+        if not waiting:
+            return False
+        for message in waiting:
+            self._take_out(message)
+            message.fate = Fate.NOT_SENT
+            self._dropped.append(message)
+            self.withdrawn += 1
+        # One of this id that has left before is what the cancel is for, then.
+        if not self._unique(req_id) and req_id <= self._highest.get(number, -1):
+            return False
+        self._dropped.append(cancel)
+        return True
+
+    def _take_out(self, message: Outgoing) -> None:
+        """Let a message that waits be passed over; its fate is set by who calls."""
+        lane = message.lane
+        self._counts[lane] -= 1
+        self._forget_key(message)
+        message.entered = False
+        queue, held = self._lanes[lane], self._held[lane]
+        if held.take(message):
+            queue.extendleft(reversed(held.release(message)))
+            return
+        if len(queue) > self._counts[lane] + TOMBSTONES:
+            live = [one for one in queue if one.fate is Fate.QUEUED and one is not message]
+            queue.clear()
+            queue.extend(live)
+
+    def _forget_key(self, message: Outgoing) -> None:
+        same = self._by_key.get(message.key, []) if message.key is not None else []
+        if message in same:
+            same.remove(message)
+            if not same and message.key is not None:
+                del self._by_key[message.key]
+
+    def _why(self, lane: Lane, now: float, ahead: int) -> Wait:
+        if self._paused:
+            return Wait(float("inf"), "the gateway does not read: its socket takes no more")
+        pacer, urgency = self.pacer, _URGENCY[lane]
+        seconds = pacer.forecast(now, urgency, ahead)
+        share = pacer.share(urgency, now)
+        if pacer.held(now) and urgency is not Urgency.URGENT:
+            return Wait(seconds, "the gateway refused a message as too fast (100): a pause")
+        slowed = ", less than configured, because the gateway complained"
+        text = f"message rate: {share} a second for {lane.words}"
+        return Wait(seconds, text + (slowed if pacer.rates.slowed else ""))
+
+    # ---- inside (loop thread) ----------------------------------------------------------------
+
+    def _tell_dropped(self) -> None:
+        with self._lock:
+            dropped, self._dropped = self._dropped, []
+        _tell(dropped, Fate.NOT_SENT)
+
+    def _arm(self, due: float) -> None:
+        if self._timer is not None:
+            if self._timer_due <= due:
+                return
+            self._timer.cancel()
+        self._timer_due = due
+        delay = max(due - self._clock.monotonic(), 0.0)
+        self._timer = self._clock.call_later(delay, self._timed_drain)
 
     def _timed_drain(self) -> None:
         self._timer = None
