@@ -46,6 +46,8 @@ def render_example() -> str:
     for name, section in SECTIONS.items():
         lines += ["", "", f"[{name}]"]
         lines += _comment(inspect.getdoc(section) or "")
+        if section.example:
+            lines += ["", *_comment("For example:"), *(f"# {line}" for line in section.example)]
         for key, chosen in options_of(section).items():
             default = _default(section, key, chosen)
             lines.append("")
@@ -60,6 +62,10 @@ def render_reference() -> str:
     lines: list[str] = []
     for name, section in SECTIONS.items():
         lines += [f"## `[{name}]`", "", inspect.getdoc(section) or "", ""]
+        if section.example:
+            lines += ["```ini", f"[{name}]", *section.example, "```", ""]
+        if not options_of(section):
+            continue
         lines += ["| key | default | meaning | allowed |", "| --- | --- | --- | --- |"]
         for key, chosen in options_of(section).items():
             default = _default(section, key, chosen)

@@ -40,6 +40,7 @@ class Config:
     loop: sections.LoopParams = attrs.Factory(sections.LoopParams)
     reconnect: sections.ReconnectParams = attrs.Factory(sections.ReconnectParams)
     heartbeat: sections.HeartbeatParams = attrs.Factory(sections.HeartbeatParams)
+    errors: sections.ErrorParams = attrs.Factory(sections.ErrorParams)
     calendar: sections.CalendarParams = attrs.Factory(sections.CalendarParams)
     pacing: sections.PacingParams = attrs.Factory(sections.PacingParams)
     contracts: sections.ContractParams = attrs.Factory(sections.ContractParams)
@@ -95,7 +96,8 @@ class Config:
 
         arguments: dict[str, dict[str, Any]] = {}
         for (section, key), (source, raw) in values.items():
-            chosen = options_of(SECTIONS[section])[key]
+            chosen = SECTIONS[section].option_for(key)
+            assert chosen is not None, (section, key)  # _require_key has seen it
             if isinstance(raw, str):
                 value = parse_text(chosen, raw, file=source, section=section, key=key)
             else:
@@ -104,7 +106,7 @@ class Config:
         made: dict[str, Any] = {}
         for section, fields in arguments.items():
             try:
-                made[section] = SECTIONS[section](**fields)
+                made[section] = SECTIONS[section].from_values(fields)
             except ConfigError as error:  # two values of a section that contradict each other
                 error.file = values.get((section, error.key or ""), (error.file,))[0]
                 raise
@@ -145,15 +147,14 @@ def _require_key(section: str, key: str, value: str | None, source: str) -> None
             value=value,
             allowed=", ".join(SECTIONS),
         )
-    keys = options_of(SECTIONS[section])
-    if key and key not in keys:
+    if key and SECTIONS[section].option_for(key) is None:
         raise ConfigError(
-            f"there is no such key{_suggest(key, keys)}",
+            f"there is no such key{_suggest(key, options_of(SECTIONS[section]))}",
             file=source,
             section=section,
             key=key,
             value=value,
-            allowed=", ".join(keys),
+            allowed=SECTIONS[section].keys_in_words(),
         )
 
 
@@ -199,7 +200,7 @@ def _from_environment(environ: Mapping[str, str], source: str = ENVIRONMENT) -> 
         rest = name[len(ENVIRONMENT_PREFIX) :].lower()
         section = next((s for s in SECTIONS if rest.startswith(f"{s}_")), None)
         key = rest[len(section) + 1 :] if section else ""
-        if section is None or key not in options_of(SECTIONS[section]):
+        if section is None or SECTIONS[section].option_for(key) is None:
             known = [
                 f"{ENVIRONMENT_PREFIX}{s}_{k}".upper()
                 for s, kind in SECTIONS.items()

@@ -237,8 +237,26 @@ class Section:
     __slots__ = ()
 
     section: ClassVar[str] = ""
+    #: Lines that show how keys are written which have no names of their own.
+    example: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def option_for(cls, key: str) -> Option | None:
+        """What a key accepts; None if there is no such key."""
+        return options_of(cls).get(key)
+
+    @classmethod
+    def keys_in_words(cls) -> str:
+        """What its keys are, for whoever used another one."""
+        return ", ".join(options_of(cls))
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Section:
+        """The section with these values, by key."""
+        return cls(**values)
 
 
 def options_of(section: type[Section]) -> Mapping[str, Option]:
     """The keys of a section, in their order."""
-    return {field.name: field.metadata["option"] for field in attrs.fields(section)}  # type: ignore[arg-type]
+    fields = attrs.fields(section)  # type: ignore[arg-type]
+    return {f.name: f.metadata["option"] for f in fields if "option" in f.metadata}

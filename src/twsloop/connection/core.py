@@ -125,7 +125,7 @@ class Core:
         stand_ins = STAND_INS.get()
         self.clock = clock or (stand_ins.clock if stand_ins is not None else SystemClock())
         self.metrics = Metrics()
-        self.errors = ErrorHandler(self.clock)
+        self.errors = ErrorHandler(self.clock, rules=config.errors.rules)
         self.request_ids = RequestIds()
         self.order_ids = OrderIds()
         self.registry = Registry(
@@ -184,6 +184,9 @@ class Core:
         self._ready_hooks: list[Hook] = []
         self._down_hooks: list[Hook] = []
         self.streams = Streams(self)
+        #: Each says whether an id is that of a subscription; slices with lines of their own add to
+        #: it (see `is_subscription`).
+        self.subscriptions: list[Callable[[int], object]] = [self.streams.feed]
         self.registry.intercept("error", ErrorRoute(self).error)
 
     # ---- what is true now ----------------------------------------------------------------
@@ -209,6 +212,10 @@ class Core:
     def millis(self) -> int:
         """The time now, in milliseconds since 1970, as IB's error callback carries it."""
         return round(self.clock.now().timestamp() * 1000)
+
+    def is_subscription(self, req_id: int) -> bool:
+        """Whether a request of that id goes on until it is cancelled; loop thread."""
+        return any(known(req_id) is not None for known in self.subscriptions)
 
     # ---- listening -----------------------------------------------------------------------
 

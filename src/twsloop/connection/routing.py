@@ -44,6 +44,8 @@ class ErrorRoute:
         hint: ScopeHint | None = "order" if is_order else None
         if req_id in core.asks:
             hint = "request"
+        elif hint is None and core.is_subscription(req_id):
+            hint = "subscription"
         notice = core.errors.handle(
             req_id,
             code,

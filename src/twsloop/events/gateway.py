@@ -24,6 +24,10 @@ class Notice(Fact):
         retry: ``no``, ``yes`` or ``after_reconnect``: whether asking again can help.
         what_happens_next: What to expect, and what to do.
         ends: What it brings to its end.
+        action: What twsloop does about it, by its word in the policy (``twsloop errors CODE``
+            explains it); empty for what has no code.
+        context: What it is about: ``order_new``, ``order_live``, ``request``, ``subscription`` or
+            ``connection``; empty likewise.
         advanced_reject: IB's JSON text about a rejected order, or empty.
         local: It was raised on our side and never crossed the wire.
     """
@@ -37,6 +41,8 @@ class Notice(Fact):
     retry: str = "no"
     what_happens_next: str = ""
     ends: Ends = Ends.NOTHING
+    action: str = ""
+    context: str = ""
     advanced_reject: str = ""
     local: bool = False
 

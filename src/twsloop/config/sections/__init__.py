@@ -9,6 +9,7 @@ from __future__ import annotations
 from .calendar import CalendarParams
 from .connection import PORTS, ConnectionParams
 from .contracts import ContractParams
+from .errors import ErrorParams
 from .history import HistoryParams
 from .log import LogSettings
 from .market_data import MarketDataParams
@@ -23,6 +24,7 @@ __all__ = [
     "CalendarParams",
     "ConnectionParams",
     "ContractParams",
+    "ErrorParams",
     "HeartbeatParams",
     "HistoryParams",
     "LiveParams",

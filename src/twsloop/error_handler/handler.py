@@ -1,79 +1,40 @@
-"""ErrorHandler: TWS's "errors" are notices; here they are sorted, once, by code and by context.
-
-IB sends everything through one callback, ``error``: that a data farm is fine (2104), that an order
-was cancelled as asked (202), that a price is off the tick grid (110), that the server is gone
-(1100). The code alone does not say what it means for the order or request that its id names: the
-same 110 kills a new order, and on a modification leaves the working order as it was. So two things
-decide here:
-
-* ``error_codes.csv`` (package data) gives each code its category, severity, scope, whether asking
-  again can help, and what happens next, with the source of each line;
-* the tables below give what a notice *ends* (`twsloop.events.Ends`): by code, by whether the
-  order was already working, and for a few codes by their text.
-
-A code that nobody has heard of becomes category ``unknown``, severity ``error``. It ends a request
-(otherwise its caller would wait for nothing), but never an order: an order that is believed dead
-and works is worse than one that is believed alive and is reported dead a moment later.
+"""`ErrorHandler`: notices as they come: sorted, kept, counted, and told.
 
 Threads: `ErrorHandler.handle` and `ErrorHandler.report_exception` are called on the loop thread.
-`recent`, `counts` and `summary` may be read from any thread.
+Everything else may be called from any thread.
 """
 
 from __future__ import annotations
 
-import csv
 import logging
-import re
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import cache
-from importlib import resources
 from types import MappingProxyType
 from typing import Any, Literal
 
-import attrs
-
 from twsloop.clock import Clock
+from twsloop.config.sections.errors import ErrorRule
 from twsloop.events import Ends, Notice, request_story
 from twsloop.ids import FIRST_REQUEST_ID
 
-__all__ = ["CALLBACK", "CATEGORIES", "UNKNOWN", "ErrorHandler", "ErrorInfo", "load_codes"]
+from .codes import CALLBACK, CATEGORIES, ErrorInfo
+from .policy import Explanation, Policy
+
+__all__ = ["ErrorHandler", "ScopeHint"]
 
 log = logging.getLogger(__name__)
 
-#: The category of a code that is not in the table.
-UNKNOWN = "unknown"
-#: The category of a user's callback that raised.
-CALLBACK = "callback"
-#: Every category a notice can have.
-CATEGORIES = frozenset(
-    {
-        "account",
-        CALLBACK,
-        "client",
-        "connectivity",
-        "contract",
-        "historical",
-        "info",
-        "market_data",
-        "market_data_farm",
-        "order_cancelled",
-        "order_rejected",
-        "order_warning",
-        "pacing",
-        "permissions",
-        UNKNOWN,
-    }
-)
 #: How many notices are kept.
 KEPT = 100
 #: A callback that goes on raising the same is logged again after this, seconds; counted always.
 SHOWN_AGAIN = 60.0
+#: The answer to the cancel of a market data line that is over already.
+CANCEL_CROSSED = 300
 
 #: What the id of a notice names, where the caller knows.
-ScopeHint = Literal["order", "request"]
+ScopeHint = Literal["order", "request", "subscription", "connection"]
 
 #: Never ERROR: a notice is told to whom it concerns (an exception, a callback), who decides how
 #: bad it is. The log speaks of errors where something of ours, or a user's callback, went wrong.
@@ -83,181 +44,6 @@ _LEVELS = {
     "error": logging.WARNING,
     "fatal": logging.WARNING,
 }
-
-
-@attrs.frozen
-class ErrorInfo:
-    """What a code means.
-
-    Attributes:
-        code: IB's code.
-        category: One of `CATEGORIES`.
-        severity: ``info``, ``warning``, ``error`` or ``fatal``.
-        scope: ``order``, ``request``, ``connection`` or ``system``.
-        retry: ``no``, ``yes`` or ``after_reconnect``.
-        what_happens_next: What to expect, and what to do.
-        message: IB's documented text, where there is one.
-        ends: What it brings to its end, in the context that was asked for.
-    """
-
-    code: int
-    category: str
-    severity: str
-    scope: str
-    retry: str = "no"
-    what_happens_next: str = ""
-    message: str = ""
-    ends: Ends = Ends.NOTHING
-
-
-# ------------------------------------------------------------------------------------------
-# What a notice ends. Sources: the texts of error_codes.csv (their column "source" names IB's
-# documentation and the captures of Gateway 10.40), and where clients disagree (Lean, ib_async
-# and nautilus all keep different lists) the rule is: decide by the code AND by whether the order
-# was already working.
-
-#: These end the connection, or say that there is none. 326 closes the socket right after.
-ENDS_SESSION = frozenset({326, 357, 502, 506, 507, 509, 520, 1300})
-
-#: These refuse a modification or a cancel and nothing else; the order keeps its state even when
-#: we have not heard of it yet. 10147/10148/161 answer cancels; 104 answers a modification of an
-#: order that is filled or cancelled, and must not turn that into a rejection (Lean PR 1053).
-ENDS_CHANGE = frozenset(
-    {
-        *(104, 105, 134, 135, 136, 137, 161, 329, 422, 440, 462, 479, 480),
-        *(2102, 10044, 10059, 10067, 10086, 10109, 10147, 10148, 10196, 10220, 10221),
-        *(10241, 10242, 10308, 10326, 10327, 10341),
-    }
-)
-
-#: These end an order that is working already. 201 is the server's reject, 202 says that it is
-#: cancelled. Every other error for a working order refuses a change of it.
-ENDS_WORKING_ORDER = frozenset({201, 202})
-
-#: These never end an order although their severity is "error": its fate is not known, and only
-#: open orders, completed orders and executions can tell. 512, 515 and 538 say that a placeOrder, a
-#: cancelOrder or a reqGlobalCancel could not be written whole; whether it arrived, nobody knows.
-FATE_UNKNOWN = frozenset({10328, 512, 515, 538})
-
-#: These never speak of an order, whatever the id says: TWS lets a data request use the number of
-#: an order, and a pacing violation of the one must not end the other.
-NEVER_ABOUT_ORDERS = frozenset({"historical", "market_data", "market_data_farm"})
-
-#: Errors that answer the cancel of something that is over already, and an id that is still live:
-#: what runs under that id goes on (300: "can't find EId"; 102/385/386: the old stream stays).
-HARMLESS = frozenset({102, 300, 310, 365, 366, 385, 386, 10185, 10280, 10284})
-
-#: The answer to the cancel of a market data line that is over already.
-CANCEL_CROSSED = 300
-
-#: IB's own range of warnings. 2101 is the exception: it refuses reqAccountUpdates.
-WARNINGS = range(2100, 2200)
-NOT_WARNINGS = frozenset({2101})
-
-#: What the text changes: codes, a pattern in the text, and the fields that are different then.
-#: The two-letter mark of 321 ('bN') is an obfuscated class name that changes with each build, so
-#: no pattern may contain it.
-TEXT_RULES: tuple[tuple[frozenset[int], re.Pattern[str], Mapping[str, Any]], ...] = (
-    (
-        frozenset({321}),
-        re.compile(r"read-?only", re.IGNORECASE),
-        {
-            "category": "permissions",
-            "what_happens_next": "The gateway's API is in Read-Only mode: data requests work, "
-            "orders and reqIds do not. Untick 'Read-Only API' in its API settings.",
-        },
-    ),
-    (
-        frozenset({322}),
-        re.compile(r"duplicate ticker id", re.IGNORECASE),
-        {"category": "market_data", "ends": Ends.NOTHING},
-    ),
-    (
-        frozenset({322}),
-        re.compile(r"No (historical data query|scanner subscription) found", re.IGNORECASE),
-        {"severity": "warning", "ends": Ends.NOTHING},
-    ),
-    (frozenset({162}), re.compile("pacing violation"), {"category": "pacing", "retry": "yes"}),
-    (
-        frozenset({162}),
-        re.compile("no data|No market data permissions", re.IGNORECASE),
-        {"retry": "no"},
-    ),
-    (
-        frozenset({162}),
-        re.compile("(query|subscription) cancelled", re.IGNORECASE),
-        {"severity": "info", "retry": "no"},
-    ),
-    # A cancel that nobody asked for has a reason: the broker's own (price band, expiry, margin).
-    (frozenset({202}), re.compile(r"reason:\s*\S", re.IGNORECASE), {"severity": "warning"}),
-    (
-        frozenset({10186}),
-        re.compile("cancel", re.IGNORECASE),
-        {"severity": "warning", "ends": Ends.NOTHING},
-    ),
-    # Two meanings for one number: an error of Windows' sockets, or a rule about an order.
-    (frozenset({10038, 10053}), re.compile("WinError"), {"ends": Ends.SESSION}),
-    (
-        frozenset({10038, 10053}),
-        re.compile("display size|combo order", re.IGNORECASE),
-        {"category": "order_rejected", "severity": "error", "scope": "order", "retry": "no"},
-    ),
-)
-
-
-@cache
-def load_codes() -> Mapping[int, ErrorInfo]:
-    """The table of ``error_codes.csv``, by code."""
-    text = resources.files("twsloop").joinpath("error_codes.csv").read_text(encoding="utf-8")
-    table: dict[int, ErrorInfo] = {}
-    for row in csv.DictReader(text.splitlines()):
-        code = int(row["code"])
-        table[code] = ErrorInfo(
-            code=code,
-            category=row["category"],
-            severity=row["severity"],
-            scope=row["scope"],
-            retry=row["retry"],
-            what_happens_next=row["what_happens_next"],
-            message=row["message"],
-        )
-    return MappingProxyType(table)
-
-
-def _unknown(code: int) -> ErrorInfo:
-    """What we say of a code that is not in the table."""
-    return ErrorInfo(
-        code=code,
-        category=UNKNOWN,
-        severity="error",
-        scope="request",
-        what_happens_next="This code is in no list we know. A request of that id is taken to be "
-        "over; an order of that id keeps its state until the gateway reports another.",
-    )
-
-
-def _ends(info: ErrorInfo, hint: ScopeHint | None, *, order_known: bool) -> Ends:
-    """What a notice ends, by the tables above."""
-    code = info.code
-    if code in ENDS_SESSION:
-        return Ends.SESSION
-    about_order = hint == "order" or (hint is None and info.scope == "order")
-    listed = load_codes().get(code)
-    if code in HARMLESS or (listed is not None and listed.category in NEVER_ABOUT_ORDERS):
-        about_order = False
-    if code == 202 and about_order:
-        return Ends.ORDER
-    if code in ENDS_CHANGE and about_order:
-        return Ends.CHANGE
-    if info.severity in {"info", "warning"}:
-        return Ends.NOTHING
-    if info.scope == "system" and code not in NOT_WARNINGS:
-        return Ends.NOTHING
-    if about_order:
-        if info.category == UNKNOWN or code in FATE_UNKNOWN:
-            return Ends.NOTHING
-        return Ends.CHANGE if order_known and code not in ENDS_WORKING_ORDER else Ends.ORDER
-    return Ends.NOTHING if code in HARMLESS else Ends.REQUEST
 
 
 def _story(req_id: int, hint: ScopeHint | None) -> str:
@@ -271,11 +57,15 @@ class ErrorHandler:
     Args:
         clock: Gives a notice its time where the caller has none.
         keep: How many notices `recent` holds.
+        rules: What the configuration's ``[errors]`` chooses.
+
+    Raises:
+        ConfigError: One of the rules chooses what cannot be chosen.
     """
 
-    def __init__(self, clock: Clock, *, keep: int = KEPT) -> None:
+    def __init__(self, clock: Clock, *, keep: int = KEPT, rules: Iterable[ErrorRule] = ()) -> None:
         self._clock = clock
-        self._codes = load_codes()
+        self._policy = Policy(rules)
         self._lock = threading.Lock()
         self._recent: deque[Notice] = deque(maxlen=keep)
         self._by_category: Counter[str] = Counter()
@@ -299,23 +89,48 @@ class ErrorHandler:
         Args:
             code: IB's code.
             order_known: The order has been reported as working (an openOrder or orderStatus came).
-            context: Whether the id names an order or a request; None: as the table has it.
+            context: What the id names; None: as the table has it.
             text: IB's text; it decides for a few codes (162, 321, 322...).
         """
-        info = self._codes.get(code) or _unknown(code)
-        if code in WARNINGS and code not in NOT_WARNINGS and info.severity in {"error", UNKNOWN}:
-            info = attrs.evolve(info, severity="warning")
-        changes: dict[str, Any] = {}
-        for codes, pattern, fields in TEXT_RULES:
-            if code in codes and pattern.search(text):
-                changes.update(fields)
-        ends = changes.pop("ends", None)
-        info = attrs.evolve(info, **changes)
-        if ends is None:
-            # A text may soften the severity of what still ends the request (162, cancelled).
-            base = info if "severity" not in changes else attrs.evolve(info, severity="error")
-            ends = _ends(base, context, order_known=order_known)
-        return attrs.evolve(info, ends=ends)
+        if context is None:
+            context = "order" if self._policy.scope_of(code, text) == "order" else "request"
+        name: str = context
+        if context == "order":
+            name = "order_live" if order_known else "order_new"
+        return self._policy.verdict(code, name, text).info
+
+    def explain(self, code: int, text: str = "") -> Explanation:
+        """All that is known of a code: what it means, and what is done in each context."""
+        return self._policy.explain(code, text)
+
+    def override(
+        self, code: int, context: str, *, action: str | None = None, severity: str | None = None
+    ) -> None:
+        """Choose what a code does from now on; it wins over the configuration and the tables.
+
+        Args:
+            code: IB's code.
+            context: ``order_new``, ``order_live`` (or ``order`` for both), ``request``,
+                ``subscription`` or ``connection``.
+            action: For orders ``keep``, ``refuse_change`` or ``end_order``; for a request ``keep``
+                or ``end_request``; for a subscription ``resubscribe``, too; for the connection
+                ``keep``, ``end_request`` or ``reconnect``. None leaves it as it is.
+            severity: ``info``, ``warning``, ``error`` or ``fatal``: how it is told, and nothing
+                else. None leaves it as it is.
+
+        Raises:
+            ValueError: A word that does not exist, or an action that cannot be chosen there.
+        """
+        self._policy.override(code, context, action=action, severity=severity)
+
+    def reset(self, code: int | None = None) -> None:
+        """Undo `override` for a code, or for all; what the configuration chose stays."""
+        self._policy.reset(code)
+
+    @property
+    def overrides(self) -> tuple[ErrorRule, ...]:
+        """What the program chose, at run time and in its configuration."""
+        return self._policy.overrides
 
     def is_fatal_for_request(self, code: int, text: str = "") -> bool:
         """Whether a request that gets this code gets no further answer."""
@@ -353,7 +168,7 @@ class ErrorHandler:
             time: When it came; now, unless given.
             advanced_reject: IB's JSON about a rejected order.
             local: It was raised on our side and never crossed the wire.
-            scope_hint: Whether the id names an order or a request, where the caller knows.
+            scope_hint: What the id names, where the caller knows.
             order_known: The order has been reported as working.
             correlation_id: The story it belongs to.
             raised: Whoever asked gets it as an exception, so that the log need not shout.
@@ -362,7 +177,7 @@ class ErrorHandler:
             scope_hint = "request"
         if req_id < 0:
             # Nothing to name: what it ends can only be a request without an id (positions...).
-            scope_hint = "request"
+            scope_hint = "connection"
         info = self.classify(code, order_known=order_known, context=scope_hint, text=text)
         notice = Notice(
             time=time or self._clock.now(),
@@ -376,6 +191,8 @@ class ErrorHandler:
             retry=info.retry,
             what_happens_next=info.what_happens_next,
             ends=info.ends,
+            action=info.action,
+            context=info.context,
             advanced_reject=advanced_reject,
             local=local,
         )
