@@ -1,0 +1,1 @@
+"""A run of random faults; see `run`."""

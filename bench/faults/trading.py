@@ -1,0 +1,172 @@
+"""A client that trades and listens without pause, and remembers what it was told."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from twsloop import Config, IBGateway, Trade, bracket, limit_order, market_order, stock
+from twsloop.errors import TwsLoopError
+from twsloop.events import Fill
+
+__all__ = ["SYMBOLS", "Trader"]
+
+SYMBOLS = ("AAPL", "MSFT", "NVDA", "SPY")
+#: Seconds between two actions of one trader.
+PACE = 0.05
+#: Noticed soon, tried again soon: a run of hundreds of faults has no minutes for each.
+SETTINGS: dict[str, Any] = {
+    "heartbeat.silence": 0.5,
+    "heartbeat.deadline": 0.5,
+    "connection.connect_timeout": 2.0,
+    "connection.handshake_timeout": 1.0,
+    "connection.ready_timeout": 5.0,
+    "connection.request_timeout": 5.0,
+    "reconnect.first_delay": 0.05,
+    "reconnect.cap": 1.0,
+}
+#: Orders that work in the market's neighbourhood: how far from it, in dollars.
+NEAR = 0.05
+
+
+class Trader:
+    """One client: orders of all kinds in a thread of its own, and a handful of subscriptions.
+
+    Args:
+        port: The gateway's.
+        client_id: Its own.
+        seed: Of what it does.
+    """
+
+    def __init__(self, port: int, client_id: int, seed: int) -> None:
+        overrides = {
+            "connection.port": port,
+            "connection.client_id": client_id,
+            **SETTINGS,
+        }
+        self.client_id = client_id
+        self.app = IBGateway(Config.load(environ={}, overrides=overrides))
+        #: How often each execution was told.
+        self.fills: Counter[str] = Counter()
+        #: How many changes were asked for, by order id.
+        self.changes: Counter[int] = Counter()
+        self.trades: list[Trade] = []
+        #: When each subscription was last heard, on the monotonic clock.
+        self.heard: dict[str, float] = {}
+        self.refused: Counter[str] = Counter()
+        self._chance = random.Random(f"{seed}:{client_id}")
+        self._pause = threading.Event()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._trade, name=f"trader-{client_id}")
+        self._handles: list[Any] = []
+
+    def start(self) -> None:
+        """Connect, subscribe, and begin to trade."""
+        self.app.observe(Fill, self._filled)
+        self.app.start()
+        market = self.app.market_data
+        self._handles = [
+            self.app.subscribe(SYMBOLS, on_tick=lambda ticker: self._hear(str(ticker.symbol))),
+            market.depth("SPY", 5, on_update=self._ears("depth")),
+            market.ticks("MSFT", "BidAsk", on_update=self._ears("tick by tick")),
+            self.app.history.live_bars(
+                "AAPL",
+                duration=timedelta(minutes=30),
+                bar_size="1 min",
+                on_update=self._ears("bars"),
+            ),
+        ]
+        self._thread.start()
+
+    def rest(self) -> None:
+        """Place nothing more until `go_on`."""
+        self._pause.set()
+
+    def go_on(self) -> None:
+        """Trade again."""
+        self._pause.clear()
+
+    def stop(self) -> None:
+        """End it all."""
+        self._over.set()
+        self._thread.join()
+        for handle in self._handles:
+            handle.cancel()
+        self.app.stop()
+
+    # ---- listening -----------------------------------------------------------------------
+
+    def _ears(self, what: str) -> Callable[..., None]:
+        return lambda *_: self._hear(what)
+
+    def _hear(self, what: str) -> None:
+        self.heard[what] = time.monotonic()
+
+    def _filled(self, fill: Fill) -> None:
+        if fill.client_id == self.client_id:
+            self.fills[fill.exec_id] += 1
+
+    # ---- trading -------------------------------------------------------------------------
+
+    def _trade(self) -> None:
+        while not self._over.wait(PACE):
+            if self._pause.is_set():
+                continue
+            try:
+                self._act()
+            except TwsLoopError as error:
+                self.refused[type(error).__name__] += 1
+
+    def _act(self) -> None:
+        chance = self._chance
+        what = chance.choice(
+            ("market", "market", "market", "near", "far", "bracket", "change", "cancel")
+        )
+        symbol = chance.choice(SYMBOLS)
+        side = chance.choice(("BUY", "SELL"))
+        if what == "market":
+            self._place(symbol, market_order(side, 1))
+        elif what in {"near", "far"}:
+            price = self._price(symbol, side, near=what == "near")
+            if price is not None:
+                self._place(symbol, limit_order(side, 2, price))
+        elif what == "bracket":
+            self._bracket(symbol)
+        else:
+            self._touch(what)
+
+    def _place(self, symbol: str, order: Any) -> None:
+        self.trades.append(self.app.place_order(stock(symbol), order))
+
+    def _bracket(self, symbol: str) -> None:
+        price = self._price(symbol, "BUY", near=True)
+        if price is not None:
+            legs = bracket("BUY", 1, entry=price, take_profit=price + 2, stop_loss=price - 2)
+            self.trades += self.app.place_orders(stock(symbol), legs)
+
+    def _touch(self, what: str) -> None:
+        """Change or cancel an order that works, as far as we know."""
+        working = [trade for trade in self.trades[-50:] if not trade.done.done()]
+        if not working:
+            return
+        trade = self._chance.choice(working)
+        if what == "cancel":
+            trade.cancel()
+        elif trade.order.orderType == "LMT":
+            self.changes[trade.order_id] += 1
+            with contextlib.suppress(ValueError):
+                trade.modify(limit_price=round(trade.order.lmtPrice - 0.01, 2))
+
+    def _price(self, symbol: str, side: str, *, near: bool) -> float | None:
+        for ticker in self._handles[0] if self._handles else ():
+            if str(ticker.symbol) == symbol and ticker.bid and ticker.ask:
+                middle = (ticker.bid + ticker.ask) / 2
+                away = NEAR if near else middle / 4
+                return round(middle - away if side == "BUY" else middle + away, 2)
+        return None
