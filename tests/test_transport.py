@@ -15,7 +15,7 @@ from tests.conftest import LoopFactory
 from twsloop.clock import ManualClock
 from twsloop.errors import FramingError, NotConnected, SendQueueFull
 from twsloop.event_loop import IBKREventLoop
-from twsloop.session.pacing import SPAN, Wait
+from twsloop.session.pacing import SPAN
 from twsloop.transport import CLOSE_GRACE, Fate, Lane, Outbox, Outgoing, Transport, lane_of
 from twsloop.wire.framing import frame
 from twsloop.wire.messages import OUTBOUND_BY_NAME

@@ -13,6 +13,7 @@ from tests.support.asking import OPEN_ORDER_END, POSITION_END, Wire, opened, pos
 from tests.support.clients import PATIENCE
 from tests.support.scripted import ScriptedServer, text_body
 from twsloop.errors import NotConnected, RequestError, RequestTimeout, WrongThread
+from twsloop.session.pacing import SPAN
 from twsloop.transport import Outgoing
 
 # ---- with an id ----------------------------------------------------------------------------------
@@ -274,7 +275,7 @@ def test_a_full_lane_refuses_that_request_by_name_and_takes_a_cancel(
         wire.client.cancelMktData(5)  # else it would go on at the gateway, and nobody knew
         wire.settle()
         assert len(wire.heard.of("error")) == 3
-        wire.clock.advance(1)
+        wire.clock.advance(SPAN)
         assert wire.await_request()[0][0] == "4", "and it is the first to leave"
 
 

@@ -54,7 +54,7 @@ def test_requests_are_spread_when_half_is_used_and_orders_are_not() -> None:
 
 def test_requests_leave_a_reserve_to_orders_and_orders_one_to_cancels() -> None:
     pacer = Pacer(20, reserve=4, spread=False)
-    sent = {urgency: 0 for urgency in Urgency}
+    sent = dict.fromkeys(Urgency, 0)
     for urgency in sorted(Urgency, reverse=True):
         while not pacer.wait(0.0, urgency):
             pacer.spend(0.0, urgency)

@@ -172,7 +172,7 @@ class Pacer:
             due = max(due, self._held_until)
         if len(sent) >= share:
             due = max(due, sent[len(sent) - share] + SPAN)
-        elif self._spread and urgency is Urgency.BULK and len(sent) >= max(share * AT_ONCE, 1):
+        if self._spread and urgency is Urgency.BULK and len(sent) >= max(share * AT_ONCE, 1):
             due = max(due, self._last_bulk + SPAN / share)
         wait = due - now
         return wait if wait > _INSTANT else 0.0
