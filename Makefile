@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test lint docs conformance conformance-short fuzz format clean bench soak
+.PHONY: help setup system-packages demo test lint docs conformance conformance-short fuzz nightly format clean bench soak
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -50,8 +50,14 @@ conformance: $(STAMP)  ## IB's own clients, ib_async and ib_insync against the p
 conformance-short: $(STAMP)  ## the same with IB's client of today and ib_async only
 	$(BIN)/python -m pytest -m conformance_short tests/conformance
 
-fuzz: $(STAMP)  ## a million malformed frames at each protocol (minutes)
+fuzz: $(STAMP)  ## a million mutations into the client, a million malformed frames at the paper gateway (15 minutes)
+	$(BIN)/python -m tests.fuzz.client $(FUZZ)
 	$(BIN)/python -m tests.fuzz.storm
+
+nightly: $(STAMP)  ## the state machines with 5000 Hypothesis examples each (an hour)
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 3600 \
+		tests/session tests/test_transport.py tests/processors tests/orders tests/market_data \
+		tests/history tests/paper/exchange tests/paper/accounts tests/paper/orders
 
 bench: $(STAMP)  ## how fast the paper gateway tells many clients (about 2 minutes)
 	$(BIN)/python bench/fanout.py
