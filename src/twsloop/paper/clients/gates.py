@@ -30,6 +30,8 @@ PositionGate = Callable[[Sequence[tuple[str, int]]], Sequence[tuple[str, int]]]
 MessageGate = Callable[["Client", str, Any], bool]
 #: Greets a client that has joined; True: it did, and the farms' notices are not told.
 Greeter = Callable[["Client"], bool]
+#: Whether a client id counts as taken, though no session has it.
+IdGate = Callable[[int], bool]
 
 
 class Push(enum.Enum):
@@ -69,6 +71,7 @@ class Gates:
         positions: What it tells of positions.
         messages: Everything but plain ticks, on its way to a client.
         greeters: Who greets in place of the farms.
+        ids: Who takes client ids away.
     """
 
     requests: list[RequestGate] = attrs.Factory(list)
@@ -76,3 +79,4 @@ class Gates:
     positions: list[PositionGate] = attrs.Factory(list)
     messages: list[MessageGate] = attrs.Factory(list)
     greeters: list[Greeter] = attrs.Factory(list)
+    ids: list[IdGate] = attrs.Factory(list)

@@ -194,7 +194,9 @@ class Hub:
 
     def join(self, client: Client) -> bool:
         """A client finished its handshake; False if its id is taken, and then it is closed."""
-        if client.client_id in self.clients or client.client_id == visibility.BY_HAND:
+        client_id = client.client_id
+        taken = client_id in self.clients or client_id == visibility.BY_HAND
+        if taken or any(gate(client_id) for gate in self.gates.ids):
             self.error(client, -1, 326, CLIENT_ID_IN_USE)
             client.close(f"client id {client.client_id} is in use")
             return False
