@@ -13,7 +13,8 @@ from ibapi.wrapper import EWrapper
 from twsloop.cli.exits import MEANINGS
 from twsloop.cli.root import cli
 from twsloop.config.example import render_reference
-from twsloop.error_handler import load_codes
+from twsloop.config.sections.errors import CONTEXTS, OVERRIDES
+from twsloop.error_handler import ACTIONS, load_codes, load_policy
 from twsloop.session.state import TRANSITIONS, Event, State
 
 from coverage_table import coverage_table  # isort: skip  (beside this file)
@@ -41,6 +42,8 @@ def everything(folder: Path) -> None:
         "session_table.md": session_table(),
         "config.md": render_reference(),
         "error_codes.md": error_codes(),
+        "error_policy.md": error_policy(),
+        "error_actions.md": error_actions(),
         "commands.md": commands(),
         "exits.md": exits(),
         "requests.md": requests_table(),
@@ -139,9 +142,49 @@ def error_codes() -> str:
     """IB's codes as twsloop sorts them."""
     lines = ["| code | category | severity | scope | what happens next |", "|--:|---|---|---|---|"]
     for code, info in sorted(load_codes().items()):
-        words = info.what_happens_next.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
-        words = words.replace("*", "\\*").replace("$", "\\$").replace("_", "\\_")
+        words = _escaped(info.what_happens_next)
         lines.append(f"| {code} | {info.category} | {info.severity} | {info.scope} | {words} |")
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    """A text in a cell of a Markdown table."""
+    text = text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    return text.replace("*", "\\*").replace("$", "\\$").replace("_", "\\_")
+
+
+def error_policy() -> str:
+    """The rows of the policy."""
+    lines = [
+        "| what | IB's text | context | action | changes | because |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in load_policy().rows:
+        where = "all" if len(row.contexts) == len(CONTEXTS) else _in_order(row.contexts)
+        text = f"`{row.text.pattern}`".replace("|", "\\|") if row.text else ""
+        changes = {k: v for k, v in row.changes.items() if k != "what_happens_next"}
+        cells = (
+            _escaped(row.match),
+            text,
+            where,
+            row.action,
+            ", ".join(f"{name} {value}" for name, value in changes.items()),
+            _escaped(row.because),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _in_order(contexts: frozenset[str]) -> str:
+    return ", ".join(name for name in CONTEXTS if name in contexts)
+
+
+def error_actions() -> str:
+    """What the actions do, and where a program may choose them."""
+    lines = ["| action | ends | what twsloop does | may be chosen for |", "|---|---|---|---|"]
+    for name, action in ACTIONS.items():
+        where = _in_order(frozenset(c for c, actions in OVERRIDES.items() if name in actions))
+        lines.append(f"| `{name}` | {action.ends.value} | {_escaped(action.words)} | {where} |")
     return "\n".join(lines) + "\n"
 
 

@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "transcript": "tapes",
     "demo": "demo",
     "check": "check",
+    "errors": "errors",
     "subscribe": "market",
     "subscriptions": "market",
     "history": "history",
