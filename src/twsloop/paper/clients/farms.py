@@ -26,7 +26,7 @@ import attrs
 
 from twsloop.paper.catalogue.instruments import Instrument
 
-__all__ = ["FarmKind", "FarmState", "Farms", "history_farm", "kind_of", "market_farm"]
+__all__ = ["FARMS", "FarmKind", "FarmState", "Farms", "history_farm", "kind_of", "market_farm"]
 
 
 class FarmKind(enum.Enum):
@@ -75,6 +75,12 @@ _NOTICES: Mapping[tuple[FarmKind, FarmState], tuple[int, str]] = MappingProxyTyp
 _KINDS = tuple(FarmKind)
 #: The farms that a gateway tells of when a client connects, unless it has told of others.
 SHOWN = ("usfarm", "ushmds", "secdefil")
+#: The farms that there are, as far as their names are known.
+FARMS = (
+    *("usfarm", "usfarm.nj", "usfuture", "usopt", "cashfarm", "eufarm", "hfarm", "jfarm"),
+    *("ushmds", "euhmds"),
+    *("secdefil", "secdefnj", "secdefeu"),
+)
 _BY_TYPE: Mapping[str, str] = MappingProxyType(
     {
         "FUT": "usfuture",
@@ -122,13 +128,30 @@ class Farms:
     """
 
     states: dict[str, FarmState] = attrs.Factory(lambda: dict.fromkeys(SHOWN, FarmState.OK))
+    _held: dict[str, dict[object, FarmState]] = attrs.Factory(dict)
 
     def state(self, name: str) -> FarmState:
         """How a farm is."""
         return self.states.get(name, FarmState.OK)
 
-    def change(self, name: str, state: FarmState) -> bool:
-        """A farm is now so; False if it was so before, and clients know."""
+    def hold(self, name: str, token: object, state: FarmState) -> bool:
+        """A farm is so until `release` with this token; the last one who holds it decides.
+
+        Returns:
+            Whether clients have something to be told: it was otherwise before.
+        """
+        held = self._held.setdefault(name, {})
+        held.pop(token, None)
+        held[token] = state
+        return self._change(name)
+
+    def release(self, name: str, token: object) -> bool:
+        """Undo `hold`; a farm that nobody holds is connected. Returns what `hold` does."""
+        self._held.get(name, {}).pop(token, None)
+        return self._change(name)
+
+    def _change(self, name: str) -> bool:
+        state = next(reversed(self._held.get(name, {}).values()), FarmState.OK)
         if self.states.get(name) is state:
             return False
         self.states[name] = state

@@ -173,6 +173,12 @@ class Hub:
         if self._market is not None:
             self._market.halt()
 
+    def calendar_was_set(self) -> None:
+        """The clock's date and time jumped: look at what is due by them."""
+        self.sessions.look_again()
+        self._alarm.set(None)
+        self._orders_are_due()
+
     @staticmethod
     def _feed_ended(finished: concurrent.futures.Future[None]) -> None:
         failure = None if finished.cancelled() else finished.exception()

@@ -2,10 +2,89 @@
 
 from __future__ import annotations
 
-from .hand import FaultHand
+from .competing import (
+    BustEvent,
+    CompetingSession,
+    DataRefused,
+    DepthHalted,
+    DepthReset,
+    HistoryForgotten,
+    HistoryRefused,
+    LiveBarsFail,
+)
+from .farms import FarmDown, FarmIdle
+from .hand import FaultHand, FaultHandle, Whom
+from .outages import ServerLost
 
 __all__ = ["GatewayHand"]
 
 
 class GatewayHand(FaultHand):
     """Lets the gateway say something to its clients, or forget something."""
+
+    # ---- the gateway's own links -----------------------------------------------------------
+
+    def server_lost(
+        self,
+        *,
+        data: str = "kept",
+        orders: str = "held",
+        farms: tuple[str, ...] = ("usfarm", "secdefil", "ushmds"),
+        repeat: float | None = None,
+        lasting: float | None = None,
+    ) -> FaultHandle:
+        """Lose IB's servers, with 1100; its end is 1102, or 1101: see `ServerLost`."""
+        fault = ServerLost(data=data, orders=orders, farms=farms, repeat=repeat)
+        return self.begin(fault, lasting=lasting)
+
+    def farm_down(
+        self, farm: str = "usfarm", *, forget: bool = False, lasting: float | None = None
+    ) -> FaultHandle:
+        """Let a data farm break; its end brings it back: see `FarmDown`."""
+        return self.begin(FarmDown(farm=farm, forget=forget), lasting=lasting)
+
+    def farm_idle(
+        self, farm: str = "ushmds", *, wakes: float = 1.0, lasting: float | None = None
+    ) -> FaultHandle:
+        """Let a data farm fall asleep until it is needed: see `FarmIdle`."""
+        return self.begin(FarmIdle(farm=farm, wakes=wakes), lasting=lasting)
+
+    # ---- data ------------------------------------------------------------------------------
+
+    def competing_session(
+        self, client: Whom = None, *, resume: bool = True, lasting: float | None = None
+    ) -> FaultHandle:
+        """Let another session have the live data, with 10197: see `CompetingSession`."""
+        return self.begin(CompetingSession(resume=resume), client, lasting=lasting)
+
+    def data_refused(
+        self, client: Whom = None, *, symbol: str | None = None, lasting: float | None = None
+    ) -> FaultHandle:
+        """Take the permission for live data away, with 354: see `DataRefused`."""
+        return self.begin(DataRefused(symbol=symbol), client, lasting=lasting)
+
+    def history_refused(
+        self, client: Whom = None, *, requests: int | None = None, lasting: float | None = None
+    ) -> FaultHandle:
+        """Find that requests for history come too fast, with 162: see `HistoryRefused`."""
+        return self.begin(HistoryRefused(requests=requests), client, lasting=lasting)
+
+    def depth_halted(self, client: Whom = None, *, symbol: str | None = None) -> FaultHandle:
+        """End depth with 316: see `DepthHalted`."""
+        return self.begin(DepthHalted(symbol=symbol), client)
+
+    def depth_reset(self, client: Whom = None, *, symbol: str | None = None) -> FaultHandle:
+        """Begin depth anew with 317: see `DepthReset`."""
+        return self.begin(DepthReset(symbol=symbol), client)
+
+    def bust_event(self, client: Whom = None, *, symbol: str | None = None) -> FaultHandle:
+        """End live bars with 10225: see `BustEvent`."""
+        return self.begin(BustEvent(symbol=symbol), client)
+
+    def live_bars_fail(self, client: Whom = None) -> FaultHandle:
+        """End bars that are kept up to date with 10182: see `LiveBarsFail`."""
+        return self.begin(LiveBarsFail(), client)
+
+    def history_forgotten(self, client: Whom = None) -> FaultHandle:
+        """Lose requests for history without a word: see `HistoryForgotten`."""
+        return self.begin(HistoryForgotten(), client)

@@ -270,12 +270,24 @@ def reset(hub: Hub, con_id: int | None = None) -> None:
     """Tell 317 and all rows anew, for one instrument or for all: a venue's book was rebuilt."""
     for watched in desk(hub, DepthDesk).watched.values():
         if con_id is None or watched.book.instrument.con_id == con_id:
-            sides = watched.sides()
             for stream in watched.streams:
-                hub.error(stream.client, stream.req_id, 317, RESET)
-                stream.told = depth.NOTHING
-                stream.tell(sides)
+                _retell(watched, stream)
                 stream.client.flush()
+
+
+def _retell(watched: Watched, stream: Stream) -> None:
+    """Tell one stream 317 and all rows anew."""
+    watched.hub.error(stream.client, stream.req_id, 317, RESET)
+    stream.told = depth.NOTHING
+    stream.tell(watched.sides())
+
+
+def retell_to(hub: Hub, client: Client, req_id: int) -> None:
+    """Tell a client 317 and all rows of one of its streams anew."""
+    for watched in desk(hub, DepthDesk).watched.values():
+        for stream in watched.streams:
+            if stream.client is client and stream.req_id == req_id:
+                _retell(watched, stream)
 
 
 def req_mkt_depth(hub: Hub, client: Client, request: Any) -> None:

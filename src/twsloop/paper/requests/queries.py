@@ -25,7 +25,7 @@ from twsloop.paper.orders.order import Execution, PaperOrder
 
 from .handling import Handler, validating
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "midnight", "tell_completed"]
 
 ONLY_CLIENT_0 = (
     "Only API connections with clientId set to 0 can set the auto bind TWS orders property."
@@ -67,9 +67,14 @@ def req_auto_open_orders(hub: Hub, client: Client, request: Any) -> None:
 
 def req_completed_orders(hub: Hub, client: Client, request: Any) -> None:
     """The orders of all clients that came to their end today."""
+    tell_completed(hub, client, api_only=request.apiOnly)
+
+
+def tell_completed(hub: Hub, client: Client, *, api_only: bool = False) -> None:
+    """Tell the completed orders of today, and the end."""
     begin = midnight(hub.now())
     for order in hub.engine.book.completed():
-        if request.apiOnly and visibility.is_by_hand(order):
+        if api_only and visibility.is_by_hand(order):
             continue
         if not hub.memory.recalls(order.completed_at):
             continue

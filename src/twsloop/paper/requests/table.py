@@ -36,7 +36,7 @@ from . import (
 )
 from .handling import Handler, ident_of, merge
 
-__all__ = ["HANDLERS", "answer", "answer_unreadable"]
+__all__ = ["HANDLERS", "answer", "answer_unreadable", "serve"]
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +80,11 @@ def answer(hub: Hub, client: Client, request: Request) -> None:
     for gate in hub.gates.requests:
         if gate(client, request):
             return
+    serve(hub, client, request)
+
+
+def serve(hub: Hub, client: Client, request: Request) -> None:
+    """Answer a request that nothing stands in the way of any more."""
     try:
         HANDLERS[request.type.number](hub, client, request.message)
     except Exception as error:
