@@ -31,6 +31,7 @@ from twsloop.errors import (
     RequestCancelled,
     RequestError,
     RequestTimeout,
+    SendQueueFull,
 )
 from twsloop.event_loop import Future, IBKREventLoop
 from twsloop.events import Ends, Notice
@@ -41,6 +42,8 @@ from twsloop.transport import Fate, Outgoing
 
 __all__ = ["Asks", "Channel"]
 
+#: How often a request is asked again that may have been refused as too fast.
+MOST_REPEATS = 2
 #: Sends a request; given its id (-1 for a request without one).
 Send = Callable[[int], object]
 
@@ -56,16 +59,19 @@ class Channel:
     """How requests leave.
 
     Attributes:
-        sending: A context: tells the fate of each message that is queued inside, and lists them.
+        sending: A context: tells the fate of each message that is queued inside, and lists them;
+            given what they ask, in words.
         withdraw: Takes a message that still waits out of its queue.
         answer_limit: Seconds for an answer, unless a request says otherwise.
         queue_limit: Seconds that a request may wait for its turn to leave.
+        most: How many requests may wait for one that has the same end marker.
     """
 
-    sending: Callable[[int | None, Callable[[Fate], object]], AbstractContextManager[Sent]]
+    sending: Callable[[str, Callable[[Fate], object]], AbstractContextManager[Sent]]
     withdraw: Callable[[Outgoing], bool]
     answer_limit: float
     queue_limit: float
+    most: int = 10_000
 
 
 @attrs.define(eq=False)
@@ -106,6 +112,8 @@ class Asks:
         self._holders: dict[str, set[str]] = {key: set() for key in SUBSCRIBED}
         self._timer: Timer | None = None
         self._timer_due = 0.0
+        #: How many were asked again, and how many were refused because too many waited.
+        self.repeated = self.refused_full = 0
 
     def ask(
         self,
@@ -253,6 +261,45 @@ class Asks:
         pending = self._table.get(key)
         return pending is not None and self.fail(key, _error(pending, notice))
 
+    def refused_for_rate(self, span: float) -> None:
+        """The gateway refused a message as too fast (100), and does not say which (loop thread).
+
+        It may be any request that left lately and has no answer yet. Those that still have none
+        after another such time are asked again, a few times at most: whoever waits for one sees a
+        delay, and no error. A user's raw calls are left alone.
+
+        Args:
+            span: How long before the refusal one can have left, seconds.
+        """
+        now = self._loop.clock.monotonic()
+        doubtful = [
+            pending
+            for pending in self._table.under_way()
+            if pending.left_at is not None and now - pending.left_at <= span
+            and not (pending.parts or pending.raw) and pending.repeats < MOST_REPEATS
+        ]  # fmt: skip
+        if doubtful:
+            self._loop.clock.call_later(2 * span, self._ask_again, doubtful)
+
+    def _ask_again(self, doubtful: list[Pending]) -> None:
+        for pending in doubtful:
+            if self._table.get(pending.key) is not pending or pending.parts:
+                continue  # it was answered, or ended
+            pending.repeats += 1
+            self.repeated += 1
+            if isinstance(pending.key, int):
+                self._cancel(pending)  # it may be that it was not refused, but is slow
+                self._table.rekey(pending, self._request_ids.take())
+            self._send(pending)
+
+    def waiting(self) -> list[tuple[Pending, int]]:
+        """Requests that wait for another one of their kind, each with its place; any thread."""
+        return [
+            (pending, place)
+            for queue in self._table.queues().values()
+            for place, pending in enumerate(queue)
+        ]
+
     def link_lost(self, reason: str) -> None:
         """The session is over: everything that waited fails."""
         everything = self._table.clear()
@@ -273,6 +320,14 @@ class Asks:
         waiter: _Waiter = pending.token
         if waiter.future is not None and waiter.future.cancelled():
             return
+        pending.since = self._loop.clock.monotonic()
+        if len(self._table.waiting(pending.key)) >= self._channel.most:
+            self.refused_full += 1
+            self._drop(pending, SendQueueFull(
+                f"{pending.request}: {self._channel.most} of its kind wait for their turn already; "
+                "IB's answers do not say whose they are, so one is asked at a time"
+            ))  # fmt: skip
+            return
         if self._table.add(pending):
             self._send(pending)
 
@@ -285,7 +340,9 @@ class Asks:
             self._decide(key)
         outer, self._sending = self._sending, pending
         try:
-            with self._channel.sending(None, lambda fate: self._told(pending, fate)) as sent:
+            with self._channel.sending(
+                pending.request, lambda fate: self._told(pending, fate)
+            ) as sent:
                 waiter.messages = sent.messages
                 waiter.send(key if isinstance(key, int) else -1)
         except Exception as error:  # noqa: BLE001  (handed to whoever waits for the answer)

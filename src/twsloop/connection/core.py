@@ -28,10 +28,11 @@ from twsloop.metrics import Metrics
 from twsloop.processors import CallbackQueue, Registry
 from twsloop.session.pending import Key
 from twsloop.session.state import Event, SessionMachine, State
-from twsloop.transport import Fate, Lane, Outbox
+from twsloop.transport import Fate, Lane
 
 from .asks import Asks, Channel
 from .dispatch import Dispatcher, UnknownMessage
+from .pacing import Pacing
 from .routing import ErrorRoute
 from .sending import OwnCallHook, Sender, Sending
 from .streams import Streams
@@ -105,6 +106,7 @@ class Core:
         request_ids: Hands out request ids (any thread).
         order_ids: Hands out order ids (any thread).
         outbox: The one owner of what goes out.
+        pacing: The gateway's limits, and what waits because of them.
         streams: The requests that go on until they are cancelled.
         calendar: The resets and restarts that are planned.
         accounts: The accounts of the session, as managedAccounts named them.
@@ -139,24 +141,19 @@ class Core:
             registry=self.registry,
             on_exception=self.errors.report_exception,
         )
-        pacing = config.pacing
         self._sender = Sender(self)
-        self.outbox = Outbox(
-            self.clock,
-            # Where time stands still, what is paced would never leave.
-            rate=pacing.rate if pacing.enabled and stand_ins is None else 0,
-            limit=pacing.queue_limit,
-            wake=self._sender.wake,
-        )
+        self.pacing = Pacing(self, self._sender.wake, unlimited=stand_ins is not None)
+        self.outbox = self.pacing.outbox
         self.asks = Asks(
             self.event_loop,
             self.request_ids,
             self.registry.private,
             Channel(
-                sending=self.sending,
+                sending=lambda request, on_fate: self.sending(None, on_fate, request),
                 withdraw=self.outbox.drop,
                 answer_limit=config.connection.request_timeout,
-                queue_limit=pacing.queue_timeout,
+                queue_limit=config.pacing.queue_timeout,
+                most=config.pacing.queue_limit,
             ),
         )
         self.dispatcher = Dispatcher(self.registry, self.metrics, self.millis)
@@ -188,6 +185,7 @@ class Core:
         #: it (see `is_subscription`).
         self.subscriptions: list[Callable[[int], object]] = [self.streams.feed]
         self.registry.intercept("error", ErrorRoute(self).error)
+        self.on_notice(self.pacing.heard)
 
     # ---- what is true now ----------------------------------------------------------------
 
@@ -365,10 +363,13 @@ class Core:
         return self._sender.inside
 
     def sending(
-        self, order_id: int | None, on_fate: Callable[[Fate], object] | None = None
+        self,
+        order_id: int | None,
+        on_fate: Callable[[Fate], object] | None = None,
+        request: str = "",
     ) -> AbstractContextManager[Sending]:
         """What this thread's EClient sends inside belongs together; see `Sender.sending`."""
-        return self._sender.sending(order_id, on_fate)
+        return self._sender.sending(order_id, on_fate, request)
 
     def put_frames(self, data: bytes) -> None:
         """Queue what a program hands to ``conn.sendMsg`` itself; see `Sender.put_frames`."""

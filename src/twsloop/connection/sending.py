@@ -31,11 +31,13 @@ class Sending:
     Attributes:
         order_id: The order it carries.
         on_fate: Told of each message, on the loop thread, when it left or was dropped.
+        request: What it asks, in words.
         messages: What was queued so far.
     """
 
     order_id: int | None = None
     on_fate: Callable[[Fate], object] | None = None
+    request: str = ""
     messages: list[Outgoing] = attrs.Factory(list)
 
 
@@ -72,14 +74,17 @@ class Sender:
 
     @contextlib.contextmanager
     def sending(
-        self, order_id: int | None, on_fate: Callable[[Fate], object] | None = None
+        self,
+        order_id: int | None,
+        on_fate: Callable[[Fate], object] | None = None,
+        request: str = "",
     ) -> Iterator[Sending]:
         """What this thread's EClient sends inside belongs together: an order's id, who is told.
 
         If the `Sending` has no messages afterwards, nothing was queued, and nothing is told.
         """
         before = getattr(self._here, "sending", None)
-        sending = Sending(order_id, on_fate)
+        sending = Sending(order_id, on_fate, request)
         self._here.sending = sending
         try:
             yield sending
@@ -125,8 +130,17 @@ class Sender:
         here = self._here
         before: Sending | None = getattr(here, "sending", None)
         sending = before or Sending()
+        core, body = self._core, data[LENGTH_SIZE:]
+        number = _number(body, core.server_version)
         message = Outgoing(
-            data, lane, order_id=sending.order_id, cancels=cancels, on_fate=sending.on_fate
+            data,
+            lane,
+            order_id=sending.order_id,
+            cancels=cancels,
+            on_fate=sending.on_fate,
+            number=number,
+            request=sending.request,
+            turn=core.pacing.turn(number, body, own_call=not self.inside),
         )
         sending.messages.append(message)
         # On the loop thread it may leave at once, and whoever is told of its fate may send more:
@@ -134,13 +148,13 @@ class Sender:
         here.sending = None
         own_calls = () if self.inside else tuple(self.own_call_hooks)
         for hook in own_calls:
-            hook(data[LENGTH_SIZE:], True)
+            hook(body, True)
         try:
-            self._core.outbox.put(message)
+            core.outbox.put(message)
         except BaseException:
             sending.messages.remove(message)
             for hook in own_calls:
-                hook(data[LENGTH_SIZE:], False)
+                hook(body, False)
             raise
         finally:
             here.sending = before
@@ -153,3 +167,12 @@ class Sender:
         else:
             with contextlib.suppress(LoopNotRunning):  # then the session ends, and tells its fate
                 loop.post(outbox.drain)
+
+
+def _number(body: bytes, server_version: int) -> int:
+    """The number of a message, without the protobuf offset; 0 if it cannot be read."""
+    try:
+        number, _ = split_id(body, server_version)
+    except ValueError:
+        return 0
+    return number - PROTOBUF_OFFSET if number > PROTOBUF_OFFSET else number

@@ -40,6 +40,8 @@ class Pending:
         parts: What came so far.
         due: When it times out; None before it was sent.
         left_at: When it was handed to the socket; None while it waits for that.
+        since: When it was taken in.
+        repeats: How often it was asked again.
     """
 
     key: Key
@@ -50,6 +52,8 @@ class Pending:
     parts: list[Any] = attrs.Factory(list)
     due: float | None = None
     left_at: float | None = None
+    since: float = 0.0
+    repeats: int = 0
 
 
 class PendingTable:
@@ -141,6 +145,17 @@ class PendingTable:
         self._tidy(key)
         self._by_key[key] = pending
         return pending
+
+    def rekey(self, pending: Pending, key: int) -> None:
+        """A request under way is asked again, under another id."""
+        if self._by_key.get(pending.key) is pending:
+            del self._by_key[pending.key]
+        pending.key, pending.left_at, pending.due = key, None, None
+        self._by_key[key] = pending
+
+    def queues(self) -> dict[str, tuple[Pending, ...]]:
+        """Those that wait for their turn, by end marker, in order."""
+        return {key: tuple(queue) for key, queue in list(self._waiting.items())}
 
     def waiting(self, key: Key) -> tuple[Pending, ...]:
         """Those that wait for their turn, in order."""

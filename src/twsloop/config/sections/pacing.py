@@ -18,14 +18,25 @@ class PacingParams(Section):
     section: ClassVar[str] = "pacing"
 
     enabled: bool = option(True, "bool", "Keep to the gateway's limit by waiting.")
-    rate: int = option(
-        45,
+    rate: int | None = option(
+        None,
         "int",
-        "Messages in any second. IB's limit is half the number of market data lines: 50 at 100 "
-        "lines; a tenth is left as a margin.",
+        "Messages in any second, orders and cancels among them. IB's limit is half the number of "
+        "market data lines: 50 at 100 lines.",
         unit="messages per second",
         low=1,
         high=10_000,
+        unset="half of [market_data] lines, less a tenth as a margin",
+    )
+    reserve: int | None = option(
+        None,
+        "int",
+        "Of these, how many requests leave to orders and cancels; the greater half of that orders "
+        "leave to cancels and the heartbeat.",
+        unit="messages per second",
+        low=0,
+        high=10_000,
+        unset="a fifth of the rate",
     )
     queue_limit: int = option(
         10_000,
