@@ -30,10 +30,12 @@ from .clients.pacing import PacingJudge
 from .clients.pacing_judge import PacingRules
 from .clients.permissions import Permissions
 from .clients.visibility import Access, place_by_hand
+from .clock.jumping import JumpingClock
 from .clock.market_clock import MarketClock
 from .clock.timetable import Timetable, Timetables, timetable
 from .connection import STOPPING, Connection
 from .control import MarketControl
+from .door import Door
 from .exchange.engine import Engine
 from .faults.control import FaultControl
 from .faults.engine import FaultEngine
@@ -158,6 +160,7 @@ class PaperGateway(Serving):
         self._rate = rate
         self._wait_for_lines = wait_for_lines
         self._until = until
+        self._calendar = JumpingClock(self.clock)
         self._market: MarketClock | None = None
         self._timetables: Timetables | None = None
         if start is not None or until is not None or speed != 1 or wait_for_lines or timetables:
@@ -182,6 +185,7 @@ class PaperGateway(Serving):
         self._steered: SteeredFeed | None = None
         self._connections: set[Connection] = set()
         self._closed: asyncio.Event | None = None
+        self._door: Door | None = None
         script = None if faults is None else read_script(faults)
         luck = random.Random(seed if script is None or script.seed is None else script.seed)  # noqa: S311
         self._faults = FaultEngine(self, luck, script)
@@ -213,7 +217,7 @@ class PaperGateway(Serving):
     @property
     def market_time(self) -> datetime:
         """The market's date and time; may be read from any thread."""
-        return (self._market or self.clock).now()
+        return (self._market or self._calendar).now()
 
     @property
     def engine(self) -> Engine:
@@ -322,6 +326,27 @@ class PaperGateway(Serving):
         else:
             self._drop_clients()
 
+    def shut_door(self) -> None:
+        """Refuse new connections from soon on, until `open_door`; on the gateway's loop."""
+        if self._door is not None and self.running:
+            self._door.shut()
+
+    def open_door(self, port: int | None = None) -> None:
+        """Listen again soon, on another port if one is given; on the gateway's loop."""
+        if self._door is not None and self.running:
+            self._door.open(port)
+
+    def settle_door(self) -> None:
+        """Wait until the door is shut or open as was asked; on the gateway's loop: do not wait."""
+        if self._door is not None and self._thread is not None and not self._thread.in_loop():
+            self._thread.call(self._door.settled)
+
+    def jump(self, seconds: float) -> None:
+        """Set the market's calendar forward, or back; on the gateway's loop."""
+        (self._market or self._calendar).jump(seconds)
+        if self._hub is not None:
+            self._hub.calendar_was_set()
+
     def _drop_clients(self) -> None:
         for connection in tuple(self._connections):
             connection.abort("dropped on demand")
@@ -345,7 +370,7 @@ class PaperGateway(Serving):
             engine=self._make_engine(market),
             feed=market,
             access=self.access,
-            clock=self._market or self.clock,
+            clock=self._market or self._calendar,
             wall=self.clock,
             wait_for_readers=(
                 isinstance(feed, ReplayFeed) or (self._market is not None and self._market.jumps)
@@ -361,28 +386,28 @@ class PaperGateway(Serving):
             hub.desks[TickDesk] = TickDesk(most=self._pacing.tick_by_tick)
         install_permissions(hub, self._permissions, self._market_delay)
         loop = asyncio.get_running_loop()
-        try:
-            server = await self._listen(
-                loop.create_server(
-                    lambda: Connection(self, hub),
-                    self.host,
-                    self.port,
-                    backlog=128,
-                    start_serving=False,
-                )
+
+        async def make(port: int) -> asyncio.Server:
+            made = loop.create_server(
+                lambda: Connection(self, hub), self.host, port, backlog=128, start_serving=False
             )
+            return await self._listen(made)
+
+        try:
+            server = await make(self.port)
         except ListenError:
             self._hub = None
             feed.stop()
             raise
         self._listens(server)
+        self._door = Door(server, make, self._listens)
         self._closed = asyncio.Event()
         hub.start()
         if self._market is not None and self._until is not None:
             ends = self._market.elapsed_at(self._until)
             self._market.hold_at(ends, "the end", feed.stop)
         await server.start_serving()
-        self._faults.start()
+        self._faults.start(hub)
         logger.info("paper gateway listens on %s:%d", self.host, self.port)
 
     async def close(self) -> None:
@@ -401,6 +426,9 @@ class PaperGateway(Serving):
             return
         if self._hub is not None:
             self._hub.stop()
+        if self._door is not None:
+            await self._door.end()
+            server = self._door.server
         await close_door(server)
         for connection in tuple(self._connections):
             connection.close(STOPPING)

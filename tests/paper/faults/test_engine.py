@@ -16,7 +16,7 @@ from twsloop.paper import PaperGateway
 from twsloop.paper.faults import FAULTS, FaultControl
 from twsloop.paper.faults.fault import params_of
 from twsloop.paper.faults.table import merged
-from twsloop.paper.faults.wire import HalfOpen, Reset
+from twsloop.paper.faults.wire_links import HalfOpen, Reset
 
 VERSIONS = [200, 225]
 

@@ -195,6 +195,10 @@ class MarketClock:
             if not self._holds:
                 self._go()
 
+    def jump(self, seconds: float) -> None:
+        """Show so many seconds more from now on; no time passes, and no timer fires for it."""
+        self.start += timedelta(seconds=seconds)
+
     def elapsed_at(self, when: datetime) -> float:
         """The reading of `monotonic` at a calendar time."""
         return (when - self.start).total_seconds()

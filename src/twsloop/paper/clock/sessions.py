@@ -103,6 +103,13 @@ class Sessions:
         known = self._phases.get(hours)
         return hours.phase(self.clock.now()) if known is None else known
 
+    def look_again(self) -> None:
+        """The calendar was set: tell what changed by that, and wait for what comes next."""
+        for timer in self._timers.values():
+            timer.cancel()
+        for hours in tuple(self._timers):
+            self._changed(hours, self.clock.now())
+
     def _wait(self, hours: Hours) -> None:
         now = self.clock.now()
         change = hours.next_change(now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from twsloop.paper.clients.hub import Hub
 from twsloop.paper.connection import Connection
 
 from .host import Host
@@ -24,6 +25,7 @@ class LinkBoard:
     Attributes:
         at_arrival: Hear of each connection when it was accepted.
         at_join: Hear of each connection when its client is READY.
+        at_open: Hear of the gateway's hub whenever it begins to listen.
         at_end: Hear of each connection when the gateway's half of it has ended.
     """
 
@@ -33,6 +35,7 @@ class LinkBoard:
         self.at_arrival: list[Hear] = []
         self.at_join: list[Hear] = []
         self.at_end: list[Hear] = []
+        self.at_open: list[Callable[[Hub], object]] = []
 
     def link(self, connection: Connection) -> Link:
         """The link of a connection; made if there is none yet."""
@@ -47,6 +50,33 @@ class LinkBoard:
         for connection in tuple(self._host.connections):
             if clients is None or connection.client_id in clients:
                 yield connection
+
+    def cover(
+        self, clients: frozenset[int] | None, begin: Callable[[Link], None]
+    ) -> Callable[[], None]:
+        """Begin something on the links of these clients: those there are, and those to come.
+
+        Where it is about all clients, a link to come begins with its first byte; else when its
+        client is READY.
+
+        Returns:
+            What ends that (for links to come).
+        """
+
+        def meet(connection: Connection) -> None:
+            if clients is None or connection.client_id in clients:
+                begin(self.link(connection))
+
+        coming = self.at_arrival if clients is None else self.at_join
+        coming.append(meet)
+        for connection in self.those_of(clients):
+            begin(self.link(connection))
+        return lambda: coming.remove(meet)
+
+    def opened(self, hub: Hub) -> None:
+        """The gateway listens."""
+        for hear in tuple(self.at_open):
+            hear(hub)
 
     def arrived(self, connection: Connection) -> None:
         """The gateway accepted a connection."""

@@ -16,6 +16,7 @@ import attrs
 
 from twsloop.clock import Timer
 from twsloop.errors import FaultError
+from twsloop.paper.clients.hub import Hub
 from twsloop.paper.connection import Connection
 
 from .board import LinkBoard
@@ -87,8 +88,9 @@ class FaultEngine:
 
     # ---- life ------------------------------------------------------------------------------
 
-    def start(self) -> None:
+    def start(self, hub: Hub) -> None:
         """The gateway listens: the script begins, unless it runs already (after a restart)."""
+        self.links.opened(hub)
         if self._begun:
             return
         self._begun = True
@@ -144,7 +146,7 @@ class FaultEngine:
         active.on = False
         if active in self.active:
             self.active.remove(active)
-        active.stage.stop_timers()
+        active.stage.close()
         self._note("ends", active)
         if active.ending is not None:
             active.ending()

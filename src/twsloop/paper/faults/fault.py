@@ -28,6 +28,7 @@ from typing import Any, ClassVar
 import attrs
 
 from twsloop.clock import Timer
+from twsloop.paper.clients.hub import Hub
 
 from .board import LinkBoard
 from .host import Chance, Host
@@ -54,6 +55,7 @@ class Stage:
         clients: The client ids that it hits; None: all.
         chance: Seeded.
         fault: The fault itself.
+        over: Whether it has ended.
     """
 
     host: Host
@@ -61,6 +63,7 @@ class Stage:
     clients: frozenset[int] | None
     chance: Chance
     fault: Fault
+    over: bool = False
     _timers: list[Timer] = attrs.Factory(list)
     _finish: Callable[[], None] | None = None
 
@@ -74,6 +77,31 @@ class Stage:
         self._timers.append(timer)
         return timer
 
+    def each_hub(self, install: Callable[[Hub], End]) -> End:
+        """Do something to the gateway's hub: to the one there is, and to that of each restart.
+
+        Args:
+            install: Does it, and returns what undoes it.
+
+        Returns:
+            What undoes it, and does it to no further one.
+        """
+        undo: list[End] = []
+
+        def met(hub: Hub) -> None:
+            undo[:] = [install(hub)]
+
+        self.links.at_open.append(met)
+        if self.host.running:
+            met(self.host.hub)
+
+        def end() -> None:
+            self.links.at_open.remove(met)
+            for one in undo:
+                one()
+
+        return end
+
     def finished(self) -> None:
         """Say that the fault has ended by itself, before its time."""
         if self._finish is not None:
@@ -83,8 +111,9 @@ class Stage:
         """The engine: whom `finished` tells."""
         self._finish = finish
 
-    def stop_timers(self) -> None:
+    def close(self) -> None:
         """The engine: the fault has ended."""
+        self.over = True
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()

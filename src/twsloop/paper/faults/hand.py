@@ -33,6 +33,9 @@ class Door(Protocol):
     def on_loop(self, work: Callable[[], object]) -> object:
         """Run ``work()`` on the gateway's loop."""
 
+    def settle_door(self) -> None:
+        """Wait until connections are refused or accepted, as was asked."""
+
 
 class FaultHandle:
     """A fault that was begun: what ends it, from any thread. Leaving ``with`` ends it too."""
@@ -130,6 +133,7 @@ class FaultHand:
         self._door.on_loop(settled)
         # Some transports write at the end of the loop's turn: this comes in the next one.
         self._door.on_loop(_nothing)
+        self._door.settle_door()
         return results[0]
 
 

@@ -31,6 +31,7 @@ class Host(Protocol):
 
     clock: Clock
     port: int
+    max_clients: int
 
     @property
     def hub(self) -> Hub:
@@ -47,3 +48,12 @@ class Host(Protocol):
     @property
     def connections(self) -> Collection[Connection]:
         """All that were accepted and have not ended."""
+
+    def shut_door(self) -> None:
+        """Refuse new connections from soon on, until `open_door`."""
+
+    def open_door(self, port: int | None = None) -> None:
+        """Listen again soon, on another port if one is given."""
+
+    def jump(self, seconds: float) -> None:
+        """Set the gateway's calendar forward, or back."""

@@ -7,6 +7,9 @@ is the protocol, and both directions are a `Lane` (see `shaping`).
 **A link that is dead stays open.** While nothing may leave, the gateway cannot tell the client
 anything, not even that it ended the connection: when it ends one meanwhile, the gateway's half is
 over, and the client's half stays open, silent, until the fault ends; then it is reset.
+
+**A link may be mourned.** With `Link.linger` it is the other way round: the socket has ended, and
+the gateway's half goes on for a while, as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -49,6 +52,9 @@ class Transport(Protocol):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """About the socket."""
 
+    def set_write_buffer_limits(self, high: int | None = None) -> None:
+        """When it is full."""
+
     def set_protocol(self, protocol: Any) -> None:
         """Whom it tells what it reads."""
 
@@ -75,10 +81,15 @@ class Link:
         self._timer: Timer | None = None
         self._deaf: set[object] = set()
         self._paused = False
+        self._reading = True
         self._closing = False
+        self._delivering = False
+        self._over = False
         self._parted = False
-        self._lost = False
+        self._linger: dict[object, float] = {}
+        self._mourning: Timer | None = None
         self._at_hello: list[Callable[[], None]] = []
+        self._said_hello = connection.server_version > 0
         self._raw.set_protocol(self)
         connection.transport = self  # type: ignore[assignment]
 
@@ -86,15 +97,15 @@ class Link:
 
     @property
     def over(self) -> bool:
-        """Whether the socket has ended."""
-        return self._lost
+        """Whether the socket has ended, and the gateway knows."""
+        return self._over and self._parted
 
     def stop_writing(self, token: object) -> None:
         """Let nothing leave until `write_again` with this token."""
         self.out.hold(token)
 
     def write_again(self, token: object) -> None:
-        """Undo `stop_writing`: what waited leaves, or the dead end is told."""
+        """Undo `stop_writing`: what waited leaves, or the end that was not told."""
         self.out.release(token)
         if self._parted and not self.out.held:
             self._raw.abort()
@@ -112,55 +123,85 @@ class Link:
 
     def shape(self, lane: Lane, shaper: Shaper) -> None:
         """Let a shaper work on one of the lanes."""
-        lane.shapers.append(shaper)
+        lane.add(shaper)
 
     def unshape(self, lane: Lane, shaper: Shaper) -> None:
         """Undo `shape`: what it slowed goes on now."""
-        lane.shapers.remove(shaper)
-        lane.hurry(self._clock.monotonic())
+        lane.remove(shaper, self._clock.monotonic())
         self._pump()
 
+    def linger(self, token: object, seconds: float) -> None:
+        """When the socket ends, tell the gateway so many seconds later; until `forget`."""
+        self._linger[token] = seconds
+
+    def forget(self, token: object) -> None:
+        """Undo `linger`: an end that was not told is told now."""
+        self._linger.pop(token, None)
+        if self._mourning is not None and not self._linger:
+            self._tell_end(None)
+
     def after_hello(self, then: Callable[[], None]) -> None:
-        """Call ``then()`` when the gateway's hello has left; of a link without one yet."""
-        self._at_hello.append(then)
+        """Call ``then()`` when the gateway's hello has left; now, if it has."""
+        if self._said_hello:
+            then()
+        else:
+            self._at_hello.append(then)
+
+    def inject(self, data: bytes) -> None:
+        """Let bytes leave that the gateway never said."""
+        self.write(data)
+
+    def nudge(self) -> None:
+        """Ask the shapers of what leaves whether something is due."""
+        self.out.put(b"", self._clock.monotonic())
+        self._pump()
 
     def cut(self) -> None:
-        """End the socket, whatever else holds."""
-        if not self._lost:
+        """End the socket, and whatever the gateway still believes."""
+        if not self._over:
             self._raw.abort()
+        elif self._mourning is not None:
+            self._tell_end(None)
 
     # ---- the connection's transport --------------------------------------------------------
 
     def write(self, data: bytes) -> None:
         """Send, or buffer."""
-        if self._parted or self._closing:
+        if self._closing or self._over:
             return
         if self.out.plain:
             self._raw.write(data)
         else:
             self.out.put(data, self._clock.monotonic())
-            self._pump()
-        # The hello is the first that a gateway says, in one write.
-        while self._at_hello:
-            self._at_hello.pop(0)()
+            self._send()
+            self._set_timer()
+        if not self._said_hello:
+            # The hello is the first that a gateway says, in one write.
+            self._said_hello = True
+            for then in self._at_hello:
+                then()
+            self._at_hello.clear()
 
     def close(self) -> None:
-        """Send what waits, then end it."""
-        self._closing = True
-        self._pump()
+        """Send what waits, then end it; on a dead link nothing can be sent."""
+        if self._over or self.out.held:
+            self.abort()
+        else:
+            self._closing = True
+            self._send()
 
     def abort(self) -> None:
         """End it at once: on a dead link the client does not hear of it."""
         self._closing = True
         self.out.clear()
-        if self.out.held and not self._lost:
-            self._part()
+        if self._over or self.out.held:
+            self._tell_end(None)
         else:
             self._raw.abort()
 
     def is_closing(self) -> bool:
         """Whether it ends."""
-        return self._closing or self._raw.is_closing()
+        return self._closing or (self._raw.is_closing() and self._mourning is None)
 
     def pause_reading(self) -> None:
         """Read nothing."""
@@ -174,19 +215,15 @@ class Link:
 
     def get_write_buffer_size(self) -> int:
         """How many bytes wait."""
-        return self.out.waiting + self._raw.get_write_buffer_size()
+        return 0 if self._over else self.out.waiting + self._raw.get_write_buffer_size()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """About the socket."""
         return self._raw.get_extra_info(name, default)
 
-    def set_protocol(self, protocol: Any) -> None:
-        """Whom it tells what it reads."""
-        self.connection = protocol
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+    def set_write_buffer_limits(self, high: int | None = None) -> None:
         """When it is full."""
-        self._raw.set_write_buffer_limits(high=high, low=low)  # type: ignore[attr-defined]
+        self._raw.set_write_buffer_limits(high=high)
 
     # ---- the transport's protocol ----------------------------------------------------------
 
@@ -202,7 +239,7 @@ class Link:
 
     def eof_received(self) -> bool:
         """The client sends no more."""
-        return self._parted or self.connection.eof_received()
+        return not self._parted and self.connection.eof_received()
 
     def pause_writing(self) -> None:
         """The transport is full."""
@@ -216,44 +253,62 @@ class Link:
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket ended."""
-        self._lost = True
+        self._over = True
         if self._timer is not None:
             self._timer.cancel()
-        self._tell_end(exc)
+            self._timer = None
+        wait = max(self._linger.values(), default=0.0)
+        if wait > 0 and not self._parted and not self._closing:
+            self.out.clear()
+            self._mourning = self._clock.call_later(wait, self._tell_end, exc)
+        else:
+            self._tell_end(exc)
 
     # ---- inside ----------------------------------------------------------------------------
 
-    def _part(self) -> None:
-        """The gateway's half is over; the client's half stays as it is."""
-        self._tell_end(None)
-
     def _tell_end(self, exc: Exception | None) -> None:
+        """The gateway's half is over."""
+        if self._mourning is not None:
+            self._mourning.cancel()
+            self._mourning = None
         if not self._parted:
             self._parted = True
             self.connection.connection_lost(exc)
 
     def _set_reading(self) -> None:
-        if self._raw.is_closing():
+        wanted = not (self._deaf or self._paused)
+        if wanted is self._reading or self._raw.is_closing():
             return
-        if self._deaf or self._paused:
-            self._raw.pause_reading()
-        else:
+        self._reading = wanted
+        if wanted:
             self._raw.resume_reading()
+        else:
+            self._raw.pause_reading()
 
     def _pump(self) -> None:
         """Let go on what is due, and look again when more is."""
-        now = self._clock.monotonic()
-        for data in self.out.due(now):
-            self._raw.write(data)
-        for data in self.into.due(now):
-            if not self._parted:
-                self.connection.data_received(data)
-        if self._closing and not self._parted and not self.out.waiting:
-            self._raw.close()
+        self._send()
+        if not self._delivering:
+            self._delivering = True
+            for data in self.into.due(self._clock.monotonic()):
+                if not self._parted:
+                    self.connection.data_received(data)
+            self._delivering = False
+        self._set_timer()
+
+    def _send(self) -> None:
+        if self._over or self._parted:
             return
-        dues = [due for due in (self.out.next_due(), self.into.next_due()) if due is not None]
+        for data in self.out.due(self._clock.monotonic()):
+            self._raw.write(data)
+        if self._closing and not self.out.waiting:
+            self._raw.close()
+
+    def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if dues and not self._lost:
-            self._timer = self._clock.call_later(max(min(dues) - now, 0.0), self._pump)
+        dues = [due for due in (self.out.next_due(), self.into.next_due()) if due is not None]
+        if dues and not (self._over or self._parted):
+            wait = max(min(dues) - self._clock.monotonic(), 0.0)
+            self._timer = self._clock.call_later(wait, self._pump)
