@@ -2,7 +2,8 @@
 
 A TCP link whose other end is gone without a word looks healthy for minutes: writes succeed into
 buffers, reads wait. So silence is measured on the monotonic clock, a question (reqCurrentTime) is
-asked when it has lasted, and when even that brings no byte in time the link counts as dead.
+asked when it has lasted, and when even that brings no byte in time the link counts as dead. A link
+may also be dead in one direction: then bytes come, but no answer (`twsloop.session.liveness`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ class HeartbeatMonitor:
         deadline: How long any byte may take then, seconds.
         probe: Asks the gateway something that it answers.
         on_dead: Told once, with the seconds of silence, when the link is dead.
+        on_deaf: Told once, with the seconds since the question, when it was not answered although
+            bytes came. The question is then asked even while bytes come. Unless given, any byte is
+            answer enough.
         on_fact: Told of HeartbeatMissed and HeartbeatRestored.
     """
 
@@ -36,6 +40,7 @@ class HeartbeatMonitor:
         deadline: float,
         probe: Callable[[], object],
         on_dead: Callable[[float], object],
+        on_deaf: Callable[[float], object] | None = None,
         on_fact: Callable[[Fact], object] | None = None,
     ) -> None:
         self._clock = clock
@@ -43,10 +48,11 @@ class HeartbeatMonitor:
         self._deadline = deadline
         self._probe = probe
         self._on_dead = on_dead
+        self._on_deaf = on_deaf
         self._on_fact = on_fact
         self._life: Liveness | None = None
         self._timer: Timer | None = None
-        self._asked = False
+        self._missed = False
 
     @property
     def monitoring(self) -> bool:
@@ -61,13 +67,15 @@ class HeartbeatMonitor:
     def start_monitoring(self) -> None:
         """Watch from now on; again from now on if it watched already."""
         self.stop_monitoring()
-        self._life = Liveness(self._silence, self._deadline, self._clock.monotonic())
+        now = self._clock.monotonic()
+        answers = self._on_deaf is not None
+        self._life = Liveness(self._silence, self._deadline, now, answers=answers)
         self._arm(self._life)
 
     def stop_monitoring(self) -> None:
         """Watch no more; nothing happens if it did not."""
         self._life = None
-        self._asked = False
+        self._missed = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -78,15 +86,26 @@ class HeartbeatMonitor:
         if life is None:
             return
         now = self._clock.monotonic()
-        if self._asked:
-            self._asked = False
-            silent = now - life.last_life
-            life.heard(now)
+        silent = now - life.last_life
+        life.heard(now)
+        if self._missed:
+            self._missed = False
             self._tell(HeartbeatRestored(time=self._clock.now(), silence=silent))
             if life is self._life:  # whoever was told may have stopped it
                 self._arm(life)
-        else:
-            life.heard(now)
+
+    def answer_received(self) -> None:
+        """The question, or one like it, was answered: what we write arrives."""
+        if self._life is not None:
+            asked = self._life.asked_at is not None
+            self._life.answered(self._clock.monotonic())
+            if asked:
+                self._arm(self._life)
+
+    def worked(self, seconds: float) -> None:
+        """Handing over what one read brought took so long."""
+        if self._life is not None:
+            self._life.worked(seconds)
 
     def _arm(self, life: Liveness) -> None:
         if self._timer is not None:
@@ -104,10 +123,19 @@ class HeartbeatMonitor:
             self.stop_monitoring()
             self._on_dead(silent)
             return
+        if verdict is Verdict.DEAF and self._on_deaf is not None:
+            asked = life.asked_at
+            self.stop_monitoring()
+            self._on_deaf(0.0 if asked is None else now - asked)
+            return
         if verdict is Verdict.PROBE:
-            self._asked = True
-            self._tell(HeartbeatMissed(time=self._clock.now(), silence=now - life.last_life))
-            self._probe()
+            silent = self._on_deaf is None or now >= life.last_life + self._silence
+            if silent and not self._missed:
+                self._missed = True
+                silence = now - life.last_life
+                self._tell(HeartbeatMissed(time=self._clock.now(), silence=silence))
+            if life is self._life:
+                self._probe()
         if life is self._life:
             self._arm(life)
 

@@ -48,12 +48,12 @@ def fails(
     if deadline is not None:
         stage, seconds = deadline
         life = client._driver.life
-        awaited = {State.HANDSHAKE: "_hello", State.STARTING: "_identified"}.get(stage, "_awaited")
+        awaited = {State.HANDSHAKE: "_hello", State.STARTING: "_identified"}.get(stage)
         await_condition(
             lambda: (
                 client._tws.state is stage
-                and life._awaited is not None
-                and life._awaited is getattr(life, awaited)
+                and life.waits.awaited is not None
+                and (awaited is None or life.waits.awaited is getattr(life, awaited))
             )
         )
         clock.advance(seconds - 0.01)

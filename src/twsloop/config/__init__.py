@@ -22,6 +22,7 @@ from .sections import (
     PacingParams,
     PaperParams,
     ReconnectParams,
+    SessionParams,
     StorageParams,
 )
 
@@ -46,6 +47,7 @@ __all__ = [
     "PaperParams",
     "ReconnectParams",
     "Section",
+    "SessionParams",
     "StorageParams",
     "check_accounts",
     "check_live_gates",

@@ -37,6 +37,7 @@ class Config:
     """All settings of a program; `Config()` is all defaults, `Config.load` reads what was given."""
 
     connection: sections.ConnectionParams = attrs.Factory(sections.ConnectionParams)
+    session: sections.SessionParams = attrs.Factory(sections.SessionParams)
     loop: sections.LoopParams = attrs.Factory(sections.LoopParams)
     reconnect: sections.ReconnectParams = attrs.Factory(sections.ReconnectParams)
     heartbeat: sections.HeartbeatParams = attrs.Factory(sections.HeartbeatParams)

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -27,7 +28,10 @@ from twsloop.ids import OrderIds, RequestIds
 from twsloop.metrics import Metrics
 from twsloop.processors import CallbackQueue, Registry
 from twsloop.session.pending import Key
+from twsloop.session.retries import Try
+from twsloop.session.roles import Role
 from twsloop.session.state import Event, SessionMachine, State
+from twsloop.session.status import SessionStatus
 from twsloop.transport import Fate, Lane
 
 from .asks import Asks, Channel
@@ -35,6 +39,7 @@ from .dispatch import Dispatcher, UnknownMessage
 from .pacing import Pacing
 from .routing import ErrorRoute
 from .sending import OwnCallHook, Sender, Sending
+from .standing import as_of_now, standing
 from .streams import Streams
 from .windows import calendar_of
 
@@ -108,6 +113,7 @@ class Core:
         outbox: The one owner of what goes out.
         pacing: The gateway's limits, and what waits because of them.
         streams: The requests that go on until they are cancelled.
+        role: What the session is for.
         calendar: The resets and restarts that are planned.
         accounts: The accounts of the session, as managedAccounts named them.
         client_id: The session's client id.
@@ -164,6 +170,16 @@ class Core:
         self.supervised = False
         self.server_version = 0
         self.epoch = 0
+        #: Where the gateway is; error 1300 moves it.
+        self.address = (config.connection.host, config.connection.port)
+        self.role = Role(config.session.role)
+        #: The attempt that is under way, or waits for its time; None while a session stands.
+        self.retrying: Try | None = None
+        #: When that time is, UTC.
+        self.next_attempt_at: datetime | None = None
+        #: Set by the orders slice: (are the open orders known?, why not?)
+        self.orders_known: Callable[[], tuple[bool, str]] | None = None
+        self._standing = standing(self, "not started", self.clock.now())
         #: When the last byte came, in the clock's monotonic seconds; None before the first of a
         #: session.
         self.heard_at: float | None = None
@@ -206,6 +222,10 @@ class Core:
         All of them are counted (``messages_unknown`` of the metrics), and reported with code 505.
         """
         return tuple(self.dispatcher.unknown)
+
+    def status(self) -> SessionStatus:
+        """How it stands with the session; from any thread."""
+        return as_of_now(self, self._standing)
 
     def millis(self) -> int:
         """The time now, in milliseconds since 1970, as IB's error callback carries it."""
@@ -287,6 +307,7 @@ class Core:
     def session_told(self, before: State, reason: str, level: int = logging.INFO) -> None:
         """Tell the observers where the session is, and why."""
         logger.log(level, "session %s: %s", self.state.name, reason)
+        self._standing = standing(self, reason, self.clock.now())
         for observer in list(self._session_observers):
             self._guarded(observer, self.state, reason)
         self.tell(

@@ -5,45 +5,41 @@ managedAccounts and nextValidId come back; the slices fetch what they need; READ
 fails says which one it was (`stages` has the words). A session that was READY and is lost is made
 again, with growing waits, under the same client id: another one would not see this one's orders.
 
-Theory of operation. An attempt is a coroutine that waits, one stage after the other, in `_within`.
-What ends it early (the link goes, the gateway refuses, the user stops) comes from elsewhere on the
-same thread, in the midst of any stage: `_fail_attempt` keeps the first such reason and interrupts
-the wait, which raises it. Between two waits nothing else runs, so the state is looked at after each
-(`_require`). A link is told apart from the one before it by its Transport: what a link that was
-given up still has to say concerns nobody.
+Theory of operation. An attempt is a coroutine that waits, one stage after the other (`Waits`). What
+ends it early (the link goes, the gateway refuses, the user stops) comes from elsewhere on the same
+thread, in the midst of any stage: `Waits.fail` keeps the first such reason and interrupts the wait,
+which raises it. Between two waits nothing else runs, so the state is looked at after each
+(`_require`). When a lost session is made again is the `Supervisor`'s. A link is told apart from the
+one before it by its Transport: what a link that was given up still has to say concerns nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
-import random
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
+import attrs
 from ibapi.const import NO_VALID_ID
 from ibapi.decoder import Decoder
 from ibapi.errors import BAD_LENGTH
 
 from twsloop.config import check_accounts
-from twsloop.errors import ConnectionFailed, FramingError, LiveTradingBlocked
-from twsloop.events import Notice
-from twsloop.heartbeat import HeartbeatMonitor
+from twsloop.errors import ConnectionFailed, FramingError
 from twsloop.processors.registry import ONCE
-from twsloop.session.backoff import Backoff
 from twsloop.session.state import Event, State
 from twsloop.transport import CLOSE_GRACE, Transport
 from twsloop.wire.handshake import client_hello
 
-from .core import CLIENT_ID_IN_USE, SERVER_BACK, SERVER_LOST, Core
+from .core import Core
+from .leases import ClientIdLease
+from .remarks import Remarks
 from .stages import Target, why
+from .supervisor import Supervisor
+from .waits import Waits
+from .watching import LinkWatch
 
 __all__ = ["Lifecycle", "Target"]
-
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 #: How long a message may take from its first byte to its last, seconds. Its bytes are signs of
 #: life, so the heartbeat does not see that nothing is heard when a length lies.
@@ -90,21 +86,20 @@ class Lifecycle:
         self._decoder: Any = None
         self._got_accounts = False
         self._got_id = False
-        self._server_lost = False
-        self._failure: ConnectionFailed | None = None
-        self._awaited: asyncio.Future[Any] | None = None
-        self._attempting = False
         self._wanted = False
         self._keep = False
         self._announced = False
         self._sessions = 0
         self._remaking: asyncio.Future[Any] | None = None
-        self._heartbeat: HeartbeatMonitor | None = None
         self._batch_start = 0.0
+        self.waits = Waits(core.clock)
+        self._watch = LinkWatch(core, self._give_up_link)
+        self._supervisor = Supervisor(core, self._establish, lambda: self._wanted)
+        self._lease = ClientIdLease(core)
+        self._remarks = Remarks(core, self)
         #: Since when a message is half there; None when none is.
         self._half_since: float | None = None
         core.add_slice(self, ("managedAccounts", "nextValidId"))
-        core.on_notice(self._notice)
 
     @property
     def wanted(self) -> bool:
@@ -114,7 +109,7 @@ class Lifecycle:
     @property
     def attempting(self) -> bool:
         """Whether a session is being made just now (any thread)."""
-        return self._attempting
+        return self.waits.attempting
 
     # ---- making a session ----------------------------------------------------------------
 
@@ -129,20 +124,17 @@ class Lifecycle:
             ConnectionFailed: The stage that failed, by its type.
         """
         self._begin(target, keep=keep, supervised=True)
-        retry = self._core.config.reconnect.first_connect
         try:
-            await self._establish(target)
-        except LiveTradingBlocked as error:
-            self._finish(str(error))
-            raise
+            await self._take_lease(target)
+            await self._establish()
         except ConnectionFailed as error:
-            if not (retry and keep and self._wanted):
+            if not (keep and self._wanted and self._supervisor.retries_first(error)):
                 self._finish(str(error))
                 raise
             first = error
         else:
             return
-        self._remaking = asyncio.ensure_future(self._remake(str(first)))
+        self._remaking = asyncio.ensure_future(self._remake(str(first), first))
         try:
             last = await self._remaking
         except asyncio.CancelledError:
@@ -160,7 +152,7 @@ class Lifecycle:
                 the caller.
         """
         self._begin(target, keep=keep, supervised=False)
-        self._attempting = True
+        self.waits.attempting = True
         try:
             await self._open(target)
             self._require(State.STARTING)
@@ -169,7 +161,7 @@ class Lifecycle:
             self._give_up(str(error))
             raise
         finally:
-            self._attempting = False
+            self.waits.attempting = False
         self._maybe_identified()
 
     def _begin(self, target: Target, *, keep: bool, supervised: bool) -> None:
@@ -177,35 +169,50 @@ class Lifecycle:
         self._core.supervised = supervised
         self._sessions = 0
         self._announced = False
+        self._supervisor.begin()
 
-    async def _establish(self, target: Target) -> None:
+    async def _take_lease(self, target: Target) -> None:
+        """See that no other program of this machine has the client id."""
+        self.waits.attempting, self.waits.failure = True, None
+        seconds = self._core.config.connection.connect_timeout
+        try:
+            await self.waits.within(
+                seconds, self._lease.take(target), lambda: target.tcp_late(seconds)
+            )
+        finally:
+            self.waits.attempting = False
+
+    async def _establish(self) -> None:
         """One whole attempt: TCP, hello, startApi, sync, READY."""
         core, timeout = self._core, self._core.config.connection.ready_timeout
-        self._attempting = True
+        assert self._target is not None
+        target = self._target
+        self.waits.attempting = True
         try:
             await self._open(target)
             self._require(State.STARTING)
             assert self._identified is not None
-            await self._within(timeout, self._identified, self._not_ready)
+            await self.waits.within(timeout, self._identified, self._not_ready)
             self._require(State.STARTING)
             if core.supervised:
                 check_accounts(core.config, core.accounts)
             core.session_changed(Event.IDENTIFIED, "the accounts and the next order id are known")
-            await self._within(timeout, self._sync(), self._not_ready)
+            await self.waits.within(timeout, self._sync(), self._not_ready)
             self._require(State.SYNCING)
         except ConnectionFailed as error:
             self._give_up(str(error))
             raise
         finally:
-            self._attempting = False
+            self.waits.attempting = False
         self._ready()
 
     def _ready(self) -> None:
         core = self._core
         core.registry.muted.clear()
+        core.retrying = None
+        self._supervisor.ready()
         core.session_changed(Event.SYNCED, "everything may be asked")
-        if self._server_lost and core.state is State.READY:
-            core.session_changed(Event.SERVER_LOST, "the gateway has no link to IB's servers")
+        self._remarks.ready()
 
     async def _open(self, target: Target) -> None:
         """TCP and the hello."""
@@ -213,12 +220,14 @@ class Lifecycle:
         loop = asyncio.get_running_loop()
         self._hello = loop.create_future()
         self._identified = loop.create_future()
-        self._got_accounts = self._got_id = self._server_lost = False
-        self._failure = None
-        core.client_id = target.client_id
-        core.session_changed(Event.CONNECT, f"connecting to {target.host}:{target.port}")
+        self._got_accounts = self._got_id = False
+        self._remarks.forget()
+        self.waits.failure = None
+        core.client_id, core.address = target.client_id, (target.host, target.port)
+        attempt = f", attempt {core.retrying.number}" if core.retrying is not None else ""
+        core.session_changed(Event.CONNECT, f"connecting to {target.host}:{target.port}{attempt}")
         await self._tcp(target, params.connect_timeout)
-        await self._within(
+        await self.waits.within(
             params.handshake_timeout,
             self._hello,
             lambda: target.hello_late(params.handshake_timeout),
@@ -232,7 +241,7 @@ class Lifecycle:
             lambda: transport, target.host, target.port
         )
         try:
-            await self._within(seconds, made, lambda: target.tcp_late(seconds))
+            await self.waits.within(seconds, made, lambda: target.tcp_late(seconds))
         except OSError as error:
             raise target.tcp_failed(error) from error
         except BaseException:
@@ -255,8 +264,8 @@ class Lifecycle:
     def _require(self, state: State) -> None:
         """What ended the attempt may have come between two waits."""
         assert self._target is not None
-        if self._failure is not None:
-            raise self._failure
+        if self.waits.failure is not None:
+            raise self.waits.failure
         if self._core.state is not state:
             raise self._target.closed("the link ended")
 
@@ -271,42 +280,6 @@ class Lifecycle:
         self._core.session_changed(Event.FAILED, reason)
         self._leave_link(reason)
 
-    async def _within(
-        self, seconds: float, work: Awaitable[T], late: Callable[[], ConnectionFailed]
-    ) -> T:
-        """Await ``work`` for at most ``seconds`` of the clock, then raise ``late()``."""
-        task = asyncio.ensure_future(work)
-        expired = False
-
-        def expire() -> None:
-            nonlocal expired
-            expired = True
-            task.cancel()
-
-        timer = self._core.clock.call_later(seconds, expire)
-        self._awaited = task
-        if self._failure is not None:
-            task.cancel()
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if self._failure is not None:
-                raise self._failure from None
-            if expired:
-                raise late() from None
-            raise
-        finally:
-            timer.cancel()
-            self._awaited = None
-
-    def _fail_attempt(self, error: ConnectionFailed) -> None:
-        """The attempt under way, if one is, ends with this; the first reason counts."""
-        if not self._attempting or self._failure is not None:
-            return
-        self._failure = error
-        if self._awaited is not None:
-            self._awaited.cancel()
-
     # ---- transport.Listener --------------------------------------------------------------
 
     def link_up(self, transport: Transport) -> None:
@@ -317,13 +290,13 @@ class Lifecycle:
             return
         assert target is not None
         core.session_changed(Event.TCP_UP, "connected; saying hello")
+        transport.tune(core.config.connection)
         transport.write(client_hello(max_version=target.max_version, options=target.options))
 
     def bytes_came(self) -> None:
         """Any byte is life."""
         self._batch_start = self._core.heard_at = self._core.clock.monotonic()
-        if self._heartbeat is not None:
-            self._heartbeat.heartbeat_received()
+        self._watch.heard()
 
     def frame_came(self, body: bytes) -> None:
         """The hello first; then messages."""
@@ -344,7 +317,9 @@ class Lifecycle:
     def batch_done(self) -> None:
         """All of one read was handed over."""
         self._judge_half_message()
-        self._core.registry.batch_took(self._core.clock.monotonic() - self._batch_start)
+        took = self._core.clock.monotonic() - self._batch_start
+        self._core.registry.batch_took(took)
+        self._watch.worked(took)
 
     def _judge_half_message(self) -> None:
         """A message that never becomes whole makes the session deaf: its end is better."""
@@ -369,17 +344,20 @@ class Lifecycle:
             return
         assert target is not None
         reason = why(error)
+        if error is None or isinstance(error, ConnectionResetError):
+            reason = self._remarks.explained(reason)
         if isinstance(error, FramingError) and core.machine.connected:
             # IB's own client says so, too, and ends the session.
             text = f"{BAD_LENGTH.msg()}: {error}"
             core.registry.fanout.error(NO_VALID_ID, core.millis(), BAD_LENGTH.code(), text, "")
-        self._fail_attempt(target.closed(reason))
-        if self._failure is not None:
-            reason = str(self._failure)
+        self.waits.fail(target.closed(reason))
+        if self.waits.failure is not None:
+            reason = str(self.waits.failure)
         core.session_changed(Event.LINK_LOST, reason)
         self._leave_link(reason)
-        if self._attempting:
+        if self.waits.attempting:
             return  # the attempt has been told, and says what happens next
+        self._supervisor.lost()
         if self._wanted and self._keep:
             self._remaking = core.event_loop.spawn(self._remake(reason), name="reconnect")
         else:
@@ -394,7 +372,7 @@ class Lifecycle:
         try:
             hello = target.read_hello(body)
         except ConnectionFailed as error:
-            self._fail_attempt(error)
+            self.waits.fail(error)
             transport.close()
             return
         version = hello.server_version
@@ -412,7 +390,7 @@ class Lifecycle:
         self._announced = True
         self._client.adopt(target, version, hello.connection_time, self._decoder)
         self._client.begin_api()
-        self._start_heartbeat()
+        self._watch.start()
         core.registry.fanout.connectAck()
         if self._hello is not None and not self._hello.done():
             self._hello.set_result(None)
@@ -435,52 +413,20 @@ class Lifecycle:
             return
         if self._identified is not None and not self._identified.done():
             self._identified.set_result(None)
-        if not core.supervised and not self._attempting:
+        if not core.supervised and not self.waits.attempting:
             # IB's own start asks for nothing by itself: there is nothing to wait for.
             core.session_changed(Event.IDENTIFIED, "the accounts and the next order id are known")
             self._ready()
 
-    def _notice(self, notice: Notice) -> None:
-        """What the gateway says about itself."""
-        core = self._core
-        if notice.code in SERVER_LOST | SERVER_BACK and core.machine.connected:
-            self._server_lost = notice.code in SERVER_LOST
-            event = Event.SERVER_LOST if self._server_lost else Event.SERVER_BACK
-            core.session_changed(event, notice.text)
-        elif notice.code == CLIENT_ID_IN_USE and core.state is State.STARTING:
-            assert self._target is not None
-            self._fail_attempt(self._target.id_in_use())
+    def id_in_use(self) -> None:
+        """The gateway said 326: the attempt under way has failed."""
+        assert self._target is not None
+        self.waits.fail(self._target.id_in_use())
 
-    # ---- life ----------------------------------------------------------------------------
-
-    def _start_heartbeat(self) -> None:
-        core, params = self._core, self._core.config.heartbeat
-        if not params.enabled or not core.machine.connected:
-            return
-        self._heartbeat = HeartbeatMonitor(
-            core.clock,
-            silence=params.silence,
-            deadline=params.deadline,
-            probe=self._probe,
-            on_dead=self._dead,
-            on_fact=core.tell,
-        )
-        self._heartbeat.start_monitoring()
-
-    def _probe(self) -> None:
-        """Ask for the time; whatever comes back is life, and the answer is ours alone."""
-        core = self._core
-        if "current_time" in core.asks:
-            return  # it is asked already; no answer to that is an answer, too
-        core.ask(lambda _id: core.reqCurrentTime(), request="heartbeat", key="current_time")
-
-    def _dead(self, silent: float) -> None:
-        transport = self._transport
-        if transport is not None:
-            logger.warning("no sign of life for %.1f s: the link is given up", silent)
-            transport.abort_with(
-                ConnectionAbortedError(f"no sign of life for {silent:.1f} s, asked for the time")
-            )
+    def port_changed(self, port: int) -> None:
+        """The gateway said 1300: it drops this link, and listens on another port."""
+        assert self._target is not None
+        self._target = attrs.evolve(self._target, port=port)
 
     # ---- ending and making again ---------------------------------------------------------
 
@@ -489,7 +435,7 @@ class Lifecycle:
         if self._target is None or not self._wanted:
             return
         remaking, self._remaking = self._remaking, None
-        self._fail_attempt(self._target.given_up(reason))
+        self.waits.fail(self._target.given_up(reason))
         if remaking is not None:
             remaking.cancel()
         self._finish(reason)
@@ -497,6 +443,7 @@ class Lifecycle:
     async def finish(self) -> None:
         """The loop ends: end the session, and let what was written leave."""
         self.disconnect("stopped")
+        await self._lease.released()
         waits = [asyncio.ensure_future(t.ended.wait()) for t in self._closing if t.ended]
         if waits:
             await asyncio.wait(waits, timeout=CLOSE_GRACE)
@@ -507,6 +454,8 @@ class Lifecycle:
     def _finish(self, reason: str) -> None:
         """No session is wanted any more."""
         self._wanted = False
+        self._core.retrying = None
+        self._lease.release()
         self._core.session_changed(Event.DISCONNECT, reason)
         self._leave_link(reason)
         if self._announced:
@@ -516,41 +465,26 @@ class Lifecycle:
     def _leave_link(self, reason: str) -> None:
         """Everything that belonged to the link ends with it."""
         transport, self._transport = self._transport, None
-        if self._heartbeat is not None:
-            self._heartbeat.stop_monitoring()
-            self._heartbeat = None
+        self._watch.stop()
         self._core.session_ended(reason)
         if transport is not None and transport.ended is not None:
             if not transport.ended.is_set():
                 self._closing.add(transport)
             transport.close()
 
-    async def _remake(self, reason: str) -> ConnectionFailed | None:
+    def _give_up_link(self, why_so: BaseException) -> None:
+        """The link is dead, as far as we can tell."""
+        if self._transport is not None:
+            self._transport.abort_with(why_so)
+
+    async def _remake(
+        self, reason: str, error: ConnectionFailed | None = None
+    ) -> ConnectionFailed | None:
         """Make the session again, for as long as one is wanted; what ended it if it is given up."""
-        core, target, params = self._core, self._target, self._core.config.reconnect
-        assert target is not None
-        backoff = Backoff(params.first_delay, params.factor, params.cap, params.jitter)
-        attempt = 0
-        last: ConnectionFailed | None = None
-        while self._wanted:
-            attempt += 1
-            if params.max_attempts and attempt > params.max_attempts:
-                reason = f"given up after {params.max_attempts} attempts: {reason}"
-                break
-            wait = backoff.delay(attempt, random.random())  # noqa: S311  (no secret: a jitter)
-            core.metrics.counter("reconnect_attempts").add()
-            core.session_changed(Event.RETRY, f"{reason}; next attempt in {wait:.1f} s")
-            await core.clock.sleep(wait)
-            try:
-                await self._establish(target)
-            except ConnectionFailed as error:
-                last, reason = error, str(error)
-                if isinstance(error, LiveTradingBlocked):
-                    break
-            else:
-                return None
-        if self._wanted:
+        last, reason = await self._supervisor.remake(reason, error)
+        if reason and self._wanted:
             # The failed attempt has been told of already; that there will be no other one has not.
-            core.session_told(core.state, reason)
+            self._core.retrying = None
+            self._core.session_told(self._core.state, reason)
             self._finish(reason)
         return last

@@ -24,6 +24,7 @@ is written from those fields, in one place, with what to do next::
     │   ├── HandshakeClosed         the gateway closed the link during the handshake
     │   ├── ReadyTimeout            hello done, but no managedAccounts and nextValidId in time
     │   ├── ClientIdInUse           326: another program holds this client id
+    │   ├── ClientIdLeased          another program of this machine holds this client id
     │   ├── ServerVersionError      the server speaks a version outside 100..225
     │   └── LiveTradingBlocked      live mode without every gate open
     ├── SessionError                the session was READY and is not any more
@@ -84,6 +85,7 @@ from .requests import (
 )
 from .session import (
     ClientIdInUse,
+    ClientIdLeased,
     ConnectionFailed,
     ConnectionLost,
     HandshakeClosed,
@@ -101,6 +103,7 @@ from .session import (
 __all__ = [
     "AmbiguousContract",
     "ClientIdInUse",
+    "ClientIdLeased",
     "ConfigError",
     "ConnectionFailed",
     "ConnectionLost",

@@ -6,6 +6,7 @@ from .basis import TwsLoopError
 
 __all__ = [
     "ClientIdInUse",
+    "ClientIdLeased",
     "ConnectionFailed",
     "ConnectionLost",
     "HandshakeClosed",
@@ -73,6 +74,30 @@ class ReadyTimeout(ConnectionFailed):
 
 class ClientIdInUse(ConnectionFailed):
     """Another program is connected with this client id (error 326)."""
+
+
+class ClientIdLeased(ConnectionFailed):
+    """Another program of this machine is connected, or connecting, with this client id.
+
+    Args:
+        problem: What happened, and what to do about it.
+        host: The gateway's host.
+        port: The gateway's port.
+        client_id: The client id.
+        pid: The process that has it.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        client_id: int | None = None,
+        pid: int | None = None,
+    ) -> None:
+        super().__init__(problem, host=host, port=port, client_id=client_id)
+        self.pid = pid
 
 
 class ServerVersionError(ConnectionFailed):

@@ -7,6 +7,7 @@ from typing import Protocol, cast
 
 from twsloop.errors import FramingError
 from twsloop.transport.outbox import Outbox
+from twsloop.transport.sockets import SocketSettings, tune
 from twsloop.wire.framing import FrameReader, frame
 
 __all__ = ["CLOSE_GRACE", "Listener", "Transport"]
@@ -99,6 +100,11 @@ class Transport(asyncio.Protocol):
         self._end(self._fault or exc)
 
     # ---- ours ----------------------------------------------------------------------------
+
+    def tune(self, settings: SocketSettings) -> None:
+        """Set the socket's options, where there is a socket and the system has them."""
+        if self._transport is not None:
+            tune(self._transport.get_extra_info("socket"), settings)
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the socket; loop thread only."""

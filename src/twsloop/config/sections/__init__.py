@@ -16,7 +16,7 @@ from .market_data import MarketDataParams
 from .orders import LiveParams, OrderParams
 from .pacing import PacingParams
 from .paper import PaperParams
-from .session import HeartbeatParams, LoopParams, ReconnectParams
+from .session import HeartbeatParams, LoopParams, ReconnectParams, SessionParams
 from .storage import StorageParams
 
 __all__ = [
@@ -35,5 +35,6 @@ __all__ = [
     "PacingParams",
     "PaperParams",
     "ReconnectParams",
+    "SessionParams",
     "StorageParams",
 ]

@@ -89,6 +89,29 @@ class ConnectionParams(Section):
         low=0.1,
         high=3600,
     )
+    keepalive: bool = option(
+        True,
+        "bool",
+        "Let the system probe an idle link (TCP keepalive); firewalls forget links that are idle.",
+    )
+    keepalive_idle: int = option(
+        30,
+        "int",
+        "After so long without a byte the system probes the link.",
+        unit="seconds",
+        low=1,
+        high=7200,
+    )
+    keepalive_interval: int = option(
+        10, "int", "The wait between two such probes.", unit="seconds", low=1, high=3600
+    )
+    keepalive_count: int = option(
+        3,
+        "int",
+        "After so many such probes without an answer the system ends the link.",
+        low=1,
+        high=100,
+    )
     max_version: int = option(
         225,
         "int",

@@ -1,15 +1,45 @@
-"""The session's life: its thread, its recovery and its watch."""
+"""The session's life: its role, its thread, its recovery and its watch."""
 
+# ruff: noqa: RUF009  (option() makes attrs fields; nothing of it is shared between instances)
 from __future__ import annotations
 
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Literal
 
 import attrs
 
 from twsloop.config.options import Section, option
 from twsloop.errors import ConfigError
 
-__all__ = ["HeartbeatParams", "LoopParams", "ReconnectParams"]
+__all__ = ["HeartbeatParams", "LoopParams", "ReconnectParams", "SessionParams"]
+
+RoleName = Literal["trade", "data", "observer"]
+
+
+@attrs.frozen
+class SessionParams(Section):
+    """What the session is for, and whose client id it is."""
+
+    section: ClassVar[str] = "session"
+
+    role: RoleName = option(
+        "trade",
+        "str",
+        "trade does everything. data neither fetches orders at the start nor can place any; "
+        "observer cannot place any, either, but hears and reads them.",
+        choices=("trade", "data", "observer"),
+    )
+    lease: bool = option(
+        True,
+        "bool",
+        "Keep programs of this machine apart: one that wants a client id that another one uses is "
+        "told which process that is, before it connects.",
+    )
+    lease_file: Path = option(
+        Path("~/.twsloop/leases.db"),
+        "path",
+        "The SQLite file in which they see each other; it can be deleted at any time.",
+    )
 
 
 @attrs.frozen
@@ -54,8 +84,26 @@ class ReconnectParams(Section):
     first_connect: bool = option(
         False, "bool", "Retry the very first connection, too, instead of raising what stopped it."
     )
+    quick_delay: float = option(
+        0.1,
+        "float",
+        "The wait before the first try after a session that stood; a gateway that only restarted "
+        "its API is there again at once.",
+        unit="seconds",
+        low=0,
+        high=3600,
+    )
+    stable_after: float = option(
+        10.0,
+        "float",
+        "How long a session has to stand before its loss is met with the quick delay again. One "
+        "that comes and goes is made again more and more slowly.",
+        unit="seconds",
+        low=0,
+        high=86400,
+    )
     first_delay: float = option(
-        0.5, "float", "The wait before the first try.", unit="seconds", low=0.01, high=3600
+        0.5, "float", "The wait after the first failure.", unit="seconds", low=0.01, high=3600
     )
     factor: float = option(
         2.0, "float", "Each further wait is this many times longer.", low=1, high=10
@@ -72,6 +120,42 @@ class ReconnectParams(Section):
     )
     max_attempts: int = option(
         0, "int", "Give up after so many tries in a row; 0 never gives up.", low=0, high=1_000_000
+    )
+
+    wedge_after: int = option(
+        3,
+        "int",
+        "So many connections in a row that are accepted and never answered mean that the gateway "
+        "hangs; 0 never says so.",
+        low=0,
+        high=1_000_000,
+    )
+    wedge_delay: float = option(
+        120.0,
+        "float",
+        "The wait between tries of a gateway that hangs. Each leaves a dead connection inside it, "
+        "and it takes 32 at most.",
+        unit="seconds",
+        low=0.01,
+        high=86400,
+    )
+    id_delay: float = option(
+        5.0,
+        "float",
+        "The wait between tries while the client id is taken (326): after a loss the gateway may "
+        "not have noticed yet that our own session is dead.",
+        unit="seconds",
+        low=0.01,
+        high=3600,
+    )
+    id_wait: float = option(
+        0.0,
+        "float",
+        "How long the very first connection waits for a client id that is taken; 0 raises "
+        "ClientIdInUse at once.",
+        unit="seconds",
+        low=0,
+        high=86400,
     )
 
     def __attrs_post_init__(self) -> None:
@@ -108,4 +192,11 @@ class HeartbeatParams(Section):
         unit="seconds",
         low=0.1,
         high=600,
+    )
+    round_trip: bool = option(
+        True,
+        "bool",
+        "Ask for the time that often even while bytes come, and give the link up if there is no "
+        "answer within the deadline: quotes may still come over a link on which nothing of ours "
+        "arrives any more.",
     )

@@ -1,0 +1,304 @@
+"""Which program of this machine has which client id: leases in a file that all of them share.
+
+A gateway takes each client id once. A second program with the same id is turned away (326), and
+what it reads then does not say by whom. Worse, after a loss the two fight over the id. So a program
+takes a lease before it connects: a row that names the gateway, the client id and the process. A
+second one is refused with the process id of the first, before anything was sent.
+
+A lease is the process's. It is over when its owner gives it back or is dead: a process id alone
+does not tell (the system gives it to another one later), so its start time stands beside it; and of
+a process that cannot be looked at (another machine or container shares the file, or the system does
+not say when processes began), the beat that it writes every so often tells.
+
+Two connections of one process may use one id as far as this file is concerned: the gateway will say
+what it thinks of that. The file is a convenience. If it cannot be used, a warning says so, and the
+session is made without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import sys
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from twsloop.clock import SystemClock, Timer
+from twsloop.database import Database, Migration, Transaction
+from twsloop.errors import ClientIdLeased, StorageError
+
+from .processes import Process, here, is_alive
+from .stages import Target
+
+if TYPE_CHECKING:
+    from .core import Core
+
+__all__ = ["ClientIdLease", "Holder", "LeaseFile"]
+
+logger = logging.getLogger(__name__)
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        1,
+        "leases of client ids",
+        (
+            """
+            CREATE TABLE lease (
+                address TEXT NOT NULL,
+                client_id INTEGER NOT NULL,
+                token TEXT NOT NULL,
+                node TEXT NOT NULL,
+                pid INTEGER NOT NULL,
+                started TEXT NOT NULL,
+                program TEXT NOT NULL,
+                taken_at TEXT NOT NULL,
+                beat_at TEXT NOT NULL,
+                PRIMARY KEY (address, client_id)
+            ) STRICT, WITHOUT ROWID
+            """,
+        ),
+    ),
+)
+
+#: How often the holder of a lease says that it lives, seconds.
+BEAT = 20.0
+#: A holder that cannot be looked at, and has been silent for so long, is dead.
+SILENT = timedelta(seconds=3.5 * BEAT)
+#: How long another program may keep the file to itself, seconds: no connect waits longer for it.
+BUSY = 0.25
+
+#: Names of this machine, as programs write them.
+_LOOPBACK = frozenset({"localhost", "::1", "0.0.0.0", ""})  # noqa: S104  (names, nothing listens)
+
+
+def address_of(host: str, port: int) -> str:
+    """One name for one gateway."""
+    name = host.strip().lower()
+    return f"{'127.0.0.1' if name in _LOOPBACK else name}:{port}"
+
+
+@attrs.frozen
+class Holder:
+    """Who has a lease.
+
+    Attributes:
+        process: The process.
+        program: What it was started as.
+        taken_at: Since when it has it, UTC.
+        beat_at: When it said last that it lives, UTC.
+        token: Tells apart what one process took.
+    """
+
+    process: Process
+    program: str
+    taken_at: datetime
+    beat_at: datetime
+    token: str
+
+    def lives(self, now: datetime, alive: Callable[[Process], bool | None] = is_alive) -> bool:
+        """Whether it is still there; by its beat where it cannot be looked at."""
+        seen = alive(self.process)
+        # A beat from the future says nothing: a clock was set back.
+        return abs(now - self.beat_at) < SILENT if seen is None else seen
+
+
+class LeaseFile:
+    """The file; opened for each use, as that is seldom.
+
+    Args:
+        path: The SQLite file.
+        me: This process.
+        alive: Whether a process lives; None where that cannot be seen.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        me: Process | None = None,
+        alive: Callable[[Process], bool | None] = is_alive,
+    ) -> None:
+        self.path = path
+        self._me = me or here()
+        self._alive = alive
+        self._token = secrets.token_hex(8)
+
+    async def take(self, address: str, client_id: int, now: datetime) -> Holder | None:
+        """Take a lease, and beat if it is ours already.
+
+        Returns:
+            None if it is ours now; else who has it (this process, by another connection, perhaps).
+
+        Raises:
+            StorageError: The file cannot be used.
+        """
+        async with self._open() as database, database.transaction() as work:
+            holder = await self._holder(work, address, client_id)
+            if holder is not None and holder.token != self._token:
+                if holder.process == self._me or holder.lives(now, self._alive):
+                    return holder
+                logger.info(
+                    "client id %d at %s was held by process %d, which is gone",
+                    client_id, address, holder.process.pid,
+                )  # fmt: skip
+            ours = holder is not None and holder.token == self._token
+            taken_at = holder.taken_at if holder is not None and ours else now
+            await work.execute(
+                "INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    address, client_id, self._token, self._me.node, self._me.pid, self._me.started,
+                    program(), taken_at.isoformat(), now.isoformat(),
+                ),
+            )  # fmt: skip
+        return None
+
+    async def give_back(self, address: str, client_id: int) -> None:
+        """Give a lease back, if it is ours.
+
+        Raises:
+            StorageError: The file cannot be used.
+        """
+        async with self._open() as database:
+            await database.execute(
+                "DELETE FROM lease WHERE address = ? AND client_id = ? AND token = ?",
+                (address, client_id, self._token),
+            )
+
+    def _open(self) -> Database:
+        return Database(self.path, migrations=MIGRATIONS, busy_timeout=BUSY)
+
+    @staticmethod
+    async def _holder(work: Transaction, address: str, client_id: int) -> Holder | None:
+        rows = await work.fetch(
+            "SELECT * FROM lease WHERE address = ? AND client_id = ?", (address, client_id)
+        )
+        if not rows:
+            return None
+        row = rows[0]
+        try:
+            taken_at, beat_at = (
+                datetime.fromisoformat(row[name]).astimezone(UTC)
+                for name in ("taken_at", "beat_at")
+            )
+        except ValueError:
+            return None  # of no version that we know: it is written over
+        process = Process(row["node"], row["pid"], row["started"])
+        return Holder(process, row["program"], taken_at, beat_at, row["token"])
+
+
+class ClientIdLease:
+    """The lease of one connection; loop thread only.
+
+    Args:
+        core: The connection.
+    """
+
+    def __init__(self, core: Core) -> None:
+        params = core.config.session
+        self._core = core
+        # Where time is a test's, no other program is meant.
+        wanted = params.lease and isinstance(core.clock, SystemClock)
+        self._file = LeaseFile(params.lease_file) if wanted else None
+        self._held: tuple[str, int] | None = None
+        self._timer: Timer | None = None
+        self._work: asyncio.Future[None] | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the lease is ours."""
+        return self._held is not None
+
+    async def take(self, target: Target) -> None:
+        """Take the lease of a target's client id.
+
+        Raises:
+            ClientIdLeased: A program that lives has it.
+        """
+        if self._file is None:
+            return
+        await self.released()
+        key = (address_of(target.host, target.port), target.client_id)
+        try:
+            holder = await self._file.take(*key, self._core.clock.now())
+        except StorageError as error:
+            logger.warning(
+                "client ids are not kept apart between programs: %s (the file can be deleted at "
+                "any time; [session] lease = no does without it)", error,
+            )  # fmt: skip
+            return
+        if holder is None:
+            self._held = key
+            self._arm()
+        elif holder.process != here():
+            raise leased(target, holder)
+
+    def release(self) -> None:
+        """Give it back, soon; nothing happens if it is not ours."""
+        held, self._held = self._held, None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if held is not None:
+            self._go(self._give_back(held))
+
+    async def released(self) -> None:
+        """Wait until what is under way is done."""
+        if self._work is not None and not self._work.done():  # else its loop may be closed
+            await asyncio.wait({self._work})
+
+    # ---- inside --------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        self._timer = self._core.clock.call_later(BEAT, self._beat)
+
+    def _beat(self) -> None:
+        self._timer = None
+        if self._held is not None:
+            self._arm()
+            if self._work is None or self._work.done():
+                self._go(self._say_alive(self._held))
+
+    def _go(self, work: Coroutine[Any, Any, None]) -> None:
+        before = self._work
+
+        async def in_turn() -> None:
+            if before is not None and not before.done():
+                await asyncio.wait({before})
+            with contextlib.suppress(StorageError):  # a dead holder is found out without its word
+                await work
+
+        self._work = asyncio.ensure_future(in_turn())
+
+    async def _say_alive(self, held: tuple[str, int]) -> None:
+        assert self._file is not None
+        await self._file.take(*held, self._core.clock.now())
+
+    async def _give_back(self, held: tuple[str, int]) -> None:
+        assert self._file is not None
+        await self._file.give_back(*held)
+
+
+def leased(target: Target, holder: Holder) -> ClientIdLeased:
+    """The error that names who has the client id."""
+    return ClientIdLeased(
+        f"client id {target.client_id} is used by process {holder.process.pid} "
+        f"({holder.program}, since {holder.taken_at:%Y-%m-%d %H:%M:%S} UTC): a gateway serves an "
+        "id to one program at a time. End that program, or choose another client id "
+        "([connection] client_id); [session] lease = no does not look",
+        host=target.host,
+        port=target.port,
+        client_id=target.client_id,
+        pid=holder.process.pid,
+    )
+
+
+def program() -> str:
+    """What this process was started as, without its arguments: they may hold what is secret."""
+    name = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else ""
+    return name or Path(sys.executable or "python").name

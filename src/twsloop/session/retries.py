@@ -1,0 +1,136 @@
+"""When to try again, by what went wrong so far. Chance comes in as an argument.
+
+Four schedules, because four things keep a session from coming back:
+
+* The gateway restarted and is there again: the first try comes quickly.
+* It is not there, or turns us away: the waits grow, up to a cap. A session that came back and did
+  not stand for long counts as a failure: it must not be made anew ten times a second.
+* It accepts connections and never answers (it hangs, or stands at a login or a dialog): each try
+  leaves a dead connection inside it, and it takes 32 at most. After a few in a row it is wedged as
+  far as we can see, and is tried rarely.
+* Our client id is taken (326): a session of ours that died without a word holds it until the
+  gateway notices. Another id would not see our orders, so the same one is tried at even intervals.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import attrs
+
+from .backoff import Backoff
+
+__all__ = ["Outcome", "Retries", "RetryRules", "Try"]
+
+
+class Outcome(Enum):
+    """How an attempt failed."""
+
+    FAILED = "failed"
+    """Refused, closed, unknown: any way that is none of the others."""
+    MUTE = "mute"
+    """The connection was accepted, and then nothing came within the stage's deadline."""
+    ID_TAKEN = "id taken"
+    """The client id is in use (326)."""
+
+
+@attrs.frozen(kw_only=True)
+class RetryRules:
+    """The numbers; all times in seconds.
+
+    Attributes:
+        backoff: The growing waits.
+        quick: The wait before the first try after a session that stood.
+        stable_after: How long a session has to stand to count as one.
+        wedge_after: So many mute attempts in a row mean a wedge; 0 never does.
+        wedge_delay: The wait between tries of a wedged gateway.
+        id_delay: The wait between tries while the client id is taken.
+    """
+
+    backoff: Backoff = attrs.Factory(Backoff)
+    quick: float = 0.1
+    stable_after: float = 10.0
+    wedge_after: int = 3
+    wedge_delay: float = 120.0
+    id_delay: float = 5.0
+
+
+@attrs.frozen(kw_only=True)
+class Try:
+    """The next attempt.
+
+    Attributes:
+        number: Which one it is since a session last stood, from 1.
+        wait: Seconds until it.
+        mute: How many attempts in a row found a gateway that accepts and does not answer.
+        wedged: Whether those are enough to say that it hangs.
+        id_taken: Whether the client id was in use the last time.
+    """
+
+    number: int
+    wait: float
+    mute: int = 0
+    wedged: bool = False
+    id_taken: bool = False
+
+
+class Retries:
+    """Counts what happened, and says when the next attempt is due.
+
+    Args:
+        rules: The numbers.
+    """
+
+    def __init__(self, rules: RetryRules) -> None:
+        self._rules = rules
+        self._number = 0
+        self._failures = 0
+        self._mute = 0
+        self._id_taken = False
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts were planned since a session last stood."""
+        return self._number
+
+    def stood(self, seconds: float) -> None:
+        """A session that had become READY was lost, after so many seconds."""
+        if seconds >= self._rules.stable_after:
+            self._failures = 0
+        elif self._number:
+            # It came back, and went again: the next one shall not come as quickly.
+            self._failures += 1
+        self._number = self._mute = 0
+        self._id_taken = False
+
+    def failed(self, outcome: Outcome) -> None:
+        """An attempt failed."""
+        self._failures += 1
+        self._mute = self._mute + 1 if outcome is Outcome.MUTE else 0
+        self._id_taken = outcome is Outcome.ID_TAKEN
+
+    def plan(self, chance: float) -> Try:
+        """The next attempt; each call plans one more.
+
+        Args:
+            chance: A random number, 0 <= chance < 1.
+        """
+        rules = self._rules
+        self._number += 1
+        wedged = 0 < rules.wedge_after <= self._mute
+        less = 1.0 - rules.backoff.jitter * chance
+        if self._id_taken:
+            wait = rules.id_delay * less
+        elif self._failures:
+            wait = rules.backoff.delay(self._failures, chance)
+        else:
+            wait = min(rules.quick, rules.backoff.first) * less
+        if wedged:
+            wait = max(wait, rules.wedge_delay * less)
+        return Try(
+            number=self._number,
+            wait=wait,
+            mute=self._mute,
+            wedged=wedged,
+            id_taken=self._id_taken,
+        )
