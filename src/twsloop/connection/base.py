@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Self
 
+import attrs
 from ibapi.client import EClient
 from ibapi.wrapper import EWrapper
 
@@ -13,7 +14,9 @@ from twsloop.clock import Clock
 from twsloop.config import Config
 from twsloop.event_loop import IBKREventLoop, LoopFactory, TaskHandle
 from twsloop.processors import Where
+from twsloop.session.roles import Role
 from twsloop.session.state import State
+from twsloop.session.status import SessionStatus
 from twsloop.transport import is_cancel, lane_of
 from twsloop.wire.framing import MAX_FRAME, frame
 
@@ -46,10 +49,13 @@ class IBKRConnection(EWrapper, Singletons):
             after ``connect()``, when none comes before ``run()`` in either case.
         reconnect: Whether a lost session is made again. Unless told otherwise, as configured after
             ``start()``, and not after ``connect()``.
+        role: What the session is for: ``"trade"``, ``"data"`` or ``"observer"``; as configured
+            unless given.
         clock: Where time comes from.
         loop_factory: Makes the event loop; uvloop where it exists unless told otherwise.
 
     Raises:
+        ConfigError: There is no such role.
         StaleOverrideError: A callback override has the parameters of an older ibapi.
     """
 
@@ -70,11 +76,18 @@ class IBKRConnection(EWrapper, Singletons):
         wrapper: Any = None,
         callbacks: Callbacks | None = None,
         reconnect: bool | None = None,
+        role: Role | str | None = None,
         clock: Clock | None = None,
         loop_factory: LoopFactory | None = None,
     ) -> None:
-        if config is not None or clock is not None or loop_factory is not None:
-            core = Core(self, config or Config(), clock=clock, loop_factory=loop_factory)
+        given = (config, role, clock, loop_factory)
+        if any(argument is not None for argument in given):
+            settings = config or Config()
+            if role is not None:
+                name = role.value if isinstance(role, Role) else role
+                wanted = attrs.evolve(settings.session, role=name)
+                settings = attrs.evolve(settings, session=wanted)
+            core = Core(self, settings, clock=clock, loop_factory=loop_factory)
             self._assemble(core)
         self._driver.callbacks = callbacks
         self._driver.reconnect = reconnect
@@ -117,6 +130,11 @@ class IBKRConnection(EWrapper, Singletons):
         """Where the session is in its life."""
         return self._tws.state
 
+    @Shown
+    def session(self) -> SessionStatus:
+        """How it stands with the session: its state and why, what comes next; from any thread."""
+        return self._tws.status()
+
     def add_message_processor(self, processor: object, *, where: Where = None) -> None:
         """Let an object hear the EWrapper callbacks it has methods for.
 
@@ -157,7 +175,7 @@ class IBKRConnection(EWrapper, Singletons):
 
         Raises:
             ConnectionFailed: What stopped it: TcpFailed, TcpTimeout, HandshakeTimeout,
-                HandshakeClosed, ServerVersionError, ClientIdInUse, ReadyTimeout, or
+                HandshakeClosed, ServerVersionError, ClientIdInUse, ClientIdLeased, ReadyTimeout, or
                 LiveTradingBlocked; ConnectionFailed itself if it was stopped meanwhile.
             StateError: Another thread is starting it just now.
             WrongThread: Called on the loop thread.

@@ -56,6 +56,7 @@ class IBGateway(OrderGate):
     def _assemble(self, core: Core) -> None:
         super()._assemble(core)
         self.__slices = slices = Slices(core, wanted=lambda: self._driver.life.wanted)
+        core.orders_known = lambda: (slices.orders.sync.known, slices.orders.sync.reason)
         self.lead_through(self, slices.orders)
         core.guard = functools.partial(guard, slices.orders)
 

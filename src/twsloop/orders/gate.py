@@ -12,6 +12,7 @@ import attrs
 
 from twsloop.config import Config, check_accounts, check_live_gates
 from twsloop.errors import LiveTradingBlocked
+from twsloop.session.roles import Role
 
 __all__ = ["Answer", "Situation", "Verdict", "judge"]
 
@@ -69,6 +70,9 @@ def judge(config: Config, situation: Situation, account: str) -> Verdict:
         situation: The session.
         account: The account that the order names; empty for the login's only one.
     """
+    role = Role(config.session.role)
+    if not role.sends_orders:
+        return Verdict(Answer.REFUSE, role.why_no_orders)
     if not config.orders_enabled:
         return Verdict(Answer.SIMULATE, "orders are disabled ([orders] enabled)")
     if not situation.connected:
