@@ -7,7 +7,6 @@ does not listen. So nobody else is given it meanwhile.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 from collections.abc import Awaitable, Callable
@@ -50,6 +49,7 @@ class Door:
         self._shut = False
         self._keeper: socket.socket | None = None
         self._work: asyncio.Task[None] | None = None
+        self._works: set[asyncio.Task[None]] = set()
 
     def shut(self) -> None:
         """Refuse connections soon."""
@@ -66,11 +66,10 @@ class Door:
 
     async def end(self) -> None:
         """Forget what was asked of it, and the port."""
-        work, self._work = self._work, None
-        if work is not None:
+        self._work = None
+        for work in self._works:
             work.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await work
+        await asyncio.gather(*self._works, return_exceptions=True)
         self._let_go()
 
     # ---- inside ----------------------------------------------------------------------------
@@ -84,6 +83,8 @@ class Door:
             await step()
 
         self._work = asyncio.get_running_loop().create_task(run())
+        self._works.add(self._work)
+        self._work.add_done_callback(self._works.discard)
 
     async def _close(self) -> None:
         if self._shut:
