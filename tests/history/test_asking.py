@@ -134,7 +134,7 @@ def test_a_progress_callback_hears_why_it_waits(double: GatewayDouble[IBGateway]
 
 
 def test_a_programs_own_calls_count_too(double: GatewayDouble[IBGateway]) -> None:
-    """They are IB's to judge; ours keep their distance from them."""
+    """Where pacing is off they are IB's to judge; ours keep their distance from them."""
     app = double.app
     for number in range(5):
         app.reqHistoricalData(number, aapl(), "", "60 S", "5 secs", "TRADES", 1, 2, False, [])

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from twsloop.errors import ParseError
 from twsloop.events import Notice
-from twsloop.session.pacing import SPAN, own_rate
+from twsloop.session.pacing import SPAN, Wait, own_rate
 from twsloop.session.pending import Pending
 from twsloop.session.waiting import WaitingRequest, WaitSource
 from twsloop.transport import Lane, Outbox, Queued
@@ -87,7 +87,7 @@ class Pacing:
 
     def turn(self, number: int, body: bytes, *, own_call: bool) -> Turn | None:
         """The turn that a message has to wait for, if there is a rule for its kind (any thread)."""
-        rules = self._rules.get(number) if self.enabled else None
+        rules = self._rules.get(number)
         if rules is None:
             return None
         try:
@@ -95,7 +95,11 @@ class Pacing:
         except ParseError:  # IB will say so
             return None
         turns = [turn for make in rules if (turn := make(message, own_call)) is not None]
-        return turns[0] if len(turns) == 1 else _All(turns) if turns else None
+        if not turns:
+            return None
+        if not self.enabled:
+            return _Counted(turns)
+        return turns[0] if len(turns) == 1 else _Turns(turns)
 
     # ---- what waits ----------------------------------------------------------------------
 
@@ -167,7 +171,7 @@ class Pacing:
             self._core.asks.refused_for_rate(SPAN)
 
 
-class _All:
+class _Turns:
     """Several turns of one message: it leaves when all of them are there.
 
     Args:
@@ -177,7 +181,7 @@ class _All:
     def __init__(self, turns: list[Turn]) -> None:
         self._turns = turns
 
-    def wait(self, now: float) -> Any:
+    def wait(self, now: float) -> Wait | None:
         """The longest wait of them."""
         waits = [wait for turn in self._turns if (wait := turn.wait(now)) is not None]
         return max(waits, key=lambda wait: wait.seconds, default=None)
@@ -186,3 +190,11 @@ class _All:
         """It leaves."""
         for turn in self._turns:
             turn.leave(now)
+
+
+class _Counted(_Turns):
+    """Turns that nothing waits for, because pacing is off; what leaves is counted."""
+
+    def wait(self, now: float) -> None:
+        """Never."""
+        del now

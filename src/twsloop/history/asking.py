@@ -17,19 +17,30 @@ import attrs
 
 from twsloop.connection.core import Core
 from twsloop.connection.pauses import Pauses
-from twsloop.errors import NoHistory, PacingViolation, RequestError
+from twsloop.errors import NoHistory, PacingViolation, RequestError, SendQueueFull
 from twsloop.event_loop import SharedWork
+from twsloop.session.waiting import WaitingRequest
 
 from .pacing import HistoryPacer, Paced, Wait
 
-__all__ = ["EMPTY", "SERVICE_ERROR", "OnWait", "PacedAsks", "Question", "Waiting", "named_error"]
+__all__ = [
+    "EMPTY",
+    "SERVICE_ERROR",
+    "VIOLATION",
+    "OnWait",
+    "PacedAsks",
+    "Question",
+    "Waiting",
+    "named_error",
+]
 
 #: The code with which the history service refuses; what it means stands in its text.
 SERVICE_ERROR = 162
 #: What the service says where there are no data in the time that was asked for.
 EMPTY = "returned no data"
 _NO_DATA = (EMPTY, "no historical market data for", "no head time stamp")
-_VIOLATION = "pacing violation"
+#: What the text of a violation has in it.
+VIOLATION = "pacing violation"
 
 
 @attrs.frozen
@@ -80,7 +91,7 @@ def named_error(error: RequestError) -> RequestError:
         return error
     text = error.text.lower()
     kind = RequestError
-    if _VIOLATION in text:
+    if VIOLATION in text:
         kind = PacingViolation
     elif any(words in text for words in _NO_DATA):
         kind = NoHistory
@@ -103,10 +114,12 @@ class PacedAsks:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.pacer = HistoryPacer()
-        self._waiting: dict[int, tuple[str, float, str]] = {}
+        #: What waits: request, until when, why, since when.
+        self._waiting: dict[int, tuple[str, float, str, float]] = {}
         self._number = 0
         self._pauses = Pauses(core)
         self._shared = SharedWork(core.event_loop)
+        core.pacing.list_waits(self._waits)
 
     @property
     def waiting(self) -> tuple[Waiting, ...]:
@@ -114,8 +127,22 @@ class PacedAsks:
         now = self._core.clock.monotonic()
         return tuple(
             Waiting(request, max(until - now, 0.0), reason)
-            for request, until, reason in list(self._waiting.values())
+            for request, until, reason, _ in list(self._waiting.values())
         )
+
+    def _waits(self) -> list[WaitingRequest]:
+        now = self._core.clock.monotonic()
+        return [
+            WaitingRequest(
+                request=request,
+                lane="history",
+                reason=reason,
+                expected=max(until - now, 0.0),
+                position=place,
+                **self._core.pacing.since(since),
+            )
+            for place, (request, until, reason, since) in enumerate(list(self._waiting.values()))
+        ]
 
     async def ask(self, question: Question, on_wait: OnWait | None = None) -> list[Any]:
         """Send a request when it may leave, and gather its answer.
@@ -130,6 +157,7 @@ class PacedAsks:
             RequestError: Any other refusal.
             NotConnected: There is no session.
             ConnectionLost: It ended before the answer, or before its turn.
+            SendQueueFull: Too many wait already.
         """
         return await self._shared.of(question.paced.identity, self._ask, question, on_wait)
 
@@ -155,11 +183,14 @@ class PacedAsks:
         core, pacer = self._core, self.pacer
         self._pauses.require_session(request)
         self._number += 1
-        number = self._number
+        number, since = self._number, core.clock.monotonic()
+        if len(self._waiting) >= core.config.pacing.queue_limit:
+            msg = f"{request}: {len(self._waiting)} requests for history wait already"
+            raise SendQueueFull(msg)
         try:
             while (wait := pacer.wait(core.clock.monotonic(), paced)) is not None:
                 until = core.clock.monotonic() + wait.seconds
-                self._waiting[number] = (request, until, wait.reason)
+                self._waiting[number] = (request, until, wait.reason, since)
                 if on_wait is not None:
                     on_wait(wait)
                 await self._pauses.sleep(wait.seconds, request)

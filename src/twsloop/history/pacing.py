@@ -17,6 +17,8 @@ from collections.abc import Hashable
 
 import attrs
 
+from twsloop.session.pacing import Wait
+
 __all__ = ["HistoryPacer", "Paced", "Wait"]
 
 #: No identical request within so many seconds.
@@ -54,19 +56,6 @@ class Paced:
     counted: bool = True
 
 
-@attrs.frozen
-class Wait:
-    """Why a request may not leave yet.
-
-    Attributes:
-        seconds: How long it will be, as far as is known; for an open one to end, a guess.
-        reason: Why, in words.
-    """
-
-    seconds: float
-    reason: str
-
-
 class HistoryPacer:
     """Says when the next request for history may leave; time comes in as seconds that only grow."""
 
@@ -93,7 +82,7 @@ class HistoryPacer:
         self._forget(now)
         waits = (
             self._held(now),
-            self._repeated(now, request),
+            self._repeated(now, request.identity),
             self._burst(now, request),
             self._full(now, request),
         )
@@ -116,6 +105,15 @@ class HistoryPacer:
             if request.counted:
                 self._counted.append((now, request.weight))
 
+    def repeated(self, now: float, identity: Hashable) -> Wait | None:
+        """Why, and how long, what is known by this has to wait as another one's twin."""
+        wait = self._repeated(now, identity)
+        return wait if wait is not None and wait.seconds > 0 else None
+
+    def note(self, now: float, identity: Hashable) -> None:
+        """What leaves is known by this, too."""
+        self._identical[identity] = now
+
     def give(self) -> None:
         """A request is over."""
         self._open -= 1
@@ -137,8 +135,8 @@ class HistoryPacer:
         left = self._held_until - now
         return Wait(left, "IB said that history is asked for too fast") if left > 0 else None
 
-    def _repeated(self, now: float, request: Paced) -> Wait | None:
-        at = self._identical.get(request.identity)
+    def _repeated(self, now: float, identity: Hashable) -> Wait | None:
+        at = self._identical.get(identity)
         if at is None:
             return None
         left = at + IDENTICAL_S + MARGIN_S - now
