@@ -53,3 +53,86 @@ def test_a_timer_set_by_next_look_always_comes_to_a_verdict(
     assert verdicts[-1] is Verdict.DEAD, verdicts
     assert verdicts.count(Verdict.PROBE) == 1
     assert now - life.last_life >= (silence + deadline) * 0.999999
+
+
+# ---- both directions -----------------------------------------------------------------------------
+
+
+def test_bytes_without_answers_are_a_link_that_does_not_hear_us() -> None:
+    life = Liveness(10, 5, now=0, answers=True)
+    now = 0.0
+    while now < 10:
+        life.heard(now)
+        now += 0.5
+    assert life.look(10) is Verdict.PROBE, "asked even while bytes come"
+    life.heard(12)
+    assert life.look(12) is Verdict.WAIT
+    life.heard(14.9)
+    assert life.look(14.99) is Verdict.WAIT
+    assert life.look(15) is Verdict.DEAF
+
+
+def test_silence_after_the_question_is_death_and_an_answer_is_life() -> None:
+    life = Liveness(10, 5, now=0, answers=True)
+    life.heard(9)
+    assert life.look(10) is Verdict.PROBE
+    assert life.look(15) is Verdict.DEAD
+    life = Liveness(10, 5, now=0, answers=True)
+    assert life.look(10) is Verdict.PROBE
+    life.heard(11)
+    life.answered(11)
+    assert life.look(20.9) is Verdict.ALIVE
+    assert life.look(21) is Verdict.PROBE
+
+
+def test_a_look_that_comes_far_too_late_asks_again_once() -> None:
+    """The machine slept: what came meanwhile has not been read yet."""
+    for answers in (False, True):
+        life = Liveness(10, 5, now=0, answers=answers)
+        assert life.look(10) is Verdict.PROBE
+        assert life.look(4000) is Verdict.PROBE, "not dead: we were away"
+        assert life.asked_at == 4000
+        assert life.look(4004.9) is Verdict.WAIT
+        assert life.look(8000) is Verdict.DEAD, "once, or a slow loop would never find out"
+        life = Liveness(10, 5, now=0, answers=answers)
+        assert life.look(10) is Verdict.PROBE
+        assert life.look(4000) is Verdict.PROBE
+        life.heard(4001)
+        life.answered(4001)
+        assert life.look(4011) is Verdict.PROBE
+        assert life.look(8000) is Verdict.PROBE, "and again after the next sleep"
+
+
+def test_a_reader_that_is_behind_waits_for_the_answer_in_what_it_has_not_read() -> None:
+    life = Liveness(10, 5, now=0, answers=True)
+    assert life.look(10) is Verdict.PROBE
+    life.heard(14)
+    life.worked(2.6)
+    assert life.look(15) is Verdict.WAIT
+    life.heard(19)
+    life.worked(2.4)
+    assert life.look(20) is Verdict.DEAF
+
+
+@given(SPAN, SPAN, st.lists(st.tuples(st.floats(0, 3000), st.booleans()), max_size=12))
+def test_whatever_comes_a_link_that_never_answers_is_given_up(
+    silence: float, deadline: float, heard: list[tuple[float, bool]]
+) -> None:
+    """However many bytes come: there is a verdict within silence and deadline of an answer."""
+    now = answered = 0.0
+    life = Liveness(silence, deadline, now, answers=True)
+    for span, is_answer in heard:
+        # Timers fire when they are due, between the bytes.
+        end = now + span
+        while now + life.next_look(now) <= end:
+            now += life.next_look(now)
+            if life.look(now) in {Verdict.DEAD, Verdict.DEAF}:
+                assert (silence + deadline) * 0.999999 <= now - answered
+                assert now - answered <= (silence + deadline) * 1.000001
+                return
+        now = end
+        life.heard(now)
+        if is_answer:
+            life.answered(now)
+            answered = now
+    assert now - answered <= (silence + deadline) * 1.000001

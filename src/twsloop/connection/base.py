@@ -84,7 +84,7 @@ class IBKRConnection(EWrapper, Singletons):
         if any(argument is not None for argument in given):
             settings = config or Config()
             if role is not None:
-                name = role.value if isinstance(role, Role) else role
+                name: Any = role.value if isinstance(role, Role) else role
                 wanted = attrs.evolve(settings.session, role=name)
                 settings = attrs.evolve(settings, session=wanted)
             core = Core(self, settings, clock=clock, loop_factory=loop_factory)
