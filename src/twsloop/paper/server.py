@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import socket
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -341,11 +342,18 @@ class PaperGateway(Serving):
         if self._door is not None and self._thread is not None and not self._thread.in_loop():
             self._thread.call(self._door.settled)
 
+    def free_port(self) -> int:
+        """The number of a port that nobody listens on."""
+        with socket.create_server((self.host, 0)) as found:
+            port: int = found.getsockname()[1]
+        return port
+
     def jump(self, seconds: float) -> None:
         """Set the market's calendar forward, or back; on the gateway's loop."""
         (self._market or self._calendar).jump(seconds)
         if self._hub is not None:
             self._hub.calendar_was_set()
+            self._faults.look_at_calendar()
 
     def _drop_clients(self) -> None:
         for connection in tuple(self._connections):

@@ -116,6 +116,25 @@ class Account:
             self._add(instrument.symbol, booking.quantity)
         return realized
 
+    def correct(self, booking: Booking, price: Decimal, *, closed: bool) -> Decimal:
+        """Change the price of an execution that was booked.
+
+        Args:
+            booking: As it was booked.
+            price: What it was in truth.
+            closed: Whether it closed something.
+
+        Returns:
+            By how much what it realized changes, in the instrument's currency.
+        """
+        position = self.positions[booking.instrument.con_id]
+        change, quantity = price - booking.price, booking.quantity
+        still_open = position.quantity * quantity > 0 and abs(position.quantity) >= abs(quantity)
+        opened = not closed and still_open
+        cash = position.correct(quantity, change, opened=opened)
+        self._add(booking.instrument.currency, cash)
+        return ZERO if opened else -quantity * change * position.unit
+
     def _add(self, currency: str, amount: Decimal) -> None:
         self.cash[currency] = self.cash.get(currency, ZERO) + amount
 

@@ -192,6 +192,25 @@ class Position:
         converted = gained if booking.rate == 1 else on_grid(gained * booking.rate)
         return converted - fee - taken.fees, cash
 
+    def correct(self, quantity: Decimal, change: Decimal, *, opened: bool) -> Decimal:
+        """Change the price of an execution that was booked.
+
+        Args:
+            quantity: Bought if above zero, sold if below.
+            change: The new price less the old one.
+            opened: Whether it opened what is still open; otherwise it changes what was realized.
+
+        Returns:
+            What the cash of its own currency gets for it.
+        """
+        value = quantity * change * self.unit
+        if opened:
+            self.paid += value
+            return ZERO if self.is_margined else -value
+        self.gained -= value
+        self.realized -= value
+        return -value
+
     def _open(self, quantity: Decimal, value: Decimal, fee: Decimal, fee_here: Decimal) -> None:
         self.quantity += quantity
         self.paid += value

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -47,18 +46,18 @@ class Memory:
     """What the gateway itself remembers of the day, where that is less than the broker knows.
 
     Attributes:
-        since: Executions and orders that ended before then are not told any more.
-        executions: Only the first so many are known yet; None: all.
+        first: So many executions are forgotten, the first ones.
+        known: Of all executions only the first so many are known yet; None: all.
+        ended: The permIds of completed orders that are forgotten.
+        unseen: The permIds of working orders that it does not know of.
         push: When open orders are pushed, where that is not the setting of `Access`.
     """
 
-    since: datetime | None = None
-    executions: int | None = None
+    first: int = 0
+    known: int | None = None
+    ended: set[int] = attrs.Factory(set)
+    unseen: set[int] = attrs.Factory(set)
     push: Push | None = None
-
-    def recalls(self, moment: datetime | None) -> bool:
-        """Whether it still knows what happened then."""
-        return self.since is None or moment is None or moment >= self.since
 
 
 @attrs.define(eq=False)

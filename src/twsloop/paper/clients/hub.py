@@ -244,6 +244,11 @@ class Hub:
         for client in tuple(self.clients.values()):
             self.error(client, -1, code, text)
 
+    def open_orders(self, client_id: int | None = None) -> list[PaperOrder]:
+        """The live orders of one client id, or of all, that the gateway knows of."""
+        orders = self.engine.book.open_orders(client_id)
+        return [one for one in orders if one.perm_id not in self.memory.unseen]
+
     def send_next_id(self, client: Client) -> None:
         """Tell the next valid order id."""
         order_id = self.engine.next_order_id(client.client_id)

@@ -142,7 +142,7 @@ def push_of(hub: Hub) -> Push:
 
 def welcome(hub: Hub, client: Client) -> None:
     """A client that left open orders behind is told them without asking."""
-    orders = hub.engine.book.open_orders(client.client_id)
+    orders = hub.open_orders(client.client_id)
     if orders:
         tell_orders(client, orders)
 

@@ -136,6 +136,36 @@ class Ledger:
         order.executions += done
         return tuple(done)
 
+    def correct(self, done: Execution, price: Decimal) -> Execution:
+        """Correct the price of an execution: a new one takes its place, of the same id but its end.
+
+        Args:
+            done: An execution of a single instrument.
+            price: What it was in truth.
+        """
+        order, account = done.order, self.accounts[done.order.account]
+        signed = done.quantity if done.is_buy else -done.quantity
+        booking = Booking(done.exec_id, done.instrument, signed, done.price, ZERO)
+        realized = done.realized
+        change = account.correct(booking, price, closed=realized is not None)
+        if realized is not None:
+            currency = done.instrument.currency
+            realized += change * self.valuation.rate(currency, done.commission_currency)
+        order.turnover += done.quantity * (price - done.price)
+        order.last_price = price
+        head, _, number = done.exec_id.rpartition(".")
+        corrected = attrs.evolve(
+            done,
+            exec_id=f"{head}.{int(number) + 1:02d}",
+            price=price,
+            average=order.average,
+            realized=realized,
+        )
+        for kept in (self.executions, order.executions):
+            kept[kept.index(done)] = corrected
+        self.touched.append((order.account, done.instrument.con_id))
+        return corrected
+
     def _remember(self, done: Execution) -> None:
         """Keep the last executions of two orders: of each symbol, and of each of its kinds."""
         instrument = done.instrument

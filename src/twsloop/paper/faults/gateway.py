@@ -18,6 +18,25 @@ from .competing import (
 from .farms import FarmDown, FarmIdle
 from .fault import Fault
 from .outages import ServerLost
+from .reports import (
+    DuplicateReports,
+    LateAnswers,
+    LateReports,
+    MissingAnswers,
+    MissingReports,
+    ReorderedReports,
+    ShuffledReports,
+)
+from .restarts import NightlyRestart, PortChanged, ReadOnly, SundayRestart
+from .stories import (
+    BareStatus,
+    CancelledButAlive,
+    ExecutionCorrected,
+    InactiveThenAlive,
+    OrderUnresolved,
+    OrderWarning,
+    RejectedThenAlive,
+)
 
 __all__ = ["GATEWAY_FAULTS"]
 
@@ -36,6 +55,24 @@ GATEWAY_FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
             LiveBarsFail,
             HistoryForgotten,
             HistoryRefused,
+            NightlyRestart,
+            SundayRestart,
+            PortChanged,
+            ReadOnly,
+            LateReports,
+            MissingReports,
+            DuplicateReports,
+            ReorderedReports,
+            ShuffledReports,
+            LateAnswers,
+            MissingAnswers,
+            OrderWarning,
+            RejectedThenAlive,
+            InactiveThenAlive,
+            CancelledButAlive,
+            BareStatus,
+            OrderUnresolved,
+            ExecutionCorrected,
         )
     }
 )

@@ -1,4 +1,4 @@
-"""The faults of the gateway as methods."""
+"""The faults of the gateway as methods: its own links, its data, and its restarts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from .competing import (
     LiveBarsFail,
 )
 from .farms import FarmDown, FarmIdle
-from .hand import FaultHand, FaultHandle, Whom
+from .hand import FaultHandle, Whom
 from .outages import ServerLost
+from .reports_hand import ReportHand
+from .restarts import NightlyRestart, PortChanged, ReadOnly, SundayRestart
 
 __all__ = ["GatewayHand"]
 
 
-class GatewayHand(FaultHand):
+class GatewayHand(ReportHand):
     """Lets the gateway say something to its clients, or forget something."""
 
     # ---- the gateway's own links -----------------------------------------------------------
@@ -88,3 +90,63 @@ class GatewayHand(FaultHand):
     def history_forgotten(self, client: Whom = None) -> FaultHandle:
         """Lose requests for history without a word: see `HistoryForgotten`."""
         return self.begin(HistoryForgotten(), client)
+
+    # ---- restarts --------------------------------------------------------------------------
+
+    def nightly_restart(  # noqa: PLR0913 - one keyword for each thing that can differ
+        self,
+        client: Whom = None,
+        *,
+        away: float = 5.0,
+        login: float = 0.0,
+        next_id: str = "kept",
+        by: int = 10,
+        orders: str = "kept",
+        executions: str = "kept",
+        push: str = "usual",
+        lasting: float | None = None,
+    ) -> FaultHandle:
+        """Let the gateway go away and come back: see `NightlyRestart`."""
+        fault = NightlyRestart(
+            away=away,
+            login=login,
+            next_id=next_id,
+            by=by,
+            orders=orders,
+            executions=executions,
+            push=push,
+        )
+        return self.begin(fault, client, lasting=lasting)
+
+    def sunday_restart(  # noqa: PLR0913 - one keyword for each thing that can differ
+        self,
+        client: Whom = None,
+        *,
+        away: float = 60.0,
+        login: float = 30.0,
+        next_id: str = "kept",
+        by: int = 10,
+        orders: str = "kept",
+        executions: str = "cut",
+        push: str = "usual",
+        lasting: float | None = None,
+    ) -> FaultHandle:
+        """Let the gateway go away for the weekly restart, and log in: see `SundayRestart`."""
+        fault = SundayRestart(
+            away=away,
+            login=login,
+            next_id=next_id,
+            by=by,
+            orders=orders,
+            executions=executions,
+            push=push,
+        )
+        return self.begin(fault, client, lasting=lasting)
+
+    def port_changed(self, *, port: int | None = None) -> FaultHandle:
+        """Move to another port, with 1300: see `PortChanged`."""
+        return self.begin(PortChanged(port=port))
+
+    def read_only(self, client: Whom = None, *, lasting: float | None = None) -> FaultHandle:
+        """Refuse orders with 321: see `ReadOnly`."""
+        return self.begin(ReadOnly(), client, lasting=lasting)

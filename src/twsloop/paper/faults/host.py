@@ -55,5 +55,8 @@ class Host(Protocol):
     def open_door(self, port: int | None = None) -> None:
         """Listen again soon, on another port if one is given."""
 
+    def free_port(self) -> int:
+        """The number of a port that nobody listens on."""
+
     def jump(self, seconds: float) -> None:
         """Set the gateway's calendar forward, or back."""

@@ -101,7 +101,6 @@ class _Outage:
         self._news: list[Outgoing] = []
         self._touched: list[tuple[str, int]] = []
         self._push: Push | None = None
-        self._executions = len(hub.engine.executions)
         self._memory = {
             "reqAllOpenOrders": self._recorded(self._tell_orders),
             "reqCompletedOrders": self._recorded(self._tell_completed),
@@ -119,7 +118,7 @@ class _Outage:
         gates.reports.append(self._keep_news)
         gates.positions.append(self._keep_touched)
         gates.greeters.append(self._greet)
-        hub.memory.executions = self._executions
+        hub.memory.known = len(hub.engine.executions)
         self._push, hub.memory.push = hub.memory.push, Push.NEVER
         silence_of(hub).begin(self, lambda *_: True)
 
@@ -130,7 +129,7 @@ class _Outage:
         gates.reports.remove(self._keep_news)
         gates.positions.remove(self._keep_touched)
         gates.greeters.remove(self._greet)
-        self._hub.memory.executions = None
+        self._hub.memory.known = None
         self._hub.memory.push = self._push
         silence_of(self._hub).end(self)
 
@@ -193,7 +192,7 @@ class _Outage:
         return recorder.told
 
     def _tell_orders(self, client: Client) -> None:
-        visibility.tell_orders(client, self._hub.engine.book.open_orders())
+        visibility.tell_orders(client, self._hub.open_orders())
 
     def _tell_completed(self, client: Client) -> None:
         queries.tell_completed(self._hub, client)

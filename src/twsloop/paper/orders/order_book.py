@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from .conditions import ON_FILLS
-from .order import PaperOrder, Status
+from .order import OrderEvent, PaperOrder, Status
 
 __all__ = ["ANY_FILL", "PaperBook"]
 
@@ -38,6 +38,7 @@ class PaperBook:
     _live: dict[int, dict[int, PaperOrder]] = attrs.Factory(dict)
     _used: dict[int, int] = attrs.Factory(dict)
     _seen: dict[int, int] = attrs.Factory(dict)
+    _past: list[PaperOrder] = attrs.Factory(list)
     _turns: int = 0
     _working: dict[str, dict[int, list[Any]]] = attrs.Factory(dict)
     _counted: dict[int, tuple[tuple[_Side, Any, Decimal], ...]] = attrs.Factory(dict)
@@ -69,6 +70,26 @@ class PaperBook:
     def highest_seen(self, client_id: int) -> int:
         """The highest order id this client id has sent, refused ones included; 0 for none."""
         return self._seen.get(client_id, 0)
+
+    def shift_ids(self, client_id: int, by: int) -> None:
+        """Let the id that is told next be higher by so many, or lower; used ids stay used."""
+        self._seen[client_id] = max(self._seen.get(client_id, 0) + by, 0)
+
+    def reset_ids(self, client_id: int) -> None:
+        """Begin to count at 1 again: ids of orders that have ended may be used anew."""
+        self._seen.pop(client_id, None)
+        self._used.pop(client_id, None)
+        for key, order in tuple(self._by_id.items()):
+            if key[0] == client_id and order.is_terminal:
+                del self._by_id[key]
+                self._past.append(order)
+
+    def lose(self, order: PaperOrder) -> None:
+        """Let a live order be gone without a trace."""
+        order.accept_at = order.cancel_at = None
+        order.happen(OrderEvent.CANCEL)
+        self.settle(order)
+        del self._by_id[order.client_id, order.order_id]
 
     def rebind(self, order: PaperOrder, client_id: int, order_id: int) -> None:
         """Give an order to another client id, under another order id."""
@@ -191,7 +212,7 @@ class PaperBook:
         return con_id in self._live
 
     def __iter__(self) -> Iterator[PaperOrder]:
-        return iter(tuple(self._by_id.values()))
+        return iter((*self._past, *self._by_id.values()))
 
     def open_orders(self, client_id: int | None = None) -> tuple[PaperOrder, ...]:
         """The live orders of one client id, or of all, in the order of their permIds."""

@@ -49,12 +49,12 @@ def req_open_orders(hub: Hub, client: Client, _request: Any) -> None:
     """The live orders of this client id; client 0 binds those that were placed by hand first."""
     if client.client_id == visibility.BINDER:
         visibility.bind_all(hub, client)
-    visibility.tell_orders(client, hub.engine.book.open_orders(client.client_id))
+    visibility.tell_orders(client, hub.open_orders(client.client_id))
 
 
 def req_all_open_orders(hub: Hub, client: Client, _request: Any) -> None:
     """The live orders of all client ids, and those that were placed by hand; binds nothing."""
-    visibility.tell_orders(client, hub.engine.book.open_orders())
+    visibility.tell_orders(client, hub.open_orders())
 
 
 def req_auto_open_orders(hub: Hub, client: Client, request: Any) -> None:
@@ -76,7 +76,7 @@ def tell_completed(hub: Hub, client: Client, *, api_only: bool = False) -> None:
     for order in hub.engine.book.completed():
         if api_only and visibility.is_by_hand(order):
             continue
-        if not hub.memory.recalls(order.completed_at):
+        if order.perm_id in hub.memory.ended:
             continue
         if order.completed_at is None or order.completed_at >= begin:
             client.send("completedOrder", _completed(order))
@@ -178,8 +178,8 @@ def req_executions(hub: Hub, client: Client, request: Any) -> None:
         text = wanted.time or str(error)
         validating(hub, client, request.reqId, "bK", f"Invalid execution time: {text}")
         return
-    for fill in hub.engine.executions[: hub.memory.executions]:
-        if hub.memory.recalls(fill.time) and _fits(fill, wanted, since, days):
+    for fill in hub.engine.executions[hub.memory.first : hub.memory.known]:
+        if _fits(fill, wanted, since, days):
             details = echo.execution_details(fill, request.reqId)
             if fill.order.client_id == visibility.BY_HAND:
                 details.execution.orderId = 0
