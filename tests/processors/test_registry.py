@@ -15,7 +15,7 @@ from ibapi.wrapper import EWrapper
 
 from twsloop.ids import FIRST_REQUEST_ID, RequestIds
 from twsloop.processors import CALLBACKS, SINGLETONS, CallbackQueue, Registry, describe, overrides
-from twsloop.processors.registry import _BY_REQUEST, SLOW_BATCH, SLOW_CALL, TIMED_BATCHES
+from twsloop.processors.registry import _BY_REQUEST, SLOW_CALL, TIMED_BATCHES
 from twsloop.wire.messages import INBOUND, message_class
 
 Calls = list[tuple[Any, ...]]
@@ -376,9 +376,9 @@ def test_a_slow_callback_is_named_only_after_a_batch_overran(desk: Desk) -> None
     desk.registry.add(desk.ear("quick"))
     desk.registry.add(Slow())
     desk.price()
-    desk.registry.batch_took(SLOW_BATCH / 2)
+    desk.registry.batch_took(SLOW_CALL / 2)
     assert desk.slow == []
-    desk.registry.batch_took(SLOW_BATCH * 2)
+    desk.registry.batch_took(SLOW_CALL * 2)
     desk.price()
     assert desk.slow == ["Slow.tickPrice"]
     for _ in range(TIMED_BATCHES):

@@ -114,6 +114,8 @@ class Asks:
         self._timer_due = 0.0
         #: How many were asked again, and how many were refused because too many waited.
         self.repeated = self.refused_full = 0
+        #: Told of each request that is over, and whether it was answered.
+        self.watch: Callable[..., object] = _nobody
 
     def ask(
         self,
@@ -201,6 +203,10 @@ class Asks:
         self._decide(key)
         return not self._holders[key]
 
+    def __len__(self) -> int:
+        """How many requests wait for their answer, or for their turn; any thread."""
+        return len(self._table)
+
     def __contains__(self, key: Key) -> bool:
         """Whether a request of this key is under way."""
         return key in self._table
@@ -217,6 +223,7 @@ class Asks:
         self._over(key)
         if pending is None:
             return False
+        self.watch(pending, answered=True)
         if pending.token.future is not None:
             pending.token.future.set_result(pending.parts)
         return True
@@ -310,6 +317,7 @@ class Asks:
             self._timer.cancel()
             self._timer = None
         for pending in everything:
+            self.watch(pending, answered=False)
             if pending.token.future is not None:
                 msg = f"{pending.request}: the link was lost before the answer came ({reason})"
                 pending.token.future.set_exception(ConnectionLost(msg))
@@ -376,6 +384,7 @@ class Asks:
         if self._table.drop(pending):
             self._withdraw(pending)
             self._over(pending.key)
+        self.watch(pending, answered=False)
         if pending.token.future is not None and error is not None:
             pending.token.future.set_exception(error)
 
@@ -462,6 +471,11 @@ class Asks:
         self._drop(pending, RequestTimeout(text, req_id=req_id, request=pending.request))
         if sent:
             self._cancel(pending)
+
+
+def _nobody(_pending: Pending, *, answered: bool) -> None:
+    """Watch nothing."""
+    del answered
 
 
 def _error(pending: Pending, notice: Notice) -> BaseException:

@@ -36,6 +36,7 @@ from twsloop.transport import Fate, Lane
 
 from .asks import Asks, Channel
 from .dispatch import Dispatcher, UnknownMessage
+from .health import Health
 from .pacing import Pacing
 from .routing import ErrorRoute
 from .sending import OwnCallHook, Sender, Sending
@@ -111,6 +112,7 @@ class Core:
         request_ids: Hands out request ids (any thread).
         order_ids: Hands out order ids (any thread).
         outbox: The one owner of what goes out.
+        health: What is counted and timed.
         pacing: The gateway's limits, and what waits because of them.
         streams: The requests that go on until they are cancelled.
         role: What the session is for.
@@ -137,7 +139,10 @@ class Core:
         self.request_ids = RequestIds()
         self.order_ids = OrderIds()
         self.registry = Registry(
-            self.errors.report_exception, request_ids=self.request_ids, slow=self._slow
+            self.errors.report_exception,
+            request_ids=self.request_ids,
+            slow=self.slow_callback,
+            patience=config.loop.slow_callback,
         )
         make_loop = stand_ins.event_loop if stand_ins is not None else IBKREventLoop
         self.event_loop = make_loop(
@@ -202,6 +207,8 @@ class Core:
         self.subscriptions: list[Callable[[int], object]] = [self.streams.feed]
         self.registry.intercept("error", ErrorRoute(self).error)
         self.on_notice(self.pacing.heard)
+        self.health = Health(self, watched=stand_ins is None)
+        self.asks.watch = self.health.requests.over
 
     # ---- what is true now ----------------------------------------------------------------
 
@@ -300,6 +307,8 @@ class Core:
         changed = self.machine.handle(event)
         if changed:
             lost = event is Event.LINK_LOST and before in {State.READY, State.DEGRADED}
+            if lost:
+                self.metrics.counter("sessions_lost").add()
             level = logging.WARNING if lost else logging.INFO
             self.session_told(before, reason or event.name, level)
         return changed
@@ -405,9 +414,10 @@ class Core:
     def _guarded(self, function: Callable[..., object], *args: Any) -> None:
         self.registry.call(getattr(function, "__name__", ""), (function,), args)
 
-    def _slow(self, name: str, seconds: float) -> None:
+    def slow_callback(self, name: str, seconds: float) -> None:
+        """A callback held the loop thread for longer than it may."""
         self.metrics.counter("callbacks_slow").add()
-        logger.warning("callback %s took %.0f ms on the loop thread", name, seconds * 1000)
+        self.health.loop.slow(name, seconds)
 
     # ---- the queue for run() -------------------------------------------------------------
 

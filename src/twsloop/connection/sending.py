@@ -132,12 +132,15 @@ class Sender:
         sending = before or Sending()
         core, body = self._core, data[LENGTH_SIZE:]
         number = _number(body, core.server_version)
+        on_fate = sending.on_fate
+        if sending.order_id is not None:
+            on_fate = core.health.orders.leaving(sending.order_id, on_fate)
         message = Outgoing(
             data,
             lane,
             order_id=sending.order_id,
             cancels=cancels,
-            on_fate=sending.on_fate,
+            on_fate=on_fate,
             number=number,
             request=sending.request,
             turn=core.pacing.turn(number, body, own_call=not self.inside),

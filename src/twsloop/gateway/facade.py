@@ -13,6 +13,7 @@ from ibapi.order import Order
 from twsloop.account.requests import DEFAULT_TAGS, AccountRequests
 from twsloop.account.rows import AccountValue, PortfolioItem, Position, SummaryRow
 from twsloop.connection.core import Core, Shown
+from twsloop.connection.health import Stats
 from twsloop.contracts import to_contract
 from twsloop.contracts.requests import Contracts
 from twsloop.error_handler import ErrorHandler
@@ -301,6 +302,14 @@ class IBGateway(OrderGate):
     def errors(self) -> ErrorHandler:
         """What the gateway said, sorted and counted."""
         return self._tws.errors
+
+    def stats(self) -> Stats:
+        """What was counted and timed so far, as one immutable tree; from any thread.
+
+        Where the time of orders and requests went, bytes, gaps, drops, slow callbacks, how late the
+        loop thread is. ``as_dict()`` of it has the same in plain types.
+        """
+        return self._tws.health.stats()
 
     def observe(
         self, kind: type[F], callback: Callable[[F], object], where: Where = None

@@ -83,6 +83,8 @@ class Delivery:
         self._where = where.where if isinstance(where, Deliver) else where
         self._latest = latest if self._deliver is None else self._deliver.policy is Policy.LATEST
         self._patience = patience
+        #: Told of a slow call, its name and what it took, in place of counting and logging it.
+        self.slow: Callable[[str, float], object] | None = None
         self._async = inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(
             getattr(callback, "__call__", None)  # noqa: B004  (its type matters, not that it is)
         )
@@ -298,7 +300,11 @@ class Delivery:
                 raise
             self._report(self.name, error)
         took = time.perf_counter() - start
-        if took > self._patience and self._direct:
+        if took <= self._patience or not self._direct:
+            return
+        if self.slow is not None:
+            self.slow(self.name, took)
+        else:
             self._count("callbacks_slow")
             logger.warning("callback %s took %.0f ms on the loop thread", self.name, took * 1000)
 
@@ -324,6 +330,7 @@ class Host(Protocol):
     def metrics(self) -> Any: ...
     @property
     def config(self) -> Any: ...
+    def slow_callback(self, name: str, seconds: float) -> None: ...
 
 
 def delivery_for(
@@ -335,7 +342,7 @@ def delivery_for(
 ) -> Delivery:
     """A delivery with what the connection has for it."""
     name = describe(callback)
-    return Delivery(
+    delivery = Delivery(
         callback,
         registry=core.registry,
         spawn=lambda work: core.event_loop.spawn(work, name=name),
@@ -345,3 +352,5 @@ def delivery_for(
         latest=latest,
         patience=core.config.loop.slow_callback,
     )
+    delivery.slow = core.slow_callback
+    return delivery

@@ -89,9 +89,8 @@ ONCE = frozenset({"connectAck", "managedAccounts", "nextValidId"})
 #: Modules whose methods are our own plumbing and no override, where a user's class inherits them.
 _PLUMBING = ("twsloop.connection.", "twsloop.gateway")
 
-#: A read batch whose callbacks took longer than this is looked at call by call next time, seconds.
-SLOW_BATCH = 0.1
-#: A single call that took longer than this is reported by name, seconds.
+#: A single call that took longer than this is reported by name, seconds, unless told otherwise. A
+#: read batch whose callbacks together took longer is looked at call by call next time.
 SLOW_CALL = 0.05
 #: How many batches are timed call by call after one overran.
 TIMED_BATCHES = 100
@@ -170,6 +169,7 @@ class Registry:
         report: Told of a callback's exception: the callback's name, and what it raised.
         request_ids: Says which request ids are the framework's own.
         slow: Told of a slow callback: its name, and the seconds it took.
+        patience: From how many seconds on a callback, or a whole read batch, is slow.
 
     Attributes:
         fanout: What to give IB's decoder and client as their wrapper.
@@ -187,6 +187,7 @@ class Registry:
         *,
         request_ids: RequestIds | None = None,
         slow: Callable[[str, float], object] | None = None,
+        patience: float = SLOW_CALL,
     ) -> None:
         self._ours = (request_ids or RequestIds()).issued
         self.fanout = Fanout()
@@ -196,6 +197,7 @@ class Registry:
         self.queue: CallbackQueue | None = None
         self._report = report
         self._slow = slow
+        self._patience = patience
         self._slices: list[_Listener] = []
         self._app: _Listener | None = None
         self._processors: list[_Listener] = []
@@ -415,12 +417,12 @@ class Registry:
             start = time.perf_counter()
             self.call(name, (function,), args)
             took = time.perf_counter() - start
-            if took > SLOW_CALL and self._slow is not None:
+            if took > self._patience and self._slow is not None:
                 self._slow(describe(function), took)
 
     def batch_took(self, seconds: float) -> None:
         """Told how long a whole read batch took: after a slow one, single calls are timed."""
-        if seconds > SLOW_BATCH:
+        if seconds > self._patience:
             was, self._timed = self._timed, TIMED_BATCHES
             if not was:
                 self.rebuild()

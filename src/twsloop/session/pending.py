@@ -41,6 +41,7 @@ class Pending:
         due: When it times out; None before it was sent.
         left_at: When it was handed to the socket; None while it waits for that.
         since: When it was taken in.
+        first_at: When the first part of its answer came; None before.
         repeats: How often it was asked again.
     """
 
@@ -53,6 +54,7 @@ class Pending:
     due: float | None = None
     left_at: float | None = None
     since: float = 0.0
+    first_at: float | None = None
     repeats: int = 0
 
 
@@ -114,6 +116,8 @@ class PendingTable:
             return False
         if not pending.raw:  # nobody gathers the answer to a raw call
             pending.parts.append(item)
+        if pending.first_at is None:
+            pending.first_at = now
         pending.due = now + pending.timeout
         return True
 

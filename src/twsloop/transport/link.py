@@ -70,13 +70,15 @@ class Transport(asyncio.Protocol):
         """Cut into frames, and hand them over."""
         if self._down:
             return
-        listener = self._listener
+        listener, traffic = self._listener, self._outbox.traffic
+        traffic.bytes_in += len(data)
         listener.bytes_came()
         self._reader.feed(data)
         try:
             for body in self._reader.frames():
                 if self._down:
                     return  # a callback closed the link: what follows belongs to nobody
+                traffic.messages_in += 1
                 listener.frame_came(body)
         except FramingError as error:
             self._fault = error

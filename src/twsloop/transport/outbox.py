@@ -28,6 +28,7 @@ import attrs
 
 from twsloop.clock import Clock, Timer
 from twsloop.errors import NotConnected, SendQueueFull
+from twsloop.metrics import Traffic
 from twsloop.session.pacing import Pacer, Urgency, Wait
 from twsloop.wire.request_ids import CANCELS
 
@@ -86,6 +87,7 @@ class Outbox:
     Attributes:
         pacer: How fast messages may leave; its lock is ours.
         epoch: Which session it is.
+        traffic: What passed, in and out.
         withdrawn: How many messages were taken out by their own cancel.
         refused: How many messages were refused because their lane was full.
     """
@@ -123,6 +125,7 @@ class Outbox:
         self._timer_due = 0.0
         self.epoch = 0
         self.withdrawn = self.refused = 0
+        self.traffic = Traffic()
 
     @property
     def is_open(self) -> bool:
@@ -286,7 +289,10 @@ class Outbox:
             now = self._clock.monotonic()
             wait = self._collect(now, sent)
             if sent:
-                write(b"".join(message.data for message in sent))
+                data = b"".join(message.data for message in sent)
+                write(data)
+                self.traffic.bytes_out += len(data)
+                self.traffic.messages_out += len(sent)
         if wait is not None:
             self._arm(now + wait)
         if sent:

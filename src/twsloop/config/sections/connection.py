@@ -112,6 +112,14 @@ class ConnectionParams(Section):
         low=1,
         high=100,
     )
+    slow_request: float = option(
+        5.0,
+        "float",
+        "A request that took longer than this is kept in the list of slow ones (gw.stats()).",
+        unit="seconds",
+        low=0.001,
+        high=3600,
+    )
     max_version: int = option(
         225,
         "int",

@@ -56,6 +56,22 @@ class LoopParams(Section):
         low=0.001,
         high=60,
     )
+    lag_interval: float = option(
+        1.0,
+        "float",
+        "How often it is looked whether the loop thread is on time; 0 never looks.",
+        unit="seconds",
+        low=0,
+        high=3600,
+    )
+    lag_limit: float = option(
+        0.25,
+        "float",
+        "A loop thread that is later than this is told: something held it.",
+        unit="seconds",
+        low=0.001,
+        high=60,
+    )
     callback_queue: int = option(
         10_000,
         "int",
