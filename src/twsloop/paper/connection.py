@@ -15,7 +15,6 @@ import logging
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable
 from typing import Protocol, cast
 
 from twsloop.clock import Timer
@@ -76,15 +75,9 @@ class Listener(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """One accepted connection; the `Outlet` of its client.
-
-    Attributes:
-        on_item: Hears each thing that the client said, when it has been handled and before the
-            answer is written; None: nobody does.
-    """
+    """One accepted connection; the `Outlet` of its client."""
 
     def __init__(self, gateway: Listener, hub: Hub) -> None:
-        self.on_item: Callable[[Connection, Incoming], None] | None = None
         self._gateway = gateway
         self._hub = hub
         self._transport: asyncio.Transport | None = None
@@ -168,8 +161,6 @@ class Connection(asyncio.Protocol):
         self._busy = False
         for count, item in enumerate(session.incoming(), 1):
             self._take(item)
-            if self.on_item is not None:
-                self.on_item(self, item)
             if count == MESSAGES_A_TURN and not transport.is_closing():
                 self._busy = True
                 transport.pause_reading()

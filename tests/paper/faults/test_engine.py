@@ -78,6 +78,7 @@ def test_every_fault_is_a_method_with_its_parameters() -> None:
         for field in attrs.fields(kind):
             assert told.get(field.name, "missing") == field.default, (name, field.name)
         assert ("lasting" in told) is not kind.instant, name
+        assert kind.of_clients or "client" not in told, name
         assert set(told) <= {"self", "client", "lasting"} | set(params_of(kind)), name
 
 

@@ -145,7 +145,7 @@ async def test_a_handshake_is_ended_at_each_stage(
 async def test_a_split_hello_comes_in_pieces(
     gateway: PaperGateway, clock: ManualClock, version: int
 ) -> None:
-    gateway.faults.split_hello(at=[2, 7], gap=0.5)
+    gateway.faults.split_hello(places=[2, 7], gap=0.5)
     async with opened(gateway, version) as client:
         assert client._reader is not None
         data = await client._reader.read(100)

@@ -231,11 +231,11 @@ async def test_a_drip_brings_everything_in_the_end(
     assert len(await client._reader.readexactly(3)) == 3
 
 
-@pytest.mark.parametrize("at", [(1, 2, 3, 4, 5), ()])
+@pytest.mark.parametrize("places", [(1, 2, 3, 4, 5), ()])
 async def test_cut_writes_are_read_all_the_same(
-    gateway: PaperGateway, client: WireClient, at: tuple[int, ...]
+    gateway: PaperGateway, client: WireClient, places: tuple[int, ...]
 ) -> None:
-    cut = gateway.faults.cut(at=at, most=3, gap=0)
+    cut = gateway.faults.cut(places=places, most=3, gap=0)
     for number in range(5):
         gateway.market.notice(2123, f"notice {number}")
         assert error_of((await client.until("error"))[-1])[2] == f"notice {number}"
@@ -266,7 +266,7 @@ async def test_bursts_are_of_exactly_4096_bytes_and_nothing_follows(
 
 
 async def test_messages_come_more_than_once(gateway: PaperGateway, client: WireClient) -> None:
-    with gateway.faults.duplicate(1, times=2):
+    with gateway.faults.duplicate(1, copies=2):
         client.send("reqCurrentTime")
         first = [(await client.next())[0].name for _ in range(3)]
     await answered(client)
@@ -316,7 +316,7 @@ async def test_faults_of_one_link_add_up(
 ) -> None:
     gateway.faults.delay(1, seconds=1.0, direction="write")
     gateway.faults.duplicate(1)
-    gateway.faults.cut(1, at=[5], gap=0.0)
+    gateway.faults.cut(1, places=[5], gap=0.0)
     dead = gateway.faults.half_open(1, direction="write")
     client.send("reqCurrentTime")
     waiting = asyncio.ensure_future(client.until("currentTime"))

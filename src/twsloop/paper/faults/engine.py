@@ -8,7 +8,7 @@ the plans of a script: at a time, at a market time, or after something has happe
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
@@ -23,10 +23,14 @@ from .board import LinkBoard
 from .fault import End, Fault, Stage
 from .host import Chance, Host
 from .script import Plan, Script
+from .watch import Watch
 
 __all__ = ["Active", "FaultEngine", "Happened"]
 
 logger = logging.getLogger(__name__)
+
+#: So many lines of the record are kept, the latest.
+RECORD = 10_000
 
 
 @attrs.frozen
@@ -76,14 +80,16 @@ class FaultEngine:
 
     def __init__(self, host: Host, chance: Chance, script: Script | None = None) -> None:
         self.links = LinkBoard(host)
-        self.record: list[Happened] = []
+        self.record: deque[Happened] = deque(maxlen=RECORD)
         self.active: list[Active] = []
         self.script = script or Script()
         self._host = host
         self._chance = chance
-        self._counts: Counter[tuple[str, int | None]] = Counter()
+        self._watch = Watch(self.happened)
         self._waiting: list[tuple[Plan, int]] = []
-        self._timers: list[Timer] = []
+        self._to_come: list[Plan] = []
+        self._timers: set[Timer] = set()
+        self._market_timers: list[Timer] = []
         self._begun = False
 
     # ---- life ------------------------------------------------------------------------------
@@ -91,22 +97,36 @@ class FaultEngine:
     def start(self, hub: Hub) -> None:
         """The gateway listens: the script begins, unless it runs already (after a restart)."""
         self.links.opened(hub)
-        if self._begun:
-            return
-        self._begun = True
-        for plan in self.script.plans:
-            self._expect(plan)
+        if not self._begun:
+            self._begun = True
+            for plan in self.script.plans:
+                self._expect(plan)
+        if self._waiting:
+            self._watch.install(hub)
+        self.look_at_calendar()
 
     def stop(self) -> None:
         """The gateway ends: so does every fault, and the script."""
-        for timer in self._timers:
+        for timer in (*self._timers, *self._market_timers):
             timer.cancel()
         self._timers.clear()
+        self._market_timers.clear()
         self._waiting.clear()
-        self._counts.clear()
+        self._to_come.clear()
         self.clear()
         self.links.cut_all()
         self._begun = False
+
+    def look_at_calendar(self) -> None:
+        """Wait anew for the market times to come: the hub is another one, or its clock was set."""
+        for timer in self._market_timers:
+            timer.cancel()
+        clock, now = self._host.hub.clock, self._host.hub.clock.now()
+        self._market_timers = [
+            clock.call_later(max((when - now).total_seconds(), 0.0), self._run_market, plan)
+            for plan in self._to_come
+            if (when := plan.trigger.market) is not None
+        ]
 
     # ---- faults ----------------------------------------------------------------------------
 
@@ -136,7 +156,7 @@ class FaultEngine:
         elif active.on:
             self.active.append(active)
             if lasting is not None:
-                stage.later(lasting, self.end, active)
+                stage.later(lasting, self._end_in_time, active)
         return active
 
     def end(self, active: Active) -> None:
@@ -150,7 +170,6 @@ class FaultEngine:
         self._note("ends", active)
         if active.ending is not None:
             active.ending()
-        self._settle()
 
     def clear(self) -> None:
         """End all faults, the last one first."""
@@ -174,19 +193,24 @@ class FaultEngine:
         self.links.ended(connection)
 
     def happened(self, event: str, client_id: int | None) -> None:
-        """Something happened that plans may wait for."""
+        """Something happens that plans may wait for: they begin before anything comes of it.
+
+        It comes from the midst of the hub's work, which settles it.
+        """
         for place in tuple(self._waiting):
             plan, count = place
-            if plan.trigger.event != event or not plan.concerns(client_id):
+            trigger = plan.trigger
+            if not trigger.counts(event, client_id):
                 continue
             self._waiting.remove(place)
             count += 1
-            if count % plan.trigger.nth:
+            if plan.times == 0 or count < trigger.nth * plan.times:
                 self._waiting.append((plan, count))
-                continue
-            if plan.times == 0 or count < plan.trigger.nth * plan.times:
-                self._waiting.append((plan, count))
-            self._later(plan.trigger.delay, self._run, plan)
+            if count % trigger.nth == 0:
+                if trigger.delay > 0:
+                    self._later(trigger.delay, self._run_in_time, plan)
+                else:
+                    self._run(plan)
 
     # ---- inside ----------------------------------------------------------------------------
 
@@ -196,22 +220,36 @@ class FaultEngine:
         if trigger.event is not None:
             self._waiting.append((plan, 0))
         elif trigger.market is not None:
-            clock = self._host.hub.clock
-            wait = max((trigger.market - clock.now()).total_seconds(), 0.0)
-            self._timers.append(clock.call_later(wait, self._run_timed, plan, 1))
+            self._to_come.append(plan)
+        elif trigger.at > 0:
+            self._later(trigger.at, self._run_every, plan, 1)
         else:
-            self._later(trigger.at, self._run_timed, plan, 1)
+            self._run_every(plan, 1)
 
     def _later(self, delay: float, work: Callable[..., object], *args: object) -> None:
-        if delay <= 0:
+        def fire() -> None:
+            self._timers.discard(timer)
             work(*args)
-        else:
-            self._timers.append(self._host.clock.call_later(delay, work, *args))
 
-    def _run_timed(self, plan: Plan, count: int) -> None:
+        timer = self._host.clock.call_later(delay, fire)
+        self._timers.add(timer)
+
+    def _run_market(self, plan: Plan) -> None:
+        self._to_come.remove(plan)
+        self._run_every(plan, 1)
+
+    def _run_every(self, plan: Plan, count: int) -> None:
         if plan.every is not None and (plan.times == 0 or count < plan.times):
-            self._later(plan.every, self._run_timed, plan, count + 1)
+            self._later(plan.every, self._run_every, plan, count + 1)
+        self._run_in_time(plan)
+
+    def _run_in_time(self, plan: Plan) -> None:
         self._run(plan)
+        self._settle()
+
+    def _end_in_time(self, active: Active) -> None:
+        self.end(active)
+        self._settle()
 
     def _run(self, plan: Plan) -> None:
         try:
@@ -219,7 +257,6 @@ class FaultEngine:
         except Exception:
             # The script goes on: the other faults have nothing to do with this one.
             logger.exception("the fault %s could not begin", plan.fault.name)
-        self._settle()
 
     def _settle(self) -> None:
         if self._host.running:

@@ -64,7 +64,7 @@ class Stage:
     chance: Chance
     fault: Fault
     over: bool = False
-    _timers: list[Timer] = attrs.Factory(list)
+    _timers: set[Timer] = attrs.Factory(set)
     _finish: Callable[[], None] | None = None
 
     def hits(self, client_id: int) -> bool:
@@ -73,8 +73,13 @@ class Stage:
 
     def later(self, delay: float, work: Callable[..., object], *args: Any) -> Timer:
         """Call ``work(*args)`` after so many seconds, unless the fault has ended by then."""
-        timer = self.host.clock.call_later(delay, work, *args)
-        self._timers.append(timer)
+
+        def fire() -> None:
+            self._timers.discard(timer)
+            work(*args)
+
+        timer = self.host.clock.call_later(delay, fire)
+        self._timers.add(timer)
         return timer
 
     def each_hub(self, install: Callable[[Hub], End]) -> End:
@@ -124,10 +129,12 @@ class Fault:
     """One thing that a gateway or a network does to its clients; subclasses say what.
 
     ``name`` is what scripts call it. ``instant`` faults happen and are over: they cannot last.
+    Those that are not ``of_clients`` happen to the gateway, whoever its clients are.
     """
 
     name: ClassVar[str] = ""
     instant: ClassVar[bool] = False
+    of_clients: ClassVar[bool] = True
 
     def begin(self, stage: Stage) -> End | None:
         """Let it happen; on the gateway's loop.

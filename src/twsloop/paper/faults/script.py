@@ -9,7 +9,7 @@ A script is a list of entries, each with a fault, when it begins, and whom it hi
     at = 30                     # seconds after the gateway began to listen
     lasting = 20                # seconds; until the end unless given
     clients = [1]               # client ids; all unless given
-    direction = "write"         # the fault's own parameters
+    direction = "write"         # the fault's own parameters, or: with = {direction = "write"}
 
     [[fault]]
     fault = "reset"
@@ -18,10 +18,13 @@ A script is a list of entries, each with a fault, when it begins, and whom it hi
     delay = 0.5                 # and half a second later
     times = 2                   # again after the sixth
 
+A parameter that is called like a key of the entry stands in ``with``.
+
 What an entry waits for is one of ``at`` (seconds of the gateway's clock), ``market`` (a date and
 time of the market, New York's unless it names its offset) and ``after`` (an event: see `EVENTS`, or
-the name of any request). ``times`` says how often (0: without end); where it waits for a time,
-``every`` says how many seconds apart.
+the name of any request). Events count of the clients in ``by``; unless given, of those in
+``clients``. ``times`` says how often (0: without end); where it waits for a time, ``every`` says
+how many seconds apart.
 """
 
 from __future__ import annotations
@@ -57,7 +60,8 @@ EVENTS: Mapping[str, str] = {
 
 #: The keys of an entry that are no parameters.
 _KEYS = (
-    "fault", "at", "market", "after", "nth", "delay", "times", "every", "lasting", "clients",
+    "fault", "at", "market", "after", "by", "nth", "delay", "times", "every", "lasting", "clients",
+    "with",
 )  # fmt: skip
 
 
@@ -69,6 +73,7 @@ class Trigger:
         at: Seconds after the gateway began to listen.
         market: A market time.
         event: What has to happen: one of `EVENTS`, or the name of a request.
+        by: Whose events count; None: everyone's.
         nth: How often.
         delay: How long after it, seconds.
     """
@@ -76,8 +81,15 @@ class Trigger:
     at: float = 0.0
     market: datetime | None = None
     event: str | None = None
+    by: frozenset[int] | None = None
     nth: int = 1
     delay: float = 0.0
+
+    def counts(self, event: str, client_id: int | None) -> bool:
+        """Whether this event of this client is one of those that it waits for."""
+        if event != self.event:
+            return False
+        return self.by is None or client_id is None or client_id in self.by
 
 
 @attrs.frozen(kw_only=True)
@@ -99,10 +111,6 @@ class Plan:
     lasting: float | None = None
     times: int = 1
     every: float | None = None
-
-    def concerns(self, client_id: int | None) -> bool:
-        """Whether an event of this client is one of those that it waits for."""
-        return self.clients is None or client_id is None or client_id in self.clients
 
 
 @attrs.frozen(kw_only=True)
@@ -160,69 +168,90 @@ def _script(tables: Mapping[str, Any], file: str | None) -> Script:
 
 def _plan(entry: Mapping[str, Any]) -> Plan:
     kind = _kind(entry)
-    known = params_of(kind)
-    for key in entry:
-        if key not in _KEYS and key not in known:
-            problem = f"is not known{_meant(key, (*_KEYS, *known))}"
-            raise FaultError(problem, fault=kind.name, key=key, allowed=", ".join((*known, *_KEYS)))
-    fault = kind(**{key: value for key, value in entry.items() if key in known})
-    trigger = _trigger(entry, kind.name)
+    fault = _fault(kind, entry)
     reader = _Reader(entry, kind.name)
+    trigger = _trigger(entry, reader)
     lasting = reader.number("lasting")
     if lasting is not None and kind.instant:
         raise FaultError("happens at once, and cannot last", fault=kind.name, key="lasting")
-    times = reader.count("times", low=0)
-    every = reader.number("every")
+    if "clients" in entry and not kind.of_clients:
+        problem = "it is about the gateway, not about clients; whose events count says by"
+        raise FaultError(problem, fault=kind.name, key="clients")
+    times, every = reader.count("times", low=0), reader.number("every")
     if every is not None and trigger.event is not None:
         problem = "belongs to at and market; an event counts by nth"
         raise FaultError(problem, fault=kind.name, key="every")
+    if every == 0:
+        allowed = "a number above 0, in seconds"
+        raise FaultError("does not fit", fault=kind.name, key="every", value=0, allowed=allowed)
     if times not in {None, 1} and every is None and trigger.event is None:
         problem = "needs every: how many seconds apart"
         raise FaultError(problem, fault=kind.name, key="times", value=times)
     return Plan(
         fault=fault,
         trigger=trigger,
-        clients=reader.clients(),
+        clients=reader.clients("clients"),
         lasting=lasting,
         times=(0 if every is not None else 1) if times is None else times,
         every=every,
     )
 
 
+def _fault(kind: type[Fault], entry: Mapping[str, Any]) -> Fault:
+    """The fault of an entry, with its parameters."""
+    known = params_of(kind)
+    inner = entry.get("with", {})
+    if not isinstance(inner, Mapping):
+        allowed = "a table of parameters"
+        raise FaultError("does not fit", fault=kind.name, key="with", value=inner, allowed=allowed)
+    for key in entry:
+        if key not in _KEYS and key not in known:
+            problem = f"is not known{_meant(key, (*known, *_KEYS))}"
+            raise FaultError(problem, fault=kind.name, key=key, allowed=", ".join((*known, *_KEYS)))
+    for key in inner:
+        if key not in known:
+            problem = f"is no parameter of it{_meant(key, known)}"
+            raise FaultError(problem, fault=kind.name, key=key, allowed=", ".join(known))
+    given = {key: value for key, value in entry.items() if key not in _KEYS}
+    return kind(**given | dict(inner))
+
+
 def _kind(entry: Mapping[str, Any]) -> type[Fault]:
     name = entry.get("fault")
-    if not isinstance(name, str):
+    if name is None:
         raise FaultError("is missing", key="fault", allowed=", ".join(FAULTS))
-    kind = FAULTS.get(name)
+    kind = FAULTS.get(name) if isinstance(name, str) else None
     if kind is None:
-        problem = f"there is no such fault{_meant(name, FAULTS)}"
+        problem = f"there is no such fault{_meant(str(name), FAULTS)}"
         raise FaultError(problem, key="fault", value=name, allowed=", ".join(FAULTS))
     return kind
 
 
-def _trigger(entry: Mapping[str, Any], fault: str) -> Trigger:
+def _trigger(entry: Mapping[str, Any], reader: _Reader) -> Trigger:
     given = [key for key in ("at", "market", "after") if key in entry]
     if len(given) > 1:
         problem = f"stands beside {given[0]}: an entry waits for one thing"
-        raise FaultError(problem, fault=fault, key=given[1])
-    reader = _Reader(entry, fault)
+        raise FaultError(problem, fault=reader.fault, key=given[1])
     if given != ["after"]:
-        for key in ("nth", "delay"):
+        for key in ("by", "nth", "delay"):
             if key in entry:
-                raise FaultError("belongs to after", fault=fault, key=key)
+                raise FaultError("belongs to after", fault=reader.fault, key=key)
         return Trigger(at=reader.number("at") or 0.0, market=reader.market())
     event = entry["after"]
-    if event not in EVENTS and event not in OUTBOUND_BY_NAME:
+    if not isinstance(event, str) or (event not in EVENTS and event not in OUTBOUND_BY_NAME):
         meant = _meant(str(event), (*EVENTS, *OUTBOUND_BY_NAME))
         raise FaultError(
             f"nothing of that name happens{meant}",
-            fault=fault,
+            fault=reader.fault,
             key="after",
             value=event,
             allowed=f"{', '.join(EVENTS)}, or the name of a request",
         )
     return Trigger(
-        event=event, nth=reader.count("nth", low=1) or 1, delay=reader.number("delay") or 0.0
+        event=event,
+        by=reader.clients("by" if "by" in entry else "clients"),
+        nth=reader.count("nth", low=1) or 1,
+        delay=reader.number("delay") or 0.0,
     )
 
 
@@ -259,13 +288,13 @@ class _Reader:
         except (ValueError, TypeError):
             raise self._refused("market", "a date and time like '2026-09-28 09:31'") from None
 
-    def clients(self) -> frozenset[int] | None:
-        value = self.entry.get("clients")
+    def clients(self, key: str) -> frozenset[int] | None:
+        value = self.entry.get(key)
         if value is None or value == "all":
             return None
         ids = value if isinstance(value, list) else [value]
         if not ids or any(isinstance(one, bool) or not isinstance(one, int) for one in ids):
-            raise self._refused("clients", 'a client id, a list of them, or "all"')
+            raise self._refused(key, 'a client id, a list of them, or "all"')
         return frozenset(ids)
 
     def _refused(self, key: str, allowed: str) -> FaultError:

@@ -29,6 +29,7 @@ class Refuse(Fault):
     """Nobody listens on the port: new connections are refused; sessions go on."""
 
     name: ClassVar[str] = "refuse"
+    of_clients: ClassVar[bool] = False
 
     def begin(self, stage: Stage) -> End:
         """Let it happen."""
@@ -57,6 +58,7 @@ class MaxClients(Fault):
     """There is room for fewer connections: those beyond are ended; those there are stay."""
 
     name: ClassVar[str] = "max_clients"
+    of_clients: ClassVar[bool] = False
 
     most: int = count(0, "For how many.", high=10_000)
 
@@ -163,6 +165,7 @@ class ClockJump(Fault):
     """
 
     name: ClassVar[str] = "clock_jump"
+    of_clients: ClassVar[bool] = False
     instant: ClassVar[bool] = True
 
     seconds: float = number(3600.0, "How far; back if below 0.", low=-1e9)

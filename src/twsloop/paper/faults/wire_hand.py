@@ -91,13 +91,15 @@ class WireHand(FaultHand):
         self,
         client: Whom = None,
         *,
-        at: Iterable[int] = (),
+        places: Iterable[int] = (),
         most: int = 16,
         gap: float = 0.001,
         lasting: float | None = None,
     ) -> FaultHandle:
         """Cut every write of the gateway, at given places or at random."""
-        return self.begin(CutWrites(at=tuple(at), most=most, gap=gap), client, lasting=lasting)
+        return self.begin(
+            CutWrites(places=tuple(places), most=most, gap=gap), client, lasting=lasting
+        )
 
     def bursts(
         self,
@@ -111,10 +113,10 @@ class WireHand(FaultHand):
         return self.begin(BlockBursts(block=block, quiet=quiet), client, lasting=lasting)
 
     def duplicate(
-        self, client: Whom = None, *, times: int = 1, lasting: float | None = None
+        self, client: Whom = None, *, copies: int = 1, lasting: float | None = None
     ) -> FaultHandle:
         """Let every message of the gateway come more than once."""
-        return self.begin(Duplicate(times=times), client, lasting=lasting)
+        return self.begin(Duplicate(copies=copies), client, lasting=lasting)
 
     def garbage(self, client: Whom = None, *, kind: str = "message", size: int = 32) -> FaultHandle:
         """Say something that means nothing."""
@@ -153,13 +155,13 @@ class WireHand(FaultHand):
     def split_hello(
         self,
         *,
-        at: Iterable[int] = (2, 7),
+        places: Iterable[int] = (2, 7),
         gap: float = 0.01,
         connections: int = 0,
         lasting: float | None = None,
     ) -> FaultHandle:
         """Send the hello in pieces."""
-        fault = SplitHello(at=tuple(at), gap=gap, connections=connections)
+        fault = SplitHello(places=tuple(places), gap=gap, connections=connections)
         return self.begin(fault, lasting=lasting)
 
     def coalesce_hello(

@@ -57,6 +57,7 @@ class Wedge(Fault):
     """
 
     name: ClassVar[str] = "wedge"
+    of_clients: ClassVar[bool] = False
 
     stage: str = choice(
         "connect",
@@ -88,6 +89,7 @@ class CloseInHandshake(Fault):
     """The gateway accepts connections, and ends them before they are sessions."""
 
     name: ClassVar[str] = "close_in_handshake"
+    of_clients: ClassVar[bool] = False
 
     stage: str = choice(
         "hello",
@@ -141,8 +143,9 @@ class SplitHello(Fault):
     """The gateway's hello comes in pieces: IB's own client waits for ever then."""
 
     name: ClassVar[str] = "split_hello"
+    of_clients: ClassVar[bool] = False
 
-    at: tuple[int, ...] = many((2, 7), "After how many bytes.", of="count", low=1, high=64)
+    places: tuple[int, ...] = many((2, 7), "After how many bytes.", of="count", low=1, high=64)
     gap: float = number(0.01, "How long after each other the pieces leave.", high=3600)
     connections: int = _connections()
 
@@ -150,7 +153,7 @@ class SplitHello(Fault):
         """Let it happen."""
 
         def meet(link: Link) -> None:
-            shaper = Cut(self.at, 1, self.gap, stage.chance)
+            shaper = Cut(self.places, 1, self.gap, stage.chance)
             link.shape(link.out, shaper)
             # What waits keeps its times: only what comes after it is whole again.
             link.after_hello(lambda: link.out.retire(shaper))
@@ -166,6 +169,7 @@ class CoalesceHello(Fault):
     """
 
     name: ClassVar[str] = "coalesce_hello"
+    of_clients: ClassVar[bool] = False
 
     notices: int = count(3, "How many notices (2104) come with it.", low=1, high=10_000)
     connections: int = _connections()
@@ -189,6 +193,7 @@ class HelloVersion(Fault):
     """The gateway's hello names another server version than it speaks: an old one, or a new one."""
 
     name: ClassVar[str] = "hello_version"
+    of_clients: ClassVar[bool] = False
 
     version: int = count(99, "Which.", high=999_999)
     connections: int = _connections()
@@ -208,6 +213,7 @@ class BadHello(Fault):
     """The gateway's hello is none."""
 
     name: ClassVar[str] = "bad_hello"
+    of_clients: ClassVar[bool] = False
 
     kind: str = choice(
         "words",

@@ -113,6 +113,7 @@ class Ghost(Fault):
         links: list[Link] = []
 
         def meet(link: Link) -> None:
+            links[:] = [one for one in links if not one.over]
             links.append(link)
             link.linger(stage, self.seconds)
 
@@ -159,6 +160,7 @@ def shaped(
     def begin(link: Link) -> None:
         if not stage.over:
             shaper = make(link)
+            working[:] = [one for one in working if not one[0].over]
             working.append((link, shaper))
             link.shape(lane(link), shaper)
 
@@ -227,7 +229,7 @@ class CutWrites(Fault):
 
     name: ClassVar[str] = "cut"
 
-    at: tuple[int, ...] = many(
+    places: tuple[int, ...] = many(
         (), "After how many bytes; at random unless given.", of="count", low=1
     )
     most: int = count(16, "At random: the longest piece.", low=1, unit="bytes")
@@ -235,7 +237,7 @@ class CutWrites(Fault):
 
     def begin(self, stage: Stage) -> End:
         """Let it happen."""
-        return shaped(stage, lambda _: Cut(self.at, self.most, self.gap, stage.chance))
+        return shaped(stage, lambda _: Cut(self.places, self.most, self.gap, stage.chance))
 
 
 @attrs.frozen(kw_only=True)
@@ -276,11 +278,11 @@ class Duplicate(Fault):
 
     name: ClassVar[str] = "duplicate"
 
-    times: int = count(1, "How often more.", low=1, high=1000)
+    copies: int = count(1, "How often more.", low=1, high=1000)
 
     def begin(self, stage: Stage) -> End:
         """Let it happen."""
-        return shaped(stage, lambda _: Repeat(self.times), after_hello=True)
+        return shaped(stage, lambda _: Repeat(self.copies), after_hello=True)
 
 
 @attrs.frozen(kw_only=True)
