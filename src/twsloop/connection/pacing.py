@@ -38,6 +38,8 @@ __all__ = ["Pacing", "Rule"]
 #: own call sent it. None lets it pass.
 Rule = Callable[[Any, bool], Turn | None]
 
+#: Market data lines that every login has (domain.md b).
+LEAST_LINES = 100
 #: A message was refused because too many came.
 TOO_FAST = 100
 #: How the warning before it begins (its code is 0).
@@ -59,7 +61,9 @@ class Pacing:
     def __init__(self, core: Core, wake: Callable[[], object], *, unlimited: bool) -> None:
         self._core = core
         params = core.config.pacing
-        rate = own_rate(core.config.market_data.lines) if params.rate is None else params.rate
+        # Every login has a hundred lines; a smaller setting leaves some of them to other programs.
+        lines = max(core.config.market_data.lines, LEAST_LINES)
+        rate = own_rate(lines) if params.rate is None else params.rate
         reserve = rate // 5 if params.reserve is None else params.reserve
         self.enabled = params.enabled and not unlimited
         self.outbox = Outbox(

@@ -33,6 +33,7 @@ from twsloop.orders.views import OrderView
 from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
 from twsloop.scanner.requests import Scanner
+from twsloop.session.waiting import WaitingRequest
 from twsloop.system.requests import System
 
 from .order_gate import OrderGate, guard
@@ -295,6 +296,17 @@ class IBGateway(OrderGate):
     def portfolio(self, account: str = "") -> Future[list[PortfolioItem]]:
         """The positions of one account with market value and profit."""
         return self.__slices.account.portfolio(account)
+
+    # ---- what waits ----------------------------------------------------------------------
+
+    def waiting(self) -> tuple[WaitingRequest, ...]:
+        """Everything that waits to be asked, in the order it would leave, and why; any thread.
+
+        What waits for the message rate, for IB's rules about its kind, for another request of its
+        kind, or for one of IB's places: each with the reason in words, and how long it will take
+        as far as is known. Empty is the normal state of things.
+        """
+        return self._tws.pacing.waiting()
 
     # ---- facts ---------------------------------------------------------------------------
 

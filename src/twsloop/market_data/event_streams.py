@@ -22,6 +22,7 @@ from .event_processor import BARS, DEPTH, TICKS, EventProcessor
 from .local_bars import BarRule, LocalBar
 from .slots import Pool, Slots
 from .tick_rows import BidAskTick, MidpointTick, RealTimeBar, Tick, TickKind, TradeTick
+from .turns import AskAgain, LiveTurns
 
 __all__ = ["EventStreams"]
 
@@ -51,6 +52,8 @@ class EventStreams:
 
     def _streams_init(self) -> None:
         self._events = EventProcessor(self._core, self._reroute)
+        self._again = AskAgain(self._core)
+        LiveTurns(self._core)
 
     # ---- depth ---------------------------------------------------------------------------
 
@@ -236,6 +239,7 @@ class EventStreams:
                 instrument=("ticks", identity, kind, history, ignore_size),
             ),
             release=self.slots.give,
+            on_notice=self._again.notice,
         )
 
     # ---- bars ----------------------------------------------------------------------------
@@ -301,6 +305,7 @@ class EventStreams:
                 feed, Pool.LINES, symbol=name, holder=f"real-time bars of {name}"
             ),
             release=self.slots.give,
+            on_notice=self._again.notice,
         )
 
     def local_bars(
