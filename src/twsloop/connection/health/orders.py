@@ -158,7 +158,7 @@ class OrderTimes:
     def _filled(self, times: _Times, fill: Fill) -> None:
         if times.filled is None and times.acked is not None:
             times.filled = self._took("fill", times.acked)
-            self._took("whole", times.called)
+            self._hops["whole"].record(times.filled - times.called)
             times.exec_id = fill.exec_id
             self._by_execution[fill.exec_id] = fill.order_id
 
