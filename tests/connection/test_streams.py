@@ -211,7 +211,7 @@ def test_lost_servers_and_their_return(wire: Wire, profit: Profit) -> None:
     first = wire.await_request()[0][1]
     wire.reply(say(first, 1.0), text_body(4, 2, -1, 1100, "Connectivity lost", ""))
     await_condition(lambda: stream.status == "interrupted")
-    wire.reply(text_body(4, 2, -1, 1102, "restored, data maintained", ""))
+    wire.reply(text_body(4, 2, -1, 1102, "restored, data maintained", ""), say(first, 2.0))
     await_condition(lambda: stream.status == "live")
     wire.reply(text_body(4, 2, -1, 1101, "restored, data lost", ""))
     second = wire.await_request(2)[1][1]

@@ -64,8 +64,8 @@ class Case:
         """Where a quote comes from now; a snapshot is answered."""
         quote = self.gateway.market_data.quote("AAPL")
         while not quote.done():
-            if not self.tws.inbox.empty():
-                asked = self.tws.next("reqMktData")
+            waiting = [] if self.tws.inbox.empty() else [self.tws.inbox.get()]
+            for asked in [asked for name, asked in waiting if name == "reqMktData"]:
                 assert asked.snapshot
                 self.prices(asked.reqId, bid=200.0, ask=201.0, last=200.5)
                 self.tws.say(message("tickSnapshotEnd", reqId=asked.reqId))
@@ -147,24 +147,23 @@ def test_while_a_farm_is_broken_its_quotes_are_not_fresh(case: Case) -> None:
     stale = Heard()
     case.watch.on_stale(stale)
     broken = "Market data farm connection is broken:"
-    case.tws.say(error(-1, FARM_BROKEN, broken + "usfarm"), error(-1, FARM_BROKEN, broken + "eu"))
-    assert stale.next()[0] == "AAPL"
+    case.tws.say(
+        error(-1, FARM_BROKEN, broken + "usfarm"), error(-1, FARM_BROKEN, broken + "usf.2")
+    )
+    symbol, freshness = stale.next()
+    assert (symbol, freshness.reason) == ("AAPL", f"interrupted: {broken}usfarm")
     assert ticker.stale
     back = "Market data farm connection is OK:"
     case.tws.say(error(-1, FARM_BACK, back + "other"), error(-1, FARM_BACK, back + "usfarm"))
-    case.tws.say(message("marketDataType", reqId=case.req_id, marketDataType=1))
-    while ticker.market_data_type is None:
-        case.gateway.event_loop.call(lambda: None)
-    assert ticker.stale  # one of them is broken still
-    case.tws.say(error(-1, FARM_BACK, back + "eu"))
-    while ticker.stale:
-        case.gateway.event_loop.call(lambda: None)
+    case.prices(case.req_id, last=90.5)
+    case.shown(lambda ticker: ticker.last == 90.5)
+    assert not ticker.stale
     assert case.source_of_a_quote() is QuoteSource.SNAPSHOT  # its bid may be of before
 
 
 def test_a_tick_shows_that_its_line_is_of_another_farm(case: Case) -> None:
     ticker = case.begin()
-    case.tws.say(error(-1, FARM_BROKEN, "Market data farm connection is broken:eufarm"))
+    case.tws.say(error(-1, FARM_BROKEN, "Market data farm connection is broken:usfarm"))
     case.prices(case.req_id, bid=100.25)
     case.shown(lambda ticker: ticker.bid == 100.25)
     assert not ticker.stale

@@ -296,15 +296,17 @@ def test_the_stream_goes_on_after_the_gateway_restarts() -> None:
         with IBGateway(config) as gateway:
             gateway.observe(GapStarted, gaps)
             gateway.observe(GapEnded, gaps)
+            names = {"quotes of AAPL", "quotes of MSFT"}
             watch = gateway.subscribe(["AAPL", "MSFT"], on_tick=heard)
             snapshot_of = watch["AAPL"]
-            heard.until(bid_is(189.49))
+            heard.until(lambda _: all(one.bid for one in watch))
             paper.stop()
-            assert isinstance(gaps.next(), GapStarted)
+            started = [gaps.next() for _ in names]
+            assert {(type(one), one.stream) for one in started} == {(GapStarted, n) for n in names}
             assert snapshot_of.stale
             with open_paper(port=port) as (feed, restarted):
-                ended = gaps.next()
-                assert isinstance(ended, GapEnded)
+                ended = [gaps.next() for _ in names]
+                assert {(type(one), one.stream) for one in ended} == {(GapEnded, n) for n in names}
                 desk = Desk(feed, restarted, gateway)
                 desk.quote("AAPL", 200.0, 200.1)
                 assert heard.until(bid_is(200.0)) is snapshot_of

@@ -13,9 +13,9 @@ from twsloop.clock import ManualClock
 from twsloop.config import Config
 from twsloop.errors import RequestError
 from twsloop.gateway import IBGateway
-from twsloop.market_data.desk import AGAIN
 from twsloop.market_data.quoting import GRACE, GRACE_ONE_SIDED
 
+COMPETING_RETRY = 60.0
 WITHHELD = "No market data during competing live session"
 
 
@@ -76,12 +76,13 @@ def test_what_is_withheld_is_asked_for_again_until_it_comes(case: Case) -> None:
     assert watch.errors == {}
     assert ticker.not_live_because == f"10197: {WITHHELD}"
     for _ in range(2):
-        case.clock.advance(AGAIN)
+        case.clock.advance(COMPETING_RETRY)
         assert case.tws.next("cancelMktData").reqId == asked.reqId
         asked = case.tws.next("reqMktData")
+        before = ticker.notice
         case.tws.say(error(asked.reqId, 10197, WITHHELD))
-        case.settle(lambda: case.clock.pending() > 0)
-    case.clock.advance(AGAIN)
+        case.settle(lambda before=before: ticker.notice is not before)
+    case.clock.advance(COMPETING_RETRY)
     case.tws.next("cancelMktData")
     asked = case.tws.next("reqMktData")
     case.tws.say(message("marketDataType", reqId=asked.reqId, marketDataType=1))
@@ -99,7 +100,7 @@ def test_a_line_that_nobody_holds_any_more_is_not_asked_for_again(case: Case) ->
     case.settle(lambda: watch["AAPL"].stale)
     watch.cancel()
     assert case.tws.next("cancelMktData").reqId == asked.reqId
-    case.clock.advance(2 * AGAIN)
+    case.clock.advance(2 * COMPETING_RETRY)
     case.gateway.reqCurrentTimeInMillis()  # whatever had been asked for has come before it
     assert case.tws.next("reqMktData", "reqCurrentTimeInMillis").DESCRIPTOR.name == (
         "CurrentTimeInMillisRequest"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
 from twsloop.clock import Clock, Timer
 from twsloop.events import Notice
+from twsloop.session.farms import Dependence, FarmKind
 
-from .stream import Stream, StreamStatus
+from .life import Life, LifeFact, StreamStatus
+from .stream import Stream
 
 __all__ = ["Feed", "StreamPlan"]
 
@@ -39,6 +40,22 @@ class Desk(Protocol):
         """It is to be asked for anew."""
         ...
 
+    def again(self, feed: Feed[Any], reason: str, *, at_once: bool) -> None:
+        """The gateway has ended its request: it is to be asked for anew, in time."""
+        ...
+
+    def sent(self, feed: Feed[Any]) -> None:
+        """Its request has left."""
+        ...
+
+    def redo(self, feed: Feed[Any], reason: str) -> None:
+        """It is silent: it is to be asked for anew now."""
+        ...
+
+    def resumed(self, feed: Feed[Any]) -> None:
+        """It goes on where it was."""
+        ...
+
     def over(self, feed: Feed[Any], error: Exception | None) -> None:
         """It ended."""
         ...
@@ -64,6 +81,10 @@ class StreamPlan:
         reset: Clears the state, before the feed is requested anew in a later session.
         deadline: Seconds within which the first item has to come; of an image, each further one.
             A feed that was answered once may wait for longer, in a later session.
+        contract: What it is about, where it depends on a data farm.
+        farm: The kind of farm that serves it.
+        quiet: Silence says nothing of it: it tells only what happens seldom.
+        answers: Asked for anew, it tells at once how things stand, though nothing happens.
     """
 
     request: str
@@ -80,6 +101,15 @@ class StreamPlan:
     has_image: bool = False
     reset: Callable[[Any], object] | None = None
     deadline: float | None = None
+    contract: Any = None
+    farm: FarmKind = FarmKind.MARKET_DATA
+    quiet: bool = False
+    answers: bool = False
+
+    @property
+    def depends(self) -> Dependence | None:
+        """Which farms may serve it; None where none does."""
+        return None if self.contract is None else Dependence.of(self.contract, self.farm)
 
 
 @attrs.define(eq=False)
@@ -95,7 +125,8 @@ class Feed(Generic[T]):
         received: When that came, in the clock's monotonic seconds.
         error: What ended it.
         notice: The newest notice about it that did not end it.
-        gap: Since when it is interrupted, UTC.
+        waits: Whether its request waits for its turn before it leaves.
+        life: Where it is in its life.
         whole: Whether its image is there (without one: whether anything has come).
         known: Whether it was whole once, in this session or in an earlier one.
     """
@@ -105,15 +136,26 @@ class Feed(Generic[T]):
     state: Any = None
     req_id: int | None = None
     handles: dict[Stream[T], None] = attrs.field(factory=dict)
-    status: StreamStatus = StreamStatus.OPENING
     latest: T | None = None
     received: float | None = None
     error: Exception | None = None
     notice: Notice | None = None
-    gap: datetime | None = None
+    waits: bool = False
     whole: bool = False
     known: bool = False
     timer: Timer | None = None
+    life: Life = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        plan = self.plan
+        self.life = Life(
+            plan.request,
+            self,
+            depends=plan.depends,
+            contract=plan.contract,
+            quiet=plan.quiet,
+            answers=plan.answers,
+        )
 
     @property
     def request(self) -> str:
@@ -129,7 +171,7 @@ class Feed(Generic[T]):
         """
         self.latest = item
         self.received = self._desk.clock.monotonic()
-        if self.status is not StreamStatus.LIVE:
+        if self.life.status is not StreamStatus.LIVE:
             self._desk.live(self)
         for handle in tuple(self.handles):
             handle.deliver(item, key)
@@ -141,7 +183,7 @@ class Feed(Generic[T]):
 
     def imaged(self) -> None:
         """The image is whole, be it empty; what comes from here on are changes."""
-        if self.status is not StreamStatus.LIVE:
+        if self.life.status is not StreamStatus.LIVE:
             self._desk.live(self)
         self.whole = self.known = True
         self._desk.expect(self)
@@ -156,6 +198,20 @@ class Feed(Generic[T]):
         """Ask for it anew, under a new id; the handles stay."""
         self._desk.restart(self, reason)
 
+    def again(self, reason: str, *, at_once: bool = True) -> None:
+        """The gateway has ended it: ask again, after pauses that double until data comes.
+
+        Args:
+            reason: What the gateway said.
+            at_once: The first time without a pause.
+        """
+        self._desk.again(self, reason, at_once=at_once)
+
+    def left(self) -> None:
+        """Its request, which had waited for its turn, has left."""
+        self.waits = False
+        self._desk.sent(self)
+
     def fail(self, error: Exception) -> None:
         """It is over, because of an error."""
         self._desk.over(self, error)
@@ -163,3 +219,34 @@ class Feed(Generic[T]):
     def finish(self) -> None:
         """It is over: everything has come."""
         self._desk.over(self, None)
+
+    # ---- its life (see `life.Vital`) -------------------------------------------------------
+
+    @property
+    def asked(self) -> bool:
+        """Whether its request is at the gateway."""
+        return self.req_id is not None and not self.waits
+
+    @property
+    def max_silence(self) -> float | None:
+        """For how long it may be silent, seconds: the shortest limit of its holders."""
+        limits = [handle.max_silence for handle in tuple(self.handles)]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def redo(self, reason: str) -> None:
+        """Ask for it anew."""
+        self._desk.redo(self, reason)
+
+    def changed(self) -> None:
+        """Tell the handles of its status."""
+        for handle in tuple(self.handles):
+            handle.tell_status(self.life.status, self.life.reason)
+
+    def resumed(self) -> None:
+        """It goes on where it was."""
+        self._desk.resumed(self)
+
+    def tell(self, fact: LifeFact) -> None:
+        """Tell the handles what happened in its life."""
+        for handle in tuple(self.handles):
+            handle.tell_life(fact)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from twsloop.clock import Clock
@@ -18,31 +18,23 @@ from twsloop.events import Notice
 from twsloop.processors import DeliveryCounts, Where
 from twsloop.processors.delivery import Delivery
 
-__all__ = ["Stream", "StreamStatus"]
+from .life import Gap, Life, LifeFact, OnLife, StreamStatus
+
+__all__ = ["Stream", "StreamStatus", "check_silence"]
 
 T = TypeVar("T")
 
 #: How many items wait for an iteration that does not keep up, before the oldest are dropped.
 ITEMS = 10_000
-
-
-class StreamStatus(StrEnum):
-    """Where a stream is in its life."""
-
-    OPENING = "opening"
-    """Nothing has come yet."""
-    LIVE = "live"
-    INTERRUPTED = "interrupted"
-    """The link, or the gateway's link to IB, is gone, or it is read anew: items may be missing."""
-    OVER = "over"
-    """Cancelled, refused, or complete; nothing more will come."""
+#: Nothing may be told to speak more often than this, seconds: what is redone needs time to answer.
+LEAST_SILENCE = 1.0
 
 
 class Source(Protocol[T]):
     """What a handle needs to know of the feed it holds."""
 
     state: Any
-    status: StreamStatus
+    life: Life
     latest: T | None
     received: float | None
     notice: Notice | None
@@ -72,9 +64,25 @@ class Keeper(Protocol):
         """Let go of the feed; from any thread."""
         ...
 
+    def limited(self, stream: Stream[Any]) -> None:
+        """For how long it may be silent has changed; from any thread."""
+        ...
+
     def waiter(self) -> Future[Any]:
         """What an iteration waits for."""
         ...
+
+
+def check_silence(seconds: float | None) -> float | None:
+    """For how long something may be silent, if that is a time.
+
+    Raises:
+        ValueError: It is none, or too short to be told from the pauses between items.
+    """
+    if seconds is not None and not LEAST_SILENCE <= seconds < math.inf:
+        msg = f"max_silence is a number of seconds, {LEAST_SILENCE:g} or more, not {seconds!r}"
+        raise ValueError(msg)
+    return seconds
 
 
 class Stream(Generic[T]):
@@ -96,6 +104,8 @@ class Stream(Generic[T]):
         self._image: Future[Any] = desk.waiter()
         self._deliveries: list[Delivery] = []
         self._status_deliveries: list[Delivery] = []
+        self._life_deliveries: list[Delivery] = []
+        self._max_silence: float | None = None
         #: Of each iteration that goes on; one that nobody holds any more is forgotten.
         self._inboxes: tuple[weakref.ref[_Inbox[T]], ...] = ()
         self._lock = threading.Lock()
@@ -118,7 +128,30 @@ class Stream(Generic[T]):
     @property
     def status(self) -> StreamStatus:
         """Where it is in its life."""
-        return StreamStatus.OVER if self._done.done() else self._feed.status
+        return StreamStatus.OVER if self._done.done() else self._feed.life.status
+
+    @property
+    def life(self) -> Life:
+        """Its life: where it is in it, why, and since when; shared by all who hold the same."""
+        return self._feed.life
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """In which times something may be missing: the newest hundred, the oldest first."""
+        return self._feed.life.gaps
+
+    @property
+    def max_silence(self) -> float | None:
+        """For how long it may be silent, seconds; None for as long as it likes. May be set.
+
+        After so long it is interrupted (`on_life`), and asked for anew.
+        """
+        return self._max_silence
+
+    @max_silence.setter
+    def max_silence(self, seconds: float | None) -> None:
+        self._max_silence = check_silence(seconds)
+        self._desk.limited(self)
 
     @property
     def active(self) -> bool:
@@ -176,7 +209,7 @@ class Stream(Generic[T]):
     @property
     def callbacks(self) -> tuple[DeliveryCounts, ...]:
         """What became of each callback's calls: made, waiting, dropped (see `Deliver`)."""
-        return tuple(delivery.counts for delivery in (*self._deliveries, *self._status_deliveries))
+        return tuple(delivery.counts for delivery in self._all_deliveries())
 
     # ---- following it --------------------------------------------------------------------
 
@@ -197,6 +230,15 @@ class Stream(Generic[T]):
     ) -> Callable[[StreamStatus, str], object]:
         """Call ``callback(status, reason)`` at each change of `status`."""
         self._status_deliveries.append(self._desk.delivery(callback, where))
+        return callback
+
+    def on_life(self, callback: OnLife, where: Where = None) -> OnLife:
+        """Call ``callback(fact)`` when it starts, at each gap's beginning and end, and at its end.
+
+        The fact is a `StreamStarted`, `GapStarted`, `GapEnded` or `StreamClosed`; who cancels it
+        himself is told no more. Usable as a decorator.
+        """
+        self._life_deliveries.append(self._desk.delivery(callback, where))
         return callback
 
     def items(self, timeout: float | None = None) -> Iterator[T]:
@@ -255,6 +297,11 @@ class Stream(Generic[T]):
         for delivery in self._status_deliveries:
             delivery((status, reason))
 
+    def tell_life(self, fact: LifeFact) -> None:
+        """Tell of what happened in its life; loop thread."""
+        for delivery in self._life_deliveries:
+            delivery((fact,))
+
     def listen(self, delivery: Delivery) -> None:
         """Let a callback hear the items from now on."""
         self._deliveries.append(delivery)
@@ -276,7 +323,7 @@ class Stream(Generic[T]):
 
     def mute(self) -> None:
         """Call nobody any more."""
-        for delivery in (*self._deliveries, *self._status_deliveries):
+        for delivery in self._all_deliveries():
             delivery.close()
 
     @property
@@ -289,6 +336,9 @@ class Stream(Generic[T]):
         inbox: _Inbox[T] = _Inbox(self._desk.waiter)
         self._early.append(inbox)
         self._add(inbox)
+
+    def _all_deliveries(self) -> tuple[Delivery, ...]:
+        return (*self._deliveries, *self._status_deliveries, *self._life_deliveries)
 
     def _inbox(self) -> _Inbox[T]:
         with contextlib.suppress(IndexError):

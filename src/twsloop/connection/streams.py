@@ -5,10 +5,11 @@ ticks of a contract, live bars, profit and loss...). It has one request id at a 
 holds a `Stream`. Equal requests share one feed, and the last holder to leave cancels it.
 
 A feed outlives the sessions it runs in: it is requested once the session is READY, again at each
-READY after that, and again when the gateway has lost its subscriptions (1101). Its handles see that
-as a status (`StreamStatus`), observers of `twsloop.events` as a gap with a beginning and an end. A
-slice may ask for a new start itself (`Feed.restart`), when the gateway says that a feed has to be
-read anew.
+READY after that, again when the gateway has lost its subscriptions (1101), and when it stays silent
+where it should not (`Care`). Its handles see that as a status (`StreamStatus`), observers of
+`twsloop.events` as a gap with a beginning and an end. A slice may ask for a new start itself
+(`Feed.restart`), when the gateway says that a feed has to be read anew, and for a new attempt
+(`Feed.again`), when the gateway has ended it.
 
 What ends a feed: nobody holds it, the gateway refuses it (`Stream.error`), or the slice says that
 it is complete. `Stream.done` then resolves; it never raises.
@@ -36,13 +37,15 @@ from twsloop.errors import (
     TwsLoopError,
 )
 from twsloop.event_loop import Future
-from twsloop.events import Ends, GapEnded, GapStarted, Notice
+from twsloop.events import Ends, GapCause, Notice
 from twsloop.processors import Where
 from twsloop.processors.delivery import Delivery, delivery_for
 from twsloop.session.state import State
 
+from .care import DATA_KEPT, DATA_LOST, SERVED, SERVERS_LOST, Care
 from .feed import Feed, StreamPlan
-from .stream import Stream, StreamStatus
+from .life import StreamStatus
+from .stream import Stream
 
 if TYPE_CHECKING:
     from .core import Core
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DATA_KEPT",
     "DATA_LOST",
+    "SERVED",
     "SERVERS_LOST",
     "Feed",
     "Stream",
@@ -60,23 +64,20 @@ __all__ = [
 
 T = TypeVar("T")
 
-#: The gateway's link to IB's servers is gone; back without, or with, our subscriptions.
-SERVERS_LOST = frozenset({1100, 2110})
-DATA_LOST = 1101
-DATA_KEPT = 1102
-#: Sessions in which a request may be sent.
-SERVED = frozenset({State.READY, State.DEGRADED})
-
 
 class Streams:
     """All feeds of a connection.
 
     Args:
         core: The connection.
+
+    Attributes:
+        care: Looks after their lives, and those of the market data lines.
     """
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.care = Care(core)  # first: what it knows of farms and servers holds for all below
         self._lock = threading.RLock()  # what a plan releases may hold a feed itself
         self._feeds: dict[Feed[Any], None] = {}
         self._by_key: dict[Hashable, Feed[Any]] = {}
@@ -116,6 +117,8 @@ class Streams:
         plan: StreamPlan,
         on_update: Callable[[Any], object] | None = None,
         where: Where = None,
+        *,
+        question: bool = False,
     ) -> Stream[Any]:
         """Open a stream, or hold one that is open already; from any thread.
 
@@ -123,6 +126,7 @@ class Streams:
             plan: How it is asked for.
             on_update: Called with each item.
             where: Where that runs: None for the loop thread; an executor; an asyncio loop.
+            question: It is held for one answer, and has no life that observers are told of.
 
         Raises:
             LoopNotRunning: Before ``start()`` or ``connect()``.
@@ -146,6 +150,8 @@ class Streams:
                 if key is not None:
                     self._by_key[key] = feed
             stream: Stream[Any] = Stream(self, Future(core.event_loop), feed)
+            if question:
+                self._questions[stream] = None
             if heard is None:
                 stream.gather()
             else:
@@ -179,8 +185,7 @@ class Streams:
             msg = f"{plan.request}: not connected"
             raise NotConnected(msg)
         deadline = plan.deadline if limit is None else limit
-        stream = self.open(attrs.evolve(plan, deadline=deadline))
-        self._questions[stream] = None
+        stream = self.open(attrs.evolve(plan, deadline=deadline), question=True)
         try:
             await stream.image
         finally:
@@ -211,6 +216,11 @@ class Streams:
         delivery = self.delivery(callback, where, latest=stream.feed.plan.keep_latest)
         self._do(self._follow, stream, delivery)
 
+    def limited(self, stream: Stream[Any]) -> None:
+        """For how long a handle's feed may be silent has changed; from any thread."""
+        with contextlib.suppress(LoopNotRunning):  # before the start, and after the end
+            self._do(self.care.limited, stream.feed.life)
+
     def delivery(
         self, callback: Callable[..., object], where: Where, *, latest: bool = False
     ) -> Delivery:
@@ -232,49 +242,59 @@ class Streams:
 
     def live(self, feed: Feed[Any]) -> None:
         """The first item, or the first after a gap."""
-        self._status(feed, StreamStatus.LIVE, "data comes")
-        if feed.whole:  # who came amid the gap waited for its end
+        self.care.heard(feed.life)
+        self.resumed(feed)
+
+    def resumed(self, feed: Feed[Any]) -> None:
+        """It goes on where it was: who came amid the gap waited for its end."""
+        if feed.whole:
             self._forget_timer(feed)
             for handle in tuple(feed.handles):
                 handle.imaged()
-        if feed.gap is not None:
-            started, feed.gap = feed.gap, None
-            now = self._core.clock.now()
-            self._core.tell(
-                GapEnded(time=now, stream=feed.request, started=started, reason="data comes again")
-            )
 
     def expect(self, feed: Feed[Any]) -> None:
         """What is awaited of a feed has come, or a part: its deadline ends, or begins anew."""
         self._forget_timer(feed)
-        awaited = not feed.whole or feed.status is StreamStatus.INTERRUPTED
+        awaited = not feed.whole or feed.life.status is StreamStatus.INTERRUPTED
         if awaited and feed.plan.deadline is not None:
             feed.timer = self.clock.call_later(feed.plan.deadline, self._too_late, feed)
 
     def restart(self, feed: Feed[Any], reason: str) -> None:
         """Ask for a feed anew."""
+        self.interrupt(feed, reason)
+        self.redo(feed, reason)
+
+    def redo(self, feed: Feed[Any], _reason: str) -> None:
+        """Ask for a feed anew that is interrupted, or was not answered."""
         if feed not in self._feeds:
             return
         before = self._unassign(feed)
-        self.interrupt(feed, reason)
         if before is not None and feed.plan.cancel is not None and self._core.connected:
             feed.plan.cancel(before)
         if self._core.state in SERVED:
             self._request(feed)
+
+    def again(self, feed: Feed[Any], reason: str, *, at_once: bool) -> None:
+        """The gateway has ended a feed's request: ask again, in time."""
+        self.care.again(feed.life, reason, at_once=at_once)
+
+    def sent(self, feed: Feed[Any]) -> None:
+        """A feed's request has left."""
+        self.care.asked(feed.life)
 
     def over(self, feed: Feed[Any], error: Exception | None) -> None:
         """A feed ended."""
         with self._lock:
             if feed not in self._feeds:
                 return
-            handles = tuple(feed.handles)
             self._close(feed)
         self._unassign(feed)
         feed.error = error
         self._ended(feed)
-        self._status(feed, StreamStatus.OVER, str(error or "complete"), handles)
-        for handle in handles:
+        self.care.over(feed.life, str(error or "complete"))
+        for handle in tuple(feed.handles):
             handle.finish(error)
+        feed.handles.clear()
 
     def _opened(self, stream: Stream[Any]) -> None:
         feed = stream.feed
@@ -285,6 +305,7 @@ class Streams:
             if stream.active:  # it ended while this handle was on its way here
                 stream.finish(feed.error)
             return
+        self.care.take(feed.life, followed=stream not in self._questions)
         if feed.req_id is None:
             self._listen(feed)
             if self._core.state in SERVED:
@@ -292,7 +313,7 @@ class Streams:
             return
         if feed.plan.keep_latest and feed.latest is not None:
             stream.deliver(feed.latest)  # the next change may be far away
-        if feed.whole and feed.status is StreamStatus.LIVE:
+        if feed.whole and feed.life.status is StreamStatus.LIVE:
             stream.imaged()
         elif feed.whole:  # what is known is old: what comes next is the answer
             self.expect(feed)
@@ -314,7 +335,7 @@ class Streams:
         """The last handle has left."""
         req_id = self._unassign(feed)
         self._ended(feed)
-        feed.status = StreamStatus.OVER
+        self.care.over(feed.life, "cancelled")
         if req_id is not None and feed.plan.cancel is not None and self._core.connected:
             feed.plan.cancel(req_id)
 
@@ -322,20 +343,25 @@ class Streams:
         if feed.received is not None and feed.plan.reset is not None:
             feed.plan.reset(feed.state)
         req_id = self._core.request_ids.take()
-        feed.req_id, feed.whole = req_id, False
+        feed.req_id, feed.whole, feed.waits = req_id, False, False
         self._by_id[req_id] = feed
         self.expect(feed)
         try:
             feed.plan.send(req_id)
         except (TwsLoopError, ValueError, TypeError) as error:
             self.over(feed, error)
+            return
+        if feed.req_id == req_id and not feed.waits:
+            self.sent(feed)
 
     def _too_late(self, feed: Feed[Any]) -> None:
         feed.timer = None
         if feed not in self._feeds or feed.req_id is None:
             return  # it has none that could be late: there is no session
         req_id = feed.req_id
-        what = "answer" if feed.status is not StreamStatus.LIVE else "further part of the answer"
+        what = (
+            "answer" if feed.life.status is not StreamStatus.LIVE else "further part of the answer"
+        )
         text = f"no {what} within {feed.plan.deadline:g} s"
         error = RequestTimeout(text, req_id=req_id, request=feed.request)
         if feed.known:  # it was answered once, and will be: only questions do not wait
@@ -350,7 +376,6 @@ class Streams:
     def _close(self, feed: Feed[Any]) -> None:
         """Forget a feed (under the lock)."""
         del self._feeds[feed]
-        feed.handles.clear()
         if feed.plan.key is not None and self._by_key.get(feed.plan.key) is feed:
             del self._by_key[feed.plan.key]
         if feed.plan.release is not None:
@@ -400,26 +425,9 @@ class Streams:
 
     # ---- the session ---------------------------------------------------------------------
 
-    def _status(
-        self,
-        feed: Feed[Any],
-        status: StreamStatus,
-        reason: str,
-        handles: tuple[Stream[Any], ...] | None = None,
-    ) -> None:
-        if feed.status is status:
-            return
-        feed.status = status
-        for handle in tuple(feed.handles) if handles is None else handles:
-            handle.tell_status(status, reason)
-
     def interrupt(self, feed: Feed[Any], reason: str) -> None:
-        """What a feed tells may have a gap from here on."""
-        if feed.status is not StreamStatus.LIVE:
-            return
-        feed.gap = self._core.clock.now()
-        self._status(feed, StreamStatus.INTERRUPTED, reason)
-        self._core.tell(GapStarted(time=feed.gap, stream=feed.request, reason=reason))
+        """What a feed tells may have a gap from here on: the gateway said so."""
+        self.care.interrupt(feed.life, GapCause.GATEWAY, reason)
 
     def _session(self, state: State, _reason: str) -> None:
         if state is not State.READY:
@@ -435,27 +443,21 @@ class Streams:
             stream.finish(ConnectionLost(msg))
         for feed in self:
             self._unassign(feed)
-            self.interrupt(feed, "the link was lost")
 
     def _notice(self, notice: Notice) -> None:
-        if notice.code in SERVERS_LOST:
-            for feed in self:
-                self.interrupt(feed, notice.text)
-        elif notice.code == DATA_LOST:
+        if notice.code == DATA_LOST:
             for feed in self:
                 self._unassign(feed)
-                self.interrupt(feed, notice.text)
-                self._request(feed)
-        elif notice.code == DATA_KEPT:
-            for feed in self:
-                if feed.status is StreamStatus.INTERRUPTED and feed.req_id is not None:
-                    self.live(feed)
+                self.care.interrupt(feed.life, GapCause.SERVERS, notice.text)
+                if self._core.state in SERVED:
+                    self._request(feed)
         named = self._by_id.get(notice.req_id)
         if named is None:
             return
         if named.plan.on_notice is not None and named.plan.on_notice(named, notice):
             return
-        if notice.ends is not Ends.REQUEST:
+        goes_on = not self.only_asked(named) and self.care.ended(named.life, notice)
+        if goes_on or notice.ends is not Ends.REQUEST:
             named.notice = notice
             return
         self.over(

@@ -33,7 +33,7 @@ from .orders import (
 )
 from .positions import PositionChanged, PositionClosed, PositionEvent, PositionOpened
 from .session import FarmChanged, HeartbeatMissed, HeartbeatRestored, SessionChanged
-from .streams import GapEnded, GapStarted, StreamClosed, StreamStarted
+from .streams import GapCause, GapEnded, GapStarted, StreamClosed, StreamStarted
 
 __all__ = [
     "AcknowledgementLate",
@@ -44,6 +44,7 @@ __all__ = [
     "Fact",
     "FarmChanged",
     "Fill",
+    "GapCause",
     "GapEnded",
     "GapStarted",
     "HeartbeatMissed",

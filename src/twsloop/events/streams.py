@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 import attrs
 
 from .basis import Fact, aware, in_utc
 
-__all__ = ["GapEnded", "GapStarted", "StreamClosed", "StreamStarted"]
+__all__ = ["GapCause", "GapEnded", "GapStarted", "StreamClosed", "StreamStarted"]
+
+
+class GapCause(StrEnum):
+    """What interrupted a stream."""
+
+    LINK = "link"
+    """The link to the gateway was lost."""
+    SERVERS = "servers"
+    """The gateway lost IB's servers (1100), and perhaps its subscriptions (1101)."""
+    FARM = "farm"
+    """The data farm that serves it broke (2103, 2105)."""
+    COMPETING = "competing"
+    """Data is withheld while the login is in use elsewhere (10197)."""
+    SILENCE = "silence"
+    """Nothing came for longer than it may be silent."""
+    GATEWAY = "gateway"
+    """The gateway ended it, or said that it has to be read anew (10182, 10225, 316)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -16,12 +34,16 @@ class GapStarted(Fact):
     """From here on a stream may have missed something.
 
     Attributes:
-        stream: Which stream, as people call it (``AAPL``), or ``*`` for all of a session.
+        stream: Which stream, in words (``quotes of AAPL``, ``depth of EUR.USD``).
         reason: Why.
+        cause: Of which kind that is; None where it was not said.
+        farm: The broken data farm; empty where that is not the cause.
     """
 
     stream: str
     reason: str = ""
+    cause: GapCause | None = None
+    farm: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -32,11 +54,15 @@ class GapEnded(Fact):
         stream: Which stream.
         started: When the gap began, UTC.
         reason: What ended it.
+        cause: What had begun it; None where it was not said.
+        farm: The data farm that had broken; empty where that was not the cause.
     """
 
     stream: str
     started: datetime = attrs.field(converter=in_utc, validator=aware)
     reason: str = ""
+    cause: GapCause | None = None
+    farm: str = ""
 
     @property
     def duration(self) -> timedelta:
@@ -49,7 +75,7 @@ class StreamStarted(Fact):
     """A stream's first data came.
 
     Attributes:
-        stream: Which stream, as people call it (``AAPL``).
+        stream: Which stream, in words (``quotes of AAPL``).
     """
 
     stream: str

@@ -51,6 +51,7 @@ class Slices:
 
     def __init__(self, core: Core, wanted: Callable[[], bool]) -> None:
         self.contracts = Contracts(core, to_contract=to_contract, label=symbol_of)
+        core.streams.care.closed = lambda what: self._closed(what, core.clock.now(), True)
         self.market_data = MarketData(
             core,
             to_contract=to_contract,

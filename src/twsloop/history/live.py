@@ -1,12 +1,12 @@
 """Bars that are kept up to date: a stream that outlives what ends them at IB.
 
 IB ends such bars by itself: when the gateway loses its historical data farm (10182, and kin), and
-with the link. A lost link is the business of all streams. After 10182 the same bars are asked for
-again: at once, and if that ends the same way, after a pause that doubles, or as soon as the gateway
-says that it has its farm again (2106). So it is where there is nothing to tell at the moment, or IB
-was asked too fast. Each time they reach back to the bar that was under way, so `LiveBars` can join
-them; where that was too short (a computer that slept does not know for how long), once more, as far
-back as the answer shows.
+with the link. That is the business of all streams: after 10182 the same bars are asked for again at
+once, and if that ends the same way, after a pause that doubles, or as soon as the gateway says that
+it has its farm again (2106; see `twsloop.connection.care`). So it is where there is nothing to tell
+at the moment, or IB was asked too fast. Each time they reach back to the bar that was under way, so
+`LiveBars` can join them; where that was too short (a computer that slept does not know for how
+long), once more, as far back as the answer shows.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from typing import Any
 
 import attrs
 
-from twsloop.clock import Timer
+from twsloop.connection.care import ENDED
 from twsloop.connection.core import Core
 from twsloop.connection.streams import Feed, Stream, StreamPlan
 from twsloop.errors import HistoryError, NoHistory, PacingViolation, RequestError
 from twsloop.events import Ends, Notice
 from twsloop.processors import Where
+from twsloop.session.farms import FarmKind
 from twsloop.wire.identity import contract_key
 
 from .asking import PacedAsks, named_error
@@ -36,12 +37,6 @@ from .words import BarSize, Show
 
 __all__ = ["LiveBarsOpener"]
 
-#: Codes with which the gateway ends bars that can be asked for again (error_codes.csv).
-DISCONNECTED = frozenset({10180, 10181, 10182})
-#: The gateway has a historical data farm (again).
-FARM_BACK = 2106
-#: How long before the second attempt, and at most before any, seconds.
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 60.0
 #: So much further back than the bar under way an answer reaches after an interruption, seconds.
 OVERLAP_S = 60
 CALLBACKS = ("historicalData", "historicalDataEnd", "historicalDataUpdate")
@@ -57,8 +52,6 @@ class _Following:
         reach: How far the first answer reaches back.
         answer: The bars of an answer that is not whole yet.
         lacking: How far back an answer did not reach, seconds; 0 where it did.
-        attempts: How often it was asked for since the last bar came.
-        pause: Until the next attempt.
         counted: Whether it counts as open.
     """
 
@@ -67,8 +60,6 @@ class _Following:
     bars: LiveBars = attrs.Factory(LiveBars)
     answer: list[Bar] = attrs.Factory(list)
     lacking: int = 0
-    attempts: int = 0
-    pause: Timer | None = None
     counted: bool = False
 
 
@@ -84,7 +75,6 @@ class LiveBarsOpener:
         self._core = core
         self._pacer = asks.pacer
         self._following: dict[LiveBars, _Following] = {}
-        core.on_notice(self._farm_back)
 
     def open(
         self,
@@ -119,6 +109,7 @@ class LiveBarsOpener:
             now = core.clock.monotonic()
             wait = self._pacer.wait(now, paced)
             if wait is not None:
+                feed.waits = True
                 core.clock.call_later(wait.seconds, send, req_id)
                 return
             following = self._following[feed.state]
@@ -139,6 +130,8 @@ class LiveBarsOpener:
                 True,
                 [],
             )
+            if feed.waits:
+                feed.left()
 
         plan = StreamPlan(
             request=f"live bars of {size} of {symbol} ({show})",
@@ -151,6 +144,9 @@ class LiveBarsOpener:
             release=self._release,
             on_notice=self._ended,
             has_image=True,
+            contract=contract,
+            farm=FarmKind.HISTORICAL,
+            answers=True,
         )
         return core.streams.open(plan, on_update, where)
 
@@ -170,8 +166,6 @@ class LiveBarsOpener:
 
     def _release(self, feed: Feed[BarUpdate]) -> None:
         following = self._following.pop(feed.state)
-        if following.pause is not None:
-            following.pause.cancel()
         if following.counted:
             self._pacer.give()
 
@@ -204,7 +198,6 @@ class LiveBarsOpener:
             # Seconds and days of trading reach back further than those of the calendar.
             first = max(bar.time for bar in told) - following.reach
             told = [bar for bar in told if bar.time >= first]
-        following.attempts = 0
         self._put(feed, following.bars.answer(told))
         feed.imaged()
 
@@ -230,8 +223,8 @@ class LiveBarsOpener:
         """A notice about a feed: ask again if that makes sense."""
         if notice.ends is not Ends.REQUEST:
             return False
-        if notice.code in DISCONNECTED:
-            self._again(feed, notice.text)
+        if notice.code in ENDED:
+            feed.again(notice.text)
             return True
         error = RequestError(
             notice.text,
@@ -246,35 +239,9 @@ class LiveBarsOpener:
         known = self._following[feed.state].bars.current is not None
         if isinstance(named, PacingViolation):
             self._pacer.violated(self._core.clock.monotonic())
-            self._again(feed, notice.text, at_once=False)
+            feed.again(notice.text, at_once=False)
         elif isinstance(named, NoHistory) and known:
-            self._again(feed, notice.text, at_once=False)
+            feed.again(notice.text, at_once=False)
         else:
             feed.fail(named)
         return True
-
-    def _again(self, feed: Feed[BarUpdate], reason: str, *, at_once: bool = True) -> None:
-        following = self._following[feed.state]
-        following.attempts += 1 if at_once or following.attempts else 2
-        if following.attempts == 1:
-            feed.restart(reason)
-            return
-        feed.interrupt(reason)
-        seconds = min(FIRST_PAUSE_S * 2.0 ** (following.attempts - 2), LONGEST_PAUSE_S)
-        following.pause = self._core.clock.call_later(seconds, self._restart, feed, reason)
-
-    def _restart(self, feed: Feed[BarUpdate], reason: str) -> None:
-        following = self._following.get(feed.state)
-        if following is not None:
-            following.pause = None
-            feed.restart(reason)
-
-    def _farm_back(self, notice: Notice) -> None:
-        """The gateway has its historical data farm again: nobody has to wait longer."""
-        if notice.code != FARM_BACK:
-            return
-        for feed in self._core.streams:
-            following = self._following.get(feed.state) if feed.plan.listener is self else None
-            if following is not None and following.pause is not None:
-                following.pause.cancel()
-                self._restart(feed, notice.text)

@@ -96,9 +96,11 @@ class BarMaker:
             return self._core.clock.now()
         return self._told + timedelta(seconds=self._core.clock.monotonic() - self._told_at)
 
-    def _status(self, status: StreamStatus, _reason: str) -> None:
+    def _status(self, status: StreamStatus, reason: str) -> None:
         if status is StreamStatus.INTERRUPTED:
             self.builder.interrupt()
+            if self._feed is not None:
+                self._feed.interrupt(reason)
 
     def _over(self) -> None:
         stream, feed = self._stream, self._feed

@@ -1,8 +1,8 @@
 """The lines, on the loop thread: requested, renewed after a gap, cancelled when nobody holds them.
 
 A line is requested once the session is READY, and anew at each READY after that: a subscription
-outlives the sessions it runs in. Between two sessions, and while the gateway has lost IB's servers,
-its ticker is stale; the first tick makes it fresh again.
+outlives the sessions it runs in. While its life is interrupted (`twsloop.connection.care`), its
+ticker is stale; the first tick makes it fresh again.
 
 Holders are found and held in the callers' threads, under one lock, so that `subscribe` never waits
 for the loop; requests, cancels and ticks are the loop thread's alone.
@@ -12,24 +12,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any
 
 from ibapi.contract import Contract
 
 from twsloop.clock import Timer
+from twsloop.connection.care import COMPETING_SESSION, DATA_KEPT, DATA_LOST, SERVED, SERVERS_LOST
 from twsloop.connection.core import Core
-from twsloop.connection.streams import DATA_KEPT, DATA_LOST, SERVED, SERVERS_LOST
+from twsloop.connection.life import StreamStatus
 from twsloop.errors import (
     ConnectionLost,
     RequestError,
     RequestTimeout,
     SlotsExhausted,
 )
-from twsloop.events import Ends, GapEnded, GapStarted, Notice
+from twsloop.events import Ends, GapCause, Notice
 from twsloop.session.state import State
 from twsloop.wire.identity import contract_key
 
+from .line_life import line_life
 from .lines import Line, LineLedger
 from .processor import TICK_CALLBACKS, MarketDataProcessor
 from .slots import REFUSALS, Claim, Pool, Slots
@@ -41,13 +42,6 @@ __all__ = ["LineDesk"]
 
 #: Says that delayed data could be had: with type 3 or 4 it follows (domain.md d).
 DELAYED_POSSIBLE = 10089
-#: Live data is withheld while the login is in use elsewhere; nobody tells when that is over.
-COMPETING_SESSION = 10197
-#: So a line asks again in so many seconds.
-AGAIN = 60.0
-#: The connection of a market data farm is broken, or (again) fine; the text names it at its end.
-#: Which lines are of it, nobody tells.
-FARM_BROKEN, FARM_BACK = 2103, 2104
 
 
 class LineDesk:
@@ -81,11 +75,10 @@ class LineDesk:
         )
         self._listening = False
         self._type_asked = False
-        #: A snapshot's deadline; of any other line, when to ask again for what was withheld.
+        self._care = core.streams.care
+        #: The deadlines of snapshots.
         self._timers: dict[Line, Timer] = {}
-        self._gap: datetime | None = None
-        #: Quotes of these do not come for now.
-        self._farms_broken: set[str] = set()
+        self._ages_posted = False
         slots.on_displaced = self._displaced
         core.on_session(self._session)
         core.on_down(self._down)
@@ -105,7 +98,10 @@ class LineDesk:
     ) -> Line:
         """A new line, which nobody holds yet."""
         ticker = Ticker(contract, self._label(contract), self._core.clock)
-        return Line(key, ticker, ticks, snapshot, timeout=timeout)
+        line = Line(key, ticker, ticks, snapshot, timeout=timeout)
+        if not snapshot:
+            line.life = line_life(line, redo=self._redo, ages=self._ages_changed)
+        return line
 
     def do(self, work: Callable[..., object], *args: Any) -> None:
         """Run on the loop thread: at once if this is it, else soon; nobody waits for it."""
@@ -128,6 +124,9 @@ class LineDesk:
         entered = tuple(lines)
         for line in entered:
             self.rebuild(line)
+            if line.life is not None and line in self.ledger:
+                self._care.take(line.life)
+                self._care.limited(line.life)
         self.listen_to_ticks()
         # Requested last: a request may fail at once, and then all else has to be in place.
         for line in entered if self._core.state in SERVED else ():
@@ -185,7 +184,7 @@ class LineDesk:
         if not last:
             self.rebuild(line)
             return
-        self._ended(line)
+        self._ended(line, "cancelled")
         if req_id is not None and self._core.connected:
             self._core.cancelMktData(req_id)
 
@@ -207,7 +206,9 @@ class LineDesk:
         )
 
     def _tell(self, line: Line) -> None:
-        ticker = line.ticker
+        ticker, life = line.ticker, line.life
+        if life is not None and life.status is not StreamStatus.LIVE:
+            self._care.heard(life)
         for delivery in line.listeners:
             delivery((ticker,), ticker)
 
@@ -232,6 +233,8 @@ class LineDesk:
         snapshot = line.snapshot and not line.regulatory
         contract = line.routed or line.ticker.contract
         core.reqMktData(req_id, contract, line.generic_ticks, snapshot, line.regulatory, [])
+        if line.life is not None and line.req_id == req_id:
+            self._care.asked(line.life)
 
     def _renew(self, line: Line) -> None:
         """Ask for a line anew, under a new id."""
@@ -250,10 +253,9 @@ class LineDesk:
         self.ledger.assign(line, None)
         self._request(line)
 
-    def _try_again(self, line: Line) -> None:
-        """A line whose data was withheld: ask whether it still is."""
-        del self._timers[line]
-        if line.req_id is not None and self._core.state in SERVED:
+    def _redo(self, line: Line) -> None:
+        """A line that is interrupted, and silent: ask for it anew."""
+        if line in self.ledger and self._core.state in SERVED:
             self._renew(line)
 
     def _forget_timers(self, line: Line) -> None:
@@ -294,16 +296,18 @@ class LineDesk:
             self._core.reqMarketDataType(int(self.data_type))
         self._type_asked = True
 
-    def _close(self, line: Line) -> tuple[Any, ...]:
+    def _close(self, line: Line, reason: str) -> tuple[Any, ...]:
         """A line ended by itself: who held it."""
         with self.lock:
             holders = tuple(holder for holder in line.holders if holder is not self)
             self.ledger.close(line)
-        self._ended(line)
+        self._ended(line, reason)
         return holders
 
-    def _ended(self, line: Line) -> None:
+    def _ended(self, line: Line, reason: str) -> None:
         """A line is closed: its ticker shows the last known values from now on."""
+        if line.life is not None:
+            self._care.over(line.life, reason)
         line.ticker.stale = True
         line.listeners = ()
         self.slots.give(line)
@@ -311,7 +315,7 @@ class LineDesk:
 
     def _fail(self, line: Line, error: Exception) -> None:
         line.ticker.error = error
-        holders = self._close(line)
+        holders = self._close(line, str(error))
         for holder in holders:
             for symbol in holder.line_over(line, error):
                 for delivery in holder.failures:
@@ -321,7 +325,7 @@ class LineDesk:
     def _snapshot_end(self, line: Line) -> None:
         if not line.snapshot:
             return
-        holders = self._close(line)
+        holders = self._close(line, "complete")
         for holder in holders:
             holder.line_over(line, None)
         self.listen_to_ticks()
@@ -335,25 +339,19 @@ class LineDesk:
     # ---- the session ---------------------------------------------------------------------
 
     def _session(self, state: State, _reason: str) -> None:
-        if state is not State.READY:
-            return
-        if self._request_all() or not len(self.ledger):
-            self._gap_over("subscriptions renewed")
+        if state is State.READY:
+            self._request_all()
 
-    def _request_all(self) -> bool:
-        """Request what is not requested; whether there was any."""
-        unasked = [line for line in self.ledger if line.req_id is None]
-        for line in unasked:
+    def _request_all(self) -> None:
+        """Request what is not requested."""
+        for line in [line for line in self.ledger if line.req_id is None]:
             # One that is refused is told at once, and who is told may let others go.
             if line in self.ledger and line.req_id is None:
                 self._request(line)
-        return bool(unasked)
 
     def _down(self) -> None:
         self._type_asked = False
-        self._farms_broken.clear()
         self._all_over("the link was lost")
-        self._interrupted("the link was lost")
 
     def _all_over(self, reason: str) -> None:
         """No request is answered any more. A snapshot is not asked for again: it may cost."""
@@ -367,21 +365,20 @@ class LineDesk:
 
     def _notice(self, notice: Notice) -> None:
         if notice.code in SERVERS_LOST:
-            self._interrupted(notice.text)
+            for line in self.ledger:
+                if line.snapshot:
+                    line.ticker.interrupt(notice.text)
         elif notice.code == DATA_LOST:
             self._all_over("the gateway lost its servers")
-            self._request_all()
-            self._gap_over(notice.text)
+            for line in self.ledger:
+                if line.life is not None:
+                    self._care.interrupt(line.life, GapCause.SERVERS, notice.text)
+            if self._core.state in SERVED:
+                self._request_all()
         elif notice.code == DATA_KEPT:
-            self._resume()
-            self._gap_over(notice.text)
-        elif notice.code == FARM_BROKEN:
-            self._farms_broken.add(_farm(notice))
-            self._doubt()
-        elif notice.code == FARM_BACK and _farm(notice) in self._farms_broken:
-            self._farms_broken.remove(_farm(notice))
-            if not self._farms_broken and self._gap is None:
-                self._resume()
+            for line in self.ledger:
+                if line.snapshot:
+                    line.ticker.resume()
         line_of = self.ledger.by_id(notice.req_id)
         if line_of is not None:
             self._line_notice(line_of, notice)
@@ -394,12 +391,14 @@ class LineDesk:
         if notice.ends is not Ends.REQUEST or advisory:
             line.ticker.apply_notice(notice)
             return
-        if notice.code == COMPETING_SESSION and not line.snapshot:
-            line.ticker.withhold(notice)
-            self._look_at_ages()
-            self._forget_timers(line)
-            self._timers[line] = self._core.clock.call_later(AGAIN, self._try_again, line)
-            return
+        life = line.life
+        if life is not None:
+            if notice.code == COMPETING_SESSION:
+                line.ticker.withhold(notice)
+            if self._care.ended(life, notice):
+                line.ticker.apply_notice(notice)
+                self._ages_changed()
+                return
         self.slots.learn(notice.code, notice.text, line)
         error = RequestError(
             notice.text,
@@ -410,41 +409,15 @@ class LineDesk:
         )
         self._fail(line, error)
 
-    def _doubt(self) -> None:
-        """What is shown may be old; a tick shows which lines are not concerned."""
-        for line in self.ledger:
-            line.ticker.stale = True
-            line.ticker.doubt()
-        self._look_at_ages()
-
-    def _resume(self) -> None:
-        """The lines go on; what is withheld of one, or was asked for anew, has not come yet."""
-        for line in self.ledger:
-            if line.req_id is not None and (line.snapshot or line not in self._timers):
-                line.ticker.resume()
-        self._look_at_ages()
-
-    def _interrupted(self, reason: str) -> None:
-        if not len(self.ledger):
-            return
-        self._doubt()
-        if self._gap is None:
-            self._gap = self._core.clock.now()
-            self._core.tell(GapStarted(time=self._gap, stream="*", reason=reason))
+    def _ages_changed(self) -> None:
+        """Tickers became stale, or fresh, without a tick: look at their ages, once for all."""
+        if not self._ages_posted:
+            self._ages_posted = True
+            self._core.event_loop.post(self._look_at_ages)
 
     def _look_at_ages(self) -> None:
-        """Tickers became stale, or fresh, without a tick."""
+        self._ages_posted = False
         holders = {holder: None for line in self.ledger for holder in tuple(line.holders)}
         for holder in holders:
             if isinstance(holder, Subscription):
                 holder.freshness.look()
-
-    def _gap_over(self, reason: str) -> None:
-        if self._gap is not None:
-            started, self._gap = self._gap, None
-            now = self._core.clock.now()
-            self._core.tell(GapEnded(time=now, stream="*", started=started, reason=reason))
-
-
-def _farm(notice: Notice) -> str:
-    return notice.text.rpartition(":")[2].strip()

@@ -114,6 +114,8 @@ class EventStreams:
             release=self.slots.give,
             on_notice=self._events.depth_notice,
             keep_latest=True,
+            contract=contract,
+            answers=True,
         )
 
     def _reroute(self, feed: Feed[Any], con_id: int, exchange: str) -> None:
@@ -240,6 +242,7 @@ class EventStreams:
             ),
             release=self.slots.give,
             on_notice=self._again.notice,
+            contract=contract,
         )
 
     # ---- bars ----------------------------------------------------------------------------
@@ -281,14 +284,18 @@ class EventStreams:
 
         def send(req_id: int) -> None:
             """When it may leave: IB counts it among the requests for history."""
-            if core.streams.feed(req_id) is None:
+            feed = core.streams.feed(req_id)
+            if feed is None:
                 return
             seconds = self._pace((what, kind))
             if seconds:
+                feed.waits = True
                 core.clock.call_later(seconds, send, req_id)
                 return
             asked.add(req_id)
             core.reqRealTimeBars(req_id, contract, 5, kind, rth, [])
+            if feed.waits:
+                feed.left()
 
         def cancel(req_id: int) -> None:
             if req_id in asked:
@@ -306,6 +313,7 @@ class EventStreams:
             ),
             release=self.slots.give,
             on_notice=self._again.notice,
+            contract=contract,
         )
 
     def local_bars(
@@ -366,6 +374,7 @@ class EventStreams:
                 callbacks=(),
                 state=lambda: maker.builder,
                 release=maker.end,
+                quiet=True,  # its source has a life, and this one the same
             ),
             on_update,
             where,

@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from twsloop.connection.life import Life
 from twsloop.wire.identity import contract_key
 
 from .state import Ticker
@@ -45,6 +46,7 @@ class Line:
         asked_at: When it was requested, in the clock's monotonic seconds.
         holders: The subscriptions, in the order they came.
         listeners: Whom a tick is told; made anew when a holder comes or goes.
+        life: Where it is in its life; None for a snapshot, which has none.
     """
 
     key: Hashable | None
@@ -59,6 +61,7 @@ class Line:
     routed: Any = None
     holders: dict[Any, None] = attrs.field(factory=dict)
     listeners: tuple[Any, ...] = ()
+    life: Life | None = None
     #: What IB counts: one instrument is one line, however many requests watch it.
     instrument: Hashable = attrs.field(init=False)
 

@@ -68,6 +68,7 @@ class Ticker:
         received: When the last tick came, in the clock's monotonic seconds; None before the first.
         stale: The stream is interrupted (link lost, or the gateway lost its servers), or the line
             ended: the values are the last known ones.
+        stale_because: What interrupted it last.
         error: IB's error that ended the line, or None.
         notice: The latest notice about the line that did not end it (10167: delayed data), or None.
         reason: The latest notice that said why live data does not come (`NOT_LIVE`), or None.
@@ -86,6 +87,7 @@ class Ticker:
     market_data_type: MarketDataType | None = None
     received: float | None = None
     stale: bool = False
+    stale_because: str = attrs.field(default="", repr=False)
     error: Exception | None = None
     notice: Notice | None = None
     reason: Notice | None = None
@@ -334,6 +336,11 @@ class Ticker:
             self.stale = False
             self.doubt()
 
+    def interrupt(self, reason: str) -> None:
+        """Nothing comes for now: what is shown may be old."""
+        self.stale, self.stale_because = True, reason
+        self.doubt()
+
     def forget(self) -> None:
         """Know nothing any more, as at the beginning: data of another kind will follow."""
         self._clear()
@@ -351,7 +358,7 @@ class Ticker:
         """Take a notice that no data comes for now."""
         self.apply_notice(notice)
         self.market_data_type = None
-        self.stale = True
+        self.stale, self.stale_because = True, notice.text
 
     def apply_type(self, market_data_type: int) -> None:
         """Take a marketDataType: it says what follows, and is no tick itself."""

@@ -18,7 +18,7 @@ from twsloop.processors.delivery import Delivery, delivery_for
 
 from .desk import LineDesk
 from .lines import line_key
-from .subscriptions import OnStale, OnTick, Subscription
+from .subscriptions import OnLife, OnStale, OnTick, Subscription
 
 __all__ = ["Subscribing"]
 
@@ -78,7 +78,20 @@ class Subscribing:
         with contextlib.suppress(LoopNotRunning):  # before the start, and after the end
             self._desk.do(subscription.freshness.look)
 
+    def living(self, subscription: Subscription, callback: OnLife, where: Where) -> None:
+        """Let a callback hear of the lives of a subscription's lines."""
+        subscription.life_deliveries.append(delivery_for(self._core, callback, where))
+
+    def limited(self, subscription: Subscription) -> None:
+        """For how long a subscription's lines may be silent has changed."""
+        with contextlib.suppress(LoopNotRunning):  # before the start, and after the end
+            self._desk.do(self._limited, subscription)
+
     # ---- on the loop thread --------------------------------------------------------------
+
+    def _limited(self, subscription: Subscription) -> None:
+        for life in dict.fromkeys(subscription.lives.values()):
+            self._core.streams.care.limited(life)
 
     def _opened(self, subscription: Subscription) -> None:
         """A subscription holds its lines: show what is there, request what is new."""

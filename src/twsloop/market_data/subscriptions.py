@@ -18,6 +18,8 @@ from types import MappingProxyType
 from typing import Any, Protocol, Self
 
 from twsloop.clock import Clock
+from twsloop.connection.life import Gap, Life, LifeFact
+from twsloop.connection.stream import check_silence
 from twsloop.event_loop import Future
 from twsloop.processors import DeliveryCounts, Where
 
@@ -25,13 +27,15 @@ from .freshness import Freshness, FreshnessWatch
 from .lines import Line
 from .state import Ticker
 
-__all__ = ["OnError", "OnStale", "OnTick", "Subscription"]
+__all__ = ["OnError", "OnLife", "OnStale", "OnTick", "Subscription"]
 
 OnTick = Callable[[Ticker], object]
 #: Told of a line that ended with an error: its symbol, and the error.
 OnError = Callable[[str, Exception], object]
 #: Told of a ticker that became stale: its symbol, and how fresh it is.
 OnStale = Callable[[str, Freshness], object]
+#: Told of what happened in the life of a line: its symbol, and the fact.
+OnLife = Callable[[str, LifeFact], object]
 
 
 class Keeper(Protocol):
@@ -49,6 +53,14 @@ class Keeper(Protocol):
         self, subscription: Subscription, callback: OnStale | None = None, where: Where = None
     ) -> None:
         """Look after the age of its tickers; from any thread."""
+        ...
+
+    def living(self, subscription: Subscription, callback: OnLife, where: Where) -> None:
+        """Let a callback hear of the lives of its lines; from any thread."""
+        ...
+
+    def limited(self, subscription: Subscription) -> None:
+        """For how long its lines may be silent has changed; from any thread."""
         ...
 
 
@@ -75,12 +87,14 @@ class Subscription:
         snapshot: bool = False,
         max_age: float | None = None,
     ) -> None:
+        self._max_silence: float | None = None
         self._keeper = keeper
         self._done = done
         self.snapshot = snapshot
         self.lines: dict[str, Line] = {}
         self.deliveries: list[Any] = []
         self.failures: list[Any] = []
+        self.life_deliveries: list[Any] = []
         self.open_symbols: set[str] = set()
         self._tickers: dict[str, Ticker] = {}
         self._errors: dict[str, Exception] = {}
@@ -152,12 +166,48 @@ class Subscription:
         self._keeper.watch(self, callback, where)
         return callback
 
+    # ---- how its lines live --------------------------------------------------------------
+
+    @property
+    def lives(self) -> Mapping[str, Life]:
+        """Where each line is in its life, and why, by symbol; none of a snapshot."""
+        lives = {symbol: line.life for symbol, line in tuple(self.lines.items())}
+        return {symbol: life for symbol, life in lives.items() if life is not None}
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """In which times ticks may be missing, of all lines (each names its own), in order."""
+        lives = dict.fromkeys(self.lives.values())
+        return tuple(sorted((g for life in lives for g in life.gaps), key=lambda g: g.started))
+
+    @property
+    def max_silence(self) -> float | None:
+        """For how long a line may be silent, seconds; None for as long as it likes. May be set.
+
+        After so long it is interrupted (`on_life`, `on_stale`), and asked for anew.
+        """
+        return self._max_silence
+
+    @max_silence.setter
+    def max_silence(self, seconds: float | None) -> None:
+        self._max_silence = check_silence(seconds)
+        self._keeper.limited(self)
+
+    def on_life(self, callback: OnLife, where: Where = None) -> OnLife:
+        """Call ``callback(symbol, fact)`` for what happens in the life of each line.
+
+        The fact is a `StreamStarted`, `GapStarted`, `GapEnded` or `StreamClosed`; who cancels the
+        subscription himself is told no more. Usable as a decorator.
+        """
+        self._keeper.living(self, callback, where)
+        return callback
+
     # ---- following it --------------------------------------------------------------------
 
     @property
     def callbacks(self) -> tuple[DeliveryCounts, ...]:
         """What became of each callback's calls: made, waiting, dropped (see `Deliver`)."""
-        return tuple(delivery.counts for delivery in (*self.deliveries, *self.failures))
+        return tuple(delivery.counts for delivery in self._all_deliveries())
 
     def on_tick(self, callback: OnTick, where: Where = None) -> OnTick:
         """Let another callback hear the ticks too; usable as a decorator.
@@ -218,8 +268,18 @@ class Subscription:
 
     def mute(self) -> None:
         """Call nobody any more."""
-        for delivery in (*self.deliveries, *self.failures):
+        for delivery in self._all_deliveries():
             delivery.close()
+
+    def tell_life(self, line: Line, fact: LifeFact) -> None:
+        """Something happened in the life of a line."""
+        if self.life_deliveries:
+            for symbol in [name for name, one in self.lines.items() if one is line]:
+                for delivery in self.life_deliveries:
+                    delivery((symbol, fact))
+
+    def _all_deliveries(self) -> tuple[Any, ...]:
+        return (*self.deliveries, *self.failures, *self.life_deliveries)
 
     def _followed(self) -> dict[str, Ticker]:
         open_symbols = frozenset(self.open_symbols)

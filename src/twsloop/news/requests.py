@@ -225,6 +225,7 @@ class News(Companies):
             listener=self._streams,
             callbacks=("updateNewsBulletin",),
             state=BulletinBoard,
+            quiet=True,
         )
         return core.streams.open(plan, on_bulletin, where)
 
@@ -248,6 +249,8 @@ class News(Companies):
             state=Seen,
             admit=self._take_line,
             release=self._give_line,
+            contract=contract,
+            quiet=True,
         )
         return core.streams.open(plan, on_headline, where)
 

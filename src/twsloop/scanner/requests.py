@@ -99,6 +99,7 @@ class Scanner:
             state=ScanRows,
             on_notice=empty_image,
             keep_latest=True,
+            quiet=True,
         )
         return core.streams.open(plan, on_rows, where)
 

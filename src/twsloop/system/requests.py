@@ -15,6 +15,7 @@ from twsloop.connection.streams import Stream, StreamPlan
 from twsloop.errors import NotConnected, RequestError, RequestTimeout
 from twsloop.event_loop import Future
 from twsloop.processors import Where
+from twsloop.session.farms import Farm
 
 from .advisor import FaData, FaGroup, read_aliases, read_fa_groups, write_fa_groups
 from .configuration import ConfigUpdate, Configuration, ConfigWarning, Setting, update_request
@@ -53,6 +54,15 @@ class System:
         self._to_contract = to_contract
         self._streams = GroupStreams(core)
         core.add_slice(SystemProcessor(core))
+
+    @property
+    def farms(self) -> Mapping[str, Farm]:
+        """How it stands with the gateway's links to IB's data farms, by name; from any thread.
+
+        As this session was told: a farm that nothing was said of is not in it. `FarmChanged` is
+        told to observers whenever one changes.
+        """
+        return self._core.streams.care.farms.rows
 
     @property
     def unknown_messages(self) -> tuple[UnknownMessage, ...]:
@@ -160,6 +170,7 @@ class System:
             state=GroupState,
             on_notice=refused_change,
             keep_latest=True,
+            quiet=True,
         )
         return core.streams.open(plan, on_shown, where)
 

@@ -56,3 +56,21 @@ class MarketDataParams(Section):
         low=0,
         high=10_000,
     )
+    silent_after: float = option(
+        30.0,
+        "float",
+        "After an interruption, a stream that should tell something by now, and is silent for so "
+        "long, is asked for anew.",
+        unit="seconds",
+        low=1,
+        high=3600,
+    )
+    competing_retry: float = option(
+        60.0,
+        "float",
+        "While data is withheld because the login is in use elsewhere (10197), it is asked for "
+        "again every so many seconds.",
+        unit="seconds",
+        low=5,
+        high=3600,
+    )

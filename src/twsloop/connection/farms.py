@@ -1,0 +1,111 @@
+"""The data farms of a connection: what the gateway says of them, and what that means for whom.
+
+Kept apart from `Care`, which acts on it: here is what is known (`FarmTable`, for this session), and
+what was seen of which farm serves what (`Learned`, for good).
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from twsloop.events import FarmChanged, Notice
+from twsloop.session.farms import (
+    FARM_CODES,
+    Dependence,
+    Farm,
+    FarmChange,
+    FarmKind,
+    FarmState,
+    FarmTable,
+    Learned,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .core import Core
+
+__all__ = ["Farms"]
+
+#: A farm in one of these answers when it is asked.
+SERVING = frozenset({FarmState.OK, FarmState.INACTIVE})
+
+
+class Farms:
+    """What is known of the farms; loop thread, but for `rows`.
+
+    Args:
+        core: The connection.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._table = FarmTable()
+        self._learned = Learned()
+        self._rows: Mapping[str, Farm] = MappingProxyType({})
+
+    @property
+    def rows(self) -> Mapping[str, Farm]:
+        """All farms that this session was told of, by name; from any thread, never changes."""
+        return self._rows
+
+    def clear(self) -> None:
+        """The session ended."""
+        self._table.clear()
+        self._rows = MappingProxyType({})
+
+    def notice(self, notice: Notice) -> tuple[FarmChange, ...]:
+        """Take what the gateway says, and tell the observers what changed."""
+        core = self._core
+        changes = self._table.notice(notice.code or 0, notice.text, core.clock.monotonic())
+        if changes:
+            self._rows = MappingProxyType(self._table.rows())
+        for change in changes:
+            core.tell(
+                FarmChanged(
+                    time=core.clock.now(),
+                    farm=change.farm.name,
+                    kind=change.farm.kind.value,
+                    old="" if change.old is FarmState.UNKNOWN else change.old.value,
+                    state=change.farm.state.value,
+                    reason=change.farm.text,
+                )
+            )
+        return changes
+
+    @staticmethod
+    def serving_again(notice: Notice) -> FarmKind | None:
+        """The kind of farm that a notice says to answer, if it is one of these."""
+        kind, state = FARM_CODES.get(notice.code or 0, (None, None))
+        return kind if state in SERVING else None
+
+    def is_broken(self, name: str) -> bool:
+        """Whether a farm is broken."""
+        return self._table.state(name) is FarmState.BROKEN
+
+    def is_kind(self, name: str, kind: FarmKind) -> bool:
+        """Whether a farm, of which the gateway told, is of that kind."""
+        return self._table[name].kind is kind
+
+    def serves(self, name: str, what: Dependence | None) -> bool:
+        """Whether a farm serves something, as far as is known."""
+        return (
+            what is not None
+            and self.is_kind(name, what.kind)
+            and self._learned.serves(what, name, self._table)
+        )
+
+    def broken_for(self, what: Dependence | None) -> Farm | None:
+        """The broken farm that serves something, if there is one."""
+        return None if what is None else self._learned.broken(what, self._table)
+
+    def heard(self, what: Dependence | None) -> None:
+        """Data came: what is broken now does not serve it."""
+        while (farm := self.broken_for(what)) is not None:
+            assert what is not None
+            self._learned.note(what, farm.name, serves=False)
+
+    def fell_silent(self, what: Dependence, name: str) -> None:
+        """It fell silent when a farm broke: that one serves it."""
+        self._learned.note(what, name, serves=True)
