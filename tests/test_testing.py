@@ -53,6 +53,13 @@ FOREIGN = """
             trade = ib_gateway.place_order("AAPL", market_order("BUY", 100, account="DU8"))
             assert trade.done.result(timeout=10) == "Filled"
 
+        @pytest.mark.paper(faults={"fault": [{"fault": "clock_jump", "seconds": 3600}]})
+        def test_faults(self, ib_gateway, paper_gateway):
+            assert [one.fault.name for one in paper_gateway.faults.record] == ["clock_jump"]
+            with paper_gateway.faults.half_open(1) as dead:
+                assert paper_gateway.faults.active == (dead.fault,)
+            assert paper_gateway.faults.active == ()
+
         @pytest.mark.paper(accounts=("DU9",))
         def test_the_nearest_marker_counts(self, paper_gateway):
             assert paper_gateway.accounts == ("DU9",)
@@ -133,7 +140,7 @@ def test_a_foreign_suite_finds_the_fixtures(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "8 passed" in done.stdout
+    assert "9 passed" in done.stdout
 
 
 def test_the_examples_of_the_page_work_as_they_stand(tmp_path: Path) -> None:

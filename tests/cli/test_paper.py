@@ -157,3 +157,29 @@ def test_a_timetable_from_a_file(tmp_path: Path) -> None:
         assert server.event()["event"] == "listening"
         server.send(signal.SIGTERM)  # it waits for client 7: the market has not begun
         assert json.loads(server.end()[1])["events"] < 1000
+
+
+def test_a_fault_script_from_a_file(tmp_path: Path) -> None:
+    script = tmp_path / "faults.toml"
+    script.write_text('[[fault]]\nfault = "close_in_handshake"\nstage = "connect"\n')
+    with program(
+        "--json", "paper", "--port", "0", "--faults", str(script), home=tmp_path
+    ) as server:
+        port = server.event()["port"]
+        told = server.event()
+        assert (told["event"], told["what"]) == ("fault", "begins")
+        assert (told["fault"], told["clients"]) == ("close_in_handshake", None)
+        assert told["parameters"]["stage"] == "connect"
+        with socket.create_connection(("127.0.0.1", port), 5) as client:
+            assert client.recv(4) == b""
+        server.send(signal.SIGTERM)
+        assert server.end()[0] == 0
+
+
+def test_a_fault_script_that_makes_no_sense(tmp_path: Path) -> None:
+    script = tmp_path / "faults.toml"
+    script.write_text('[[fault]]\nfault = "half_opn"\n')
+    code, out, errors = run("paper", "--port", "0", "--faults", str(script), home=tmp_path)
+    assert (code, out) == (15, "")
+    assert errors.startswith(f"twsloop: {script}, entry 1, fault = 'half_opn': there is no such")
+    assert "did you mean half_open?" in errors

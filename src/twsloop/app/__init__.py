@@ -53,7 +53,8 @@ def paper_gateway(
     Raises:
         ConfigError: A replay without data, or a setting that only the other feed has.
         FeedError: The data cannot be read.
-        PaperError: The market ends before it begins, or a timetable makes no sense.
+        PaperError: The market ends before it begins, or a timetable or a fault script makes no
+            sense.
     """
     # Here, because a program that never serves needs none of it.
     from twsloop.paper.clients.pacing_judge import PacingRules  # noqa: PLC0415
@@ -83,6 +84,7 @@ def paper_gateway(
         market_data=levels_of(params.market_data),
         max_version=params.max_version,
         max_clients=params.max_clients,
+        faults=params.faults,
         pacing=(
             None
             if params.pacing == "off"

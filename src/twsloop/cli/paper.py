@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
 from twsloop.app import logged, paper_gateway
@@ -17,6 +18,7 @@ from .root import Run
 from .tapes import play, tape_options
 
 if TYPE_CHECKING:
+    from twsloop.paper.faults.engine import Happened
     from twsloop.paper.server import PaperGateway
 
     from .output import Output
@@ -89,6 +91,7 @@ Examples:
   twsloop paper --start 2026-09-28 --start on-subscribe=25 --speed max --to 2026-09-29T13:30
   twsloop paper --feed replay --data ticks --speed 60 --start on-subscribe=2
   twsloop paper --feed replay --data ticks --from 2013-10-07T13:30 --to 2013-10-07T14:00
+  twsloop paper --faults bad_day.toml        what goes wrong, when, and for whom
   twsloop paper --tape session.tape --speed max
 """,
         Exit.DONE,
@@ -126,6 +129,11 @@ Examples:
     type=click.Path(path_type=Path),
     help="The times at which named clients act: the market waits for them.",
 )
+@click.option(
+    "--faults",
+    type=click.Path(path_type=Path),
+    help="A fault script: what goes wrong, when, and for whom.",
+)
 @click.option("--rate", type=float, help="Actions a second of each made-up instrument.")
 @click.option("--sample", type=click.Choice(["none", "ib"]), help="ib: one tick a kind in 250 ms.")
 @click.option("--max-version", type=int, help="The newest protocol version to speak.")
@@ -147,6 +155,7 @@ def paper(
     pacing: str | None,
     lines: int | None,
     timetable: Path | None,
+    faults: Path | None,
     rate: float | None,
     sample: str | None,
     max_version: int | None,
@@ -163,7 +172,7 @@ def paper(
     where = {"paper.host": host, "paper.port": port, "paper.max_version": max_version}
     if tape is not None:
         market = (feed, data, seed, accounts, starts, since, until, hours, rate, sample, timetable)
-        if any(one is not None and one != () for one in market):
+        if any(one is not None and one != () for one in (*market, faults)):
             raise click.UsageError("--tape plays what was recorded: it has no market to set up.")
         config = run.config(log_level="warning", **where)
         play(run, config, tape, speed=speed, strict=strict, session=session, patience=patience)
@@ -185,6 +194,7 @@ def paper(
             "paper.pacing": pacing,
             "paper.lines": lines,
             "paper.timetable": timetable,
+            "paper.faults": faults,
             "paper.rate": rate,
             "paper.sample": sample,
         },
@@ -195,7 +205,8 @@ def paper(
 
 def _tell(out: Output, gateway: PaperGateway) -> None:
     """Say where it listens and when the market ends, until Ctrl-C."""
-    ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+    ended: queue.SimpleQueue[BaseException | Happened | None] = queue.SimpleQueue()
+    gateway.faults.listen(ended.put)
     gateway.feed.finished.add_done_callback(lambda done: ended.put(done.exception()))
     try:
         out.event(
@@ -206,11 +217,25 @@ def _tell(out: Output, gateway: PaperGateway) -> None:
         )
         while True:
             try:
-                failure = ended.get(timeout=LOOK_UP)
+                told = ended.get(timeout=LOOK_UP)
             except queue.Empty:
                 continue
-            if failure is not None:
-                raise failure
+            if isinstance(told, BaseException):
+                raise told
+            if told is not None:
+                whom = None if told.clients is None else sorted(told.clients)
+                what, name = told.what, told.fault.name
+                for_whom = "" if whom is None else f", clients {', '.join(map(str, whom))}"
+                out.event(
+                    "fault",
+                    f"{told.time:%H:%M:%S}  fault {name} {what}{for_whom}",
+                    what=what,
+                    fault=name,
+                    parameters=attrs.asdict(told.fault),
+                    clients=whom,
+                    time=told.time.isoformat(),
+                )
+                continue
             stats = vars_of(getattr(gateway.feed, "stats", None)) or {
                 "events": gateway.stats["events"],
                 "market_time": gateway.market_time.astimezone(UTC).isoformat(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,62 @@ def test_a_script_is_read_from_a_file(tmp_path: Path) -> None:
     at = datetime(2026, 9, 28, 13, 31, tzinfo=UTC)
     assert (cut.fault, cut.trigger.market) == (CutWrites(places=(1, 2)), at)
     assert (close.trigger.market, close.every, close.times) == (at, 60.0, 0)
+
+
+YAML = """
+seed: 7
+fault:
+  - {fault: half_open, at: 30, lasting: 20, clients: [1, 3], direction: write}
+  - {fault: reset, after: placeOrder, nth: 3, delay: 0.5, times: 2, clients: 4}
+  - fault: cut
+    market: 2026-09-28 09:31
+    with:
+      places: [1, 2]
+  - fault: close
+    market: 2026-09-28T13:31:00Z
+    every: 60
+"""
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "yml", "YAML"])
+def test_yaml_says_the_same(tmp_path: Path, suffix: str) -> None:
+    toml, yaml = tmp_path / "faults.toml", tmp_path / f"faults.{suffix}"
+    toml.write_text(FULL)
+    yaml.write_text(YAML)
+    assert read_script(yaml) == read_script(toml)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("fault: [", "faults.yaml: is no YAML: "),
+        ("7", "faults.yaml: is no script (allowed: seed, and a list called fault)"),
+        ("on: 3", "faults.yaml, True: is not known"),
+        ("fault: [{fault: reset, on: 3}]", "faults.yaml, entry 1, fault reset, True: is not known"),
+    ],
+)
+def test_yaml_that_makes_no_sense_is_named(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "faults.yaml"
+    path.write_text(text)
+    with pytest.raises(FaultError) as caught:
+        read_script(path)
+    assert told in str(caught.value)
+
+
+def test_empty_yaml_is_an_empty_script(tmp_path: Path) -> None:
+    path = tmp_path / "faults.yaml"
+    path.write_text("# nothing yet\n")
+    assert read_script(path) == Script()
+
+
+def test_without_pyyaml_it_is_said_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "faults.yaml"
+    path.write_text(YAML)
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(FaultError, match=r"needs PyYAML: pip install 'twsloop\[yaml\]'"):
+        read_script(path)
 
 
 def test_an_empty_script_lets_nothing_happen() -> None:

@@ -134,6 +134,12 @@ class PaperParams(Section):
         "A file with the times at which named clients act; the made-up market waits for them.",
         unset="nobody is waited for",
     )
+    faults: Path | None = option(
+        None,
+        "path",
+        "A fault script (TOML, or YAML): what goes wrong, when, and for whom.",
+        unset="nothing goes wrong",
+    )
     pacing: str = option(
         "off",
         "str",

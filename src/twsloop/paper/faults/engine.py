@@ -82,6 +82,7 @@ class FaultEngine:
         self.links = LinkBoard(host)
         self.record: deque[Happened] = deque(maxlen=RECORD)
         self.active: list[Active] = []
+        self.at_record: list[Callable[[Happened], object]] = []
         self.script = script or Script()
         self._host = host
         self._chance = chance
@@ -263,6 +264,9 @@ class FaultEngine:
             self._host.hub.settle()
 
     def _note(self, what: str, active: Active) -> None:
-        self.record.append(Happened(self._host.clock.now(), what, active.fault, active.clients))
+        told = Happened(self._host.clock.now(), what, active.fault, active.clients)
+        self.record.append(told)
         whom = "all" if active.clients is None else sorted(active.clients)
         logger.info("fault %s: %s, clients %s", what, active.fault, whom)
+        for hear in tuple(self.at_record):
+            hear(told)

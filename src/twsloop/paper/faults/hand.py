@@ -119,6 +119,16 @@ class FaultHand:
         """What began and ended so far, in order."""
         return tuple(self._engine.record)
 
+    def listen(self, hear: Callable[[Happened], object]) -> None:
+        """Hear of each fault that begins or ends, on the gateway's loop; first of those before."""
+
+        def work() -> None:
+            for one in tuple(self._engine.record):
+                hear(one)
+            self._engine.at_record.append(hear)
+
+        self._door.on_loop(work)
+
     # ---- inside ----------------------------------------------------------------------------
 
     def _do(self, work: Callable[[], T]) -> T:

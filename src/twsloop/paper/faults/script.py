@@ -1,4 +1,4 @@
-"""Fault scripts: what happens when, as data; read from TOML.
+"""Fault scripts: what happens when, as data; read from TOML, or from YAML.
 
 A script is a list of entries, each with a fault, when it begins, and whom it hits::
 
@@ -30,6 +30,7 @@ how many seconds apart.
 from __future__ import annotations
 
 import difflib
+import importlib
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -58,6 +59,8 @@ EVENTS: Mapping[str, str] = {
     "fill": "an order was filled, in part or whole",
 }
 
+#: What a script has.
+_TABLES = ("fault", "seed")
 #: The keys of an entry that are no parameters.
 _KEYS = (
     "fault", "at", "market", "after", "by", "nth", "delay", "times", "every", "lasting", "clients",
@@ -127,7 +130,7 @@ class Script:
 
 
 def read_script(source: str | Path | Mapping[str, Any] | Script) -> Script:
-    """A script from a TOML file, from its text, or from the tables in it.
+    """A script from a TOML or YAML file, or from the tables that such a file has.
 
     Raises:
         FaultError: It cannot be read, or an entry of it makes no sense.
@@ -138,19 +141,45 @@ def read_script(source: str | Path | Mapping[str, Any] | Script) -> Script:
         return _script(source, None)
     path = Path(source)
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FaultError(f"cannot be read: {error.strerror or error}", file=str(path)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FaultError(f"is no TOML: {error}", file=str(path)) from error
-    return _script(tables, str(path))
+        written = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise FaultError(f"cannot be read: {why or error}", file=str(path)) from error
+    reader = _yaml if path.suffix.lower() in {".yaml", ".yml"} else _toml
+    return _script(reader(written, str(path)), str(path))
+
+
+def _toml(written: str, file: str) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(written)
+    except tomllib.TOMLDecodeError as error:
+        raise FaultError(f"is no TOML: {error}", file=file) from error
+
+
+def _yaml(written: str, file: str) -> Mapping[str, Any]:
+    try:
+        yaml: Any = importlib.import_module("yaml")
+    except ModuleNotFoundError:
+        problem = "needs PyYAML: pip install 'twsloop[yaml]', or write it as TOML"
+        raise FaultError(problem, file=file) from None
+    try:
+        tables = yaml.safe_load(written)
+    except yaml.YAMLError as error:
+        told = " ".join(str(error).split())
+        raise FaultError(f"is no YAML: {told}", file=file) from error
+    if tables is None:
+        return {}
+    if not isinstance(tables, Mapping):
+        raise FaultError("is no script", file=file, allowed="seed, and a list called fault")
+    return tables
 
 
 def _script(tables: Mapping[str, Any], file: str | None) -> Script:
     for key in tables:
         if key not in {"fault", "seed"}:
             problem = f"is not known{_meant(key, ('fault', 'seed'))}"
-            raise FaultError(problem, file=file, key=key, allowed="seed, and [[fault]] entries")
+            allowed = "seed, and [[fault]] entries"
+            raise FaultError(problem, file=file, key=str(key), allowed=allowed)
     seed = tables.get("seed")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise FaultError("is no seed", file=file, key="seed", value=seed, allowed="a whole number")
@@ -207,11 +236,12 @@ def _fault(kind: type[Fault], entry: Mapping[str, Any]) -> Fault:
     for key in entry:
         if key not in _KEYS and key not in known:
             problem = f"is not known{_meant(key, (*known, *_KEYS))}"
-            raise FaultError(problem, fault=kind.name, key=key, allowed=", ".join((*known, *_KEYS)))
+            allowed = ", ".join((*known, *_KEYS))
+            raise FaultError(problem, fault=kind.name, key=str(key), allowed=allowed)
     for key in inner:
         if key not in known:
             problem = f"is no parameter of it{_meant(key, known)}"
-            raise FaultError(problem, fault=kind.name, key=key, allowed=", ".join(known))
+            raise FaultError(problem, fault=kind.name, key=str(key), allowed=", ".join(known))
     given = {key: value for key, value in entry.items() if key not in _KEYS}
     return kind(**given | dict(inner))
 
@@ -222,7 +252,7 @@ def _kind(entry: Mapping[str, Any]) -> type[Fault]:
         raise FaultError("is missing", key="fault", allowed=", ".join(FAULTS))
     kind = FAULTS.get(name) if isinstance(name, str) else None
     if kind is None:
-        problem = f"there is no such fault{_meant(str(name), FAULTS)}"
+        problem = f"there is no such fault{_meant(name, FAULTS)}"
         raise FaultError(problem, key="fault", value=name, allowed=", ".join(FAULTS))
     return kind
 
@@ -239,7 +269,7 @@ def _trigger(entry: Mapping[str, Any], reader: _Reader) -> Trigger:
         return Trigger(at=reader.number("at") or 0.0, market=reader.market())
     event = entry["after"]
     if not isinstance(event, str) or (event not in EVENTS and event not in OUTBOUND_BY_NAME):
-        meant = _meant(str(event), (*EVENTS, *OUTBOUND_BY_NAME))
+        meant = _meant(event, (*EVENTS, *OUTBOUND_BY_NAME))
         raise FaultError(
             f"nothing of that name happens{meant}",
             fault=reader.fault,
@@ -302,7 +332,7 @@ class _Reader:
         return FaultError("does not fit", fault=self.fault, key=key, value=value, allowed=allowed)
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
+def _meant(name: object, known: Iterable[str]) -> str:
     """What might have been meant, as the end of a sentence."""
-    close = difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
+    close = difflib.get_close_matches(str(name), list(known), n=2, cutoff=0.6)
     return f"; did you mean {' or '.join(close)}?" if close else ""
