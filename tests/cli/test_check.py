@@ -20,6 +20,10 @@ def test_a_gateway_that_is_there(tmp_path: Path, paper_gateway: PaperGateway) ->
     assert (code, complaints) == (0, "")
     for words in ("client id", "9", "server version          225", "DU1234567", "READY", "2104"):
         assert words in out
+    for line in ("requests  ", "traffic  "):
+        assert line in out
+    assert "answered, 0 failed; half within" in out
+    assert "slow callbacks" not in out
 
 
 def test_for_scripts(tmp_path: Path, paper_gateway: PaperGateway) -> None:
@@ -32,6 +36,14 @@ def test_for_scripts(tmp_path: Path, paper_gateway: PaperGateway) -> None:
     assert found["orders_known"] is True
     assert found["round_trip_ms"] > 0
     assert abs(found["gateway_clock_off_by_s"]) <= 1
+    stats = found["stats"]
+    assert stats["session"]["state"] == "READY"
+    assert stats["requests"]["answered"] == stats["requests"]["hops"]["whole"]["count"] > 0
+    assert stats["traffic"]["bytes_in"] > 0
+    assert stats["drops"] == {}
+    assert found["waiting"] == []
+    assert found["session"]["state"] == "READY"
+    assert found["session"]["port"] == paper_gateway.port
 
 
 def test_with_a_gateway_of_its_own(tmp_path: Path) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import queue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
 from twsloop.clock import SystemClock
 
 from .connect import connected
 from .root import Run
+
+if TYPE_CHECKING:
+    from twsloop.connection.health import Stats
+    from twsloop.metrics import Distribution
 
 __all__ = ["check"]
 
@@ -74,12 +79,42 @@ def check(run: Run) -> None:
             "gateway_clock_off_by_s": seconds - now,
             "notices": [str(notice) for notice in gateway.errors.recent],
         }
+        stats, session = gateway.stats(), gateway.session
+        waiting = [attrs.asdict(request) for request in gateway.waiting()]
     out = run.output()
-    out.event("check", **found)
+    if out.form == "json":
+        more = {"session": session.as_dict(), "stats": stats.as_dict(), "waiting": waiting}
+        out.event("check", **found, **more)
     if out.form == "table":
-        for name, value in found.items():
+        for name, value in {**found, **_in_short(stats)}.items():
             shown = "\n".join(f"{'':24}{v}" for v in value).strip() if name == "notices" else value
             if isinstance(shown, list):
                 shown = ", ".join(shown)
             if shown not in {None, ""}:
                 out.event("", f"{name.replace('_', ' '):<24}{shown}")
+
+
+def _in_short(stats: Stats) -> dict[str, str]:
+    """The main lines of what was counted and timed."""
+    traffic, requests = stats.traffic, stats.requests
+    dropped = {name: count for name, count in stats.drops.items() if count}
+    return {
+        "requests": f"{requests.answered} answered, {requests.failed} failed; "
+        f"{_spans(requests.hops['whole'])}",
+        "traffic": f"{traffic.messages_in} messages ({traffic.bytes_in} bytes) in, "
+        f"{traffic.messages_out} ({traffic.bytes_out} bytes) out",
+        "loop_lag": _spans(stats.loop.lag),
+        "slow_callbacks": ", ".join(
+            f"{slow.name} ({slow.count} times, {slow.worst * 1000:.0f} ms at worst)"
+            for slow in stats.loop.slow_callbacks
+        ),
+        "dropped": ", ".join(f"{name} {count}" for name, count in dropped.items()),
+    }
+
+
+def _spans(found: Distribution) -> str:
+    """A distribution of seconds, in short; nothing of nothing."""
+    half, most = found.percentile(50), found.percentile(99)
+    if half is None or most is None:
+        return ""
+    return f"half within {half * 1000:.1f} ms, 99 % within {most * 1000:.1f} ms"

@@ -90,6 +90,7 @@ _BY_ERROR: tuple[tuple[type[BaseException], Exit], ...] = (
     (errors.TcpTimeout, Exit.REFUSED),
     (errors.HandshakeTimeout, Exit.SILENT),
     (errors.ClientIdInUse, Exit.CLIENT_ID),
+    (errors.ClientIdLeased, Exit.CLIENT_ID),
     (errors.LiveTradingBlocked, Exit.BLOCKED),
     (errors.ConnectionFailed, Exit.NO_SESSION),
     (errors.SessionError, Exit.LOST),
@@ -122,7 +123,7 @@ def sentence_of(error: BaseException) -> str:
     text = str(error) or type(error).__name__
     if isinstance(error, errors.TcpFailed):
         return f"{text}\nTry --paper to start a paper gateway of twsloop's own."
-    if isinstance(error, errors.ClientIdInUse):
+    if isinstance(error, (errors.ClientIdInUse, errors.ClientIdLeased)):
         return f"{text}\nChoose another one with --client-id."
     if isinstance(error, ForeignError) and error.hint:
         return f"{text}\n{error.hint}"
