@@ -202,3 +202,36 @@ async def test_a_gateway_that_pushes_no_orders_does_not_do_so_meanwhile(clock: M
         async with connect(gateway) as client:
             await client.until(lambda call: codes([call]) == [1100])
             assert await heard(client) == []
+
+
+async def test_two_outages_are_one_that_ends_with_the_last(gateway: PaperGateway) -> None:
+    async with connect(gateway) as client:
+        await client.ready()
+        client.send("placeOrder", orderId=1, contract=AAPL, order=LIMIT)
+        await heard(client)
+        first = gateway.faults.server_lost()
+        second = gateway.faults.server_lost(farms=())
+        gateway.market.quote("AAPL", 268.0, 268.5, ask_size=1000)
+        first.end()
+        assert codes(await heard(client)) == [2103, 2157, 2105, 1100, 1100, 2106, 2158, 2104]
+        assert await asked(client, "reqExecutions", "execDetailsEnd", reqId=8) == []
+        second.end()
+        told = await heard(client)
+        assert (codes(told), [one.name for one in told].count("execDetails")) == ([1102], 1)
+
+
+async def test_held_orders_do_not_outlive_the_gateway(gateway: PaperGateway) -> None:
+    lost = gateway.faults.server_lost()
+    async with connect(gateway) as client:
+        client.send("placeOrder", orderId=1, contract=AAPL, order=LIMIT)
+        await heard(client)
+        restart = gateway.faults.nightly_restart()
+        assert await client.ended()
+    restart.end()
+    assert gateway._door is not None
+    await gateway._door.settled()
+    async with connect(gateway) as client:
+        await client.until(lambda call: codes([call]) == [1100])
+        lost.end()
+        assert codes(await heard(client)) == [2106, 2158, 2104, 1102]
+        assert await asked(client, "reqAllOpenOrders", "openOrderEnd") == []

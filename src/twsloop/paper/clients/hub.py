@@ -269,9 +269,9 @@ class Hub:
         try:
             while self.engine.has_news:
                 news, touched = self.engine.take(), self.engine.take_touched()
-                for gate in self.gates.reports:
+                for gate in tuple(self.gates.reports):
                     news = gate(news)
-                for move in self.gates.positions:
+                for move in tuple(self.gates.positions):
                     touched = move(touched)
                 for client_id, name, message in news:
                     visibility.post(self, client_id, name, message)

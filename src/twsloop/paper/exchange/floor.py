@@ -1,8 +1,8 @@
 """The trading floor: orders that were sent to the market, until they end.
 
-Pure. `Floor.transmit_group` sends an order (and its bracket), `Floor.work` looks whether the market
-gives it anything, `Floor.on_time` does what is due by the clock alone, `Floor.cancel` ends it; each
-tells the owner by the scripts of the reference (see `engine`).
+Pure. `transmit_group` sends an order (and its bracket), `work` looks whether the market gives it
+anything, `on_time` does what is due by the clock alone, `cancel` ends it; each tells the owner by
+the scripts of the reference (see `engine`).
 
 What an order's fate means for others:
 
@@ -29,13 +29,7 @@ from twsloop.paper.orders import echo, schedule
 from twsloop.paper.orders.adjusting import adjust
 from twsloop.paper.orders.combos import ComboLiquidity
 from twsloop.paper.orders.groups import Groups
-from twsloop.paper.orders.matching import (
-    match,
-    precedence,
-    reached,
-    resting_mark,
-    takes,
-)
+from twsloop.paper.orders.matching import match, precedence, reached, resting_mark, takes
 from twsloop.paper.orders.order import Execution, OrderEvent, PaperOrder, Status
 from twsloop.paper.orders.order_book import ANY_FILL, PaperBook
 from twsloop.paper.orders.order_types import Peg

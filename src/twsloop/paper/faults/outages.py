@@ -35,7 +35,7 @@ from .fault import End, Fault, Stage
 from .params import choice, many, number
 from .silence import silence_of
 
-__all__ = ["LOST", "NO_SERVER", "ServerLost", "forget_subscriptions"]
+__all__ = ["LOST", "NO_SERVER", "Outage", "ServerLost", "forget_subscriptions"]
 
 LOST = (1100, "Connectivity between IBKR and Trader Workstation has been lost.")
 _BROKEN = (
@@ -86,15 +86,19 @@ class _Recorder:
         self.told.append((name, message))
 
 
-class _Outage:
+class Outage:
     """The time without a server.
 
     Args:
         hub: The gateway's.
         orders: What becomes of orders meanwhile (`ServerLost.orders`).
+
+    Attributes:
+        tokens: Whose it is: it ends with the last one.
     """
 
     def __init__(self, hub: Hub, orders: str) -> None:
+        self.tokens: set[object] = set()
         self._hub = hub
         self._orders = orders
         self._asked: list[tuple[Client, Request]] = []
@@ -132,6 +136,10 @@ class _Outage:
         self._hub.memory.known = None
         self._hub.memory.push = self._push
         silence_of(self._hub).end(self)
+
+    def forget_orders(self) -> None:
+        """The gateway restarts: orders that it held are lost."""
+        self._asked.clear()
 
     def catch_up(self) -> None:
         """What happened meanwhile is told, and orders that were held are sent."""
@@ -237,27 +245,33 @@ class ServerLost(Fault):
     def begin(self, stage: Stage) -> End:
         """Let it happen."""
         hub = stage.host.hub
-        outage = _Outage(hub, self.orders)
         for farm in self.farms:
             hold_farm(hub, farm, stage, FarmState.BROKEN)
         hub.notify(*LOST)
-        outage.begin()
+        outage: Outage | None = hub.desks.get(Outage)
+        if outage is None:
+            outage = hub.desks[Outage] = Outage(hub, self.orders)
+            outage.begin()
+        outage.tokens.add(stage)
         if self.repeat:
             self._remind(stage, self.repeat)
+        return lambda: self._end(stage, hub, outage)
 
-        def end() -> None:
-            for farm in reversed(self.farms):
-                release_farm(hub, farm, stage)
+    def _end(self, stage: Stage, hub: Hub, outage: Outage) -> None:
+        """The server is back, unless another fault keeps it away."""
+        outage.tokens.discard(stage)
+        for farm in reversed(self.farms):
+            release_farm(hub, farm, stage)
+        if not outage.tokens:
             if self.data == "lost":
                 for client in tuple(hub.clients.values()):
                     forget_subscriptions(hub, client)
                 hub.notify(*DATA_LOST)
             else:
                 hub.notify(1102, MAINTAINED.format(farms=hub.farms.summary()))
+            del hub.desks[Outage]
             outage.end()
             outage.catch_up()
-
-        return end
 
     def _remind(self, stage: Stage, seconds: float) -> None:
         def again() -> None:

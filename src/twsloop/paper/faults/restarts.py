@@ -23,7 +23,7 @@ from twsloop.paper.orders.validation import VALIDATING
 from twsloop.paper.requests.handling import ident_of
 
 from .fault import End, Fault, Stage
-from .outages import ServerLost
+from .outages import Outage, ServerLost
 from .params import choice, count, number
 
 __all__ = ["NightlyRestart", "PortChanged", "ReadOnly", "SundayRestart"]
@@ -56,6 +56,9 @@ def _begin_anew(hub: Hub, *, executions: str) -> None:
     """What no restart keeps, and what this one forgets."""
     engine, memory = hub.engine, hub.memory
     engine.book.forget_unsent()
+    outage: Outage | None = hub.desks.get(Outage)
+    if outage is not None:
+        outage.forget_orders()
     if executions == "cut":
         memory.first = len(engine.executions)
         memory.ended.update(one.perm_id for one in engine.book.completed())

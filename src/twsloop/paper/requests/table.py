@@ -77,7 +77,7 @@ def answer(hub: Hub, client: Client, request: Request) -> None:
         if refusal is not None:
             hub.error(client, ident_of(request.message), *refusal)
             return
-    for gate in hub.gates.requests:
+    for gate in tuple(hub.gates.requests):  # one that takes its last request leaves
         if gate(client, request):
             return
     serve(hub, client, request)
