@@ -245,6 +245,7 @@ class Case:
         self.tws = tws
         self.clock = ManualClock()
         overrides = {
+            "orders.compare_positions": False,  # nothing is asked that no test has asked for
             "connection.port": tws.port,
             "connection.client_id": 0,  # which may bind orders
             "contracts.cache": False,

@@ -229,6 +229,7 @@ class Case:
         self.heard = Heard()
         self.told = 0
         overrides = {
+            "orders.compare_positions": False,  # nothing is asked that no test has asked for
             "connection.port": tws.port,
             "heartbeat.enabled": False,
             "pacing.enabled": False,

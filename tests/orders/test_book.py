@@ -411,7 +411,9 @@ def test_link_lost_before_an_answer() -> None:
     assert change.changed
     assert desk.record.status is OrderStatus.UNCERTAIN
     assert not desk.record.final  # the next session can tell
-    assert [change.record for change in desk.book.reconcile([], NOW)] == [desk.record]
+    assert [change.record for change in desk.book.reconcile(desk.book.live(), [], NOW, "gone")] == [
+        desk.record
+    ]
     assert desk.record.final
     assert desk.record.settled
 
@@ -419,9 +421,9 @@ def test_link_lost_before_an_answer() -> None:
 def test_reconcile_leaves_what_is_open_and_what_ended() -> None:
     desk = Desk()
     desk.status("Submitted")
-    assert desk.book.reconcile([desk.record], NOW) == []
+    assert desk.book.reconcile(desk.book.live(), [desk.record], NOW, "gone") == []
     desk.fill(A1, 100, 189.5)
-    assert desk.book.reconcile([], NOW) == []
+    assert desk.book.reconcile(desk.book.live(), [], NOW, "gone") == []
     assert desk.record.status is OrderStatus.FILLED
 
 
@@ -429,7 +431,7 @@ def test_an_abandoned_order_that_is_heard_of_again_is_alive() -> None:
     desk = Desk()
     desk.sent()
     desk.book.apply_input(desk.record, OrderInput.LINK_LOST, NOW)
-    desk.book.reconcile([], NOW)
+    desk.book.reconcile(desk.book.live(), [], NOW, "gone")
     desk.open_order("Submitted")
     assert desk.record.status is OrderStatus.SUBMITTED
     assert not desk.record.final

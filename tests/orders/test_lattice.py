@@ -347,7 +347,7 @@ class Gateway(RuleBasedStateMachine):
             self.execution(base)()
             self.commission(base)()
         listed = {self.record} if self.live else set()
-        for change in self.book.reconcile(listed, self.now):
+        for change in self.book.reconcile(self.book.live(), listed, self.now, "gone"):
             self.keep(change)
 
     # ---- what always holds ---------------------------------------------------------------

@@ -44,6 +44,7 @@ def silent(
     """A session with a gateway that answers no question about the time by itself."""
     tws, clock = FakeTws(), clock or ManualClock()
     with tws, kind(config(tws, **more), clock) as gateway:
+        settle(tws, gateway)  # nothing more is said by itself
         yield tws, gateway, clock
 
 

@@ -1,7 +1,7 @@
 """A TWS that says exactly what a test tells it to, message by message, at server version 225.
 
-It answers the start-up and the three questions before READY by itself; everything else waits in
-`inbox` for the test, which answers with `say`.
+It answers the start-up, the three questions before READY and the one for positions behind it by
+itself; everything else waits in `inbox` for the test, which answers with `say`.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ class FakeTws:
         self.next_id = next_id
         self.open_orders: list[bytes] = []
         self.executions: list[bytes] = []
+        self.positions: list[bytes] = []
+        self._told_positions = False
         self._server = ScriptedServer(self._serve)
         self._peer: Peer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -101,6 +103,7 @@ class FakeTws:
 
     async def _serve(self, peer: Peer) -> None:
         self._peer, self._loop = peer, asyncio.get_running_loop()
+        self._told_positions = False
         await peer.greet(VERSION)
         while True:
             body = await peer.read_frame()
@@ -130,6 +133,9 @@ class FakeTws:
             return [message("completedOrdersEnd")]
         if name == "reqExecutions":
             return [*self.executions, message("execDetailsEnd", reqId=request.reqId)]
+        if name == "reqPositions" and not self._told_positions:
+            self._told_positions = True
+            return [*self.positions, message("positionEnd")]
         return None
 
 

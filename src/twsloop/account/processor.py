@@ -39,6 +39,8 @@ class AccountProcessor:
         #: What was reported since the image under way began, or since the last one.
         self._image: set[tuple[str, int]] = set()
         self._imaging = False
+        #: Whether a whole image of the positions has ever come.
+        self.positions_known = False
         self.downloaded: set[str] = set()
 
     # ---- positions -----------------------------------------------------------------------
@@ -63,6 +65,7 @@ class AccountProcessor:
             core.tell(fact)
             row = self._positions.find(fact.account, fact.con_id)
             self._put(core.streams.keyed(POSITIONS), row, (fact.account, fact.con_id))
+        self.positions_known = True
         core.answer_end("positions")
 
     def forget_image(self) -> set[tuple[str, int]]:

@@ -76,6 +76,7 @@ class Questions:
     def __init__(self, core: Core, label: Callable[[Any], str]) -> None:
         self._core = core
         positions = PositionTable(label)
+        self._positions = positions
         self._table = AccountTable(label)
         self._processor = AccountProcessor(core, positions, self._table)
         self._subscribed: str | None = None
@@ -128,6 +129,10 @@ class Questions:
         )
         latest = {(row.account, row.contract.conId): row for row in rows}
         return [row for row in latest.values() if row.quantity]
+
+    def held(self) -> list[Position] | None:
+        """The positions as they were last reported; None if they never were."""
+        return self._positions.rows() if self._processor.positions_known else None
 
     async def summary(self, group: str, tags: str, limit: float | None) -> list[SummaryRow]:
         """The newest value of each tag; waits for a place, if other questions hold both.

@@ -292,6 +292,10 @@ class AccountRequests:
         """
         return Portfolio(self._core, self._plans, account, on_update, where)
 
+    def held(self) -> list[Position] | None:
+        """The positions as they were last reported; None if nobody has asked yet; loop thread."""
+        return self._questions.held()
+
     # ---- our own count -------------------------------------------------------------------
 
     def carry(self, fills: Iterable[OwnFill]) -> None:

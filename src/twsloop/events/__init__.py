@@ -15,6 +15,7 @@ Money and sizes are `decimal.Decimal`; what is not known is None, never 0.
 from __future__ import annotations
 
 from .basis import Ends, Fact, order_story, request_story, session_story, to_record
+from .gaps import GapReport, GapVerdict, OrderIdsRolledBack, OrderInGap, PositionInGap
 from .gateway import Notice
 from .health import CallbackSlow, LoopLagged
 from .orders import (
@@ -46,7 +47,9 @@ __all__ = [
     "Fill",
     "GapCause",
     "GapEnded",
+    "GapReport",
     "GapStarted",
+    "GapVerdict",
     "HeartbeatMissed",
     "HeartbeatRestored",
     "LoopLagged",
@@ -56,12 +59,15 @@ __all__ = [
     "OrderEvent",
     "OrderExpired",
     "OrderFilled",
+    "OrderIdsRolledBack",
+    "OrderInGap",
     "OrderPartiallyFilled",
     "OrderRejected",
     "OrderSubmitted",
     "PositionChanged",
     "PositionClosed",
     "PositionEvent",
+    "PositionInGap",
     "PositionOpened",
     "SessionChanged",
     "StreamClosed",

@@ -74,6 +74,9 @@ class Slices:
             label=holding_name,
             fills=lambda: _counted(self.orders.book.executions.fills()),
         )
+        self.orders.repair.compare_positions(
+            self.account.held, lambda limit: self.account.positions(timeout=limit)
+        )
         self.desk = OrderDesk(
             core,
             self.orders,

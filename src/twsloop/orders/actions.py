@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 from ibapi.contract import Contract
@@ -23,36 +23,16 @@ from twsloop.event_loop import Future
 from .changing import what_is_left
 from .closing import closing_orders, fits, plan, reserved, route
 from .gate import Answer
+from .holdings import Held, PositionsOf
 from .intent import Intent
 from .problems import says
 from .requests import Orders
 from .state import OrderRecord, OrderStatus
 from .trade import Trade
 
-__all__ = ["Actions", "CancelledAll", "Held", "PositionsOf"]
+__all__ = ["Actions", "CancelledAll"]
 
 
-class Held(Protocol):
-    """A position, as the account slice tells it."""
-
-    @property
-    def account(self) -> str:
-        """Whose."""
-        ...
-
-    @property
-    def contract(self) -> Any:
-        """IB's Contract."""
-        ...
-
-    @property
-    def quantity(self) -> Decimal:
-        """Negative is short."""
-        ...
-
-
-#: All positions, the answer within so many seconds.
-PositionsOf = Callable[[float | None], Awaitable[Sequence[Held]]]
 #: Makes the closing order of an action and a quantity.
 MakeOrder = Callable[[str, Decimal], Order]
 

@@ -18,7 +18,7 @@ from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
 
 from .book import Change, OrderBook
-from .state import OrderInput, OrderRecord
+from .state import OrderInput, OrderRecord, OrderStatus
 from .trade import Keeper, OnFill, OnUpdate, Trade
 
 __all__ = ["Board", "Callbacks"]
@@ -36,6 +36,9 @@ class Board:
         core: The connection.
         book: Where records change.
         keeper: What trades pass their wishes to.
+
+    Attributes:
+        uncertain: Told when nobody knows any more what became of an order of ours.
     """
 
     def __init__(self, core: Core, book: OrderBook, keeper: Keeper) -> None:
@@ -43,6 +46,7 @@ class Board:
         self._book = book
         self._keeper = keeper
         self._trades: dict[OrderRecord, Trade] = {}
+        self.uncertain: Callable[[], object] = lambda: None
 
     def trades(self) -> tuple[Trade, ...]:
         """All, by order id; from any thread."""
@@ -93,6 +97,8 @@ class Board:
             trade = self.new(record)
         if trade is not None:
             self._tell(trade, change)
+        if record.own and record.status is OrderStatus.UNCERTAIN:
+            self.uncertain()
         for gone in self._book.settle(record):
             self._trades.pop(gone, None)
 

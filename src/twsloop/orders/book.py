@@ -10,7 +10,7 @@ An order is found by (client id, order id), or by its permId: orders made by han
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -291,18 +291,25 @@ class OrderBook:
         record.note(now, "modify", f"refused; still {describe_record(record)}")
         return Change(record, changed=True)
 
-    def reconcile(self, open_now: Collection[OrderRecord], now: datetime) -> list[Change]:
-        """After a gap: an order that nothing tells of any more is UNCERTAIN for good.
+    def reconcile(
+        self,
+        records: Iterable[OrderRecord],
+        open_now: Collection[OrderRecord],
+        now: datetime,
+        reason: str,
+    ) -> list[Change]:
+        """An order that nothing tells of any more is UNCERTAIN for good.
 
         Args:
+            records: The orders to be judged, none of them final.
             open_now: The orders that reqAllOpenOrders has just listed. Executions and completed
                 orders have been applied before.
             now: The time.
+            reason: Why, for those that are missed.
         """
-        reason = "after the link was lost the gateway lists it neither open nor completed"
         return [
             self.apply_input(record, OrderInput.MISSING, now, reason)
-            for record in self.live()
+            for record in records
             if record not in open_now
             # What has not left yet (it may wait for just this) the gateway cannot list.
             and record.status is not OrderStatus.CREATED

@@ -19,14 +19,16 @@ from ibapi.order import Order
 from twsloop.connection.core import Core
 from twsloop.errors import OrderError
 from twsloop.event_loop import Future
+from twsloop.events import GapReport
 from twsloop.wire.times import utc_text
 
-from .actions import Actions, CancelledAll, MakeOrder, PositionsOf
+from .actions import Actions, CancelledAll, MakeOrder
 from .attached import attach
 from .builders import Bracket, Number, market_order, one_cancels_all, to_quantity
 from .changing import as_it_stands, changed_order
 from .executions import BookedFill
 from .exercise import ExerciseRequest
+from .holdings import PositionsOf
 from .intent import Intent, Placing
 from .requests import Orders
 from .state import OrderRecord, OrderStatus
@@ -389,6 +391,20 @@ class OrderDesk:
         to us (IB: to the master client, and by hand to client 0).
         """
         return self._listed(self._orders.sync.open_records, timeout)
+
+    def reconcile(self) -> Future[GapReport]:
+        """Compare what is known here with what the gateway lists, now; it is done after each gap.
+
+        Returns:
+            A Future of the report. It fails with NotConnected or ConnectionLost; a list that could
+            not be had is in ``report.unknown``.
+        """
+        return self._core.event_loop.submit(self._orders.repair.reconcile)
+
+    @property
+    def gap_reports(self) -> tuple[GapReport, ...]:
+        """What was missed in the last gaps (100 at most), the oldest first."""
+        return tuple(self._orders.repair.reports)
 
     def bind_manual(
         self, *, automatic: bool = False, timeout: float | None = None

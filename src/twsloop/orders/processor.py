@@ -7,7 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from ibapi.const import NO_VALID_ID
+
 from twsloop.connection.core import Core
+from twsloop.events import Fact
 from twsloop.wire.values import decimal_or_none
 
 from .book import Change, OrderBook
@@ -26,6 +29,9 @@ class OrderProcessor:
     Attributes:
         first_id: The session's nextValidId: ids below it were used by earlier sessions.
         named: The gateway has said in this session which accounts it serves.
+        ids_rolled_back: The session's nextValidId was below ids that are known to be used.
+        heard: Told of each execution and commission that is new, and whether a list told it.
+        rolled_back: Told the next id as the gateway says, and the lowest unused one.
     """
 
     def __init__(self, core: Core, book: OrderBook, announce: Callable[[Change], object]) -> None:
@@ -34,7 +40,11 @@ class OrderProcessor:
         self._announce = announce
         self.first_id = 1
         self.named = False
+        self.ids_rolled_back = False
+        self.heard: Callable[[Fact, bool], object] = lambda _fact, _listed: None
+        self.rolled_back: Callable[[int, int], object] = lambda _told, _known: None
         self._opening: str | None = None
+        self._epoch = 0
 
     def managedAccounts(self, accountsList: str) -> None:
         """The accounts of this login (kept by the connection)."""
@@ -43,6 +53,13 @@ class OrderProcessor:
 
     def nextValidId(self, orderId: int) -> None:
         """The lowest id that this session may use; further ones (reqIds) only raise it."""
+        if self._core.epoch != self._epoch:
+            self._epoch = self._core.epoch
+            used = (one.order_id for one in self._book if one.own and one.acknowledged)
+            known = max(self.first_id, max(used, default=0) + 1)
+            self.ids_rolled_back = orderId < known
+            if self.ids_rolled_back:
+                self.rolled_back(orderId, known)
         self.first_id = orderId
 
     def _now(self) -> datetime:
@@ -122,7 +139,10 @@ class OrderProcessor:
         if execution.clientId == self._core.client_id:
             self._core.order_ids.seen(execution.orderId)
         now = self._now()
-        self._announce(self._book.apply_execution(contract, execution, now))
+        change = self._book.apply_execution(contract, execution, now)
+        for fill in change.fills:
+            self.heard(fill, reqId != NO_VALID_ID)
+        self._announce(change)
         self._core.answer_part(reqId, self._book.executions.listed(contract, execution, now))
 
     def execDetailsEnd(self, reqId: int) -> None:
@@ -142,4 +162,7 @@ class OrderProcessor:
         report = commissionAndFeesReport
         realized = None if report.execId == self._opening else decimal_or_none(report.realizedPNL)
         self._opening = None
-        self._announce(self._book.apply_commission(report, realized, self._now()))
+        change = self._book.apply_commission(report, realized, self._now())
+        for fact in change.facts:
+            self.heard(fact, False)
+        self._announce(change)

@@ -61,6 +61,7 @@ from .previews import Previews, preview_key
 from .processor import OrderProcessor
 from .raw import CANCEL_UNKNOWN, RawCalls
 from .reference import make_token, split_reference, with_token
+from .repair import Repair
 from .state import (
     WORDS,
     OrderInput,
@@ -138,6 +139,13 @@ class Orders:
             processor=self._processor,
             watch=Watch(core, self.book, self.board, self.sync),
             quote=quote,
+        )
+        self.repair = Repair(
+            core,
+            self.book,
+            board=self.board,
+            sync=self.sync,
+            processor=self._processor,
         )
         self._raw = RawCalls(core, self.way_out)
         core.add_slice(self._processor)
@@ -261,6 +269,10 @@ class Orders:
         future: Future[OrderStatus] = Future(self._core.event_loop)
         self._core.event_loop.post(self._modify, trade, order, future)
         return future
+
+    def look_again(self, trade: Trade) -> Future[OrderStatus]:
+        """See `Trade.look_again`."""
+        return self._core.event_loop.submit(self.repair.look_at, trade.record)
 
     def check(self, contract: Contract, order: Order, intent: Intent) -> None:
         """Check an order that is to be placed later.
@@ -420,7 +432,7 @@ class Orders:
 
     async def _ready(self) -> None:
         """Before READY: know the orders, then let go what waited for that."""
-        await self.sync.fetch()
+        await self.repair.before_ready()
         self.way_out.let_go()
 
     def _down(self) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
+import attrs
 from ibapi.execution import ExecutionFilter
 from ibapi.server_versions import MIN_SERVER_VER_COMPLETED_ORDERS
 
@@ -15,13 +15,51 @@ from twsloop.event_loop import Future
 
 from .book import Change, OrderBook
 from .executions import BookedFill
-from .state import OrderInput, OrderRecord
+from .state import OrderRecord
 from .views import CompletedOrder, OrderView, read_completed, view_of
 
-__all__ = ["Sync"]
+__all__ = ["Lists", "Sync"]
 
 #: The share of ``ready_timeout`` that fetching may take: its failure is not the session's.
 PATIENCE = 0.6
+
+
+#: A read-only gateway says so (and others do, of what they are not set up for).
+NOT_ALLOWED = 321
+
+LOST_WITH_THE_LINK = "after the link was lost the gateway lists it neither open nor completed"
+
+
+@attrs.frozen
+class Lists:
+    """What the gateway lists.
+
+    Attributes:
+        open: The orders that it lists as open, of all clients.
+        errors: Why a list could not be had; empty if all of them were.
+    """
+
+    open: tuple[OrderRecord, ...]
+    errors: tuple[Exception, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether what is in none of them is not there."""
+        return not self.errors
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What could not be had, in words."""
+        return tuple(dict.fromkeys(map(str, self.errors)))
+
+    def require(self) -> None:
+        """Raise the first error, if a list could not be had."""
+        for error in self.errors:
+            raise error
+
+    def __contains__(self, record: OrderRecord) -> bool:
+        """Whether an order is listed as open."""
+        return record in self.open
 
 
 class Sync:
@@ -36,6 +74,7 @@ class Sync:
         known: Whether open, completed and executed orders were fetched in this session.
         decided: Whether that was tried, so that ``known`` is the last word on it.
         reason: Why they are not known.
+        refused: The gateway will not tell them, as it is set up: asking again is of no use.
     """
 
     def __init__(self, core: Core, book: OrderBook, announce: Callable[[Change], object]) -> None:
@@ -44,28 +83,62 @@ class Sync:
         self._announce = announce
         self.known = False
         self.decided = False
+        self.refused = False
         self.reason = "no session yet"
         self._session = object()
 
     def forget(self, reason: str) -> None:
         """The session is over: what was known may be wrong now."""
-        self.known = self.decided = False
+        self.known = self.decided = self.refused = False
         self.reason = reason
         self._session = object()
 
-    async def fetch(self) -> None:
-        """Ask for all three, and reconcile; a failure is no exception but ``known = False``."""
+    def skip(self, why: str) -> None:
+        """They are not wanted: nothing is asked, and nobody waits for it."""
+        self.known, self.decided, self.refused, self.reason = False, True, True, why
+
+    async def fetch(self) -> Lists | None:
+        """Ask for all three, and reconcile; a failure is no exception but ``known = False``.
+
+        Returns:
+            What is listed; None if the session ended meanwhile: the next one will ask again.
+        """
         session = self._session
-        try:
-            records = await self.ask_all()
-        except (RequestError, SessionError) as error:
-            if session is self._session:
-                self.known, self.decided, self.reason = False, True, str(error)
-            return
+        lists = await self.ask_all()
         if session is not self._session:
-            return  # that one is over; what it did not tell is the next one's to say
-        self.known, self.decided, self.reason = True, True, ""
-        for change in self._book.reconcile(records, self._core.clock.now()):
+            return None
+        self.known, self.decided = lists.whole, True
+        self.reason = "; ".join(lists.unknown)
+        self.refused = any(getattr(error, "code", None) == NOT_ALLOWED for error in lists.errors)
+        if lists.whole:
+            self._judge(self._book.live(), lists, LOST_WITH_THE_LINK)
+        return lists
+
+    async def look(self, why: str, also: OrderRecord | None = None) -> Lists | None:
+        """Ask again within a session; orders may be placed while the answers are under way.
+
+        So only those are judged that the gateway had shown before.
+
+        Args:
+            why: Why an order that is not listed is UNCERTAIN.
+            also: An order to be judged although it was never shown.
+
+        Returns:
+            What is listed; None if the session ended meanwhile.
+        """
+        session = self._session
+        asked = [record for record in self._book.live() if record.acknowledged or record is also]
+        lists = await self.ask_all()
+        if session is not self._session:
+            return None
+        if lists.whole:
+            self.known, self.reason = True, ""
+            self._judge([record for record in asked if not record.final], lists, why)
+        return lists
+
+    def _judge(self, records: Iterable[OrderRecord], lists: Lists, why: str) -> None:
+        """An order that nothing tells of any more is UNCERTAIN."""
+        for change in self._book.reconcile(records, lists.open, self._core.clock.now(), why):
             self._announce(change)
 
     async def look_again(self, record: OrderRecord) -> None:
@@ -73,15 +146,13 @@ class Sync:
 
         Only this one is judged: others may have been placed while the answers were under way.
         """
-        with contextlib.suppress(RequestError, SessionError):
-            if record not in await self.ask_all() and not record.final:
-                reason = f"{record.reason}; it is listed neither open nor completed".lstrip("; ")
-                now = self._core.clock.now()
-                change = self._book.apply_input(record, OrderInput.MISSING, now, reason)
-                self._announce(change)
+        lists = await self.ask_all()
+        if lists.whole and not record.final:
+            reason = f"{record.reason}; it is listed neither open nor completed".lstrip("; ")
+            self._judge([record], lists, reason)
 
-    async def ask_all(self) -> set[OrderRecord]:
-        """Ask for open, completed and executed orders; those that are open."""
+    async def ask_all(self) -> Lists:
+        """Ask for open, completed and executed orders; the book hears of each."""
         params = self._core.config.connection
         timeout = min(params.request_timeout, params.ready_timeout * PATIENCE)
         # Sent one behind the other, answered one after the other: one round trip for all three.
@@ -90,8 +161,16 @@ class Sync:
         if self._core.server_version >= MIN_SERVER_VER_COMPLETED_ORDERS:
             asked.append(self._ask_completed(timeout))
         asked.append(self.ask_executions(ExecutionFilter(), timeout))
-        answers = [await future for future in asked]
-        return {record for record in answers[0] if isinstance(record, OrderRecord)}
+        answers: list[list[Any]] = []
+        errors: list[Exception] = []
+        for future in asked:
+            try:
+                answers.append(await future)
+            except (RequestError, SessionError) as error:
+                answers.append([])
+                errors.append(error)
+        records = (record for record in answers[0] if isinstance(record, OrderRecord))
+        return Lists(tuple(dict.fromkeys(records)), tuple(errors))
 
     # ---- questions of users --------------------------------------------------------------
 

@@ -39,6 +39,10 @@ class Keeper(Protocol):
         """Send the order with changed fields; from any thread."""
         ...
 
+    def look_again(self, trade: Trade) -> Future[OrderStatus]:
+        """Ask the gateway where the order is; from any thread."""
+        ...
+
     def listen(
         self,
         trade: Trade,
@@ -249,6 +253,17 @@ class Trade:
             OrderError: The order is final, or another client's.
         """
         return self._keeper.modify(self, changes)
+
+    def look_again(self) -> Future[OrderStatus]:
+        """Ask the gateway's lists of open, completed and executed orders for it, now.
+
+        For an order that is UNCERTAIN, say. It becomes what the lists say; nothing is sent again.
+
+        Returns:
+            A Future of its status then. It fails with RequestError if a list could not be had, or
+            with NotConnected or ConnectionLost.
+        """
+        return self._keeper.look_again(self)
 
     @property
     def callbacks(self) -> tuple[DeliveryCounts, ...]:

@@ -139,6 +139,7 @@ class Watch:
                     await self._sync.ask_executions(ExecutionFilter(), None)
                     continue
                 listed = await self._sync.ask_all()
+                listed.require()
                 for record in missing:
                     if not (record in listed or record.acknowledged or record.final):
                         reason = "it was never answered, and is listed neither open nor completed"

@@ -72,6 +72,22 @@ class OrderParams(Section):
         low=0.01,
         high=300,
     )
+    compare_positions: bool = option(
+        True,
+        "bool",
+        "Ask for the positions when the session begins and after each gap, so that the report of a "
+        "gap can say what changed and whether executions explain it.",
+    )
+    look_again: float = option(
+        5.0,
+        "float",
+        "After how long the gateway is asked again for orders that are UNCERTAIN, and for lists "
+        "that did not come: five times, each wait three times as long as the one before. 0 never "
+        "asks again.",
+        unit="seconds",
+        low=0,
+        high=3600,
+    )
     keep_settled: int = option(
         5000,
         "int",

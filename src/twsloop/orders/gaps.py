@@ -1,0 +1,219 @@
+"""What is compared after a gap: orders and executions by their ids, positions by fills. Pure.
+
+A `Gap` begins when the gateway falls silent, or says that it has lost IB: it keeps how every live
+order stood. Executions that are heard while it is open are its own if the lists tell them, or if
+they come before the session is READY again, or were executed before it could be heard again. What
+comes live in the meantime was not missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from twsloop.events import CommissionReported, Fill, GapVerdict, OrderInGap, PositionInGap
+
+from .holdings import Holding, Holdings
+from .reading import execution_base
+from .state import OrderRecord, OrderStatus
+from .steps import TERMS
+
+__all__ = ["Gap", "Standing", "compare_orders", "compare_positions", "standing_of"]
+
+#: A position is reported some time after its execution: one of so long before the gap may be what
+#: changed it.
+SETTLING = timedelta(seconds=5)
+
+_ENDS = {
+    OrderStatus.FILLED: GapVerdict.FILLED,
+    OrderStatus.CANCELLED: GapVerdict.CANCELLED,
+    OrderStatus.API_CANCELLED: GapVerdict.CANCELLED,
+    OrderStatus.EXPIRED: GapVerdict.CANCELLED,
+    OrderStatus.REJECTED: GapVerdict.REJECTED,
+}
+
+
+@attrs.frozen
+class Standing:
+    """How an order stood.
+
+    Attributes:
+        status: Where it was.
+        filled: How much of it was filled.
+        terms: What can be modified about it.
+        shown: The gateway had reported it.
+    """
+
+    status: OrderStatus
+    filled: Decimal
+    terms: tuple[Any, ...]
+    shown: bool
+
+
+def standing_of(record: OrderRecord) -> Standing:
+    """How an order stands now."""
+    order = record.order
+    terms = tuple(getattr(order, name) for name in TERMS)
+    return Standing(record.status, record.filled, terms, record.acknowledged)
+
+
+@attrs.define(eq=False)
+class Gap:
+    """A time in which something may have been missed.
+
+    Attributes:
+        cause: As in `GapReport`.
+        reason: Why, in words.
+        began: The last time the gateway was heard, or said that it has lost IB.
+        epoch: The session it began in.
+        orders: How each live order stood.
+        held: The positions as they were last reported; None if nobody had asked for them.
+        ended: When the gateway could be heard again; None while it cannot.
+        executions: What was missed, and is known now.
+        commissions: What was reported meanwhile.
+        live: Executions (by what a correction keeps of their ids) that were not missed.
+    """
+
+    cause: str
+    reason: str
+    began: datetime
+    epoch: int
+    orders: dict[OrderRecord, Standing] = attrs.Factory(dict)
+    held: Holdings | None = None
+    ended: datetime | None = None
+    executions: list[Fill] = attrs.Factory(list)
+    commissions: list[CommissionReported] = attrs.Factory(list)
+    live: set[str] = attrs.Factory(set)
+
+    def heard(self, fact: Fill | CommissionReported, *, late: bool) -> None:
+        """An execution or a commission became known; ``late`` if it was not told as it happened."""
+        if isinstance(fact, CommissionReported):
+            self.commissions.append(fact)
+        elif late or self._was_before_the_end(fact.executed_at):
+            self.executions.append(fact)
+        else:
+            self.live.add(execution_base(fact.exec_id))
+
+    def _was_before_the_end(self, executed_at: datetime | None) -> bool:
+        # IB's times are of whole seconds: one of the same second may be later.
+        if self.ended is None or executed_at is None:
+            return False
+        return executed_at < self.ended.replace(microsecond=0)
+
+    def missed_commissions(self) -> tuple[CommissionReported, ...]:
+        """Those of executions that were missed, or were known before without them."""
+        return tuple(
+            report for report in self.commissions if execution_base(report.exec_id) not in self.live
+        )
+
+    def merged(self, later: Gap) -> Gap:
+        """This gap and a later one, between which nothing could be compared, are one."""
+        return Gap(
+            self.cause,
+            f"{self.reason}; then {later.reason}",
+            self.began,
+            self.epoch,
+            orders={**later.orders, **self.orders},
+            held=self.held if self.held is not None else later.held,
+            executions=[*self.executions, *later.executions],
+            commissions=[*self.commissions, *later.commissions],
+            live=self.live | later.live,
+        )
+
+
+def compare_orders(
+    gap: Gap, open_now: Collection[OrderRecord], *, whole: bool
+) -> tuple[OrderInGap, ...]:
+    """What became of each order.
+
+    Args:
+        gap: How they stood before.
+        open_now: The orders that the gateway lists as open.
+        whole: Whether all lists could be had, so that what is in none of them is not there.
+    """
+    rows = [
+        _row(record, before, _verdict(record, before, listed=whole or record in open_now))
+        for record, before in gap.orders.items()
+    ]
+    rows += [
+        _row(record, None, GapVerdict.APPEARED)
+        for record in open_now
+        # What we sent ourselves meanwhile did not appear.
+        if record not in gap.orders and record.sent is None
+    ]
+    return tuple(rows)
+
+
+def _verdict(record: OrderRecord, before: Standing, *, listed: bool) -> GapVerdict:
+    status = record.status
+    if status in _ENDS:
+        return _ENDS[status]
+    if status is OrderStatus.UNCERTAIN:
+        return GapVerdict.VANISHED if before.shown else GapVerdict.UNCERTAIN
+    if not listed:
+        return GapVerdict.UNCERTAIN
+    now = standing_of(record)
+    same = (now.status, now.filled, now.terms) == (before.status, before.filled, before.terms)
+    return GapVerdict.UNCHANGED if same else GapVerdict.MOVED
+
+
+def _row(record: OrderRecord, before: Standing | None, verdict: GapVerdict) -> OrderInGap:
+    return OrderInGap(
+        order_id=record.order_id,
+        client_id=record.client_id,
+        perm_id=record.perm_id or None,
+        symbol=record.symbol,
+        tag=record.tag,
+        own=record.own,
+        before=None if before is None else str(before.status),
+        after=str(record.status),
+        filled_before=Decimal(0) if before is None else before.filled,
+        filled_after=record.filled,
+        verdict=verdict,
+        reason=record.reason,
+    )
+
+
+def compare_positions(
+    before: Holdings, after: Holdings, fills: Iterable[Fill], began: datetime
+) -> tuple[PositionInGap, ...]:
+    """The positions that are not what they were, or should not be.
+
+    Args:
+        before: How they were last reported before the gap.
+        after: How they are now; flat ones may be left out.
+        fills: All executions that are known, a combo's by its legs alone.
+        began: When the gap began.
+    """
+    signed: dict[tuple[str, int], Decimal] = {}
+    earlier: dict[tuple[str, int], Decimal] = {}
+    for fill in fills:
+        if fill.con_id is None or fill.time < began - SETTLING:
+            continue
+        key = fill.account, fill.con_id
+        size = fill.shares if fill.side == "BOT" else -fill.shares
+        into = signed if fill.time >= began else earlier
+        into[key] = into.get(key, Decimal(0)) + size
+    rows = []
+    for key in dict.fromkeys((*before, *after, *signed)):
+        was, now = before.get(key), after.get(key)
+        change = (now.quantity if now else Decimal(0)) - (was.quantity if was else Decimal(0))
+        by_fills = signed.get(key, Decimal(0))
+        explained = change in {by_fills, by_fills + earlier.get(key, Decimal(0))}
+        if change or by_fills:
+            rows.append(
+                PositionInGap(
+                    account=key[0],
+                    con_id=key[1],
+                    symbol=(now or was or Holding("", Decimal(0))).symbol,
+                    before=was.quantity if was else Decimal(0),
+                    after=now.quantity if now else Decimal(0),
+                    by_fills=by_fills,
+                    explained=explained,
+                )
+            )
+    return tuple(rows)

@@ -1,0 +1,404 @@
+"""After a gap: fetch, compare, report, and go on asking about what stays unknown. Loop thread.
+
+When a gap begins. A link that is lost may have been dead since its last byte. A gateway that loses
+IB's servers (1100) may hear of fills late, or, after a restart of its own session with IB, never
+tell of them: 1101 and 1102 speak of market data only. And 10328 says that the outcome of an order
+is not known. ``gw.orders.reconcile()`` asks at any time.
+
+What is done. Open, completed and executed orders are asked for in one round trip, and the positions
+with them. What they say goes into the book like any other report, so an execution that was missed
+is told to its order's ``on_fill`` and to the observers, once, and each order becomes what the lists
+say. What no list shows is UNCERTAIN; nothing is ever sent again.
+
+When it is told. After a lost link orders and executions are fetched before READY, so that whoever
+acts on READY finds the book in order. The `GapReport` follows the positions, which nobody shall
+have to wait for: as a rule right after READY. If the link is lost again before the lists are there,
+both gaps are one, and one report tells of it.
+
+What stays unknown. Orders that are UNCERTAIN, and lists that did not come, are asked for again on a
+bounded schedule within the session ([orders] look_again), and by each later session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from datetime import timedelta
+from typing import Any
+
+from twsloop.clock import Timer
+from twsloop.connection.core import SERVER_BACK, SERVER_LOST, Core
+from twsloop.errors import ConnectionLost, NotConnected, RequestError, SessionError
+from twsloop.events import (
+    CommissionReported,
+    Fact,
+    Fill,
+    GapReport,
+    Notice,
+    OrderIdsRolledBack,
+    session_story,
+)
+from twsloop.session.state import State
+
+from .board import Board
+from .book import OrderBook
+from .gaps import Gap, Standing, compare_orders, compare_positions, standing_of
+from .holdings import Holdings, HoldingsNow, PositionsOf, holdings_of
+from .processor import OrderProcessor
+from .state import OrderRecord, OrderStatus
+from .sync import Lists, Sync
+
+__all__ = ["Repair"]
+
+logger = logging.getLogger(__name__)
+
+#: The gateway does not know what became of an order (error_codes.csv).
+OUTCOME_UNKNOWN = 10328
+#: How many reports are kept.
+REPORTS = 100
+#: How often it is asked again within a session, and by how much longer each wait is.
+LOOKS, FACTOR = 5, 3
+STILL_MISSING = "the gateway lists it neither open nor completed"
+
+_SERVING = frozenset({State.READY, State.DEGRADED})
+
+
+class Repair:
+    """Knows what may have been missed, and sees to it.
+
+    Args:
+        core: The connection.
+        book: Every order.
+        board: Who is told.
+        sync: Asks the gateway.
+        processor: What comes in.
+
+    Attributes:
+        reports: The newest reports, the oldest first.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        book: OrderBook,
+        *,
+        board: Board,
+        sync: Sync,
+        processor: OrderProcessor,
+    ) -> None:
+        self._core = core
+        self._book = book
+        self._sync = sync
+        self._processor = processor
+        self._held: HoldingsNow = lambda: None
+        self._positions: PositionsOf | None = None
+        self.reports: deque[GapReport] = deque(maxlen=REPORTS)
+        #: The gap that is open: nothing can be asked, or has been asked yet.
+        self._gap: Gap | None = None
+        #: Gaps that are being compared.
+        self._working: list[Gap] = []
+        self._served = False
+        #: Whether the orders were fetched once: before that, nothing can be missed.
+        self._began = False
+        self._looks = 0
+        self._timer: Timer | None = None
+        processor.heard = self._heard
+        processor.rolled_back = self._ids_rolled_back
+        board.uncertain = self._plan
+        core.on_notice(self._notice)
+        core.on_session(self._session)
+
+    def compare_positions(self, held: HoldingsNow, ask: PositionsOf) -> None:
+        """Compare positions, too.
+
+        Args:
+            held: The positions as they were last reported; None if nobody has asked for them.
+            ask: Asks for all positions.
+        """
+        self._held, self._positions = held, ask
+
+    # ---- the session ---------------------------------------------------------------------
+
+    def _session(self, state: State, reason: str) -> None:
+        if state in _SERVING:
+            self._served = True
+            if not self._began and self._core.supervised and self._core.role.sends_orders:
+                self._began = True
+                self._spawn(self._ask_positions(), "positions to compare with")
+            elif self._gap is not None and self._gap.ended is not None:
+                self._start(self._gap)  # it ended while others were being fetched
+        elif self._served:
+            self._served = False
+            self._stop_looking()
+            self._begin("link", reason)
+
+    def _begin(self, cause: str, reason: str) -> None:
+        """From now on, or from the last byte on, something may be missed."""
+        core, gap = self._core, self._gap
+        if not core.supervised or not self._began:
+            return
+        if gap is not None:
+            if cause == "link":
+                gap.cause, gap.reason = cause, f"{gap.reason}; then {reason}"
+            return
+        now = core.clock.now()
+        if cause == "link" and core.heard_at is not None:
+            now -= timedelta(seconds=core.clock.monotonic() - core.heard_at)
+        self._gap = Gap(
+            cause,
+            reason,
+            now,
+            core.epoch,
+            orders=self._standing(),
+            held=self._holdings(),
+        )
+
+    def _standing(self) -> dict[OrderRecord, Standing]:
+        return {
+            record: standing_of(record)
+            for record in self._book.live()
+            if record.status is not OrderStatus.CREATED  # it never left
+        }
+
+    def _holdings(self) -> Holdings | None:
+        rows = self._held()
+        return None if rows is None else holdings_of(rows)
+
+    async def before_ready(self) -> None:
+        """In SYNCING: fetch the orders; what was missed is told now, and reported soon."""
+        role = self._core.role
+        if not role.sends_orders:
+            self._sync.skip(role.why_no_orders)
+            return
+        gap, self._gap = self._gap, None
+        if gap is not None:
+            gap.ended = self._core.clock.now()
+            self._working.append(gap)
+        began = self._core.clock.monotonic()
+        lists: Lists | None = None
+        try:
+            lists = await self._sync.fetch()
+        finally:
+            if lists is None:  # the link was lost again, which cancels this
+                self._reopen(gap)
+        if lists is None:
+            return
+        if gap is not None:
+            self._spawn(self._report(gap, lists, began), "report of a gap")
+        else:
+            self._plan()
+
+    def _notice(self, notice: Notice) -> None:
+        code = notice.code
+        if not self._core.connected:
+            return
+        if code in SERVER_LOST:
+            self._begin("server", f"{code}: {notice.text}")
+        elif code in SERVER_BACK or code == OUTCOME_UNKNOWN:
+            self._begin("order" if code == OUTCOME_UNKNOWN else "server", f"{code}: {notice.text}")
+            gap = self._gap
+            if gap is not None:
+                gap.ended = self._core.clock.now()
+                if self._core.state in _SERVING:
+                    self._start(gap)
+
+    # ---- comparing -----------------------------------------------------------------------
+
+    async def reconcile(self) -> GapReport:
+        """Fetch and compare now.
+
+        Raises:
+            NotConnected: There is no session.
+            ConnectionLost: It ended before the answers were there.
+        """
+        core = self._core
+        self._must_be_connected("orders to compare")
+        if self._held() is None:
+            await self._ask_positions()  # what was held before is what is held now
+        now = core.clock.now()
+        gap = Gap(
+            "asked",
+            "asked for",
+            now,
+            core.epoch,
+            orders=self._standing(),
+            held=self._holdings(),
+            ended=now,
+        )
+        report = await self._compare(gap)
+        if report is None:
+            msg = "orders to compare: the session ended before the answers were there"
+            raise ConnectionLost(msg)
+        return report
+
+    def _start(self, gap: Gap) -> None:
+        self._gap = None
+        self._spawn(self._compare(gap), "orders after a gap")
+
+    async def _compare(self, gap: Gap) -> GapReport | None:
+        """Ask, and report; None if the session ended meanwhile."""
+        began = self._core.clock.monotonic()
+        self._working.append(gap)
+        lists: Lists | None = None
+        try:
+            lists = await self._sync.look(f"after {gap.reason}: {STILL_MISSING}")
+        finally:
+            if lists is None:
+                self._reopen(gap)
+        if lists is None:
+            return None
+        return await self._report(gap, lists, began)
+
+    def _reopen(self, gap: Gap | None) -> None:
+        """The session ended before anything could be compared: this gap goes on."""
+        if gap is None:
+            return
+        self._working.remove(gap)
+        if gap.cause != "asked":
+            self._gap = gap if self._gap is None else gap.merged(self._gap)
+            self._gap.ended = None
+
+    async def _report(self, gap: Gap, lists: Lists, began: float) -> GapReport:
+        core, epoch = self._core, self._core.epoch
+        orders = compare_orders(gap, lists.open, whole=lists.whole)
+        try:
+            after, problem = await self._ask_positions()
+        finally:
+            self._working.remove(gap)
+        unknown = [*lists.unknown]
+        moved: tuple[Any, ...] = ()
+        if after is not None and gap.held is not None:
+            fills = [
+                booked.fill
+                for booked in self._book.executions.fills()
+                if booked.contract.secType != "BAG"
+            ]
+            moved = compare_positions(gap.held, after, fills, gap.began)
+        else:
+            unknown.append(problem or "positions: nobody had asked for them before the gap")
+        report = GapReport(
+            time=core.clock.now(),
+            correlation_id=session_story(core.client_id, epoch),
+            cause=gap.cause,
+            reason=gap.reason,
+            began=gap.began,
+            ended=gap.ended or gap.began,
+            epoch_before=gap.epoch,
+            epoch=epoch,
+            took=core.clock.monotonic() - began,
+            orders=orders,
+            executions=tuple(gap.executions),
+            commissions=gap.missed_commissions(),
+            positions=moved,
+            ids_rolled_back=epoch != gap.epoch and self._processor.ids_rolled_back,
+            unknown=tuple(unknown),
+        )
+        self.reports.append(report)
+        logger.log(logging.INFO if report.complete else logging.WARNING, "%s", report)
+        core.tell(report)
+        self._plan()
+        return report
+
+    async def _ask_positions(self) -> tuple[Holdings | None, str]:
+        """All positions; or None, and why."""
+        if self._positions is None or not self._core.config.orders.compare_positions:
+            return None, "positions: they are not asked for ([orders] compare_positions)"
+        try:
+            rows = await self._positions(self._core.config.connection.request_timeout)
+        except (RequestError, SessionError) as error:
+            return None, str(error)
+        return holdings_of(rows), ""
+
+    # ---- what comes in -------------------------------------------------------------------
+
+    def _heard(self, fact: Fact, listed: bool) -> None:
+        if not isinstance(fact, Fill | CommissionReported):
+            return
+        late = listed or self._core.state not in _SERVING
+        for gap in (self._gap, *self._working):
+            if gap is not None:
+                gap.heard(fact, late=late)
+
+    def _ids_rolled_back(self, told: int, known: int) -> None:
+        core = self._core
+        logger.warning(
+            "the gateway's next order id went back to %d; ids go on from %d", told, known
+        )
+        story = session_story(core.client_id, core.epoch)
+        core.tell(
+            OrderIdsRolledBack(time=core.clock.now(), correlation_id=story, told=told, known=known)
+        )
+
+    # ---- asking again --------------------------------------------------------------------
+
+    async def look_at(self, record: OrderRecord) -> OrderStatus:
+        """Ask for one order now; where it is then.
+
+        Raises:
+            RequestError: A list could not be had.
+            NotConnected: There is no session.
+            ConnectionLost: It ended before the answers were there.
+        """
+        self._must_be_connected(f"order {record.order_id}")
+        lists = await self._sync.look(f"asked for: {STILL_MISSING}", record)
+        if lists is None:
+            msg = f"order {record.order_id}: the session ended before the answers were there"
+            raise ConnectionLost(msg)
+        lists.require()
+        return record.status
+
+    def _must_be_connected(self, what: str) -> None:
+        if self._core.state not in _SERVING:
+            msg = f"{what}: not connected (the session is {self._core.state.name})"
+            raise NotConnected(msg)
+
+    def _uncertain(self) -> list[OrderRecord]:
+        return [
+            record for record in self._book if record.own and record.status is OrderStatus.UNCERTAIN
+        ]
+
+    def _plan(self) -> None:
+        """Ask again in a while, if something is unknown that asking may tell."""
+        core = self._core
+        first = core.config.orders.look_again
+        if (
+            not first
+            or self._timer is not None
+            or self._looks >= LOOKS
+            or not core.supervised
+            or not core.connected
+        ):
+            return
+        if self._uncertain() or self._lists_are_missing():
+            self._timer = core.clock.call_later(first * FACTOR**self._looks, self._look_soon)
+
+    def _lists_are_missing(self) -> bool:
+        sync = self._sync
+        return sync.decided and not sync.known and not sync.refused
+
+    def _look_soon(self) -> None:
+        self._timer = None
+        self._spawn(self._look(), "uncertain orders")
+
+    async def _look(self) -> None:
+        if self._core.state not in _SERVING:
+            return
+        self._looks += 1
+        lists = await self._sync.look(STILL_MISSING)
+        if lists is None:
+            return
+        for record in self._uncertain():
+            text = f"asked again ({self._looks} of {LOOKS} times)"
+            text += f": {'; '.join(lists.unknown) or STILL_MISSING}"
+            record.note(self._core.clock.now(), "uncertain", text)
+        self._plan()
+
+    def _stop_looking(self) -> None:
+        self._looks = 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _spawn(self, work: Any, name: str) -> asyncio.Future[Any]:
+        return self._core.event_loop.spawn(work, name=name)
