@@ -154,7 +154,7 @@ def test_an_error_answers_with_ibs_own_words() -> None:
 
 
 def test_silence_and_a_lost_link_end_the_waiting() -> None:
-    with FakeTws() as tws, IBGateway(config(tws, 0.3)) as gateway:
+    with FakeTws(silent=("reqPositions",)) as tws, IBGateway(config(tws, 0.3)) as gateway:
         with pytest.raises(RequestTimeout):
             gateway.positions().result(PATIENCE)
         answer = gateway.account_values()
@@ -179,7 +179,7 @@ def held(account: str, symbol: str, quantity: int) -> bytes:
 def test_what_changed_before_an_image_is_not_in_it() -> None:
     """Bought while it was followed, closed while the link was down: it is flat."""
     facts = Heard()
-    with FakeTws() as tws:
+    with FakeTws(silent=("reqPositions",)) as tws:
         settings = attrs.evolve(config(tws), reconnect=Config().reconnect)
         with IBGateway(settings) as gateway:
             gateway.observe(PositionEvent, facts)
