@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -43,23 +43,66 @@ def _plain(_chance: random.Random) -> dict[str, Any]:
     return {}
 
 
-def _one_of(key: str, *values: Any) -> Draw:
-    return lambda chance: {key: chance.choice(values)}
+def _some(**choices: Sequence[Any]) -> Draw:
+    return lambda chance: {key: chance.choice(values) for key, values in choices.items()}
 
+
+FARMS = ("usfarm", "usfarm.nj", "ushmds", "secdefnj")
+#: Messages whose loss the lists of the gateway make good.
+LOST = ("orderStatus", "openOrder", "execDetails", "commissionAndFeesReport", "currentTime")
+SHORT, LONG = (0.1, 1.0), (0.2, 2.0)
 
 MENU: Mapping[str, _Dish] = MappingProxyType(
     {
-        "half_open": _Dish(4, _one_of("direction", "both", "read", "write"), (0.1, 2.0)),
-        "reset": _Dish(4, _plain),
-        "wedge": _Dish(2, _one_of("stage", "connect", "hello", "start"), (0.2, 2.0), True),
+        # links
+        "half_open": _Dish(6, _some(direction=("both", "read", "write")), LONG),
+        "reset": _Dish(5, _plain),
+        "close": _Dish(5, _plain),
+        "cut": _Dish(3, _some(most=(1, 7, 100, 5000)), LONG),
+        "bursts": _Dish(3, _some(quiet=(0.1, 1.5)), LONG),
+        "slow_drip": _Dish(2, _some(size=(50, 500), interval=(0.005, 0.02)), SHORT),
+        "delay": _Dish(3, _some(seconds=(0.02, 0.2), jitter=(0.0, 0.1)), LONG),
+        "duplicate": _Dish(3, _some(times=(1, 3)), LONG),
+        "garbage": _Dish(3, _some(kind=("message", "frame", "bytes"), size=(1, 64, 5000))),
+        "oversized": _Dish(1, _some(length=(0xFFFFFF + 1, 0xFFFFFFFF))),
+        "truncated": _Dish(2, _some(keep=(1, 4, 9)), LONG),
+        # doors
+        "wedge": _Dish(3, _some(stage=("connect", "hello", "start")), LONG, all_clients=True),
+        "refuse": _Dish(3, _plain, LONG, all_clients=True),
+        "close_in_handshake": _Dish(
+            3,
+            _some(stage=("connect", "hello", "answered", "start"), how=("close", "reset")),
+            SHORT,
+            all_clients=True,
+        ),
+        "split_hello": _Dish(3, _some(gap=(0.0, 0.1)), LONG, all_clients=True),
+        "coalesce_hello": _Dish(3, _some(notices=(1, 20)), LONG, all_clients=True),
+        "bad_hello": _Dish(
+            2, _some(kind=("words", "empty", "one_field", "unframed")), SHORT, all_clients=True
+        ),
+        "id_in_use": _Dish(2, _plain, LONG),
+        "ghost": _Dish(2, _some(seconds=(0.5, 2.0)), SHORT),
+        "max_clients": _Dish(1, _some(most=(0, 1)), LONG, all_clients=True),
+        "strike": _Dish(2, _some(last=(1, 3))),
+        # servers and farms
+        "server_lost": _Dish(
+            6, _some(data=("kept", "lost"), orders=("held", "refused")), LONG, all_clients=True
+        ),
+        "farm_down": _Dish(6, _some(farm=FARMS, forget=(False, True)), LONG, all_clients=True),
+        "farm_idle": _Dish(2, _some(farm=FARMS), SHORT, all_clients=True),
+        "live_bars_fail": _Dish(2, _plain),
+        "depth_reset": _Dish(2, _plain),
+        "competing_session": _Dish(2, _some(resume=(True, False)), LONG, all_clients=True),
+        "clock_jump": _Dish(1, _some(seconds=(-3.0, 2.0)), all_clients=True),
+        # messages
+        "lose": _Dish(4, _some(message=LOST, most=(1, 3)), LONG),
     }
 )
 
 
-def draw(seed: int, number: int) -> Planned:
-    """The fault of that number."""
+def draw(seed: int, number: int, names: Sequence[str] = tuple(MENU)) -> Planned:
+    """The fault of that number, of those named."""
     chance = random.Random(f"{seed}:{number}")
-    names = list(MENU)
     (name,) = chance.choices(names, [MENU[one].weight for one in names])
     dish = MENU[name]
     client = None if dish.all_clients else chance.choice((None, 1, 2))

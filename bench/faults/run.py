@@ -39,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from sinks import memory_mb
 
-from faults.menu import Planned, draw
+from faults.menu import MENU, Planned, draw
 from faults.server import Books, Remote, gateway_process
 from faults.trading import Trader
 
@@ -178,7 +178,7 @@ def run(options: argparse.Namespace, progress: Progress) -> None:
             trader.start()
         try:
             while progress.done < options.faults:
-                planned = draw(progress.seed, progress.done)
+                planned = draw(progress.seed, progress.done, options.names)
                 _one(remote, planned, progress, options)
                 if progress.done % options.calm_every == 0 or progress.done == options.faults:
                     calm(remote, traders, options, progress)
@@ -225,6 +225,14 @@ def _line(progress: Progress) -> str:
     )
 
 
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if unknown := set(names) - set(MENU):
+        msg = f"no fault {', '.join(sorted(unknown))}; there are {', '.join(MENU)}"
+        raise argparse.ArgumentTypeError(msg)
+    return names
+
+
 def main() -> None:
     """Run it, and say how it went."""
     parser = argparse.ArgumentParser(description="hundreds of random faults")
@@ -237,7 +245,10 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the last run")
     parser.add_argument("--state", type=Path, default=STATE, help="where its state is kept")
     parser.add_argument("--verbose", action="store_true", help="print every fault")
+    parser.add_argument("--only", type=_names, default=(), help="these faults, by commas")
+    parser.add_argument("--without", type=_names, default=(), help="all but these")
     options = parser.parse_args()
+    options.names = [one for one in options.only or MENU if one not in options.without]
     if options.resume:
         progress = Progress(**json.loads(options.state.read_text()))
     else:
