@@ -18,6 +18,7 @@ from twsloop.error_handler import ACTIONS, load_codes, load_policy
 from twsloop.session.state import TRANSITIONS, Event, State
 
 from coverage_table import coverage_table  # isort: skip  (beside this file)
+from fault_reference import events_table, gateway_reference, wire_reference  # isort: skip
 from requests_page import requests_table  # isort: skip  (beside this file)
 
 #: Where the states stand in the drawing: column, row. A new state fails the build until it is here.
@@ -47,6 +48,9 @@ def everything(folder: Path) -> None:
         "commands.md": commands(),
         "exits.md": exits(),
         "requests.md": requests_table(),
+        "fault_events.md": events_table(),
+        "faults_wire.md": wire_reference(),
+        "faults_gateway.md": gateway_reference(),
         "coverage_requests.md": coverage_table(EClient),
         "coverage_callbacks.md": coverage_table(EWrapper),
     }

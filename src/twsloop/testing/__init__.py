@@ -5,7 +5,8 @@ it, so a test suite that does not use it pays nothing.
 
 ====================== =======================================================================
 ``paper_gateway``      a paper gateway that listens on a free port, ended with the test; its
-                       ``market`` sets prices, prints trades, halts, refuses the next order
+                       ``market`` sets prices, prints trades, halts, refuses the next order; its
+                       ``faults`` let links die, gateways restart and farms break
 ``make_paper_gateway`` makes more of them: ``make_paper_gateway(seed=3, accounts=("DU7",))``
 ``ib_gateway``         an `IBGateway` that is READY on ``paper_gateway``
 ``scripted_gateway``   plays a transcript or tape to any client: ``scripted_gateway(text)``; the
@@ -22,6 +23,10 @@ The marker ``paper(**options)`` says how ``paper_gateway`` is made::
         paper_gateway.market.set_price("AAPL", bid=99.9, ask=100.0)
         trade = ib_gateway.place_order("AAPL", market_order("BUY", 100))
         assert trade.done.result(timeout=10) == "Filled"
+
+    @pytest.mark.paper(faults={"fault": [{"fault": "half_open", "after": "placeOrder"}]})
+    def test_my_strategy_does_not_send_it_twice(ib_gateway, paper_gateway):
+        ...
 """
 
 from __future__ import annotations

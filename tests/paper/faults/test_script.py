@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
+import re
 import sys
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -21,6 +25,9 @@ from twsloop.paper import PaperGateway
 from twsloop.paper.faults import FAULTS, Plan, Script, Trigger, read_script
 from twsloop.paper.faults.fault import params_of
 from twsloop.paper.faults.wire_links import CutWrites, HalfOpen, Reset
+
+DOCS = Path(__file__).parents[3] / "docs"
+TOML_BLOCK = re.compile(r"```toml\n(.*?)```", re.DOTALL)
 
 FULL = """
 seed = 7
@@ -153,7 +160,7 @@ def test_an_empty_script_lets_nothing_happen() -> None:
             {"fault": "half_open", "direction": "up"},
             "fault half_open, direction = 'up': does not fit (allowed: both | read | write)",
         ),
-        ({"fault": "cut", "most": 0}, "most = 0: does not fit (allowed: a whole number from 1 to"),
+        ({"fault": "cut", "most": 0}, "most = 0: does not fit (allowed: a whole number from 1 up,"),
         ({"fault": "cut", "most": 2.5}, "most = 2.5: does not fit"),
         ({"fault": "cut", "gap": "1"}, "gap = '1': does not fit (allowed: a number from 0 to 3600"),
         ({"fault": "delay", "seconds": float("nan")}, "seconds = nan: does not fit"),
@@ -239,6 +246,32 @@ def test_any_entry_is_a_plan_or_one_clear_error(fault: str, rest: dict[str, Any]
     if error is not None:
         assert error.entry == 1
         assert error.key in entry
+
+
+@pytest.fixture(scope="module")
+def reference() -> ModuleType:
+    """What writes the page of all faults."""
+    spec = importlib.util.spec_from_file_location(
+        "fault_reference", DOCS / "_ext" / "fault_reference.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_fault_is_in_the_docs_with_an_example_that_can_be_read(reference: ModuleType) -> None:
+    pages = reference.wire_reference() + reference.gateway_reference()
+    examples = [read_script(tomllib.loads(one)) for one in re.findall(TOML_BLOCK, pages)]
+    assert [one.plans[0].fault for one in examples] == [kind() for kind in FAULTS.values()]
+
+
+def test_the_scripts_in_the_docs_can_be_read() -> None:
+    (shown,) = re.findall(TOML_BLOCK, (DOCS / "faults.md").read_text())
+    assert [plan.fault.name for plan in read_script(tomllib.loads(shown)).plans] == [
+        "half_open", "reset", "duplicate_reports",
+    ]  # fmt: skip
 
 
 # ---- happening ---------------------------------------------------------------------------------

@@ -13,6 +13,12 @@ from twsloop.errors import FaultError
 __all__ = ["Param", "choice", "count", "flag", "many", "number", "text"]
 
 
+#: A number may be so high where nothing limits it: more seconds than any clock counts.
+ENDLESS = 1e9
+#: And a whole number: what the protocol's integers hold.
+MOST = 2**31 - 1
+
+
 @attrs.frozen(kw_only=True)
 class Param:
     """What one parameter of a fault accepts.
@@ -32,14 +38,14 @@ class Param:
     meaning: str
     unit: str = ""
     low: float = 0.0
-    high: float = 1e9
+    high: float = ENDLESS
     choices: tuple[str, ...] = ()
     optional: bool = False
     of: str = ""
 
     def allowed(self) -> str:
         """What would be accepted, in words."""
-        span = f"from {self.low:g} to {self.high:g}"
+        span = f"from {self.low:g} " + ("up" if self.high >= ENDLESS else f"to {self.high:g}")
         unit = f", in {self.unit}" if self.unit else ""
         words = {
             "number": f"a number {span}{unit}",
@@ -106,7 +112,7 @@ def _field(default: Any, param: Param) -> Any:
 
 
 def number(
-    default: float | None, meaning: str, *, low: float = 0.0, high: float = 1e9, unit: str = "s"
+    default: float | None, meaning: str, *, low: float = 0.0, high: float = ENDLESS, unit: str = "s"
 ) -> Any:
     """A parameter that is a number, seconds unless told otherwise; default None: may be unset."""
     kind = Param(
@@ -116,7 +122,7 @@ def number(
 
 
 def count(
-    default: int | None, meaning: str, *, low: int = 0, high: int = 2**31 - 1, unit: str = ""
+    default: int | None, meaning: str, *, low: int = 0, high: int = MOST, unit: str = ""
 ) -> Any:
     """A parameter that is a whole number; default None: may be unset."""
     kind = Param(
@@ -141,7 +147,7 @@ def text(default: str | None, meaning: str) -> Any:
 
 
 def many(
-    default: Iterable[Any], meaning: str, *, of: str = "text", low: int = 0, high: int = 2**31 - 1
+    default: Iterable[Any], meaning: str, *, of: str = "text", low: int = 0, high: int = MOST
 ) -> Any:
     """A parameter that is a list of texts, or with ``of="count"`` of whole numbers."""
     return _field(tuple(default), Param(kind="many", meaning=meaning, of=of, low=low, high=high))
