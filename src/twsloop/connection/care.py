@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from .core import Core
 
-__all__ = ["COMPETING_SESSION", "DATA_KEPT", "DATA_LOST", "ENDED", "SERVED", "SERVERS_LOST", "Care"]
+__all__ = ["COMPETING_SESSION", "DATA_KEPT", "DATA_LOST", "SERVED", "SERVERS_LOST", "Care"]
 
 #: The gateway's link to IB's servers is gone; back without, or with, our subscriptions.
 SERVERS_LOST = frozenset({1100, 2110})
@@ -56,11 +56,10 @@ SERVED = frozenset({State.READY, State.DEGRADED})
 
 #: Data is withheld while the login is in use elsewhere.
 COMPETING_SESSION = 10197
-#: Codes with which the gateway ends what can be asked for again at once (error_codes.csv): live
-#: bars that lost their farm, and what a correction of a trade ends.
-ENDED = frozenset({10180, 10181, 10182, 10225})
 #: How long before the second attempt at such a one, and at most before any, seconds.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 60.0
+#: What was asked less long ago has its answer on the way, seconds.
+ANSWER_S = 5.0
 #: At most so long between two attempts at what is silent, seconds.
 LONGEST_SILENCE_S = 600.0
 #: Between two that are asked for anew, seconds, but for so many at once: the gateway is busy
@@ -111,7 +110,10 @@ class Care:
         """Its request has left."""
         life.rest()
         life.since, life.dead = self._core.clock.monotonic(), False
-        if life.competing:
+        blocked = self._blocked(life)
+        if blocked:
+            life.doubtful, life.reason = True, blocked
+        elif life.competing:
             self._look_in(life, self._params.competing_retry)
         elif self._awaited(life):
             self._look_in(life, self._pause(life))
@@ -120,12 +122,12 @@ class Care:
         """An item came, and it was not live: the first, or the first after a gap."""
         if life.status is StreamStatus.OVER:
             return
-        competed = life.competing
+        competed, now = life.competing, self._core.clock.monotonic()
         self.farms.heard(life.depends)
         self._live(life, "data comes" if life.started is None else "data comes again")
         if competed:  # it is over for all
             for other in tuple(self._lives):
-                if other.competing:
+                if other.competing and now - other.since >= ANSWER_S:
                     other.competing = False
                     self._redo(other, "the competing session has ended")
 
@@ -157,7 +159,7 @@ class Care:
             return False
         if notice.code == COMPETING_SESSION:
             self._withheld(life, notice.text)
-        elif notice.code in ENDED:
+        elif notice.action == "resubscribe":
             self.again(life, notice.text)
         else:
             return False
@@ -200,6 +202,10 @@ class Care:
                 life.since = self._core.clock.monotonic()
             life.rest()
             self._look_at_silence(life)
+        elif life.vital.asked and not (life.competing or life.dead or self._blocked(life)):
+            left = life.since + self._pause(life) - self._core.clock.monotonic()
+            if self._awaited(life):
+                self._look_in(life, max(left, 0.0))
 
     # ---- what the gateway says -------------------------------------------------------------
 

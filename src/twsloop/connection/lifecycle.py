@@ -93,7 +93,7 @@ class Lifecycle:
         self._remaking: asyncio.Future[Any] | None = None
         self._batch_start = 0.0
         self.waits = Waits(core.clock)
-        self._watch = LinkWatch(core, self._give_up_link)
+        self._watch = LinkWatch(core, self.link_useless)
         self._supervisor = Supervisor(core, self._establish, lambda: self._wanted)
         self._lease = ClientIdLease(core)
         self._remarks = Remarks(core, self)
@@ -472,8 +472,8 @@ class Lifecycle:
                 self._closing.add(transport)
             transport.close()
 
-    def _give_up_link(self, why_so: BaseException) -> None:
-        """The link is dead, as far as we can tell."""
+    def link_useless(self, why_so: BaseException) -> None:
+        """The link is dead, as far as we can tell, or its session is of no use."""
         if self._transport is not None:
             self._transport.abort_with(why_so)
 

@@ -35,6 +35,10 @@ class Attempt(Protocol):
         """The gateway listens on another port from now on."""
         ...
 
+    def link_useless(self, why_so: BaseException) -> None:
+        """The link shall end, and the session be made anew."""
+        ...
+
 
 class Remarks:
     """Listens to notices for the lifecycle; loop thread only.
@@ -79,9 +83,13 @@ class Remarks:
     # ---- what is said --------------------------------------------------------------------
 
     def _notice(self, notice: Notice) -> None:
-        row = None if notice.code is None else self._rows.get(notice.code)
-        if row is not None and not notice.local and self._core.machine.connected:
+        if notice.code is None or notice.local or not self._core.machine.connected:
+            return
+        row = self._rows.get(notice.code)
+        if row is not None:
             row(notice)
+        elif notice.action == "reconnect":  # the policy says that this session is of no use
+            self._attempt.link_useless(ConnectionAbortedError(_said(notice)))
 
     def _server_lost(self, notice: Notice) -> None:
         self._lost = _said(notice)

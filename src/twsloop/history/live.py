@@ -18,7 +18,6 @@ from typing import Any
 
 import attrs
 
-from twsloop.connection.care import ENDED
 from twsloop.connection.core import Core
 from twsloop.connection.streams import Feed, Stream, StreamPlan
 from twsloop.errors import HistoryError, NoHistory, PacingViolation, RequestError
@@ -223,7 +222,7 @@ class LiveBarsOpener:
         """A notice about a feed: ask again if that makes sense."""
         if notice.ends is not Ends.REQUEST:
             return False
-        if notice.code in ENDED:
+        if notice.action == "resubscribe":
             feed.again(notice.text)
             return True
         error = RequestError(
