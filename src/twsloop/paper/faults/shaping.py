@@ -305,7 +305,11 @@ class Bursts:
         """What was kept, filled up, if its time has come."""
         for piece in pieces:
             self._kept += piece.data
-        if not self._kept or now < self._free:
+        if not self._kept:
+            return
+        if now < self._free:
+            # Also a timer that came a little early: what is kept may be the last there is.
+            self.again(self._free - now)
             return
         data = bytes(self._kept)
         self._kept.clear()
