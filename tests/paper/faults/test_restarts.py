@@ -83,7 +83,7 @@ async def test_it_is_away_and_comes_back_with_what_happened_meanwhile(
 @pytest.mark.parametrize(
     ("how", "told"),
     [
-        ({"next_id": "advanced", "by": 1000}, 1003),
+        ({"next_id": "advanced", "shift": 1000}, 1003),
         ({"next_id": "reset"}, 1),
         ({"next_id": "kept"}, 3),
     ],
@@ -112,7 +112,7 @@ async def test_an_id_that_was_rolled_back_is_refused_as_used(gateway: PaperGatew
     async with connect(gateway) as client:
         await client.ready()
         await place(client, 1, 5)
-        restart = gateway.faults.nightly_restart(next_id="rolled_back", by=3)
+        restart = gateway.faults.nightly_restart(next_id="rolled_back", shift=3)
         assert await client.ended()
     await back(gateway, restart)
     async with connect(gateway) as client:

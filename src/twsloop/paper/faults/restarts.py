@@ -98,7 +98,7 @@ class NightlyRestart(Fault):
         "nextValidId: as it was; lower, though higher ones are used (103); 1; or higher.",
         ("kept", "rolled_back", "reset", "advanced"),
     )
-    by: int = count(10, "By how much it is lower or higher.", low=1)
+    shift: int = count(10, "By how much it is lower or higher.", low=1)
     orders: str = choice(
         "kept",
         "Working orders: kept; lost without a trace; or at work, and the gateway lists them no "
@@ -124,7 +124,7 @@ class NightlyRestart(Fault):
             connection.close(STOPPING)
         _begin_anew(hub, executions=self.executions)
         _drop_orders(stage, hub, self.orders)
-        _move_ids(stage, hub, self.next_id, self.by)
+        _move_ids(stage, hub, self.next_id, self.shift)
         if self.push != "usual":
             hub.memory.push = Push(self.push)
         stage.later(self.away, stage.finished)

@@ -89,6 +89,7 @@ class Silence:
         for client in tuple(self.hub.clients.values()):
             streams = dict(client.streams())
             self._dead.get(client, set()).intersection_update(streams)
+            client.muted.intersection_update(streams)  # a request that was refused made none
             for key, instrument in streams.items():
                 silent = self.is_silent(client, key, instrument)
                 if silent and key not in client.muted:
