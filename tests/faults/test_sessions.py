@@ -1,0 +1,161 @@
+"""What becomes of a session and its orders: ids that are taken, restarts, moves, refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.faults.conftest import MakeTrial
+from tests.faults.test_servers import open_ids
+from tests.faults.trial import BID, SYMBOL, Trial
+from tests.support.clients import Background, await_condition
+from twsloop import market_order
+from twsloop.errors import ClientIdInUse
+from twsloop.session.state import State
+
+
+def test_a_client_id_in_use_is_an_error_that_says_so(make_trial: MakeTrial) -> None:
+    trial = make_trial()
+    trial.faults.id_in_use()
+    with pytest.raises(ClientIdInUse, match="client id 1 is in use"):
+        trial.gw.start()
+
+
+def test_a_ghost_keeps_the_id_and_is_waited_for_under_the_same_one(trial: Trial) -> None:
+    trade = trial.rest()
+    ghost = trial.faults.id_in_use()
+    trial.faults.reset()
+    trial.wait_out(State.WAITING)
+    taken = trial.wait_state(State.WAITING, 2)
+    assert "326" in taken.reason
+    ghost.end()
+    trial.recover()
+    assert trial.gw.clientId == 1
+    trade.cancel()
+    trial.until(lambda: trade.status == "Cancelled")
+
+
+def test_three_strikes_for_speed_end_a_session_which_is_made_again(trial: Trial) -> None:
+    ticker = trial.watch()
+    trial.faults.strike(first=1, last=3)
+    trial.wait_state(State.DISCONNECTED)
+    trial.recover()
+    trial.hears(ticker, 97.0)
+
+
+def test_a_port_that_changed_is_followed(trial: Trial) -> None:
+    ticker, before = trial.watch(), trial.paper.port
+    trial.faults.port_changed()
+    trial.faults.reset()
+    trial.recover()
+    assert trial.paper.port != before
+    trial.hears(ticker, 97.0)
+
+
+def test_a_full_gateway_is_asked_again(trial: Trial) -> None:
+    full = trial.faults.max_clients(most=0)
+    trial.faults.reset()
+    trial.wait_out(State.WAITING)
+    trial.wait_state(State.WAITING, 2)
+    full.end()
+    trial.recover()
+
+
+def restart(trial: Trial, **how: Any) -> None:
+    """The gateway goes away and comes back."""
+    going = trial.faults.nightly_restart(away=3600.0, **how)
+    trial.wait_state(State.WAITING)
+    going.end()
+    trial.recover()
+
+
+def test_after_a_nightly_restart_quotes_and_orders_go_on(trial: Trial) -> None:
+    ticker, trade = trial.watch(), trial.rest()
+    restart(trial)
+    trial.hears(ticker, 97.0)
+    assert trial.gw.orders_known
+    assert trade.status == "Submitted"
+    trade.cancel()
+    trial.until(lambda: trade.status == "Cancelled")
+
+
+@pytest.mark.parametrize("next_id", ["rolled_back", "reset"])
+def test_no_order_id_is_used_twice_though_the_gateway_rolls_them_back(
+    trial: Trial, next_id: str
+) -> None:
+    before = [trial.rest().order_id for _ in range(3)]
+    restart(trial, next_id=next_id)
+    after = [trial.rest().order_id for _ in range(3)]
+    assert len(set(before + after)) == 6
+    assert min(after) > max(before)
+
+
+def test_fills_of_an_outage_are_told_once(trial: Trial) -> None:
+    trade = trial.rest(price="95")
+    going = trial.faults.nightly_restart(away=3600.0)
+    trial.wait_state(State.WAITING)
+    trial.market.set_price(SYMBOL, bid=94.0, ask=95.0)
+    going.end()
+    trial.recover()
+    trial.until(lambda: trade.status == "Filled")
+    assert len(trial.fills) == len(set(trial.fills)) == 1
+    assert trade.filled == 10
+
+
+def test_an_order_that_a_restart_lost_is_uncertain_and_never_sent_again(trial: Trial) -> None:
+    trade = trial.rest()
+    restart(trial, orders="lost")
+    trial.until(lambda: trade.status == "UNCERTAIN", within=10)
+    assert open_ids(trial.paper) == []
+    trial.until(lambda: trial.clock.monotonic() > 120, within=300, step=5)
+    assert open_ids(trial.paper) == []
+
+
+def test_an_order_without_a_session_is_not_sent(trial: Trial) -> None:
+    going = trial.faults.nightly_restart(away=3600.0)
+    trial.wait_state(State.WAITING)
+    trade = trial.gw.place_order(SYMBOL, market_order("BUY", 10))
+    assert trade.done.result(10) in {"NOT_SENT", "REFUSED"}
+    going.end()
+    trial.recover()
+    assert trial.fills == []
+
+
+def test_a_gateway_that_is_read_only_after_its_restart_takes_no_orders(trial: Trial) -> None:
+    ticker = trial.watch()
+    going = trial.faults.nightly_restart(away=3600.0)
+    trial.faults.read_only()
+    trial.wait_state(State.WAITING)
+    going.end()
+    trial.recover()
+    trial.hears(ticker, 97.0)
+    trade = trial.gw.place_order(SYMBOL, market_order("BUY", 10))
+    assert trade.done.result(10) in {"REFUSED", "REJECTED"}
+    assert "Read-Only" in trade.reason
+    assert trial.fills == []
+
+
+@pytest.mark.parametrize("answer", ["openOrderEnd", "execDetailsEnd", "completedOrdersEnd"])
+def test_a_list_that_never_ends_gives_a_session_that_knows_it(
+    make_trial: MakeTrial, answer: str
+) -> None:
+    trial = make_trial(connection__request_timeout=5, connection__ready_timeout=60)
+    trial.faults.missing_answers(answer=answer)
+    starting = Background(trial.gw.start)
+    trial.wait_state(State.SYNCING)
+    trial.until(lambda: not starting.running, within=120)
+    starting.result()
+    assert trial.gw.session_state is State.READY
+    assert not trial.gw.orders_known
+    assert trial.gw.orders_unknown_because
+
+
+def test_a_wall_clock_that_jumps_changes_nothing(trial: Trial) -> None:
+    ticker = trial.watch()
+    trial.faults.clock_jump(seconds=7200)
+    trial.faults.clock_jump(seconds=-10_000)
+    trial.hears(ticker, 97.0)
+    trial.buy()
+    assert trial.states.count("CONNECTING") == 1
+    await_condition(lambda: ticker.bid != BID)
