@@ -89,19 +89,22 @@ def test_losses_and_gaps_are_counted(session: Session) -> None:
 def test_a_slow_callback_is_named_and_told() -> None:
     facts: list[CallbackSlow] = []
 
-    def slow(_ticker: Any) -> None:
+    def plodding(_ticker: Any) -> None:
         until = time.perf_counter() + 0.02
         while time.perf_counter() < until:
             pass
+
+    def told() -> list[CallbackSlow]:  # where the machine is busy, others are slow, too
+        return [fact for fact in facts if "plodding" in fact.name]
 
     with PaperGateway() as gateway:
         config = config_for(gateway, loop__slow_callback=0.01)
         with IBGateway(config) as gw:
             gw.observe(CallbackSlow, facts.append)
-            with gw.subscribe("AAPL", slow):
-                await_condition(lambda: bool(facts))
-            (found,) = gw.stats().loop.slow_callbacks
-    assert facts[0].name == found.name
-    assert "slow" in found.name
+            with gw.subscribe("AAPL", plodding):
+                await_condition(lambda: bool(told()))
+            slow = gw.stats().loop.slow_callbacks
+    (found,) = [one for one in slow if "plodding" in one.name]
+    assert told()[0].took >= 0.02
     assert found.worst >= 0.02
     assert found.total >= found.worst

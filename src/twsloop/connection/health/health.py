@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from twsloop.clock import SystemClock
 from twsloop.events import (
     CommissionReported,
     Fact,
@@ -53,7 +54,8 @@ class Health:
         self.orders = OrderTimes(clock, metrics)
         self.requests = RequestTimes(clock, metrics, params.connection.slow_request)
         self.loop = LoopWatch(
-            clock,
+            # Real time: it is about a thread, whatever clock the session lives by.
+            SystemClock(),
             metrics,
             interval=params.loop.lag_interval if watched else 0.0,
             limit=params.loop.lag_limit,
