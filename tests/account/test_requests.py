@@ -147,8 +147,8 @@ def test_an_error_answers_with_ibs_own_words() -> None:
     with FakeTws() as tws, IBGateway(config(tws)) as gateway:
         answer = gateway.account_summary()
         req_id = tws.next("reqAccountSummary").reqId
-        tws.say(error(req_id, 322, "Maximum number of account summary requests exceeded"))
-        with pytest.raises(RequestError, match="Maximum number") as caught:
+        tws.say(error(req_id, 322, "Error processing request: unknown group"))
+        with pytest.raises(RequestError, match="unknown group") as caught:
             answer.result(PATIENCE)
         assert (caught.value.code, caught.value.request) == (322, "account summary")
 

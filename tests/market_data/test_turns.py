@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.market_data.test_event_streams import PATIENCE, Case, error
-from tests.support.fake_tws import FakeTws
+from tests.market_data.test_event_streams import Case
+from tests.support.desk import PATIENCE
+from tests.support.fake_tws import FakeTws, error
 from twsloop import Config, IBGateway, stock
 from twsloop.clock import ManualClock
 from twsloop.errors import RequestError

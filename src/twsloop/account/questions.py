@@ -20,11 +20,12 @@ from zoneinfo import ZoneInfo
 
 from twsloop.connection.core import Core
 from twsloop.connection.streams import Feed
-from twsloop.errors import ConnectionLost, NotConnected, RequestError
+from twsloop.errors import NotConnected, RequestError
 from twsloop.event_loop import Future
 from twsloop.events import Notice
 
-from .plans import SUMMARIES, Plans
+from .places import SummaryPlaces
+from .plans import Plans
 from .processor import AccountProcessor, values_key
 from .profit import (
     Carried,
@@ -80,8 +81,6 @@ class Questions:
         self._table = AccountTable(label)
         self._processor = AccountProcessor(core, positions, self._table)
         self._subscribed: str | None = None
-        #: Questions that wait for one of IB's places for summaries.
-        self._turns: list[Future[None]] = []
         self.carried = Carried()
         self.plans = Plans(
             core,
@@ -91,8 +90,9 @@ class Questions:
             self._table,
             ask_positions=lambda: self._begin("positions", core.reqPositions),
             ask_updates=self._begin_updates,
-            freed=self._freed,
+            freed=lambda: self._places.freed(),  # noqa: PLW0108  (it is made below)
         )
+        self._places = SummaryPlaces(core, self.plans)
         core.add_slice(self._processor)
         core.on_down(self._down)
         core.on_notice(self._notice)
@@ -141,14 +141,7 @@ class Questions:
             RequestError: There is none.
         """
         plan = self.plans.summary(tags, group)
-        streams = self._core.streams
-        while streams.keyed(plan.key) is None and self.plans.summaries >= SUMMARIES:
-            if self.plans.followed >= SUMMARIES:
-                raise self.plans.full("this question")
-            turn: Future[None] = streams.waiter()
-            self._turns.append(turn)
-            await turn
-        table = await streams.image(plan, limit)
+        table = await self._places.image(plan, limit)
         rows = list(table.rows())
         if not rows:  # of a tag that it does not know, the gateway says nothing at all
             msg = (
@@ -156,12 +149,6 @@ class Questions:
             )
             raise RequestError(msg, request="account summary")
         return rows
-
-    def _freed(self) -> None:
-        """A place for a summary is free: whose turn is it?"""
-        turns, self._turns = self._turns, []
-        for turn in turns:
-            turn.set_result(None)
 
     async def values(self, account: str, limit: float | None) -> list[AccountValue]:
         """All values of an account."""
@@ -348,9 +335,7 @@ class Questions:
 
     def _down(self) -> None:
         self._subscribed = None
-        turns, self._turns = self._turns, []
-        for turn in turns:
-            turn.set_exception(ConnectionLost("account summary: the link was lost before its turn"))
+        self._places.down()
         self._processor.downloaded.clear()
         self._processor.forget_image()
         self._table.forget()
