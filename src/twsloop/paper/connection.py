@@ -15,7 +15,7 @@ import logging
 import socket
 import struct
 from collections import deque
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from twsloop.clock import Timer
 
@@ -35,7 +35,7 @@ from .clients.session import (
 )
 from .requests import table
 
-__all__ = ["STOPPING", "Connection", "Listener"]
+__all__ = ["STOPPING", "Connection", "Listener", "linger_not"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +51,12 @@ OLD_CLIENT_PATIENCE = 1.0
 MESSAGES_A_TURN = 64
 #: Why connections are closed at the gateway's end; the one reason that is no trouble.
 STOPPING = "the gateway stops"
+
+
+def linger_not(sock: Any) -> None:
+    """Let a socket end with a reset (RST) in place of an end (FIN); None: there is no socket."""
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class Listener(Protocol):
@@ -238,9 +244,8 @@ class Connection(asyncio.Protocol):
 
     def reset(self, reason: str) -> None:
         """End the connection at once, with a reset (RST) in place of an end (FIN)."""
-        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
-        if sock is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if self._transport is not None:
+            linger_not(self._transport.get_extra_info("socket"))
         self.abort(reason)
 
     # ---- inner -----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from tests.support.paper_server import connect, settled
 from tests.support.wireclient import Closed, WireClient, error_of
 from twsloop.clock import ManualClock
-from twsloop.errors import FaultError, FramingError
+from twsloop.errors import FaultError, FramingError, PaperError
 from twsloop.paper import PaperGateway
 from twsloop.paper.faults.wire_links import Reset
 
@@ -186,6 +186,27 @@ async def test_a_ghost_keeps_its_client_id_for_a_while(
     await settled(gateway, clients=0)
     async with second(gateway, 1) as again:
         await answered(again)
+
+
+@pytest.mark.parametrize("how", ["reset", "close"])
+async def test_a_ghost_is_left_when_the_network_ends_its_link(
+    gateway: PaperGateway, client: WireClient, how: str
+) -> None:
+    with gateway.faults.ghost(1):
+        getattr(gateway.faults, how)(1)
+        assert await client.ended()
+        async with connect(gateway, client_id=1) as again:
+            assert error_of((await again.until("error"))[-1])[1] == 326
+    async with second(gateway, 1):
+        pass
+
+
+async def test_a_fault_needs_a_gateway_that_runs() -> None:
+    gateway = PaperGateway(feed="manual")
+    with pytest.raises(PaperError, match="not running: start it, or give it a fault script"):
+        gateway.faults.half_open()
+    gateway.faults.clear()
+    assert gateway.faults.record == ()
 
 
 async def test_ghosts_go_when_the_fault_ends(gateway: PaperGateway, client: WireClient) -> None:

@@ -268,8 +268,9 @@ def test_every_fault_is_in_the_docs_with_an_example_that_can_be_read(reference: 
 
 
 def test_the_scripts_in_the_docs_can_be_read() -> None:
-    (shown,) = re.findall(TOML_BLOCK, (DOCS / "faults.md").read_text())
-    assert [plan.fault.name for plan in read_script(tomllib.loads(shown)).plans] == [
+    shown = re.findall(TOML_BLOCK, (DOCS / "faults.md").read_text())
+    scripts = [read_script(tomllib.loads(one)) for one in shown]
+    assert [plan.fault.name for plan in scripts[0].plans] == [
         "half_open", "reset", "duplicate_reports",
     ]  # fmt: skip
 

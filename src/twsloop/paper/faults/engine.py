@@ -76,6 +76,13 @@ class FaultEngine:
         host: The gateway.
         chance: Seeded, for what is random.
         script: What happens by itself.
+
+    Attributes:
+        links: The board of all connections.
+        record: What began and ended, the latest `RECORD`.
+        active: The faults that last.
+        at_record: Who hears of each line of the record.
+        begun: Whether the gateway serves, or is away for a restart.
     """
 
     def __init__(self, host: Host, chance: Chance, script: Script | None = None) -> None:
@@ -91,15 +98,15 @@ class FaultEngine:
         self._to_come: list[Plan] = []
         self._timers: set[Timer] = set()
         self._market_timers: list[Timer] = []
-        self._begun = False
+        self.begun = False
 
     # ---- life ------------------------------------------------------------------------------
 
     def start(self, hub: Hub) -> None:
         """The gateway listens: the script begins, unless it runs already (after a restart)."""
         self.links.opened(hub)
-        if not self._begun:
-            self._begun = True
+        if not self.begun:
+            self.begun = True
             for plan in self.script.plans:
                 self._expect(plan)
         if self._waiting:
@@ -116,7 +123,7 @@ class FaultEngine:
         self._to_come.clear()
         self.clear()
         self.links.cut_all()
-        self._begun = False
+        self.begun = False
 
     def look_at_calendar(self) -> None:
         """Wait anew for the market times to come: the hub is another one, or its clock was set."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from ibapi.protobuf.VerifyMessageApi_pb2 import VerifyMessageApi
+
 from twsloop.paper.orders import echo
 from twsloop.wire import codec, framing
 from twsloop.wire.messages import INBOUND_BY_NAME, RAW_ID_SINCE
 
 __all__ = ["UNKNOWN_NUMBER", "filler", "notice", "unknown"]
 
-#: A notice that asks for nothing: a gateway's word in general, about no farm and no order.
-FILLER_CODE, FILLER_TEXT = 2123, "This line fills a burst."
+#: What fills bursts: a message of a way to log in that no gateway uses any more. Every client reads
+#: it, and none does anything about it.
+FILLER = INBOUND_BY_NAME["verifyMessageAPI"]
 #: No message has this number, in either protocol.
 UNKNOWN_NUMBER = 199
 
@@ -22,25 +25,26 @@ def notice(version: int, code: int, text: str, now: datetime) -> bytes:
     return framing.frame(codec.encode(INBOUND_BY_NAME["errMsg"], message, version))
 
 
-def filler(version: int, size: int, now: datetime) -> bytes:
-    """Notices that are exactly so many bytes long, as frames.
+def filler(version: int, size: int) -> bytes:
+    """Messages that ask for nothing and are exactly so many bytes long, as frames.
 
     Raises:
         ValueError: There is none so short.
     """
 
     def made(dots: int) -> bytes:
-        return notice(version, FILLER_CODE, FILLER_TEXT + "." * dots, now)
+        message = VerifyMessageApi(apiData="." * dots)
+        return framing.frame(codec.encode(FILLER, message, version))
 
-    dots = size - len(made(0))
-    while dots >= 0:
+    dots = size - len(made(1)) + 1
+    while dots > 0:
         found = made(dots)
         if len(found) == size:
             return found
         if len(found) < size:
             # Where a length takes one byte more, one size is left out: two frames make it.
-            first = made(0)
-            return first + filler(version, size - len(first), now)
+            first = made(1)
+            return first + filler(version, size - len(first))
         dots -= len(found) - size
     raise ValueError(size)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
+from twsloop.errors import PaperError
 from twsloop.paper.clients.hub import Hub
 
 from .engine import Active, FaultEngine, Happened
@@ -96,7 +97,11 @@ class FaultHand:
 
         Raises:
             FaultError: It is over at once, and cannot last.
+            PaperError: The gateway is not running.
         """
+        if not self._engine.begun:
+            msg = "the paper gateway is not running: start it, or give it a fault script"
+            raise PaperError(msg)
         clients = (client,) if isinstance(client, int) else client
         active = self._do(lambda: self._engine.begin(fault, clients, lasting))
         return FaultHandle(self, active)
@@ -117,7 +122,9 @@ class FaultHand:
     @property
     def record(self) -> tuple[Happened, ...]:
         """What began and ended so far, in order."""
-        return tuple(self._engine.record)
+        lines: list[Happened] = []
+        self._door.on_loop(lambda: lines.extend(self._engine.record))
+        return tuple(lines)
 
     def listen(self, hear: Callable[[Happened], object]) -> None:
         """Hear of each fault that begins or ends, on the gateway's loop; first of those before."""

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from twsloop.clock import Clock, Timer
-from twsloop.paper.connection import Connection
+from twsloop.paper.connection import Connection, linger_not
 
 from .shaping import Lane, Shaper
 
@@ -155,6 +155,16 @@ class Link:
         """Ask the shapers of what leaves whether something is due."""
         self.out.put(b"", self._clock.monotonic())
         self._pump()
+
+    def break_off(self, *, reset: bool) -> None:
+        """Let the network end the socket: with a reset, or in good order."""
+        if self._over:
+            return
+        if reset:
+            linger_not(self._raw.get_extra_info("socket"))
+            self._raw.abort()
+        else:
+            self._raw.close()
 
     def cut(self) -> None:
         """End the socket, and whatever the gateway still believes."""

@@ -76,7 +76,7 @@ class HalfOpen(Fault):
 
 @attrs.frozen(kw_only=True)
 class Reset(Fault):
-    """The connection is reset (RST): what was on its way in either direction is lost."""
+    """The connection is reset (RST), as by a device on the way: what was on its way is lost."""
 
     name: ClassVar[str] = "reset"
     instant: ClassVar[bool] = True
@@ -84,12 +84,12 @@ class Reset(Fault):
     def begin(self, stage: Stage) -> None:
         """Let it happen."""
         for connection in stage.links.those_of(stage.clients):
-            connection.reset("reset on demand")
+            stage.links.link(connection).break_off(reset=True)
 
 
 @attrs.frozen(kw_only=True)
 class Close(Fault):
-    """The gateway ends the connection in good order (FIN), without a word."""
+    """The connection ends in good order (FIN), as by a proxy on the way: what was said arrives."""
 
     name: ClassVar[str] = "close"
     instant: ClassVar[bool] = True
@@ -97,12 +97,15 @@ class Close(Fault):
     def begin(self, stage: Stage) -> None:
         """Let it happen."""
         for connection in stage.links.those_of(stage.clients):
-            connection.close("closed on demand")
+            stage.links.link(connection).break_off(reset=False)
 
 
 @attrs.frozen(kw_only=True)
 class Ghost(Fault):
-    """A session outlives its link: its client id stays taken, and whoever wants it gets 326."""
+    """A session outlives its link: its client id stays taken, and whoever wants it gets 326.
+
+    It ends no link itself: the client does, or another fault (`reset`, `close`).
+    """
 
     name: ClassVar[str] = "ghost"
 
@@ -244,8 +247,8 @@ class CutWrites(Fault):
 class BlockBursts(Fault):
     """What the gateway says comes in bursts of exactly some multiple of 4096 bytes.
 
-    Each is filled up with a notice (2123), and followed by silence: IB's own client reads 4096
-    bytes at a time, and loses a burst that ends exactly there.
+    Each is filled up with a message that asks for nothing (verifyMessageAPI), and followed by
+    silence: IB's own client reads 4096 bytes at a time, and loses a burst that ends exactly there.
     """
 
     name: ClassVar[str] = "bursts"
@@ -258,7 +261,7 @@ class BlockBursts(Fault):
 
         def make(link: Link) -> Bursts:
             def pad(size: int) -> bytes:
-                return frames.filler(link.connection.server_version, size, stage.host.hub.now())
+                return frames.filler(link.connection.server_version, size)
 
             def again(quiet: float) -> None:
                 stage.later(quiet, link.nudge)
