@@ -148,7 +148,8 @@ class Orders:
             processor=self._processor,
         )
         self._raw = RawCalls(core, self.way_out)
-        core.add_slice(self._processor)
+        if core.role.hears_orders:
+            core.add_slice(self._processor)
         Previews(core)
         core.on_notice(self._notice)
         core.on_ready(self._ready)
@@ -210,6 +211,7 @@ class Orders:
     def _place(
         self, record: OrderRecord, intent: Intent, mode: Validation, send: Send | None = None
     ) -> Trade:
+        self._core.health.orders.called(record.order_id)
         trade = self.board.new(record, (intent.on_update, intent.on_fill, intent.where))
         try:
             self._core.event_loop.post(self._begin, trade, mode, send)

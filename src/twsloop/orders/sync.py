@@ -187,12 +187,14 @@ class Sync:
             limit: Seconds for the answer.
             share: Whether a list that is on its way already will do.
         """
+        self._must_hear("open orders")
         records = await self.ask_open(limit, share=("open orders",) if share else None)
         return list(dict.fromkeys(record for record in records if not record.final))
 
     async def bound(self, limit: float | None = None) -> list[OrderRecord]:
         """Our open orders; for client 0 those that were placed by hand become its own."""
         core = self._core
+        self._must_hear("open orders to bind")
         records = await core.ask(
             lambda _id: core.reqOpenOrders(),
             request="open orders to bind",
@@ -204,6 +206,7 @@ class Sync:
 
     async def completed(self, *, api_only: bool, limit: float | None) -> list[CompletedOrder]:
         """The orders of today that nothing can change any more."""
+        self._must_hear("completed orders")
         share = ("completed orders", api_only)
         rows = await self._ask_completed(limit, api_only=api_only, share=share)
         return [read_completed(*row, symbol=self._book.label(row[0])) for row in rows]
@@ -212,11 +215,22 @@ class Sync:
         self, wanted: ExecutionFilter, limit: float | None = None
     ) -> list[BookedFill]:
         """The executions that fit a filter, each with its commission."""
+        self._must_hear("executions")
         share = ("executions", tuple(sorted(vars(wanted).items(), key=str)))
         rows = await self.ask_executions(wanted, limit, share=repr(share))
         return self._book.executions.listed_fills(rows)
 
     # ---- inside --------------------------------------------------------------------------
+
+    def _must_hear(self, request: str) -> None:
+        """Raise in a session whose role is to follow no orders."""
+        role = self._core.role
+        if not role.hears_orders:
+            text = (
+                f"the session's role is {role.value} ([session] role): orders are not followed. "
+                "Set role = observer to read them"
+            )
+            raise RequestError(text, request=request)
 
     def ask_open(self, timeout: float | None, share: Hashable = None) -> Future[list[Any]]:
         """Ask for all open orders; the book hears of each."""
