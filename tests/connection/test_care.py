@@ -451,6 +451,32 @@ def test_what_is_not_permitted_ends(at: Market) -> None:
     assert len(at.asked("AAPL", "reqTickByTickData")) == 1
 
 
+def test_a_refusal_while_its_farm_is_broken_ends_nothing_that_had_begun(at: Market) -> None:
+    apple, micro = at.app.subscribe("AAPL"), at.app.subscribe("MSFT")
+    at.tick("AAPL")
+    at.farm(BROKEN, "usfarm")
+    for symbol in ("AAPL", "MSFT"):
+        at.double.error(200, "No security definition", id=at.asked(symbol)[-1].reqId)
+    assert [at.status(apple), at.status(micro)] == [INTERRUPTED, "over"]
+    at.double.advance(100)
+    assert len(at.asked("AAPL")) == 1
+    at.farm(OK, "usfarm")
+    assert len(at.asked("AAPL")) == 2
+    at.double.error(200, "No security definition", id=at.asked("AAPL")[-1].reqId)
+    assert at.status(apple) == "over"
+
+
+@pytest.mark.parametrize(("code", "farm"), [(BROKEN, "usfarm"), (2105, "ushmds")])
+def test_real_time_bars_need_the_farm_of_history_too(at: Market, code: int, farm: str) -> None:
+    bars, apple = at.app.market_data.realtime_bars("AAPL"), at.app.subscribe("AAPL")
+    req_id = at.asked("AAPL", "reqRealTimeBars")[-1].reqId
+    at.double.say("realtimeBar", reqId=req_id, time=1_767_623_400, open=1, high=1, low=1, close=1)
+    at.tick("AAPL")
+    at.farm(code, farm)
+    assert at.status(bars) == INTERRUPTED
+    assert at.status(apple) == (LIVE if code == 2105 else INTERRUPTED)
+
+
 @both
 def test_a_book_tells_which_venues_it_has_and_goes_on(at: Market) -> None:
     book = at.app.market_data.depth("AAPL")

@@ -161,6 +161,9 @@ class Care:
             self._withheld(life, notice.text)
         elif notice.action == "resubscribe":
             self.again(life, notice.text)
+        elif life.started is not None and self._blocked(life):
+            # What it needs is gone: the refusal says no more than that.
+            self.again(life, notice.text, at_once=False)
         else:
             return False
         return True
@@ -225,12 +228,12 @@ class Care:
             self._examine(self._lives, notice.text)
         elif kind is not None:
             self._examine(
-                (one for one in self._lives if one.depends and one.depends.kind is kind),
+                (one for one in self._lives if any(of.kind is kind for of in one.depends)),
                 notice.text,
             )
         elif notice.code == COMPETING_SESSION and notice.req_id < 0:
             for life in tuple(self._lives):
-                if life.depends and life.depends.kind is FarmKind.MARKET_DATA:
+                if any(of.kind is FarmKind.MARKET_DATA for of in life.depends):
                     self._withheld(life, notice.text)
 
     def _down(self) -> None:
@@ -261,10 +264,7 @@ class Care:
             return
         for life, received in others.items():
             silent = life.status is StreamStatus.LIVE and life.vital.received == received
-            if not silent or life.depends is None or life not in self._lives:
-                continue
-            if self.farms.is_kind(farm, life.depends.kind):
-                self.farms.fell_silent(life.depends, farm)
+            if silent and life in self._lives and self.farms.fell_silent(life.depends, farm):
                 self.interrupt(life, GapCause.FARM, f"silent since then: {reason}", farm)
 
     def _withheld(self, life: Life, reason: str) -> None:

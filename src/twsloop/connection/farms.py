@@ -22,7 +22,7 @@ from twsloop.session.farms import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .core import Core
 
@@ -84,28 +84,32 @@ class Farms:
         """Whether a farm is broken."""
         return self._table.state(name) is FarmState.BROKEN
 
-    def is_kind(self, name: str, kind: FarmKind) -> bool:
-        """Whether a farm, of which the gateway told, is of that kind."""
-        return self._table[name].kind is kind
-
-    def serves(self, name: str, what: Dependence | None) -> bool:
-        """Whether a farm serves something, as far as is known."""
-        return (
-            what is not None
-            and self.is_kind(name, what.kind)
-            and self._learned.serves(what, name, self._table)
+    def serves(self, name: str, what: Iterable[Dependence]) -> bool:
+        """Whether something needs a farm, as far as is known."""
+        kind = self._table[name].kind
+        return any(
+            one.kind is kind and self._learned.serves(one, name, self._table) for one in what
         )
 
-    def broken_for(self, what: Dependence | None) -> Farm | None:
-        """The broken farm that serves something, if there is one."""
-        return None if what is None else self._learned.broken(what, self._table)
+    def broken_for(self, what: Iterable[Dependence]) -> Farm | None:
+        """A broken farm that something needs, if there is one."""
+        found = (self._learned.broken(one, self._table) for one in what)
+        return next((farm for farm in found if farm is not None), None)
 
-    def heard(self, what: Dependence | None) -> None:
-        """Data came: what is broken now does not serve it."""
-        while (farm := self.broken_for(what)) is not None:
-            assert what is not None
-            self._learned.note(what, farm.name, serves=False)
+    def heard(self, what: Iterable[Dependence]) -> None:
+        """Data came: what is broken now is not needed for it."""
+        for one in what:
+            while (farm := self._learned.broken(one, self._table)) is not None:
+                self._learned.note(one, farm.name, serves=False)
 
-    def fell_silent(self, what: Dependence, name: str) -> None:
-        """It fell silent when a farm broke: that one serves it."""
-        self._learned.note(what, name, serves=True)
+    def fell_silent(self, what: Iterable[Dependence], name: str) -> bool:
+        """It fell silent when a farm broke: it needs that one.
+
+        Returns:
+            Whether it can: a farm of another kind has nothing to do with it.
+        """
+        kind = self._table[name].kind
+        of_kind = [one for one in what if one.kind is kind]
+        for one in of_kind:
+            self._learned.note(one, name, serves=True)
+        return bool(of_kind)

@@ -82,7 +82,7 @@ class StreamPlan:
         deadline: Seconds within which the first item has to come; of an image, each further one.
             A feed that was answered once may wait for longer, in a later session.
         contract: What it is about, where it depends on a data farm.
-        farm: The kind of farm that serves it.
+        farms: The kinds of farms that serve it: all of them are needed.
         quiet: Silence says nothing of it: it tells only what happens seldom.
         answers: Asked for anew, it tells at once how things stand, though nothing happens.
     """
@@ -102,14 +102,16 @@ class StreamPlan:
     reset: Callable[[Any], object] | None = None
     deadline: float | None = None
     contract: Any = None
-    farm: FarmKind = FarmKind.MARKET_DATA
+    farms: tuple[FarmKind, ...] = (FarmKind.MARKET_DATA,)
     quiet: bool = False
     answers: bool = False
 
     @property
-    def depends(self) -> Dependence | None:
-        """Which farms may serve it; None where none does."""
-        return None if self.contract is None else Dependence.of(self.contract, self.farm)
+    def depends(self) -> tuple[Dependence, ...]:
+        """Which farms may serve it; empty where none does."""
+        if self.contract is None:
+            return ()
+        return tuple(Dependence.of(self.contract, kind) for kind in self.farms)
 
 
 @attrs.define(eq=False)

@@ -117,8 +117,8 @@ class Life:
 
     name: str
     _vital: Vital
-    #: The farms that may serve it; None for what no farm serves.
-    depends: Dependence | None = None
+    #: The farms that may serve it, by their kinds; all of them are needed. Empty for none.
+    depends: tuple[Dependence, ...] = ()
     #: What trades, where its hours say whether it may be silent.
     contract: Any = None
     #: Silence says nothing of it: bulletins, scans, what the user shows in a display group.

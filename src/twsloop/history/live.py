@@ -144,7 +144,7 @@ class LiveBarsOpener:
             on_notice=self._ended,
             has_image=True,
             contract=contract,
-            farm=FarmKind.HISTORICAL,
+            farms=(FarmKind.HISTORICAL,),
             answers=True,
         )
         return core.streams.open(plan, on_update, where)

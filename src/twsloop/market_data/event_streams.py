@@ -14,6 +14,7 @@ from twsloop.connection.core import Core
 from twsloop.connection.streams import Feed, Stream, StreamPlan
 from twsloop.errors import MarketDataError, TwsLoopError
 from twsloop.processors import Where
+from twsloop.session.farms import FarmKind
 from twsloop.wire.identity import contract_key
 
 from .bar_maker import BarMaker
@@ -32,6 +33,8 @@ MOST_ROWS = 60
 MOST_TICKS = 1000
 #: What real-time bars can be made of.
 BAR_KINDS = ("TRADES", "MIDPOINT", "BID", "ASK")
+#: They come from the market's farm, and stop with that of its history, too (seen in the public).
+BAR_FARMS = (FarmKind.MARKET_DATA, FarmKind.HISTORICAL)
 #: What a SMART order book needs to be called (10092 otherwise).
 _SMART = "SMART"
 
@@ -314,6 +317,7 @@ class EventStreams:
             release=self.slots.give,
             on_notice=self._again.notice,
             contract=contract,
+            farms=BAR_FARMS,
         )
 
     def local_bars(

@@ -25,7 +25,7 @@ def line_life(line: Line, *, redo: Callable[[Line], None], ages: Callable[[], No
     return Life(
         line.words,
         _LineVital(line, redo, ages),
-        depends=Dependence.of(contract),
+        depends=(Dependence.of(contract),),
         contract=contract,
         answers=True,
     )
