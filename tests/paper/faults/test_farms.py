@@ -241,3 +241,16 @@ def test_a_farm_is_as_its_last_holder_says(steps: list[tuple[str, int, bool]]) -
         assert changed is (before is not expected)
     kinds = [list(type(kind_of(name))).index(kind_of(name)) for name in farms.states]
     assert kinds == sorted(kinds)  # sec-def last: clients take it for the end of the start
+
+
+async def test_a_snapshot_of_a_broken_farm_ends_late_and_empty(
+    gateway: PaperGateway, clock: ManualClock
+) -> None:
+    async with connect(gateway) as client:
+        await client.ready()
+        with gateway.faults.farm_down("usfarm"):
+            client.send("reqMktData", reqId=1, contract=AAPL, snapshot=True)
+            assert codes(told := await heard(client)) == [2103]
+            assert len(told) == 1
+            clock.advance(11)
+            assert [call.name for call in await heard(client)] == ["tickSnapshotEnd"]

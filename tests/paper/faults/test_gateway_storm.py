@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -177,3 +178,24 @@ async def storm(steps: list[tuple[Any, ...]]) -> None:
         done = [one.exec_id for one in hub.engine.executions]
         assert client.fills == Counter(done)
         assert client.costs == Counter(done)
+
+
+@pytest.mark.parametrize(("name", "how"), LASTING)
+async def test_a_fault_outlives_a_gateway_that_is_opened_again(
+    name: str, how: dict[str, Any]
+) -> None:
+    """It holds for the new gateway too, and can be ended while there is none."""
+    async with PaperGateway(feed="manual", clock=ManualClock()) as gateway:
+        fault = gateway.faults.begin(FAULTS[name](**how))
+        await gateway.go_away()
+        await gateway.open()
+        hub = gateway.hub
+        gates = hub.gates
+        lists = (gates.requests, gates.reports, gates.messages)
+        assert any(lists)
+        await gateway.go_away()
+        fault.end()
+        await gateway.open()
+        assert gateway.hub is not hub
+        assert not [*gateway.hub.gates.reports, *gateway.hub.gates.messages]
+        assert set(gateway.hub.farms.states.values()) == {FarmState.OK}

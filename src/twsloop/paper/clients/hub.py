@@ -356,7 +356,7 @@ class Hub:
         if line.snapshot:
             timer = self.clock.call_later(SNAPSHOT_PATIENCE, self._snapshot_is_late, line)
             line.cancel_timer = timer.cancel
-            if line.follows:
+            if line.follows and not client.is_muted(LINE, line.req_id):
                 self._end_snapshot_if_complete(line)
         if self.lines_wanted and self._market is not None:
             self._begin_if_wanted(self._market)

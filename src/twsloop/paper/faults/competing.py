@@ -58,10 +58,10 @@ LIVE = frozenset({LINE, DEPTH, TICKS, REAL_TIME_BARS})
 
 
 def streams_of(
-    stage: Stage, kinds: frozenset[str], symbol: str | None = None
+    hub: Hub, stage: Stage, kinds: frozenset[str], symbol: str | None = None
 ) -> Iterator[tuple[Client, Key]]:
     """The subscriptions that a fault is about; they may be ended on the way."""
-    for client in tuple(stage.host.hub.clients.values()):
+    for client in tuple(hub.clients.values()):
         if not stage.hits(client.client_id):
             continue
         for key, instrument in tuple(client.streams()):
@@ -83,11 +83,8 @@ def drop(hub: Hub, client: Client, key: Key) -> None:
         client.end_subscription(kind, req_id)
 
 
-def _refusing(
-    stage: Stage, refusal: Callable[[Request], tuple[int, str] | None]
-) -> Callable[[], None]:
+def _refusing(hub: Hub, stage: Stage, refusal: Callable[[Request], tuple[int, str] | None]) -> End:
     """Refuse requests of the clients that a fault hits; returns what undoes it."""
-    hub = stage.host.hub
 
     def hear(client: Client, request: Request) -> bool:
         refused = refusal(request) if stage.hits(client.client_id) else None
@@ -114,16 +111,19 @@ class CompetingSession(Fault):
 
     def begin(self, stage: Stage) -> End:
         """Let it happen."""
-        hub, silence = stage.host.hub, silence_of(stage.host.hub)
-        allowed = _refusing(stage, self._refusal)
+        return stage.each_hub(lambda hub: self._take_away(hub, stage))
+
+    def _take_away(self, hub: Hub, stage: Stage) -> End:
+        silence = silence_of(hub)
+        allowed = _refusing(hub, stage, self._refusal)
         silence.begin(stage, lambda client, key, _: stage.hits(client.client_id) and key[0] in LIVE)
-        for client, (_, req_id) in streams_of(stage, LIVE):
+        for client, (_, req_id) in streams_of(hub, stage, LIVE):
             hub.error(client, req_id, *COMPETING)
 
         def end() -> None:
             allowed()
             if not self.resume:
-                for client, key in streams_of(stage, LIVE):
+                for client, key in streams_of(hub, stage, LIVE):
                     silence.kill(client, key)
             silence.end(stage)
 
@@ -150,8 +150,10 @@ class DataRefused(Fault):
 
     def begin(self, stage: Stage) -> End:
         """Let it happen."""
-        hub = stage.host.hub
-        for client, key in streams_of(stage, LIVE, self.symbol):
+        return stage.each_hub(lambda hub: self._refuse(hub, stage))
+
+    def _refuse(self, hub: Hub, stage: Stage) -> End:
+        for client, key in streams_of(hub, stage, LIVE, self.symbol):
             hub.error(client, key[1], 354, NOT_SUBSCRIBED)
             drop(hub, client, key)
 
@@ -162,7 +164,7 @@ class DataRefused(Fault):
             meant = instrument is not None and is_of(instrument, self.symbol)
             return (354, NOT_SUBSCRIBED) if meant else None
 
-        return _refusing(stage, refusal)
+        return _refusing(hub, stage, refusal)
 
 
 @attrs.frozen(kw_only=True)
@@ -190,7 +192,7 @@ class HistoryRefused(Fault):
                 return None
             return 162, VIOLATION
 
-        return _refusing(stage, refusal)
+        return stage.each_hub(lambda hub: _refusing(hub, stage, refusal))
 
 
 @attrs.frozen(kw_only=True)
@@ -205,7 +207,7 @@ class DepthHalted(Fault):
     def begin(self, stage: Stage) -> None:
         """Let it happen."""
         hub = stage.host.hub
-        for client, key in streams_of(stage, frozenset({DEPTH}), self.symbol):
+        for client, key in streams_of(hub, stage, frozenset({DEPTH}), self.symbol):
             hub.error(client, key[1], 316, depth.HALTED)
             drop(hub, client, key)
 
@@ -221,8 +223,9 @@ class DepthReset(Fault):
 
     def begin(self, stage: Stage) -> None:
         """Let it happen."""
-        for client, (_, req_id) in streams_of(stage, frozenset({DEPTH}), self.symbol):
-            depth.retell_to(stage.host.hub, client, req_id)
+        hub = stage.host.hub
+        for client, (_, req_id) in streams_of(hub, stage, frozenset({DEPTH}), self.symbol):
+            depth.retell_to(hub, client, req_id)
 
 
 @attrs.frozen(kw_only=True)
@@ -237,7 +240,8 @@ class BustEvent(Fault):
     def begin(self, stage: Stage) -> None:
         """Let it happen."""
         hub = stage.host.hub
-        for client, key in streams_of(stage, frozenset({REAL_TIME_BARS, HISTORY}), self.symbol):
+        bars = frozenset({REAL_TIME_BARS, HISTORY})
+        for client, key in streams_of(hub, stage, bars, self.symbol):
             hub.error(client, key[1], *BUST)
             drop(hub, client, key)
 

@@ -141,15 +141,18 @@ class FarmDown(Fault):
 
     def begin(self, stage: Stage) -> End:
         """Let it happen."""
-        hub = stage.host.hub
-        hold_farm(hub, self.farm, stage, FarmState.BROKEN)
 
-        def end() -> None:
-            if self.forget:
-                self._forget(hub)
-            release_farm(hub, self.farm, stage)
+        def install(hub: Hub) -> End:
+            hold_farm(hub, self.farm, stage, FarmState.BROKEN)
 
-        return end
+            def end() -> None:
+                if self.forget:
+                    self._forget(hub)
+                release_farm(hub, self.farm, stage)
+
+            return end
+
+        return stage.each_hub(install)
 
     def _forget(self, hub: Hub) -> None:
         silence = silence_of(hub)
@@ -174,7 +177,9 @@ class FarmIdle(Fault):
 
     def begin(self, stage: Stage) -> End:
         """Let it happen."""
-        hub = stage.host.hub
+        return stage.each_hub(lambda hub: self._fall_asleep(hub, stage))
+
+    def _fall_asleep(self, hub: Hub, stage: Stage) -> End:
         waiting: list[tuple[Client, Request]] = []
 
         def hear(client: Client, request: Request) -> bool:

@@ -244,7 +244,15 @@ class ServerLost(Fault):
 
     def begin(self, stage: Stage) -> End:
         """Let it happen."""
-        hub = stage.host.hub
+        return stage.each_hub(lambda hub: self.lose(hub, stage))
+
+    def lose(self, hub: Hub, stage: Stage) -> End:
+        """Let a gateway lose its server; returns what brings it back.
+
+        Args:
+            hub: The gateway's.
+            stage: Whose outage it is.
+        """
         for farm in self.farms:
             hold_farm(hub, farm, stage, FarmState.BROKEN)
         hub.notify(*LOST)
@@ -254,7 +262,7 @@ class ServerLost(Fault):
             outage.begin()
         outage.tokens.add(stage)
         if self.repeat:
-            self._remind(stage, self.repeat)
+            self._remind(hub, stage, self.repeat)
         return lambda: self._end(stage, hub, outage)
 
     def _end(self, stage: Stage, hub: Hub, outage: Outage) -> None:
@@ -273,10 +281,10 @@ class ServerLost(Fault):
             outage.end()
             outage.catch_up()
 
-    def _remind(self, stage: Stage, seconds: float) -> None:
+    def _remind(self, hub: Hub, stage: Stage, seconds: float) -> None:
         def again() -> None:
-            stage.host.hub.notify(*LOST)
-            stage.host.hub.settle()
+            hub.notify(*LOST)
+            hub.settle()
             stage.later(seconds, again)
 
         stage.later(seconds, again)

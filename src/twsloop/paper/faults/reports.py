@@ -15,6 +15,7 @@ import attrs
 
 from twsloop.paper.clients import visibility
 from twsloop.paper.clients.client import Client
+from twsloop.paper.clients.hub import Hub
 from twsloop.paper.orders.outbox import Outgoing
 
 from .fault import End, Fault, Stage
@@ -89,16 +90,23 @@ def _met(stage: Stage, fault: Any) -> Callable[[Outgoing], bool]:
 
 
 def _post(stage: Stage, news: Iterable[Outgoing]) -> None:
-    hub = stage.host.hub
-    for client_id, name, message in news:
-        visibility.post(hub, client_id, name, message)
+    """Tell what was kept; a gateway that is away tells nobody."""
+    if stage.host.running:
+        hub = stage.host.hub
+        for client_id, name, message in news:
+            visibility.post(hub, client_id, name, message)
+        for client in tuple(hub.clients.values()):
+            client.flush()
 
 
 def _gate(stage: Stage, gate: Callable[[Sequence[Outgoing]], Sequence[Outgoing]]) -> End:
     """Put a gate into the way of reports; returns what takes it away."""
-    gates = stage.host.hub.gates.reports
-    gates.append(gate)
-    return lambda: gates.remove(gate)
+
+    def install(hub: Hub) -> End:
+        hub.gates.reports.append(gate)
+        return lambda: hub.gates.reports.remove(gate)
+
+    return stage.each_hub(install)
 
 
 @attrs.frozen(kw_only=True)
@@ -119,7 +127,6 @@ class LateReports(Fault):
 
         def tell() -> None:
             _post(stage, [waiting.pop(0)])
-            stage.host.hub.settle()
             if left == 0 and not waiting:
                 stage.finished()
 
@@ -175,11 +182,7 @@ class DuplicateReports(Fault):
 
     def begin(self, stage: Stage) -> End:
         """Let it happen."""
-        met, hub = _met(stage, self), stage.host.hub
-
-        def again(one: Outgoing) -> None:
-            _post(stage, [one])
-            hub.settle()
+        met, clock = _met(stage, self), stage.host.clock
 
         def gate(news: Sequence[Outgoing]) -> Sequence[Outgoing]:
             now = []
@@ -192,7 +195,7 @@ class DuplicateReports(Fault):
                     continue
                 for number_of in range(1, self.times + 1):
                     # Also after the fault has ended: it is on its way.
-                    hub.clock.call_later(number_of * self.seconds, again, one)
+                    clock.call_later(number_of * self.seconds, _post, stage, [one])
             return now
 
         return _gate(stage, gate)
@@ -258,7 +261,6 @@ class ShuffledReports(Fault):
 
 def _answers(stage: Stage, fault: Any, take: Callable[[Client, str, Any], None]) -> End:
     """Take the answers that a fault is about out of their way."""
-    gates = stage.host.hub.gates.messages
     counted = _Counted(stage, fault.answers)
 
     def gate(client: Client, name: str, message: Any) -> bool:
@@ -267,8 +269,11 @@ def _answers(stage: Stage, fault: Any, take: Callable[[Client, str, Any], None])
         take(client, name, message)
         return True
 
-    gates.append(gate)
-    return lambda: gates.remove(gate)
+    def install(hub: Hub) -> End:
+        hub.gates.messages.append(gate)
+        return lambda: hub.gates.messages.remove(gate)
+
+    return stage.each_hub(install)
 
 
 @attrs.frozen(kw_only=True)
@@ -297,7 +302,7 @@ class LateAnswers(Fault):
 
     def begin(self, stage: Stage) -> End:
         """Let it happen."""
-        clock = stage.host.hub.clock
+        clock = stage.host.clock
 
         def tell(client: Client, name: str, message: Any) -> None:
             client.put(name, message)

@@ -137,13 +137,14 @@ class NightlyRestart(Fault):
         host.open_door()
         if self.login:
             # The login takes its time after the fault: what it waits for is that clients come.
-            connected = ServerLost(farms=(), orders="refused").begin(stage)
+            hub = host.hub
+            connected = ServerLost(farms=(), orders="refused").lose(hub, stage)
 
             def logged_in() -> None:
                 connected()
-                host.hub.settle()
+                hub.settle()
 
-            host.hub.clock.call_later(self.login, logged_in)
+            host.clock.call_later(self.login, logged_in)
 
 
 @attrs.frozen(kw_only=True)
@@ -215,4 +216,4 @@ class ReadOnly(Fault):
 
             return end
 
-        return install(stage.host.hub)
+        return stage.each_hub(install)

@@ -79,10 +79,11 @@ def _alive_again(stage: Stage, order: PaperOrder, seconds: float) -> None:
 
     def tell() -> None:
         stage.host.engine.outbox.pair(order)
-        stage.host.hub.settle()
+        if stage.host.running:
+            stage.host.hub.settle()
 
     if seconds:
-        stage.host.hub.clock.call_later(seconds, tell)
+        stage.host.clock.call_later(seconds, tell)
     else:
         tell()
 
