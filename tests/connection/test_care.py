@@ -684,6 +684,7 @@ class Followed:
             assert life.gap_count == told.count("GapStarted")
 
 
+@pytest.mark.timeout(900)  # of the nightly profile
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(_EVENTS, max_size=25))
 def test_whatever_happens_each_comes_back_when_the_gateway_does(events: list[Any]) -> None:

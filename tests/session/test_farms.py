@@ -190,7 +190,7 @@ def on(exchange: str, currency: str = "USD") -> Any:
         (on("SMART", "CAD"), QUOTES, {"usfarm", "usfarm.nj"}),
         (stock("AAPL"), HISTORY, {"ushmds"}),
         (stock("SAP", currency="EUR"), HISTORY, {"euhmds"}),
-        (forex("EURUSD"), HISTORY, {"ushmds", "euhmds"}),  # no name says which
+        (forex("EURUSD"), HISTORY, {"ushmds"}),
         (on("SMART", "XXX"), HISTORY, {"ushmds", "euhmds"}),
     ],
 )
@@ -198,11 +198,14 @@ def test_names_say_whom_a_farm_serves(contract: Any, kind: FarmKind, names: set[
     assert Dependence.of(contract, kind).candidates(table(*ALL)) == names
 
 
-def test_without_a_farm_of_its_name_any_of_its_kind_may_serve_it() -> None:
+def test_without_a_farm_of_its_name_one_may_serve_it_whose_name_says_nothing() -> None:
     spy = Dependence.of(option("SPY", "20261218", 600, "C"))
     assert spy.candidates(table("usfarm", "eufarm")) == {"usfarm"}
-    assert spy.candidates(table("eufarm", "cashfarm", "ushmds")) == {"eufarm", "cashfarm"}
+    assert spy.candidates(table("eufarm", "cashfarm", "ushmds")) == frozenset()
+    assert spy.candidates(table("eufarm", "cashfarm", "mcgw1")) == {"mcgw1"}
     assert spy.candidates(FarmTable()) == frozenset()
+    unknown = Dependence.of(on("SMART", "XXX"))
+    assert unknown.candidates(table("usfarm", "mcgw1", "ushmds")) == {"usfarm", "mcgw1"}
 
 
 def test_a_broken_farm_concerns_only_its_own() -> None:

@@ -8,9 +8,10 @@ word on each.
 What the gateway does not tell is which farm serves which request. Names say much: ``usfarm`` has
 the quotes of US stocks, ``usfuture`` futures, ``cashfarm`` currencies, ``usopt`` options,
 ``euhmds`` the history of Europe. `Dependence` reads the names by these rules. Where a kind has
-several farms with such a name (``usfarm``, ``usfarm.nj``), or none, every one of them may be the
-one. The rest is learned (`Learned`): what is heard while a farm is broken is not of that farm; what
-falls silent when one breaks is.
+several farms with such a name (``usfarm``, ``usfarm.nj``), every one of them may be the one; where
+it has none, every one whose name says nothing; and where nothing is known of the instrument, every
+one of its kind. The rest is learned (`Learned`): what is heard while a farm is broken is not of
+that farm; what falls silent when one breaks is.
 """
 
 from __future__ import annotations
@@ -261,6 +262,17 @@ _HISTORY: dict[str, tuple[str, ...]] = {
     "ca": ("cahmds", "ushmds"),
 }
 _CASH = frozenset({"CASH", "CMDTY"})
+_OF_CASH = {
+    FarmKind.MARKET_DATA: ("cashfarm",),
+    FarmKind.HISTORICAL: ("cashhmds", "ushmds"),
+}
+#: A farm whose name begins so serves what the name says, and nothing else.
+_TELLING = tuple(
+    {
+        *(name for of in _QUOTES.values() for names in of.values() for name in names),
+        *(name for names in (*_HISTORY.values(), *_OF_CASH.values()) for name in names),
+    }
+)
 
 
 def _read_region(contract: Any) -> str:
@@ -304,7 +316,7 @@ class Dependence:
         region, what = _read_region(contract), contract.secType or ""
         names: tuple[str, ...] = ()
         if what in _CASH:
-            names = ("cashfarm",) if kind is FarmKind.MARKET_DATA else ("cashhmds",)
+            names = _OF_CASH.get(kind, ())
         elif what in {"BAG", "CRYPTO"} or not region:
             names = ()  # of several, or of one whose name says nothing
         elif kind is FarmKind.MARKET_DATA:
@@ -314,7 +326,7 @@ class Dependence:
         return cls(kind, contract_key(contract), names)
 
     def candidates(self, farms: Iterable[Farm]) -> frozenset[str]:
-        """The farms that may serve it, by name: those of its likeliest name, else all of its kind.
+        """The farms that may serve it, by name: see the module's docstring.
 
         Args:
             farms: All that the gateway has told of.
@@ -324,7 +336,8 @@ class Dependence:
             named = {name for name in kind if name.lower().startswith(beginning)}
             if named:
                 return frozenset(named)
-        return frozenset(kind)
+        strange = {name for name in kind if not name.lower().startswith(_TELLING)}
+        return frozenset(strange if self.names else kind)
 
 
 #: So much is remembered; the oldest goes first.
