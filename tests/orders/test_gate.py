@@ -71,6 +71,12 @@ def test_a_queue_that_does_not_move_takes_no_more_orders() -> None:
     assert "100 orders wait" in full.reason
 
 
+def test_who_is_behind_with_reports_about_orders_has_to_catch_up_first() -> None:
+    behind = "callback on_fill is behind: 1001 reports about orders wait for it"
+    verdict = judge(config(), Situation(**OPEN, behind=behind), "")
+    assert (verdict.answer, verdict.reason) == (Answer.REFUSE, behind)
+
+
 def test_no_account_number_is_told_in_full() -> None:
     for account in ("DU7654321", "U1234567"):
         verdict = judge(config(), Situation(**OPEN), account)

@@ -425,7 +425,7 @@ class Core:
         """Let the user tiers' callbacks wait for ``run()``, or call them on the loop thread."""
         if queued and self.registry.queue is None:
             bound = self.config.loop.callback_queue
-            self.registry.queue = CallbackQueue(bound, self._dropped)
+            self.registry.queue = CallbackQueue(bound, self._dropped, backlog=self.registry.backlog)
         elif not queued:
             self.registry.queue = None
         self.registry.rebuild()

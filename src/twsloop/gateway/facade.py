@@ -18,7 +18,7 @@ from twsloop.contracts import to_contract
 from twsloop.contracts.requests import Contracts
 from twsloop.error_handler import ErrorHandler
 from twsloop.event_loop import Future
-from twsloop.events import Fact
+from twsloop.events import CommissionReported, Fact, Fill, OrderEvent
 from twsloop.history.requests import History
 from twsloop.market_data.quotes import Quote
 from twsloop.market_data.requests import MarketData, Symbols
@@ -343,7 +343,11 @@ class IBGateway(OrderGate):
         if not (isinstance(given, type) and issubclass(given, Fact)):
             msg = f"{kind!r} is no class of twsloop.events: give Fill, Notice, Fact ..."
             raise TypeError(msg)
-        delivery = delivery_for(self._tws, callback, where)
+        about_orders = any(
+            issubclass(one, kind) or issubclass(kind, one)
+            for one in (OrderEvent, Fill, CommissionReported)
+        )
+        delivery = delivery_for(self._tws, callback, where, keep=about_orders)
 
         def tell(fact: Fact) -> None:
             if isinstance(fact, kind):

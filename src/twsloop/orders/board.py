@@ -80,7 +80,7 @@ class Board:
         ]
         for callback, listeners in wanted:
             if callback is not None:
-                listeners.append(delivery_for(self._core, callback, where))
+                listeners.append(delivery_for(self._core, callback, where, keep=True))
 
     # ---- what changed --------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ class Situation:
         named: The gateway has said in this session which accounts it serves.
         queued: How many orders wait to be written already.
         window: The planned reset or restart that it is in, in words, if that refuses orders.
+        behind: Who is behind with reports about orders, in words.
     """
 
     connected: bool
@@ -60,6 +61,7 @@ class Situation:
     named: bool = True
     queued: int = 0
     window: str = ""
+    behind: str = ""
 
 
 def judge(config: Config, situation: Situation, account: str) -> Verdict:
@@ -96,6 +98,9 @@ def judge(config: Config, situation: Situation, account: str) -> Verdict:
         return Verdict(Answer.HOLD, "the open orders are being fetched")
     if not situation.orders_known:
         return Verdict(Answer.REFUSE, f"the open orders are not known: {situation.reason}")
+    if situation.behind:
+        # A program that has not heard of its fills must not place the next order by them.
+        return Verdict(Answer.REFUSE, situation.behind)
     if situation.queued >= config.pacing.queue_limit:
         return Verdict(
             Answer.REFUSE,

@@ -152,6 +152,7 @@ class WayOut:
             accounts=core.accounts,
             named=self._processor.named,
             queued=core.outbox.waiting(Lane.ORDER),
+            behind=core.registry.backlog.reason,
             window=str(window) if window is not None and window.refuses_orders else "",
         )
         return judge(core.config, situation, account)

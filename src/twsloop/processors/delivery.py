@@ -8,8 +8,9 @@ A callback that a user registers with a subscription or an order runs
 
 Away from the loop thread, one delivery is under way at a time, in order. With ``latest`` only the
 newest call of each key waits (a ticker is live: what it shows is never old), so that a slow
-callback makes nothing grow; without it nothing is ever dropped, which is what order facts need.
-A `Deliver` bounds what waits, whatever it is, and says what happens at the bound.
+callback makes nothing grow; else at most ``bound`` calls wait, and the oldest is dropped for one
+more. A `Deliver` says what else happens at the bound. Reports about orders (``keep``) are never
+dropped: beyond the bound they wait all the same, and new orders are refused (`Backlog`).
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Delivery:
         where: None, an executor, a running asyncio loop, or a `Deliver`.
         latest: Only the newest call of each key waits, unless a `Deliver` says otherwise.
         patience: A call that holds the loop thread for longer is slow, seconds.
+        bound: How many calls may wait, unless a `Deliver` says otherwise; None for any number.
+        keep: Nothing is dropped: it is about orders.
 
     Raises:
         TypeError: A callback that cannot be called; ``where`` is none of these; a coroutine
@@ -57,7 +60,7 @@ class Delivery:
         ValueError: The loop thread would have to wait for a coroutine that runs on it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword for each thing that can differ
         self,
         callback: Callable[..., object],
         *,
@@ -68,6 +71,8 @@ class Delivery:
         where: Where = None,
         latest: bool = False,
         patience: float = SLOW_CALL,
+        bound: int | None = None,
+        keep: bool = False,
     ) -> None:
         if not callable(callback):
             msg = f"{callback!r} cannot be called back: give a function, or a coroutine function"
@@ -83,6 +88,8 @@ class Delivery:
         self._where = where.where if isinstance(where, Deliver) else where
         self._latest = latest if self._deliver is None else self._deliver.policy is Policy.LATEST
         self._patience = patience
+        self._bound = bound if self._deliver is None else self._deliver.bound
+        self._keep = keep
         #: Told of a slow call, its name and what it took, in place of counting and logging it.
         self.slow: Callable[[str, float], object] | None = None
         self._async = inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(
@@ -101,7 +108,7 @@ class Delivery:
         #: The queue of ``run()`` that our drain waits in, and how often it had been cleared then.
         self._queued_in: tuple[object, int] | None = None
         self._closed = False
-        self._delivered = self._dropped = self._replaced = 0
+        self._delivered = self._dropped = self._replaced = self._spilled = 0
 
     def _check_place(self) -> None:
         if self._async and isinstance(self._where, concurrent.futures.Executor):
@@ -124,7 +131,7 @@ class Delivery:
         with self._lock:
             waiting = len(self._queue) + len(self._waiting)
             return DeliveryCounts(
-                self.name, self._delivered, waiting, self._dropped, self._replaced
+                self.name, self._delivered, waiting, self._dropped, self._replaced, self._spilled
             )
 
     def __call__(self, args: tuple[Any, ...], key: Hashable = None) -> None:
@@ -159,23 +166,33 @@ class Delivery:
             self._waiting.clear()
             self._queue.clear()
             self._room.notify_all()
+        self._caught_up()
 
     # ---- inside --------------------------------------------------------------------------
 
     def _make_room(self) -> None:
         """See that one more call may wait; the lock is held, and let go while it waits."""
-        deliver, queue = self._deliver, self._queue
-        if deliver is None or len(queue) < deliver.bound:
+        deliver, queue, bound = self._deliver, self._queue, self._bound
+        if bound is None or len(queue) < bound:
             return
-        if deliver.policy is Policy.BLOCK and not self._stuck and not self._here():
+        block = deliver is not None and deliver.policy is Policy.BLOCK
+        if deliver is not None and block and not self._stuck and not self._here():
             room = self._room.wait_for(
                 lambda: len(queue) < deliver.bound or self._closed, deliver.patience
             )
             if room:
                 return
             self._stuck = True
+        if self._keep:
+            self._spilled += 1
+            self._registry.backlog.note(self, f"callback {self.name}", len(queue) + 1)
+            return
         queue.popleft()
         self._dropped += 1
+
+    def _caught_up(self) -> None:
+        if self._keep and self._spilled:
+            self._registry.backlog.clear(self)
 
     def _here(self) -> bool:
         """Whether the callback's loop is the one that runs here: it cannot wait for itself."""
@@ -231,6 +248,8 @@ class Delivery:
             if self._queue:
                 self._stuck = False
                 self._room.notify()
+                if len(self._queue) == self._bound:
+                    self._caught_up()
                 return self._queue.popleft()
             if self._waiting:
                 return self._waiting.pop(next(iter(self._waiting)))
@@ -339,8 +358,9 @@ def delivery_for(
     where: Where = None,
     *,
     latest: bool = False,
+    keep: bool = False,
 ) -> Delivery:
-    """A delivery with what the connection has for it."""
+    """A delivery with what the connection has for it; ``keep`` for reports about orders."""
     name = describe(callback)
     delivery = Delivery(
         callback,
@@ -351,6 +371,8 @@ def delivery_for(
         where=where,
         latest=latest,
         patience=core.config.loop.slow_callback,
+        bound=core.config.loop.callback_queue,
+        keep=keep,
     )
     delivery.slow = core.slow_callback
     return delivery

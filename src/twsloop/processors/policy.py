@@ -72,8 +72,11 @@ class Deliver:
     """Where a callback runs, how many calls may wait for it, and what happens beyond that.
 
     Every ``where=`` takes it. Given a plain executor or loop instead, live quotes keep the newest
-    of each ticker, and everything else waits however much it is: nothing of an order is dropped.
-    With a `Deliver`, never more than ``bound`` calls wait, whatever they carry.
+    of each ticker, and of everything else the oldest call is dropped when ``[loop] callback_queue``
+    wait. With a `Deliver`, never more than ``bound`` calls wait.
+
+    Reports about orders are the exception to all of this. None is ever dropped: beyond the bound
+    they wait all the same, and new orders are refused until the callback has caught up.
 
     With ``"block"`` the loop thread waits for the callback, and with it everything else that this
     gateway does: orders, heartbeats, other callbacks. So it waits for ``patience`` seconds at most,
@@ -110,6 +113,7 @@ class DeliveryCounts:
         waiting: Calls that wait now.
         dropped: Calls given up because too many waited.
         replaced: Calls that a newer one of the same key took the place of.
+        spilled: Reports about orders that had to wait beyond the bound.
     """
 
     name: str
@@ -117,3 +121,4 @@ class DeliveryCounts:
     waiting: int
     dropped: int
     replaced: int
+    spilled: int = 0

@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from .backlog import ORDER_FACTS, Backlog
 from .policy import Deliver, Policy
 
 __all__ = ["CallbackQueue", "Courier", "Entry"]
@@ -83,6 +84,8 @@ class CallbackQueue:
         bound: How many entries may wait before ticks conflate.
         on_drop: Told the name of a callback that was dropped.
         deliver: What its user wants at the bound, which is its own then.
+        backlog: Told when more than ``bound`` reports about orders wait.
+        name: Who takes them, in words.
     """
 
     def __init__(
@@ -90,9 +93,15 @@ class CallbackQueue:
         bound: int,
         on_drop: Callable[[str], object] | None = None,
         deliver: Deliver | None = None,
+        *,
+        backlog: Backlog | None = None,
+        name: str = "run()",
     ) -> None:
         self._bound = bound if deliver is None else deliver.bound
         self._on_drop = on_drop
+        self._backlog = backlog
+        self._name = name
+        self._order_facts = 0
         self._policy = None if deliver is None else deliver.policy
         self._patience = 0.0 if deliver is None else deliver.patience
         self._stuck = False
@@ -123,11 +132,25 @@ class CallbackQueue:
             if dropped is None or self._policy is Policy.DROP_OLDEST:
                 entry = Entry(name, functions, args)
                 self._entries.append(entry)
+                if name in ORDER_FACTS:
+                    self._order_fact()
                 if key is not None:
                     self._latest[key] = entry
                 self._ready.notify()
         if dropped is not None and self._on_drop is not None:
             self._on_drop(dropped)
+
+    def _order_fact(self) -> None:
+        self._order_facts += 1
+        if self._order_facts > self._bound and self._backlog is not None:
+            self._backlog.note(self, self._name, self._order_facts)
+
+    def _taken(self, name: str) -> None:
+        if name not in ORDER_FACTS:
+            return
+        self._order_facts -= 1
+        if self._order_facts == self._bound and self._backlog is not None:
+            self._backlog.clear(self)
 
     def _wait_for_room(self) -> None:
         """With "block": wait while it is full, unless that was in vain the last time."""
@@ -173,6 +196,7 @@ class CallbackQueue:
             if not self._entries:
                 return None
             entry = self._entries.popleft()
+            self._taken(entry.name)
             if self._policy is Policy.BLOCK:
                 self._stuck = False
                 self._ready.notify_all()
@@ -189,6 +213,7 @@ class CallbackQueue:
             for entry in self._entries:
                 if entry.name == name:
                     self._entries.remove(entry)
+                    self._taken(name)
                     return entry
         return None
 
@@ -209,6 +234,9 @@ class CallbackQueue:
         with self._ready:
             self._entries.clear()
             self._latest.clear()
+            self._order_facts = 0
+            if self._backlog is not None:
+                self._backlog.clear(self)
             self.cleared += 1
             self._ready.notify_all()
 
@@ -221,6 +249,8 @@ class Courier:
         bound: How many may wait there before ticks conflate.
         call: Calls functions, guarded.
         deliver: What its user wants at the bound, which is its own then.
+        backlog: Told when more than ``bound`` reports about orders wait.
+        name: Who takes them, in words.
     """
 
     def __init__(
@@ -229,13 +259,16 @@ class Courier:
         bound: int,
         call: Callable[[str, tuple[Callback, ...], tuple[Any, ...]], None],
         deliver: Deliver | None = None,
+        *,
+        backlog: Backlog | None = None,
+        name: str = "a processor",
     ) -> None:
         self._where = where
         self._call = call
         self._lock = threading.Lock()
         self._under_way = False
         self._closed = False
-        self.queue = CallbackQueue(bound, _warn_of_drop, deliver)
+        self.queue = CallbackQueue(bound, _warn_of_drop, deliver, backlog=backlog, name=name)
 
     def put(self, name: str, functions: tuple[Callback, ...], args: tuple[Any, ...]) -> None:
         """Queue a callback, and see that somebody comes for it."""

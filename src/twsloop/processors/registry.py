@@ -16,6 +16,7 @@ from ibapi.wrapper import EWrapper
 from twsloop.ids import RequestIds
 from twsloop.wire.messages import INBOUND
 
+from .backlog import Backlog
 from .policy import Deliver, check_where
 from .queue import CallbackQueue, Courier
 
@@ -179,6 +180,7 @@ class Registry:
         muted: Callbacks that only the slices hear now (a session was made again: the users heard
             its connectAck, managedAccounts and nextValidId once).
         queue: Where the user tiers go instead of being called at once; None for at once.
+        backlog: Who is behind with reports about orders.
     """
 
     def __init__(
@@ -195,6 +197,7 @@ class Registry:
         self.muted: set[str] = set()
         self.private_executions: set[str] = set()
         self.queue: CallbackQueue | None = None
+        self.backlog = Backlog()
         self._report = report
         self._slow = slow
         self._patience = patience
@@ -267,7 +270,11 @@ class Registry:
         courier = None
         if place is not None:
             deliver = where if isinstance(where, Deliver) else None
-            courier = Courier(place, bound, self.call, deliver)
+            courier = Courier(
+                *(place, bound, self.call, deliver),
+                backlog=self.backlog,
+                name=type(processor).__name__,
+            )
         with self._lock:
             self._processors = [p for p in self._processors if p.owner is not processor]
             self._processors.append(_Listener(processor, functions, courier))
