@@ -29,6 +29,7 @@ class HeartbeatMonitor:
         on_deaf: Told once, with the seconds since the question, when it was not answered although
             bytes came. The question is then asked even while bytes come. Unless given, any byte is
             answer enough.
+        half: Whether a message has been half there for a while, so that an answer would come late.
         on_fact: Told of HeartbeatMissed and HeartbeatRestored.
     """
 
@@ -41,6 +42,7 @@ class HeartbeatMonitor:
         probe: Callable[[], object],
         on_dead: Callable[[float], object],
         on_deaf: Callable[[float], object] | None = None,
+        half: Callable[[], bool] | None = None,
         on_fact: Callable[[Fact], object] | None = None,
     ) -> None:
         self._clock = clock
@@ -49,6 +51,7 @@ class HeartbeatMonitor:
         self._probe = probe
         self._on_dead = on_dead
         self._on_deaf = on_deaf
+        self._half = half
         self._on_fact = on_fact
         self._life: Liveness | None = None
         self._timer: Timer | None = None
@@ -117,7 +120,7 @@ class HeartbeatMonitor:
         if life is not self._life:
             return  # a timer of a watch that has ended
         now = self._clock.monotonic()
-        verdict = life.look(now)
+        verdict = life.look(now, half=self._half is not None and self._half())
         if verdict is Verdict.DEAD:
             silent = now - life.last_life
             self.stop_monitoring()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from twsloop import IBGateway
-from twsloop.connection.lifecycle import MESSAGE_DEADLINE
+from twsloop.connection.watching import MESSAGE_DEADLINE
 from twsloop.events import SessionChanged
 from twsloop.session.state import State
 from twsloop.testing import GatewayDouble

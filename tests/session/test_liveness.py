@@ -114,6 +114,28 @@ def test_a_reader_that_is_behind_waits_for_the_answer_in_what_it_has_not_read() 
     assert life.look(20) is Verdict.DEAF
 
 
+def test_an_answer_behind_a_long_message_is_waited_for_as_long_as_bytes_come() -> None:
+    life = Liveness(10, 5, now=0, answers=True)
+    life.heard(8)
+    assert life.look(10, half=True) is Verdict.ALIVE, "nothing can be learned now"
+    life.heard(10.5)
+    assert life.look(20.4, half=True) is Verdict.ALIVE
+    assert life.look(20.5, half=True) is Verdict.PROBE, "silence is asked as ever"
+    for now in (22, 27, 32):
+        life.heard(now)
+        assert life.look(now + 4, half=True) is Verdict.WAIT
+    assert life.look(42, half=True) is Verdict.PROBE
+    assert life.look(47, half=True) is Verdict.DEAD
+
+
+def test_a_byte_at_the_very_time_of_the_question_is_life() -> None:
+    for answers, verdict in ((True, Verdict.DEAF), (False, Verdict.ALIVE)):
+        life = Liveness(10, 5, now=0, answers=answers)
+        assert life.look(10) is Verdict.PROBE
+        life.heard(10)
+        assert life.look(15) is verdict
+
+
 @given(SPAN, SPAN, st.lists(st.tuples(st.floats(0, 3000), st.booleans()), max_size=12))
 def test_whatever_comes_a_link_that_never_answers_is_given_up(
     silence: float, deadline: float, heard: list[tuple[float, bool]]

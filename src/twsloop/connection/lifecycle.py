@@ -41,10 +41,6 @@ from .watching import LinkWatch
 
 __all__ = ["Lifecycle", "Target"]
 
-#: How long a message may take from its first byte to its last, seconds. Its bytes are signs of
-#: life, so the heartbeat does not see that nothing is heard when a length lies.
-MESSAGE_DEADLINE = 60.0
-
 
 class Client(Protocol):
     """What the lifecycle tells IB's client object."""
@@ -97,8 +93,6 @@ class Lifecycle:
         self._supervisor = Supervisor(core, self._establish, lambda: self._wanted)
         self._lease = ClientIdLease(core)
         self._remarks = Remarks(core, self)
-        #: Since when a message is half there; None when none is.
-        self._half_since: float | None = None
         core.add_slice(self, ("managedAccounts", "nextValidId"))
 
     @property
@@ -236,7 +230,6 @@ class Lifecycle:
     async def _tcp(self, target: Target, seconds: float) -> None:
         transport = Transport(self, self._core.outbox)
         self._transport = transport
-        self._half_since = None
         made = asyncio.get_running_loop().create_connection(
             lambda: transport, target.host, target.port
         )
@@ -301,7 +294,7 @@ class Lifecycle:
     def frame_came(self, body: bytes) -> None:
         """The hello first; then messages."""
         core = self._core
-        self._half_since = None
+        self._watch.message_came()
         if core.state is State.HANDSHAKE:
             self._take_hello(body)
             return
@@ -316,25 +309,10 @@ class Lifecycle:
 
     def batch_done(self) -> None:
         """All of one read was handed over."""
-        self._judge_half_message()
         took = self._core.clock.monotonic() - self._batch_start
         self._core.registry.batch_took(took)
-        self._watch.worked(took)
-
-    def _judge_half_message(self) -> None:
-        """A message that never becomes whole makes the session deaf: its end is better."""
-        transport, now = self._transport, self._batch_start
-        if transport is None or not transport.pending:
-            self._half_since = None
-        elif self._half_since is None:
-            self._half_since = now
-        elif now - self._half_since > MESSAGE_DEADLINE:
-            transport.abort_with(
-                ConnectionAbortedError(
-                    f"no whole message for {now - self._half_since:.0f} s: "
-                    f"{transport.pending} bytes wait for the rest of theirs"
-                )
-            )
+        pending = 0 if self._transport is None else self._transport.pending
+        self._watch.batch_done(self._batch_start, took, pending)
 
     def link_down(self, transport: Transport, error: BaseException | None) -> None:
         """The link has ended, wanted or not."""

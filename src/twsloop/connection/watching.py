@@ -12,9 +12,15 @@ if TYPE_CHECKING:
 
     from .core import Core
 
-__all__ = ["LinkWatch"]
+__all__ = ["MESSAGE_DEADLINE", "LinkWatch"]
 
 logger = logging.getLogger(__name__)
+
+#: How long a message may take from its first byte to its last, seconds. Its bytes are signs of
+#: life, so the heartbeat does not see that nothing is heard when a length lies.
+MESSAGE_DEADLINE = 60.0
+#: From when on a message that is half there is a slow one, seconds.
+SLOW_MESSAGE = 1.0
 
 
 class LinkWatch:
@@ -28,6 +34,8 @@ class LinkWatch:
     def __init__(self, core: Core, give_up: Callable[[BaseException], object]) -> None:
         self._core = core
         self._give_up = give_up
+        #: Since when a message is half there; None when none is.
+        self._half_since: float | None = None
         self._monitor: HeartbeatMonitor | None = None
         core.add_slice(self, ("currentTime",))
 
@@ -43,12 +51,14 @@ class LinkWatch:
             probe=self._probe,
             on_dead=self._dead,
             on_deaf=self._deaf if params.round_trip else None,
+            half=self._is_slow,
             on_fact=core.tell,
         )
         self._monitor.start_monitoring()
 
     def stop(self) -> None:
         """The session is over."""
+        self._half_since = None
         if self._monitor is not None:
             self._monitor.stop_monitoring()
             self._monitor = None
@@ -58,10 +68,35 @@ class LinkWatch:
         if self._monitor is not None:
             self._monitor.heartbeat_received()
 
-    def worked(self, seconds: float) -> None:
-        """Handing over what one read brought took so long."""
+    def message_came(self) -> None:
+        """A message is whole."""
+        self._half_since = None
+
+    def batch_done(self, began: float, took: float, pending: int) -> None:
+        """What one read brought was handed over.
+
+        Args:
+            began: When it came, in monotonic seconds.
+            took: How long handing it over took, seconds.
+            pending: How many bytes are there of a message that is not whole.
+        """
         if self._monitor is not None:
-            self._monitor.worked(seconds)
+            self._monitor.worked(took)
+        if not pending:
+            self._half_since = None
+        elif self._half_since is None:
+            self._half_since = began
+        elif began - self._half_since > MESSAGE_DEADLINE:
+            # It makes the session deaf: its end is better.
+            self._end(
+                f"no whole message for {began - self._half_since:.0f} s: "
+                f"{pending} bytes wait for the rest of theirs"
+            )
+
+    def _is_slow(self) -> bool:
+        """Whether a message has been half there for longer than reads just cut it."""
+        since = self._half_since
+        return since is not None and self._core.clock.monotonic() - since >= SLOW_MESSAGE
 
     def currentTime(self, time: int) -> None:
         """EWrapper's: the answer to the question, whoever asked it."""

@@ -7,8 +7,9 @@ So the question is asked every so often even while bytes come, and must be answe
 
 A look that comes far later than it was due means that we were the ones who were away: the machine
 slept, or a callback held the thread. What came meanwhile has not been read yet. Then the gateway is
-asked again before it is judged, once. And while reading alone takes more than half of our time, the
-answer may well stand behind what is not read yet: then it is waited for.
+asked again before it is judged, once. And the answer may well stand behind what is not read yet:
+while reading alone takes more than half of our time, and while a long message is coming in slowly,
+it is waited for.
 
 All times are monotonic seconds that the caller hands in.
 """
@@ -51,6 +52,7 @@ class Liveness:
         "_asked",
         "_away",
         "_deadline",
+        "_heard",
         "_last",
         "_silence",
         "_worked",
@@ -66,6 +68,7 @@ class Liveness:
         self._answered = now
         self._asked: float | None = None
         self._away = False
+        self._heard = False
         self._worked = 0.0
 
     @property
@@ -80,7 +83,7 @@ class Liveness:
 
     def heard(self, now: float) -> None:
         """A byte came in."""
-        self._last = now
+        self._last, self._heard = now, True
         if not self._answers:
             self._asked = None
             self._away = False
@@ -95,8 +98,13 @@ class Liveness:
         """Reading and handing over what came took so long."""
         self._worked += seconds
 
-    def look(self, now: float) -> Verdict:
-        """Judge, and note a probe as asked when the verdict is PROBE."""
+    def look(self, now: float, *, half: bool = False) -> Verdict:
+        """Judge, and note a probe as asked when the verdict is PROBE.
+
+        Args:
+            now: The time.
+            half: A message has been half there for a while: an answer would stand behind it.
+        """
         # Compared in the form that `next_look` computes: a difference may round just below the
         # span, and a timer that fires exactly when told to would then look again for ever.
         if self._asked is not None:
@@ -105,15 +113,20 @@ class Liveness:
             if not self._away and now >= self._asked + self._deadline + self._late:
                 self._away = True
                 return self._ask(now)
-            if self._last <= self._asked:
+            if not self._heard:
                 return Verdict.DEAD
-            if self._worked * 2 > now - self._asked:
-                self._asked, self._worked = now, 0.0
-                return Verdict.WAIT
-            return Verdict.DEAF
-        if now >= self._next_question():
-            return self._ask(now)
-        return Verdict.ALIVE
+            if not half and self._worked * 2 <= now - self._asked:
+                return Verdict.DEAF
+            if now >= self._last + self._silence:
+                return self._ask(now)
+            self._asked, self._worked = now, 0.0
+            return Verdict.WAIT
+        if now < self._next_question():
+            return Verdict.ALIVE
+        if half and now < self._last + self._silence:
+            self._answered = self._last  # nothing can be learned now: asked when it is silent
+            return Verdict.ALIVE
+        return self._ask(now)
 
     def next_look(self, now: float) -> float:
         """Seconds until the verdict can change, if no byte comes."""
@@ -130,5 +143,5 @@ class Liveness:
         return (self._answered if self._answers else self._last) + self._silence
 
     def _ask(self, now: float) -> Verdict:
-        self._asked, self._worked = now, 0.0
+        self._asked, self._worked, self._heard = now, 0.0, False
         return Verdict.PROBE
