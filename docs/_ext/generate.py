@@ -18,6 +18,7 @@ from twsloop.error_handler import ACTIONS, load_codes, load_policy
 from twsloop.session.state import TRANSITIONS, Event, State
 
 from coverage_table import coverage_table  # isort: skip  (beside this file)
+from fault_table import fault_table  # isort: skip  (beside this file)
 from fault_reference import events_table, gateway_reference, wire_reference  # isort: skip
 from requests_page import requests_table  # isort: skip  (beside this file)
 
@@ -53,6 +54,7 @@ def everything(folder: Path) -> None:
         "faults_gateway.md": gateway_reference(),
         "coverage_requests.md": coverage_table(EClient),
         "coverage_callbacks.md": coverage_table(EWrapper),
+        "faults.md": fault_table(),
     }
     for name, text in pages.items():
         path = folder / name
