@@ -42,6 +42,8 @@ from twsloop.transport import Fate, Outgoing
 
 __all__ = ["Asks", "Channel"]
 
+#: A message was refused because too many came; which one it was, the gateway does not say.
+TOO_FAST = 100
 #: How often a request is asked again that may have been refused as too fast.
 MOST_REPEATS = 2
 #: Sends a request; given its id (-1 for a request without one).
@@ -256,6 +258,8 @@ class Asks:
             return True
         if notice.ends is not Ends.REQUEST:
             return False
+        if notice.code == TOO_FAST and notice.req_id < 0:
+            return False  # it may mean any message: `refused_for_rate` sees to it
         if notice.req_id >= 0:
             keys: list[Key] = [notice.req_id]
         else:

@@ -29,6 +29,8 @@ from twsloop.wire.codec import decode
 from twsloop.wire.messages import OUTBOUND, OUTBOUND_BY_NAME, Direction
 from twsloop.wire.request_ids import request_id
 
+from .asks import TOO_FAST
+
 if TYPE_CHECKING:
     from .core import Core
 
@@ -40,8 +42,6 @@ Rule = Callable[[Any, bool], Turn | None]
 
 #: Market data lines that every login has (domain.md b).
 LEAST_LINES = 100
-#: A message was refused because too many came.
-TOO_FAST = 100
 #: How the warning before it begins (its code is 0).
 WARNING = "approaching max rate"
 
