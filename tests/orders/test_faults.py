@@ -309,3 +309,14 @@ def test_what_fills_while_the_gateway_has_no_server(floor: Floor, data: str) -> 
     assert report.cause == "server"
     assert [row.order_id for row in report.orders] == [trade.order_id]
     floor.is_right(trade)
+
+
+def test_an_order_that_was_placed_while_the_gateway_had_no_server(floor: Floor) -> None:
+    lost = floor.paper.faults.server_lost()
+    trade = floor.client.orders.place("AAPL", limit_order("BUY", SIZE, DIP))
+    floor.settle()
+    lost.end()
+    floor.reports.next()
+    until(trade, OrderStatus.SUBMITTED)
+    floor.dip()
+    floor.is_right(trade)

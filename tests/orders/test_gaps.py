@@ -203,6 +203,15 @@ def test_a_position_that_no_execution_explains_is_said() -> None:
         assert "1 positions changed by no execution" in str(report)
 
 
+def test_positions_that_are_not_wanted_are_not_missed() -> None:
+    with gaps(orders__compare_positions=False) as case:
+        case.settle()
+        case.lose()
+        report = case.reports.next()
+        assert (report.positions, report.unknown, report.complete) == ((), (), True)
+        assert "reqPositions" not in case.tws.asked
+
+
 def test_two_gaps_between_which_nothing_was_told_are_one() -> None:
     with gaps() as case:
         trade = working(case.tws, case.gateway)

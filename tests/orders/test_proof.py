@@ -11,8 +11,10 @@ import pytest
 from ibapi.order_cancel import OrderCancel
 
 from tests.orders.test_sessions import Raw, buy, config, until, working
-from tests.support.desk import PATIENCE, Heard
+from tests.support.desk import PATIENCE, Heard, config_for
 from tests.support.fake_tws import FakeTws, message, order_status
+from tests.support.sessions import SESSIONS
+from twsloop import PaperGateway
 from twsloop.clock import ManualClock
 from twsloop.config import Config
 from twsloop.contracts import option, stock
@@ -193,6 +195,43 @@ def test_a_change_that_may_not_leave_fails_and_the_order_is_what_it_was() -> Non
             change.result(PATIENCE)
         assert trade.order.lmtPrice == 100
         assert trade.status is OrderStatus.SUBMITTED
+
+
+@pytest.mark.parametrize("direction", ["read", "write"])
+@pytest.mark.parametrize("name", SESSIONS)
+def test_over_a_link_that_is_half_open_nothing_is_lost(name: str, direction: str) -> None:
+    version, loop_factory = SESSIONS[name]
+    clock = ManualClock()
+    with PaperGateway(max_version=version, feed="manual") as paper:
+        paper.market.set_price("AAPL", bid=100.0, ask=100.1)
+        settings = config_for(paper, heartbeat__enabled=False)
+        with IBGateway(settings, clock=clock, loop_factory=loop_factory) as gateway:
+            gateway.positions().result(PATIENCE)
+            dead = paper.faults.half_open(direction=direction)
+            clock.advance(60)
+            trade = buy(gateway)
+            gateway.event_loop.call(lambda: None)
+            clock.advance(DEADLINE)
+            assert trade.done.result(PATIENCE) is OrderStatus.REFUSED
+            assert "the link may be dead" in trade.reason
+            dead.end()
+            assert gateway.open_orders().result(PATIENCE) == []
+            assert gateway.orders.completed().result(PATIENCE) == []
+            later = buy(gateway)
+            until(later, OrderStatus.SUBMITTED)
+
+
+def test_only_so_many_may_wait() -> None:
+    with silent(pacing__queue_limit=10) as (tws, gateway, clock):
+        clock.advance(60)
+        waiting = [buy(gateway) for _ in range(10)]
+        tws.next("reqCurrentTime")
+        refused = buy(gateway)
+        assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
+        assert "10 orders wait already" in refused.reason
+        tws.say(TIME)
+        for one in waiting:
+            assert tws.next("placeOrder").orderId == one.order_id
 
 
 # ---- while it waits ----------------------------------------------------------------------

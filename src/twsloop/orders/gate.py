@@ -47,7 +47,7 @@ class Situation:
         reason: Why they are not known.
         accounts: The accounts of the session.
         named: The gateway has said in this session which accounts it serves.
-        queued: How many orders wait to be written already.
+        queued: How many orders wait to be let go, or to be written, already.
         window: The planned reset or restart that it is in, in words, if that refuses orders.
         behind: Who is behind with reports about orders, in words.
     """

@@ -37,6 +37,7 @@ from twsloop.events import (
     GapReport,
     Notice,
     OrderIdsRolledBack,
+    PositionInGap,
     session_story,
 )
 from twsloop.session.state import State
@@ -267,15 +268,10 @@ class Repair:
         finally:
             self._working.remove(gap)
         unknown = [*lists.unknown]
-        moved: tuple[Any, ...] = ()
+        moved: tuple[PositionInGap, ...] = ()
         if after is not None and gap.held is not None:
-            fills = [
-                booked.fill
-                for booked in self._book.executions.fills()
-                if booked.contract.secType != "BAG"
-            ]
-            moved = compare_positions(gap.held, after, fills, gap.began)
-        else:
+            moved = compare_positions(gap.held, after, self._fills(), gap.began)
+        elif problem or self._compares:
             unknown.append(problem or "positions: nobody had asked for them before the gap")
         report = GapReport(
             time=core.clock.now(),
@@ -300,10 +296,20 @@ class Repair:
         self._plan()
         return report
 
+    def _fills(self) -> list[Fill]:
+        """The executions that change positions: of a combo, those of its legs."""
+        known = self._book.executions.fills()
+        return [booked.fill for booked in known if booked.contract.secType != "BAG"]
+
+    @property
+    def _compares(self) -> bool:
+        """Whether positions are compared."""
+        return self._positions is not None and self._core.config.orders.compare_positions
+
     async def _ask_positions(self) -> tuple[Holdings | None, str]:
         """All positions; or None, and why."""
-        if self._positions is None or not self._core.config.orders.compare_positions:
-            return None, "positions: they are not asked for ([orders] compare_positions)"
+        if self._positions is None or not self._compares:
+            return None, ""
         try:
             rows = await self._positions(self._core.config.connection.request_timeout)
         except (RequestError, SessionError) as error:

@@ -151,7 +151,7 @@ class WayOut:
             reason=sync.reason,
             accounts=core.accounts,
             named=self._processor.named,
-            queued=core.outbox.waiting(Lane.ORDER),
+            queued=core.outbox.waiting(Lane.ORDER) + len(self._held),
             behind=core.registry.backlog.reason,
             window=str(window) if window is not None and window.refuses_orders else "",
         )
