@@ -301,6 +301,26 @@ def test_many_that_are_silent_are_asked_for_one_by_one(at: Market) -> None:
     assert {str(life.status) for life in watch.lives.values()} == {LIVE}
 
 
+def test_a_session_that_ends_amid_it_leaves_nothing_waiting_for_a_turn(at: Market) -> None:
+    names = [f"S{number}" for number in range(40)]
+    watch = at.app.subscribe([stock(name) for name in names])
+    for name in names:
+        at.tick(name)
+    for _ in range(2):
+        at.lost()
+        at.kept()
+        at.double.advance(SILENT)
+        assert len({len(at.asked(name)) for name in names}) == 2  # some wait for their turn
+        at.double.stop()
+        at.double.start()
+    at.lost()
+    at.kept()
+    before = {name: len(at.asked(name)) for name in names}
+    at.double.advance(SILENT + 3)
+    assert {len(at.asked(name)) - before[name] for name in names} == {1}
+    assert all(life.status == INTERRUPTED for life in watch.lives.values())
+
+
 @pytest.mark.parametrize(("open_now", "requests"), [(True, 2), (False, 1), (None, 1)])
 def test_what_was_quiet_is_verified_only_while_it_is_traded(
     at: Market, open_now: bool | None, requests: int

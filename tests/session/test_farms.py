@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from twsloop.session.farms import (
     kind_of,
 )
 
+NOW = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=1)
 QUOTES, HISTORY = FarmKind.MARKET_DATA, FarmKind.HISTORICAL
 LISTS = (
     "Connectivity between IB and Trader Workstation has been restored - data maintained. "
@@ -33,10 +36,10 @@ def table(*names: str, broken: tuple[str, ...] = ()) -> FarmTable:
     made = FarmTable()
     for name in names:
         code = {QUOTES: 2104, HISTORY: 2106}.get(kind_of(name), 2158)
-        made.notice(code, f"... farm connection is OK:{name}", 0.0)
+        made.notice(code, f"... farm connection is OK:{name}", NOW)
     for name in broken:
         code = 2103 if kind_of(name) is QUOTES else 2105
-        made.notice(code, f"... farm connection is broken:{name}", 1.0)
+        made.notice(code, f"... farm connection is broken:{name}", NOW)
     return made
 
 
@@ -80,37 +83,37 @@ def test_each_code_names_its_farm(
 ) -> None:
     farms = FarmTable()
     assert farms.state(name) is FarmState.UNKNOWN
-    (change,) = farms.notice(code, text, 7.0)
+    (change,) = farms.notice(code, text, NOW)
     assert (change.farm.name, change.farm.kind, change.farm.state) == (name, kind, state)
-    assert (change.old, change.farm.since, change.farm.text) == (FarmState.UNKNOWN, 7.0, text)
+    assert (change.old, change.farm.since, change.farm.text) == (FarmState.UNKNOWN, NOW, text)
     assert farms[name] is change.farm
-    assert farms.notice(code, text, 8.0) == ()  # nothing new
-    assert farms[name].since == 7.0
+    assert farms.notice(code, text, LATER) == ()  # nothing new
+    assert farms[name].since == NOW
 
 
 def test_the_lists_of_1102_say_what_is_connected_and_what_is_not() -> None:
     farms = table("usfarm", "ushmds")
-    changes = farms.notice(1102, LISTS, 2.0)
+    changes = farms.notice(1102, LISTS, NOW)
     assert [(one.farm.name, one.old, one.farm.state) for one in changes] == [
         ("secdefnj", "unknown", "ok"),
         ("ushmds", "ok", "broken"),
     ]
     assert farms.state("usfarm") is FarmState.OK
-    back = farms.notice(1102, "restored. All data farms are connected: usfarm; ushmds.", 3.0)
+    back = farms.notice(1102, "restored. All data farms are connected: usfarm; ushmds.", NOW)
     assert [(one.farm.name, one.farm.state) for one in back] == [("ushmds", "ok")]
 
 
 def test_a_text_without_lists_says_nothing() -> None:
     farms = table("usfarm")
     for text in ("restored - data maintained.", "", "farms are connected:", "a: b; c"):
-        assert farms.notice(1102, text, 1.0) == ()
+        assert farms.notice(1102, text, NOW) == ()
     assert list(farms.rows()) == ["usfarm"]
 
 
 def test_what_is_not_about_farms_changes_nothing() -> None:
     farms = table("usfarm")
     for code, text in ((2103, ""), (2103, "broken"), (2110, "x:usfarm"), (399, "x:usfarm")):
-        assert farms.notice(code, text, 1.0) == ()
+        assert farms.notice(code, text, NOW) == ()
     assert farms.state("usfarm") is FarmState.OK
 
 
@@ -123,7 +126,7 @@ def test_a_new_session_knows_nothing() -> None:
 @given(st.integers(min_value=0, max_value=3000), st.text())
 def test_no_text_is_too_strange(code: int, text: str) -> None:
     farms = FarmTable()
-    for change in farms.notice(code, text, 0.0):
+    for change in farms.notice(code, text, NOW):
         assert change.farm.name.strip() == change.farm.name != ""
         assert code in FARM_CODES or code in {1101, 1102}
 
@@ -143,8 +146,8 @@ def test_invented_names_do_not_fill_the_memory() -> None:
 )
 def test_the_last_word_counts_and_changes_join_up(said: list[tuple[int, str]]) -> None:
     farms, shown = FarmTable(), dict[str, FarmState]()
-    for number, (code, name) in enumerate(said):
-        for change in farms.notice(code, f"said:{name}", float(number)):
+    for code, name in said:
+        for change in farms.notice(code, f"said:{name}", NOW):
             assert change.old is shown.get(name, FarmState.UNKNOWN)
             assert change.old is not change.farm.state
             shown[name] = change.farm.state

@@ -240,6 +240,9 @@ class Care:
         self._servers_lost = ""
         self.farms.clear()
         self._queue.clear()
+        if self._stepping is not None:
+            self._stepping.cancel()
+            self._stepping = None
         for life in tuple(self._lives):
             life.competing = False
             life.attempts = 0

@@ -58,7 +58,7 @@ class Farms:
     def notice(self, notice: Notice) -> tuple[FarmChange, ...]:
         """Take what the gateway says, and tell the observers what changed."""
         core = self._core
-        changes = self._table.notice(notice.code or 0, notice.text, core.clock.monotonic())
+        changes = self._table.notice(notice.code or 0, notice.text, core.clock.now())
         if changes:
             self._rows = MappingProxyType(self._table.rows())
         for change in changes:

@@ -308,7 +308,7 @@ class LineDesk:
         """A line is closed: its ticker shows the last known values from now on."""
         if line.life is not None:
             self._care.over(line.life, reason)
-        line.ticker.stale = True
+        line.ticker.stale, line.ticker.stale_because = True, reason
         line.listeners = ()
         self.slots.give(line)
         self._forget_timers(line)

@@ -59,8 +59,7 @@ def freshness_of(
     if ticker.error is not None:
         reason = f"over: {ticker.error}"
     elif ticker.stale:
-        why = ticker.stale_because
-        reason = f"interrupted: {why}" if why else "the stream is interrupted, or over"
+        reason = ticker.stale_because or "the stream is interrupted, or over"
     elif max_age is not None and since >= max_age:
         reason = f"no tick for {max_age:g} s" if age is not None else f"no tick in {max_age:g} s"
     return Freshness(

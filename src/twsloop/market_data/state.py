@@ -68,7 +68,7 @@ class Ticker:
         received: When the last tick came, in the clock's monotonic seconds; None before the first.
         stale: The stream is interrupted (link lost, or the gateway lost its servers), or the line
             ended: the values are the last known ones.
-        stale_because: What interrupted it last.
+        stale_because: What interrupted it last, or ended it.
         error: IB's error that ended the line, or None.
         notice: The latest notice about the line that did not end it (10167: delayed data), or None.
         reason: The latest notice that said why live data does not come (`NOT_LIVE`), or None.

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Iterator
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -93,14 +94,14 @@ class Farm:
         name: As the gateway writes it.
         kind: What it serves.
         state: How the link to it is.
-        since: When it was told so, in the clock's monotonic seconds.
+        since: When it was told so, UTC.
         text: The gateway's words.
     """
 
     name: str
     kind: FarmKind
     state: FarmState
-    since: float
+    since: datetime
     text: str
 
 
@@ -160,13 +161,13 @@ class FarmTable:
         """A session ended: the next one tells of all farms anew."""
         self._farms.clear()
 
-    def notice(self, code: int, text: str, now: float) -> tuple[FarmChange, ...]:
+    def notice(self, code: int, text: str, now: datetime) -> tuple[FarmChange, ...]:
         """Take a notice of the gateway.
 
         Args:
             code: IB's number.
             text: Its words.
-            now: The clock's monotonic seconds.
+            now: The time, UTC.
 
         Returns:
             What changed by it; nothing for a notice that is not about farms.
@@ -189,7 +190,7 @@ class FarmTable:
         return tuple(farm for farm in self._farms.values() if farm.kind is kind)
 
     def _set(
-        self, name: str, kind: FarmKind, state: FarmState, *, text: str, now: float
+        self, name: str, kind: FarmKind, state: FarmState, *, text: str, now: datetime
     ) -> FarmChange | None:
         before = self._farms.get(name)
         if before is None and len(self._farms) >= MOST_FARMS:
