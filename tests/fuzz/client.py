@@ -250,6 +250,7 @@ class Round:
     def _session(self) -> None:
         """Feed a stream, then see whether the session goes on, or has ended well."""
         chance, double = self.chance, self.double
+        self._wait_ready()  # what a spoilt start left may have ended it since
         source = self.story if chance.random() < 0.5 else self.corpus
         first = chance.randrange(max(len(source) - STREAM, 1))
         chosen = list(source[first : first + STREAM])
