@@ -40,7 +40,7 @@ def test_for_scripts(tmp_path: Path, paper_gateway: PaperGateway) -> None:
     assert stats["session"]["state"] == "READY"
     assert stats["requests"]["answered"] == stats["requests"]["hops"]["whole"]["count"] > 0
     assert stats["traffic"]["bytes_in"] > 0
-    assert stats["drops"] == {}
+    assert sum(stats["drops"].values()) == 0
     assert found["waiting"] == []
     assert found["session"]["state"] == "READY"
     assert found["session"]["port"] == paper_gateway.port

@@ -103,6 +103,7 @@ class Health:
         """All of it, as it stands now; any thread."""
         core = self._core
         now, counters = core.clock.monotonic(), core.metrics.snapshot()
+        counters |= core.pacing.counts()
         lanes = {lane.name.lower(): core.outbox.waiting(lane) for lane in Lane}
         queue = core.registry.queue
         if queue is not None:
@@ -112,6 +113,7 @@ class Health:
             for name in tuple(counters)
             if name.endswith(_DROPPED)
         }
+        drops |= {"requests": core.outbox.refused, "turns": core.asks.refused_full}
         return Stats(
             at=core.clock.now(),
             session=SessionStats(

@@ -179,7 +179,9 @@ class Stats:
         gaps: Gaps of subscriptions.
         loop: The loop thread.
         queues: How many messages wait to leave, by lane; and how many callbacks wait, if they do.
-        drops: What was dropped or refused because a queue was full, by queue.
+        drops: What was dropped or refused because a queue was full, by queue: ``requests`` (of what
+            goes out), ``turns`` (requests that have to come one after the other), ``callbacks``
+            (for ``run()``).
         notices: What the gateway said, by severity.
         counters: Every other number that is counted, by name.
     """
