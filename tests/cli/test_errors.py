@@ -37,6 +37,13 @@ def test_a_code_in_a_context(tmp_path: Path) -> None:
     assert "Nothing ends" in out
 
 
+def test_several_codes_are_explained_one_after_the_other(ask: Ask) -> None:
+    code, out, _ = ask("--json", "errors", "110", "10349")
+    assert code == 0
+    assert [json.loads(line)["code"] for line in out.splitlines()] == [110, 10349]
+    assert "10349  Order TIF" in ask("errors", "110 10349")[1]
+
+
 def test_every_context_unless_one_is_named(ask: Ask) -> None:
     found = told(ask, "110")
     assert found["listed"] is True

@@ -162,12 +162,24 @@ def test_no_more_orders_are_remembered_than_the_bound() -> None:
     for order_id in range(MOST + 10):
         orders.call(order_id)
     assert len(orders.times._orders) == MOST
-    for order_id in range(MOST + 10):
+
+
+@pytest.mark.parametrize("last", ["filled", "charged", "cancelled"])
+def test_an_order_that_is_over_and_charged_is_forgotten(last: str) -> None:
+    orders = Orders()
+    for order_id in range(5):
         orders.queue(order_id)(Fate.SENT)
-        orders.fill(order_id, f"e{order_id}")
-        orders.happen(OrderFilled, order_id)
-        orders.charge(f"e{order_id}")
-    assert not [times for times in orders.times._orders.values() if times.filled is not None]
+        if last == "charged":
+            orders.fill(order_id, f"e{order_id}")
+            orders.happen(OrderFilled, order_id)
+            orders.charge(f"e{order_id}")
+        elif last == "filled":
+            orders.fill(order_id, f"e{order_id}")
+            orders.charge(f"e{order_id}")
+            orders.happen(OrderFilled, order_id)
+        else:
+            orders.happen(OrderCancelled, order_id)
+    assert not orders.times._orders
     assert not orders.times._by_execution
 
 
@@ -234,6 +246,15 @@ def test_one_that_failed_has_no_answer_to_time() -> None:
     assert stats.hops["queue"].high == 4
     assert stats.hops["first"].count == stats.hops["whole"].count == 0
     assert (stats.failed, stats.slow) == (1, ())
+
+
+def test_a_request_is_over_once() -> None:
+    _, times = requests()
+    ask = Pending(key=7, request="bars", timeout=9)
+    times.over(ask, answered=True)
+    times.over(ask, answered=False)
+    stats = times.stats(waiting=0)
+    assert (stats.answered, stats.failed) == (1, 0)
 
 
 def test_a_heartbeat_is_a_round_trip() -> None:

@@ -51,7 +51,7 @@ Examples:
 def errors(
     run: Run, code_or_words: tuple[str, ...], context: str | None, text: str, form: str | None
 ) -> None:
-    """Explain a code, or find codes by words; without either, list all.
+    """Explain codes, or find codes by words; without either, list all.
 
     It explains what the settings choose ([errors] in the INI file), too. Nothing is connected.
     A code that nobody knows is explained as well: as what it would do, with the exit code 0;
@@ -66,13 +66,16 @@ def errors(
         raise click.BadParameter(str(error), param_hint="--context") from None
     policy = Policy(run.config().errors.rules)
     out = run.output(form)
-    words = " ".join(code_or_words).strip()
-    if re.fullmatch(r"-?\d+", words):
-        _explain(out, policy.explain(int(words), text), contexts)
+    words = " ".join(code_or_words).split()
+    if words and all(re.fullmatch(r"-?\d{1,10}", word) for word in words):
+        for number, word in enumerate(words):
+            if number and out.form == "table":
+                out.event("", "")
+            _explain(out, policy.explain(int(word), text), contexts)
         return
     if context is not None or text:
         raise click.UsageError("--context and --text belong to a code: twsloop errors 110 --text …")
-    _list(out, policy, words)
+    _list(out, policy, " ".join(words))
 
 
 def _explain(out: Output, found: Explanation, contexts: tuple[str, ...]) -> None:

@@ -427,6 +427,7 @@ class Asks:
         future, waiter.future = waiter.future, None
         if self._table.get(pending.key) is not pending:
             self._table.drop(pending)
+            self.watch(pending, answered=False)
         elif self._withdraw(pending):  # it never left, so there is nothing to cancel
             self._drop(pending, None)
         elif isinstance(pending.key, int):

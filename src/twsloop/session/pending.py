@@ -42,6 +42,7 @@ class Pending:
         left_at: When it was handed to the socket; None while it waits for that.
         since: When it was taken in.
         first_at: When the first part of its answer came; None before.
+        over: Whether it was answered, failed, or given up.
         repeats: How often it was asked again.
     """
 
@@ -55,6 +56,7 @@ class Pending:
     left_at: float | None = None
     since: float = 0.0
     first_at: float | None = None
+    over: bool = False
     repeats: int = 0
 
 

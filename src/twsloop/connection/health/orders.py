@@ -32,7 +32,7 @@ __all__ = ["OrderTimes"]
 #: The hops, in their order; `OrderStats` says what each is.
 HOPS = ("queue", "bytes", "ack", "fill", "commission", "whole")
 #: Most orders that are timed at once; the oldest is forgotten for a new one.
-MOST = 10_000
+MOST = 2_000
 
 #: How an order ends -> what is counted.
 _ENDS: dict[type[OrderEvent], str] = {
@@ -56,6 +56,8 @@ class _Times:
     filled: float | None = None
     #: Its first execution.
     exec_id: str = ""
+    #: Whether the commission of that came.
+    charged: bool = False
     #: Whether it was counted as over.
     ended: bool = False
 
@@ -167,6 +169,7 @@ class OrderTimes:
         times = None if order_id is None else self._orders.get(order_id)
         if order_id is None or times is None or times.filled is None:
             return
+        times.charged = True
         self._took("commission", times.filled)
         if times.ended:
             self._forget(order_id)
@@ -176,7 +179,7 @@ class OrderTimes:
             return
         times.ended = True
         self._counts[end] += 1
-        if times.exec_id not in self._by_execution and end != "filled":
+        if times.charged or (times.filled is None and end != "filled"):
             self._forget(order_id)  # no execution is awaited, nor the commission of one
 
     def _forget(self, order_id: int) -> None:

@@ -42,7 +42,10 @@ class RequestTimes:
         self._lock = threading.Lock()
 
     def over(self, pending: Pending, *, answered: bool) -> None:
-        """A request is over; loop thread."""
+        """A request is over; loop thread. Twice counts once."""
+        if pending.over:
+            return
+        pending.over = True
         now = self._clock.monotonic()
         left, first = pending.left_at, pending.first_at
         self._hops["queue"].record((now if left is None else left) - pending.since)
