@@ -74,7 +74,8 @@ def test_a_request_without_an_id_is_asked_again_in_its_place(wire: Wire) -> None
     assert (waiting.request, waiting.position) == ("positions", 1)
     assert waiting.seconds == pytest.approx(2 * SPAN)
     assert "positions is under way" in waiting.reason
-    for future in (first, second):
+    for count, future in ((2, first), (3, second)):
+        wire.await_request(count)
         wire.reply(position("AAPL"), POSITION_END)
         assert future.result(PATIENCE) == ["AAPL"]
 
@@ -86,7 +87,7 @@ def test_it_is_asked_again_twice_at_most(wire: Wire) -> None:
         complain(wire)
         wire.clock.advance(2 * SPAN)
         wire.settle()
-    assert wire.core.asks.repeated == 2
+    assert wire.core.health.stats().counters["requests_repeated"] == 2
     wire.clock.advance(4)
     assert isinstance(future.exception(PATIENCE), RequestTimeout)
     assert len(wire.requests) == 3
@@ -113,3 +114,4 @@ def test_more_of_a_kind_than_may_wait_are_refused_by_name() -> None:
             assert isinstance(futures[-1].exception(PATIENCE), SendQueueFull)
             assert "10 of its kind wait" in str(futures[-1].exception())
             assert not any(future.done() for future in futures[:11])
+            assert wire.core.health.stats().drops["turns"] == 1

@@ -153,6 +153,16 @@ class Pacing:
             **self.since(pending.since),
         )
 
+    def counts(self) -> dict[str, float]:
+        """What was withdrawn, asked again or spilled so far, by name; only what happened at all."""
+        outbox, asks = self.outbox, self._core.asks
+        found = {
+            "requests_withdrawn": outbox.withdrawn,
+            "requests_repeated": asks.repeated,
+            "order_facts_spilled": self._core.registry.backlog.spilled,
+        }
+        return {name: float(count) for name, count in found.items() if count}
+
     # ---- complaints ----------------------------------------------------------------------
 
     def heard(self, notice: Notice) -> None:
