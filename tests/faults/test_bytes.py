@@ -7,7 +7,7 @@ import pytest
 from tests.faults.conftest import MakeTrial
 from tests.faults.trial import BID, Trial
 from tests.support.clients import await_condition
-from twsloop.connection.lifecycle import MESSAGE_DEADLINE
+from twsloop.connection.watching import MESSAGE_DEADLINE
 from twsloop.errors import HandshakeClosed, ServerVersionError
 from twsloop.events import Notice
 from twsloop.session.state import State

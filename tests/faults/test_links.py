@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.conftest import MakeTrial
-from tests.faults.trial import Trial
-from tests.support.clients import Background
+from tests.faults.trial import SYMBOL, Trial
+from tests.support.clients import Background, await_condition
 from twsloop.errors import HandshakeTimeout, ReadyTimeout, TcpFailed
 from twsloop.events import HeartbeatMissed
 from twsloop.session.state import State
@@ -20,14 +20,31 @@ def test_a_half_open_link_is_noticed_after_silence_and_deadline(
     trial.faults.half_open(direction=direction)
     trial.clock.advance(9.9)
     assert trial.facts(HeartbeatMissed) == []
-    trial.clock.advance(0.1)
+    trial.clock.advance(0.2)
     trial.wait_fact(HeartbeatMissed)
-    trial.clock.advance(4.9)
+    trial.clock.advance(4.8)
     trial.settle()
     assert trial.gw.session_state is State.READY
-    trial.clock.advance(0.1)
+    trial.clock.advance(0.2)
     lost = trial.wait_state(State.DISCONNECTED)
     assert "no sign of life for 15" in lost.reason
+    trial.faults.clear()
+    trial.recover()
+
+
+def test_a_gateway_that_reads_no_more_is_noticed_though_it_talks(make_trial: MakeTrial) -> None:
+    trial = make_trial(heartbeat__enabled=True).start()
+    ticker = trial.watch()
+    trial.faults.half_open(direction="read")
+    for second in range(1, 31):
+        bid = 80.0 + second / 100
+        trial.market.set_price(SYMBOL, bid=bid, ask=bid + 1)
+        await_condition(lambda bid=bid: ticker.bid == bid or trial.lost)  # type: ignore[misc]
+        if trial.lost:
+            break
+        trial.clock.advance(1)
+        trial.settle()
+    trial.wait_state(State.DISCONNECTED)
     trial.faults.clear()
     trial.recover()
 

@@ -112,6 +112,30 @@ def test_an_order_that_a_restart_lost_is_uncertain_and_never_sent_again(trial: T
     assert open_ids(trial.paper) == []
 
 
+def test_an_order_that_the_gateway_lists_no_more_is_uncertain_until_it_is_heard_of(
+    trial: Trial,
+) -> None:
+    trade = trial.rest(price="95")
+    restart(trial, orders="unseen")
+    trial.until(lambda: trade.status == "UNCERTAIN", within=10)
+    trial.market.set_price(SYMBOL, bid=94.0, ask=95.0)
+    trial.until(lambda: trade.status == "Filled")
+    assert len(trial.fills) == 1
+
+
+def test_a_weekly_restart_takes_nothing_away_that_was_known(trial: Trial) -> None:
+    ticker, trade, done = trial.watch(), trial.rest(), trial.buy()
+    going = trial.faults.sunday_restart(away=3600.0, login=0.0)
+    trial.wait_state(State.WAITING)
+    going.end()
+    trial.recover()
+    trial.hears(ticker, 97.0)
+    assert trade.status == "Submitted"
+    assert done.status == "Filled"
+    assert done.filled == 10
+    assert len(trial.fills) == 1
+
+
 def test_an_order_without_a_session_is_not_sent(trial: Trial) -> None:
     going = trial.faults.nightly_restart(away=3600.0)
     trial.wait_state(State.WAITING)

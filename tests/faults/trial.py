@@ -110,8 +110,10 @@ class Trial:
         self.paper.stop()
 
     def start(self) -> Self:
-        """Connect, until READY."""
+        """Connect, until READY and nothing is on its way any more."""
         self.gw.start()
+        self.gw.system.time().result(PATIENCE)
+        self.settle()
         return self
 
     # ---- what the client was told ----------------------------------------------------------
@@ -138,6 +140,11 @@ class Trial:
     def states(self) -> list[str]:
         """The names of the session's states, in order."""
         return [one.new for one in self.facts(SessionChanged)]
+
+    @property
+    def lost(self) -> bool:
+        """Whether the session has ended since it was made."""
+        return State.DISCONNECTED.name in self.states
 
     def wait_state(self, state: State, count: int = 1) -> SessionChanged:
         """Wait until the session came to a state for the ``count``-th time."""
