@@ -253,6 +253,30 @@ def test_after_1101_everything_is_asked_for_anew_once(at: Market) -> None:
     assert [gap.cause for gap in (*apple.gaps, *book.gaps, *trades.gaps)] == [GapCause.SERVERS] * 2
 
 
+def test_after_1101_what_was_quiet_has_one_gap_too(at: Market) -> None:
+    trades = at.app.market_data.ticks("AAPL")
+    at.trade("AAPL")
+    at.double.advance(SILENT + 1)
+    at.lost()
+    at.gone()
+    assert at.status(trades) == INTERRUPTED
+    at.trade("AAPL")
+    assert at.told() == ["StreamStarted", "GapStarted", "GapEnded"]
+
+
+def test_what_was_quiet_does_not_go_on_without_its_farm(at: Market) -> None:
+    trades = at.app.market_data.ticks("AAPL")
+    at.farm(OK, "usfarm")
+    at.trade("AAPL")
+    at.double.advance(SILENT + 1)
+    at.lost()
+    at.kept(" The following farms are not connected: usfarm.")
+    at.double.advance(SILENT)
+    assert at.status(trades) == INTERRUPTED
+    at.farm(OK, "usfarm")
+    assert at.status(trades) == LIVE
+
+
 def test_what_was_asked_for_in_an_outage_is_asked_again_after_it(at: Market) -> None:
     at.lost()
     apple = at.app.subscribe("AAPL")
@@ -354,6 +378,23 @@ def test_after_a_lost_link_too_a_line_that_stays_silent_is_asked_for_again(at: M
     at.tick("AAPL")
     assert [gap.ended is not None for gap in apple.gaps] == [True]
     assert at.told() == ["StreamStarted", "GapStarted", "GapEnded"]
+
+
+@pytest.mark.parametrize("before", ["lost", "withheld"])
+def test_what_stopped_it_in_the_session_before_does_not_hold_it_now(
+    at: Market, before: str
+) -> None:
+    at.app.subscribe("AAPL")
+    at.tick("AAPL")
+    if before == "lost":
+        at.lost()
+    else:
+        at.double.error(10197, "No market data", id=at.asked("AAPL")[-1].reqId)
+    at.double.drop()
+    at.double.advance(5)
+    assert len(at.asked("AAPL")) == 2
+    at.double.advance(SILENT)
+    assert len(at.asked("AAPL")) == 3
 
 
 def test_what_is_quiet_by_its_nature_goes_on_by_itself(at: Market) -> None:
