@@ -13,6 +13,7 @@ from tests.support.official import Call
 from tests.support.paper_server import AAPL, ORDER, connect
 from tests.support.wireclient import WireClient
 from twsloop.clock import ManualClock
+from twsloop.errors import FaultError
 from twsloop.paper import PaperGateway
 from twsloop.paper.faults.reports import ENDS, KINDS, NAMES
 from twsloop.wire.messages import INBOUND_BY_NAME
@@ -257,6 +258,16 @@ async def test_an_execution_is_corrected_in_all_books(gateway: PaperGateway, ver
         found = await asked(client, "reqExecutions", "execDetailsEnd", reqId=9)
         prices = [call.args[2]["price"] for call in found if call.name == "execDetails"]
         assert prices == [270.0, 270.5]
+
+
+def test_what_makes_no_sense_is_refused_in_words() -> None:
+    with PaperGateway(feed="manual") as gateway:
+        with pytest.raises(FaultError, match="has no usual text"):
+            gateway.faults.order_warning(code=1234)
+        with pytest.raises(FaultError, match=r"usfram.*no such farm.*usfuture"):
+            gateway.faults.server_lost(farms=("usfram",))
+        with pytest.raises(FaultError, match="execDetails"):
+            gateway.faults.late_reports(kind="execDetail")
 
 
 async def test_a_correction_without_an_execution_is_nothing(gateway: PaperGateway) -> None:

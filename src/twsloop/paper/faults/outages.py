@@ -20,9 +20,10 @@ from typing import Any, ClassVar, cast
 import attrs
 from google.protobuf.message import Message
 
+from twsloop.errors import FaultError
 from twsloop.paper.clients import account_feed, visibility
 from twsloop.paper.clients.client import Client
-from twsloop.paper.clients.farms import FarmState
+from twsloop.paper.clients.farms import FARMS, FarmState
 from twsloop.paper.clients.gates import Push
 from twsloop.paper.clients.hub import Hub
 from twsloop.paper.clients.session import Request
@@ -241,6 +242,18 @@ class ServerLost(Fault):
         ("usfarm", "secdefil", "ushmds"), "The farms that break with it, in the order told."
     )
     repeat: float | None = number(None, "1100 is told again each time so many seconds passed.")
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse farms that there are not."""
+        for farm in self.farms:
+            if farm not in FARMS:
+                raise FaultError(
+                    "there is no such farm",
+                    fault=self.name,
+                    key="farms",
+                    value=farm,
+                    allowed=", ".join(FARMS),
+                )
 
     def begin(self, stage: Stage) -> End:
         """Let it happen."""

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import attrs
 
+from twsloop.errors import FaultError
 from twsloop.paper.clients.hub import Hub
 from twsloop.paper.exchange.acceptance import OUTSIDE_RTH_IGNORED, TIF_WAS_SET, waiting
 from twsloop.paper.exchange.ending import CANCELLED, REJECTED
@@ -45,7 +46,9 @@ CAPPED = (
     "price."
 )
 UNRESOLVED = Refusal(10328, "Connection lost, order data could not be resolved")
-#: Warnings and their texts; 399 names the order.
+#: The order waits for its market: the text names it.
+WAITS = 399
+#: Other warnings and their texts.
 WARNINGS: Mapping[int, str] = MappingProxyType(
     {404: LOCATING, 2109: OUTSIDE_RTH_IGNORED, 2161: CAPPED, TIF_WAS_SET.code: TIF_WAS_SET.text}
 )
@@ -95,9 +98,20 @@ class OrderWarning(Fault):
     name: ClassVar[str] = "order_warning"
     instant: ClassVar[bool] = True
 
-    code: int = count(399, "IB's code.", low=1)
+    code: int = count(WAITS, "IB's code.", low=1)
     text: str | None = text(None, "IB's text; the usual one of 399, 404, 2109, 2161 and 10349.")
     order_id: int | None = count(None, WHICH)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a code whose text is not known, without one."""
+        if self.text is None and self.code not in {WAITS, *WARNINGS}:
+            raise FaultError(
+                "has no usual text: give one",
+                fault=self.name,
+                key="code",
+                value=self.code,
+                allowed=f"{WAITS}, {', '.join(map(str, sorted(WARNINGS)))}; any other with a text",
+            )
 
     def begin(self, stage: Stage) -> None:
         """Let it happen."""
@@ -105,8 +119,7 @@ class OrderWarning(Fault):
         for order in _orders(stage, self.order_id):
             said = self.text
             if said is None:
-                opens = hub.now()
-                said = waiting(order, opens) if self.code == 399 else WARNINGS.get(self.code, "")
+                said = WARNINGS.get(self.code) or waiting(order, hub.now())
             hub.engine.outbox.order_error(order, Refusal(self.code, said), hub.now())
 
 
