@@ -113,7 +113,11 @@ class WireClient:
         if self.receive_buffer is not None:  # counts only if set before connecting
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
         sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, (self.host, self.port))
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, (self.host, self.port))
+        except OSError:
+            sock.close()
+            raise
         limit = self.receive_buffer or 1 << 16
         self._reader, self._writer = await asyncio.open_connection(sock=sock, limit=limit)
 

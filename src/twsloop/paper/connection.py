@@ -138,6 +138,7 @@ class Connection(asyncio.Protocol):
         refusal = self._gateway.admit(self)
         if refusal is not None:
             self.abort(refusal)
+        if self._transport.is_closing():
             return
         now = self._hub.now()
         self._session = PaperSession(
@@ -241,6 +242,10 @@ class Connection(asyncio.Protocol):
         self._end_session()
         if self._transport is not None:
             self._transport.abort()
+
+    def end_soon(self) -> None:
+        """Be told the end in the loop's next turn, as transports do it (`faults.link`)."""
+        asyncio.get_running_loop().call_soon(self.connection_lost, None)
 
     def reset(self, reason: str) -> None:
         """End the connection at once, with a reset (RST) in place of an end (FIN)."""

@@ -153,6 +153,7 @@ class PaperGateway(Serving):
         self.seed = seed
         self.max_version = max_version
         self.max_clients = max_clients
+        self.rooms: dict[object, int] = {}
         self.limits = limits or Limits()
         self._source = feed
         self._used_feed = False
@@ -528,8 +529,9 @@ class PaperGateway(Serving):
         self._connections.add(connection)
         if self._server is None:
             return STOPPING
-        if len(self._connections) > self.max_clients:
-            return f"more than {self.max_clients} clients"
+        most = min([self.max_clients, *self.rooms.values()])
+        if len(self._connections) > most:
+            return f"more than {most} clients"
         self._faults.arrived(connection)
         return None
 

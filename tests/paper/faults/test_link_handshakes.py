@@ -106,7 +106,9 @@ async def test_a_wedged_connection_is_given_up_by_the_gateway_unheard(
     async with opened(gateway) as client:
         await accepted(gateway)
         clock.advance(60)
-        assert not gateway.connections
+        async with asyncio.timeout(10):
+            while gateway.connections:
+                await asyncio.sleep(0)
         ending = asyncio.ensure_future(client.ended())
         for _ in range(50):
             await asyncio.sleep(0)
@@ -228,6 +230,25 @@ def test_a_door_is_shut_and_open_when_the_call_returns() -> None:
             with gateway.faults.refuse():
                 assert not knocks(gateway)
             assert knocks(gateway)
+
+
+def test_a_door_is_shut_as_long_as_anybody_keeps_it_shut() -> None:
+    with PaperGateway(feed="manual") as gateway:
+        one, two = gateway.faults.refuse(), gateway.faults.refuse()
+        one.end()
+        assert not knocks(gateway)
+        two.end()
+        assert knocks(gateway)
+
+
+def test_there_is_as_much_room_as_the_narrowest_fault_leaves() -> None:
+    with PaperGateway(feed="manual") as gateway:
+        one, two = gateway.faults.max_clients(most=3), gateway.faults.max_clients(most=0)
+        one.end()
+        with socket.create_connection((gateway.host, gateway.port), timeout=5) as late:
+            assert late.recv(1) == b""
+        two.end()
+        assert gateway.on_loop(lambda: gateway.rooms) == {}
 
 
 async def test_a_gateway_stops_with_its_door_shut() -> None:

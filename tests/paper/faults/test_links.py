@@ -108,7 +108,7 @@ async def test_a_dead_link_does_not_hear_that_it_was_ended(
 ) -> None:
     dead = gateway.faults.half_open(1)
     gateway.drop_clients()
-    assert gateway.clients == ()
+    await settled(gateway, clients=0)
     ending = asyncio.ensure_future(client.ended())
     async with second(gateway) as other:
         await answered(other)

@@ -218,16 +218,16 @@ class PaperSession:
     def _read_frames(self) -> Iterator[Incoming]:
         try:
             for body in self._frames.frames():
-                # A frame without content says nothing: IB's own client sends none, and no gateway
-                # minds one.
-                if not body:
-                    continue
-                yield self._read(body)
                 # The consumer may close the session while it handles what was handed out.
                 if self.state is State.CLOSED:
                     return
+                # A frame without content says nothing: IB's own client sends none, and no gateway
+                # minds one.
+                if body:
+                    yield self._read(body)
         except FramingError as error:
-            yield self._end(str(error))
+            if self.state is not State.CLOSED:
+                yield self._end(str(error))
 
     def _read(self, body: bytes) -> Incoming:
         try:

@@ -23,6 +23,7 @@ class LinkBoard:
         host: The gateway.
 
     Attributes:
+        shut: Who keeps the gateway's door shut.
         at_arrival: Hear of each connection when it was accepted.
         at_join: Hear of each connection when its client is READY.
         at_open: Hear of the gateway's hub whenever it begins to listen.
@@ -32,6 +33,7 @@ class LinkBoard:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._links: dict[Connection, Link] = {}
+        self.shut: set[object] = set()
         self.at_arrival: list[Hear] = []
         self.at_join: list[Hear] = []
         self.at_end: list[Hear] = []

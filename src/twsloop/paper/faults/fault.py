@@ -37,7 +37,7 @@ from .params import Param
 __all__ = ["End", "Fault", "Stage", "params_of"]
 
 #: What ends a fault.
-End = Callable[[], None]
+End = Callable[[], object]
 
 
 def params_of(kind: type[Fault]) -> Mapping[str, Param]:

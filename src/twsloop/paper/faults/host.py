@@ -31,7 +31,8 @@ class Host(Protocol):
 
     clock: Clock
     port: int
-    max_clients: int
+    #: For how many connections there is room, by whom that was said; beside its own limit.
+    rooms: dict[object, int]
 
     @property
     def hub(self) -> Hub:

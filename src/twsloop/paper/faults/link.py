@@ -205,7 +205,8 @@ class Link:
         self._closing = True
         self.out.clear()
         if self._over or self.out.held:
-            self._tell_end(None)
+            if self._leave():
+                self.connection.end_soon()
         else:
             self._raw.abort()
 
@@ -278,12 +279,16 @@ class Link:
 
     def _tell_end(self, exc: Exception | None) -> None:
         """The gateway's half is over."""
+        if self._leave():
+            self.connection.connection_lost(exc)
+
+    def _leave(self) -> bool:
+        """Part from the connection; False if it was done before."""
         if self._mourning is not None:
             self._mourning.cancel()
             self._mourning = None
-        if not self._parted:
-            self._parted = True
-            self.connection.connection_lost(exc)
+        parted, self._parted = self._parted, True
+        return not parted
 
     def _set_reading(self) -> None:
         wanted = not (self._deaf or self._paused)

@@ -33,8 +33,26 @@ class Refuse(Fault):
 
     def begin(self, stage: Stage) -> End:
         """Let it happen."""
-        stage.host.shut_door()
-        return stage.host.open_door
+        host, shut = stage.host, stage.links.shut
+
+        def install(_: Hub) -> End:
+            host.shut_door()
+            return _nothing
+
+        shut.add(stage)
+        stop = stage.each_hub(install)
+
+        def end() -> None:
+            stop()
+            shut.discard(stage)
+            if not shut:
+                host.open_door()
+
+        return end
+
+
+def _nothing() -> None:
+    """The door opens when nobody keeps it shut any more."""
 
 
 @attrs.frozen(kw_only=True)
@@ -64,13 +82,9 @@ class MaxClients(Fault):
 
     def begin(self, stage: Stage) -> End:
         """Let it happen."""
-        host = stage.host
-        before, host.max_clients = host.max_clients, self.most
-
-        def end() -> None:
-            host.max_clients = before
-
-        return end
+        rooms = stage.host.rooms
+        rooms[stage] = self.most
+        return lambda: rooms.pop(stage, None)
 
 
 @attrs.frozen(kw_only=True)
