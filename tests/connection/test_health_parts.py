@@ -315,8 +315,19 @@ async def test_a_loop_that_is_late_is_told(caplog: pytest.LogCaptureFixture) -> 
     assert watched.stats.lag.high == 0.5
     (fact,) = watched.facts
     assert isinstance(fact, LoopLagged)
-    assert fact.lag == 0.5
-    assert "the loop thread was 500 ms late" in caplog.text
+    assert (fact.lag, fact.callback) == (0.5, "")
+    assert "the loop thread was 500 ms late: something held it" in caplog.text
+
+
+@pytest.mark.anyio
+async def test_the_callback_that_held_it_is_named() -> None:
+    watched = Watched()
+    watched.clock.late = 0.5
+    watched.watch.start()
+    watched.watch.slow("App.tickPrice", 0.5)
+    watched.clock.advance(3)
+    lags = [(f.lag, f.callback) for f in watched.facts if isinstance(f, LoopLagged)]
+    assert lags == [(0.5, "App.tickPrice"), (0.5, "")]
 
 
 @pytest.mark.anyio

@@ -15,9 +15,11 @@ class LoopLagged(Fact):
 
     Attributes:
         lag: How much later than due it came to its timer, seconds.
+        callback: The last callback that was slow meanwhile; empty where none was named.
     """
 
     lag: float
+    callback: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -65,6 +65,8 @@ class LoopWatch:
         self._timer: Timer | None = None
         self._due = 0.0
         self._lagged = 0
+        #: The last slow callback since the last look.
+        self._last = ""
         self._slow: dict[str, _Slow] = {}
         self._lock = threading.Lock()
 
@@ -88,14 +90,17 @@ class LoopWatch:
         self._lag.record(lag)
         self._arm()
         if lag <= self._limit:
+            self._last = ""
             return
         self._lagged += 1
-        logger.warning("the loop thread was %.0f ms late: something held it", lag * 1000)
-        self._tell(LoopLagged(time=self._clock.now(), lag=lag))
+        name, self._last = self._last, ""
+        what = f"{name} held it" if name else "something held it"
+        logger.warning("the loop thread was %.0f ms late: %s", lag * 1000, what)
+        self._tell(LoopLagged(time=self._clock.now(), lag=lag, callback=name))
 
     def slow(self, name: str, took: float) -> None:
         """A callback held the loop thread for so many seconds; loop thread."""
-        now = self._clock.monotonic()
+        now, self._last = self._clock.monotonic(), name
         with self._lock:
             known = name in self._slow or len(self._slow) < NAMES
             slow = self._slow.setdefault(name if known else OTHERS, _Slow())
