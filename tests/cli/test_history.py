@@ -18,6 +18,8 @@ import pytest
 
 from tests.support.program import PATIENCE, ROOT, environment, program, run
 from twsloop.cli import run as run_here
+from twsloop.cli.history import _tell_of_waits
+from twsloop.history.progress import Progress
 from twsloop.paper.server import PaperGateway
 
 DAYS = ("--from", "2026-01-05", "--to", "2026-01-07")
@@ -165,3 +167,12 @@ def test_a_progress_bar_on_a_terminal(tmp_path: Path, paper_gateway: PaperGatewa
     assert b"AAPL" in shown
     assert b"rows" in shown
     assert len((tmp_path / "bars.csv").read_text().splitlines()) > 5000
+
+
+def test_where_there_is_no_terminal_a_long_wait_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _tell_of_waits(Progress(0, 9, 0, 0, None, "60 were asked within 10 minutes", 312.4))
+    _tell_of_waits(Progress(0, 9, 0, 0, None, "5 were asked for this contract within 2 s", 1.0))
+    _tell_of_waits(Progress(0, 9, 0, 0, None))
+    assert capsys.readouterr().err == "waits 312 s: 60 were asked within 10 minutes\n"

@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twsloop.history.progress import Meter, Progress
+from twsloop.session.pacing import Wait
 
 
 def test_before_the_first_answer_nobody_knows() -> None:
-    assert Meter(100, 20, 5.0).look(9.0, "its turn") == Progress(20, 100, 0, 0, None, "its turn")
+    look = Meter(100, 20, 5.0).look(9.0, Wait(7.0, "its turn"))
+    assert look == Progress(20, 100, 0, 0, None, "its turn", 7.0)
 
 
 def test_the_time_it_took_so_far_says_how_long_it_will_take() -> None:

@@ -36,6 +36,8 @@ __all__ = ["history"]
 FORMS = {".csv": "csv", ".json": "json", ".jsonl": "json"}
 #: So many findings are told in full; of the others only how many there are.
 MOST_FINDINGS = 20
+#: A shorter wait is not worth a line where there is no terminal, seconds.
+SHORT_WAIT = 5.0
 
 
 class _When(click.ParamType[date | datetime]):
@@ -225,10 +227,10 @@ def _tell(findings: tuple[Finding, ...]) -> None:
 
 
 @contextmanager
-def _progress_bar(symbol: str) -> Iterator[Callable[[Progress], None] | None]:
-    """A bar on a terminal: how far it is, how long it takes, and why it waits; else nothing."""
+def _progress_bar(symbol: str) -> Iterator[Callable[[Progress], None]]:
+    """A bar on a terminal: how far it is, how long it takes, and why it waits; else the last."""
     if not sys.stderr.isatty():
-        yield None
+        yield _tell_of_waits
         return
     columns = (
         TextColumn("{task.description}"),
@@ -246,7 +248,16 @@ def _progress_bar(symbol: str) -> Iterator[Callable[[Progress], None] | None]:
                 total=progress.total,
                 completed=progress.done,
                 rows=progress.rows,
-                waiting=f"waits: {progress.waiting}" if progress.waiting else "",
+                waiting=_why_it_waits(progress),
             )
 
         yield show
+
+
+def _why_it_waits(progress: Progress) -> str:
+    return f"waits {progress.wait:.0f} s: {progress.waiting}" if progress.waiting else ""
+
+
+def _tell_of_waits(progress: Progress) -> None:
+    if progress.wait >= SHORT_WAIT:
+        click.echo(_why_it_waits(progress), err=True)

@@ -395,7 +395,7 @@ class BarFetch:
             words=question.words,
             timeout=question.timeout,
         )
-        answer = await self._tools.asks.ask(request, self._waits)
+        answer = await self._tools.asks.ask(request, self._tell)
         found: list[Bar] = []
         unread = 0
         for number, one in enumerate(answer, 1):
@@ -421,13 +421,10 @@ class BarFetch:
     def _find(self, kind: FindingKind, span: Span, count: int, text: str) -> None:
         self._findings.append(Finding(kind, moment(span.start), moment(span.end), count, text))
 
-    def _waits(self, wait: Wait | None) -> None:
-        self._tell("" if wait is None else wait.reason)
-
-    def _tell(self, waiting: str = "") -> None:
+    def _tell(self, wait: Wait | None = None) -> None:
         if self._on_progress is not None:
             now = self._tools.core.clock.monotonic()
-            self._on_progress(self._meter.look(now, waiting))
+            self._on_progress(self._meter.look(now, wait))
 
 
 def _one_factor(pairs: Sequence[tuple[Decimal, Decimal]]) -> bool:

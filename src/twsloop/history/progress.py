@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from twsloop.session.pacing import Wait
+
 __all__ = ["Meter", "Progress"]
 
 
@@ -19,6 +21,7 @@ class Progress:
         eta: How many seconds it will take still, judged by the time it took so far; None before
             the first answer.
         waiting: Why the next request has to wait; empty when it need not.
+        wait: How long it has to, seconds, as far as is known.
     """
 
     done: int
@@ -27,6 +30,7 @@ class Progress:
     requests: int
     eta: float | None
     waiting: str = ""
+    wait: float = 0.0
 
     @property
     def part(self) -> float:
@@ -61,9 +65,10 @@ class Meter:
         """So much of the span cannot be had, or has not come yet: nothing is left to do there."""
         self._kept += seconds
 
-    def look(self, now: float, waiting: str = "") -> Progress:
-        """How far it is now."""
+    def look(self, now: float, wait: Wait | None = None) -> Progress:
+        """How far it is now, and what it waits for, if it does."""
         left = max(self._total - self._kept - self._fetched, 0)
         eta = (now - self._began) * left / self._fetched if self._fetched else None
         done = min(self._kept + self._fetched, self._total)
-        return Progress(done, self._total, self._rows, self.requests, eta, waiting)
+        waiting, seconds = ("", 0.0) if wait is None else (wait.reason, wait.seconds)
+        return Progress(done, self._total, self._rows, self.requests, eta, waiting, seconds)

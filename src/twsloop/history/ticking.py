@@ -151,7 +151,7 @@ class TickFetch:
             words=question.words,
             timeout=question.timeout,
         )
-        answer = await self._tools.asks.ask(request, self._waits)
+        answer = await self._tools.asks.ask(request, self._tell)
         ticks, last = await self._read(answer)
         sure = True
         if last is None:  # nothing from there on: in this session, or at all
@@ -226,13 +226,10 @@ class TickFetch:
                 raise
         return self._sessions
 
-    def _waits(self, wait: Wait | None) -> None:
-        self._tell("" if wait is None else wait.reason)
-
-    def _tell(self, waiting: str = "") -> None:
+    def _tell(self, wait: Wait | None = None) -> None:
         if self._on_progress is not None:
             now = self._tools.core.clock.monotonic()
-            self._on_progress(self._meter.look(now, waiting))
+            self._on_progress(self._meter.look(now, wait))
 
 
 def _sort_in(by_second: dict[int, list[Tick]], ticks: Sequence[Tick]) -> None:
