@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.paper_server import AAPL, ORDER, connect
 from twsloop.clock import ManualClock
 from twsloop.paper import PaperGateway
 from twsloop.paper.clients.client import Client
@@ -22,10 +23,10 @@ from twsloop.paper.clients.kinds import LINE
 from twsloop.paper.clients.session import Request
 from twsloop.paper.faults import FAULTS, FaultHandle
 from twsloop.paper.faults.fault import Fault
+from twsloop.paper.faults.gateway import GATEWAY_FAULTS
 from twsloop.paper.requests import table
 from twsloop.wire.messages import OUTBOUND_BY_NAME, message_class
 
-AAPL = {"symbol": "AAPL", "secType": "STK", "currency": "USD", "exchange": "SMART"}
 EUR = {"symbol": "EUR", "secType": "CASH", "currency": "USD", "exchange": "IDEALPRO"}
 #: Faults that last, and lose nothing for good.
 LASTING: list[tuple[str, dict[str, Any]]] = [
@@ -199,3 +200,40 @@ async def test_a_fault_outlives_a_gateway_that_is_opened_again(
         assert gateway.hub is not hub
         assert not [*gateway.hub.gates.reports, *gateway.hub.gates.messages]
         assert set(gateway.hub.farms.states.values()) == {FarmState.OK}
+
+
+@pytest.mark.parametrize("name", GATEWAY_FAULTS)
+async def test_each_fault_plays_by_a_script_and_leaves_a_gateway_that_answers(name: str) -> None:
+    """With its defaults, to a client of an old protocol that has everything open."""
+    clock = ManualClock()
+    entry: dict[str, Any] = {"fault": name, "at": 1}
+    if not GATEWAY_FAULTS[name].instant:
+        entry["lasting"] = 2
+    async with PaperGateway(feed="manual", clock=clock, faults={"fault": [entry]}) as gateway:
+        gateway.market.quote("AAPL", 270.0, 270.1)
+        async with connect(gateway, 157) as client:
+            await client.ready()
+            client.send("reqMktData", reqId=1, contract=AAPL)
+            client.send("reqMktDepth", reqId=2, contract=AAPL, numRows=2, isSmartDepth=True)
+            client.send("reqRealTimeBars", reqId=3, contract=AAPL, whatToShow="BID")
+            order = {**ORDER, "orderType": "LMT", "lmtPrice": 269.0}
+            client.send("placeOrder", orderId=1, contract=AAPL, order=ORDER)
+            client.send("placeOrder", orderId=2, contract=AAPL, order=order)
+            await client.until(lambda call: call.name == "commissionAndFeesReport")
+            clock.advance(1.5)
+            gateway.market.quote("AAPL", 268.0, 268.5)
+            assert [one.fault.name for one in gateway.faults.record][:1] == [name]
+        clock.advance(100)
+        assert gateway.faults.active == ()
+        assert gateway._door is not None
+        await gateway._door.settled()
+        async with connect(gateway, 157) as client:
+            if name == "sunday_restart":  # its login goes on for a while
+                await client.until("error")
+                clock.advance(100)
+            else:
+                await client.ready()
+            client.send("reqCurrentTime")
+            await client.until("currentTime")
+            client.send("reqAllOpenOrders")
+            await client.until("openOrderEnd")
