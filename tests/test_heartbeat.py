@@ -14,8 +14,8 @@ from twsloop.heartbeat import HeartbeatMonitor
 class Watch:
     """A monitor with 10 s of silence and 5 s for the answer."""
 
-    def __init__(self) -> None:
-        self.clock = ManualClock()
+    def __init__(self, clock: ManualClock | None = None) -> None:
+        self.clock = clock or ManualClock()
         self.probes: list[float] = []
         self.dead: list[float] = []
         self.facts: list[Fact] = []
@@ -130,3 +130,111 @@ async def test_odd_times_do_not_make_a_timer_fire_for_ever(start: float) -> None
     watch.clock.advance(15.1)
     assert len(watch.probes) == 1
     assert len(watch.dead) == 1
+
+
+# ---- both directions, and a machine that sleeps --------------------------------------------------
+
+
+class Deaf(Watch):
+    """The same, but the question has to be answered."""
+
+    def __init__(self, clock: ManualClock | None = None) -> None:
+        super().__init__(clock)
+        self.deaf: list[float] = []
+        self.slow = False
+        self.monitor = HeartbeatMonitor(
+            self.clock,
+            silence=10,
+            deadline=5,
+            probe=self.probe,
+            on_dead=self.dead.append,
+            on_deaf=self.deaf.append,
+            half=lambda: self.slow,
+            on_fact=self.facts.append,
+        )
+
+
+async def test_bytes_without_an_answer_end_a_link_and_are_no_silence() -> None:
+    watch = Deaf()
+    watch.monitor.start_monitoring()
+    for _ in range(29):
+        watch.clock.advance(0.5)
+        watch.monitor.heartbeat_received()
+    assert (watch.probes, watch.deaf) == ([10], [])
+    watch.clock.advance(0.5)
+    assert (watch.deaf, watch.dead, watch.facts) == ([5], [], [])
+    assert watch.clock.pending() == 0
+
+
+async def test_an_answer_puts_the_next_question_off() -> None:
+    watch = Deaf()
+
+    def answer() -> None:
+        watch.monitor.heartbeat_received()
+        watch.monitor.answer_received()
+
+    watch.on_probe = answer
+    watch.monitor.start_monitoring()
+    watch.clock.advance(1000)
+    assert watch.probes == [float(at) for at in range(10, 1001, 10)]
+    assert (watch.deaf, watch.dead) == ([], [])
+    assert watch.clock.pending() == 1
+    watch.monitor.stop_monitoring()
+    watch.monitor.answer_received()
+    watch.monitor.worked(1)
+    assert watch.clock.pending() == 0
+
+
+async def test_a_message_that_comes_slowly_and_a_busy_reader_are_given_time() -> None:
+    watch = Deaf()
+    watch.monitor.start_monitoring()
+    watch.clock.advance(9)
+    watch.monitor.heartbeat_received()
+    watch.clock.advance(1)
+    watch.slow = True
+    for _ in range(10):
+        watch.clock.advance(4)
+        watch.monitor.heartbeat_received()
+    assert watch.deaf == []
+    watch.slow = False
+    for _ in range(10):
+        watch.clock.advance(4)
+        watch.monitor.heartbeat_received()
+        watch.monitor.worked(3)
+    assert watch.deaf == [], "busy with what came"
+    for _ in range(5):
+        watch.clock.advance(4)
+        watch.monitor.heartbeat_received()
+    assert len(watch.deaf) == 1
+
+
+class _Sleepy(ManualClock):
+    """A machine that sleeps: time goes on, and no timer fires until it wakes."""
+
+    def sleep_for(self, seconds: float) -> None:
+        """Sleep, and wake."""
+        self._elapsed += seconds
+        self.advance(0)
+
+
+@pytest.mark.parametrize("make", [Watch, Deaf])
+async def test_a_machine_that_slept_asks_at_once_and_gives_the_answer_its_time(
+    make: type[Watch],
+) -> None:
+    clock = _Sleepy()
+    watch = Deaf(clock) if make is Deaf else Watch(clock)
+    watch.monitor.start_monitoring()
+    clock.sleep_for(3600)
+    assert watch.probes == [3600], "at once"
+    clock.sleep_for(3600)
+    assert watch.probes == [3600, 7200], "it slept on the question: no verdict"
+    assert watch.dead == []
+    clock.advance(4)
+    watch.monitor.heartbeat_received()
+    watch.monitor.answer_received()
+    clock.advance(9)
+    assert watch.dead == []
+    clock.advance(1)
+    assert len(watch.probes) == 3
+    clock.advance(5)
+    assert watch.dead == [15], "and one that is dead is found out as ever"
