@@ -9,13 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twsloop.account.places import REFUSED
 from twsloop.clock import ManualClock
 from twsloop.config import Config, ErrorParams
 from twsloop.config.sections.errors import CONTEXTS, OVERRIDES, SEVERITIES, parse_rules
+from twsloop.connection.asks import TOO_FAST
+from twsloop.connection.care import COMPETING_SESSION, DATA_KEPT, DATA_LOST, SERVERS_LOST
+from twsloop.connection.core import CLIENT_ID_IN_USE, SERVER_BACK, SERVER_LOST
+from twsloop.connection.farms import SERVING
 from twsloop.error_handler import ACTIONS, ErrorHandler, Policy, load_codes, load_policy
 from twsloop.error_handler.policy import FIXED, read_policy
 from twsloop.errors import ConfigError
 from twsloop.events import Ends
+from twsloop.history.asking import SERVICE_ERROR
+from twsloop.market_data.event_processor import DEPTH_HALTED
+from twsloop.market_data.turns import HASTY, TOO_FAST_BARS
+from twsloop.session.farms import FARM_CODES, FarmState
 
 #: The verdicts of the tables that the policy took the place of, for every listed code, some that
 #: are not, and every text that decided something.
@@ -117,6 +126,28 @@ def test_of_a_working_order_only_the_servers_own_words_are_the_end(policy: Polic
 )
 def test_what_is_done(policy: Policy, code: int, context: str, text: str, action: str) -> None:
     assert policy.verdict(code, context, text).info.action == action
+
+
+def codes_that(action: str) -> set[int]:
+    """The codes with a row of that action."""
+    by_code = load_policy().by_code.items()
+    return {code for code, rows in by_code if any(row.action == action for row in rows)}
+
+
+def test_the_policy_says_what_the_session_and_its_data_do() -> None:
+    """What these modules act on by themselves is what the table explains."""
+    assert codes_that("degrade") == SERVER_LOST == SERVERS_LOST
+    assert codes_that("renew_all") == {DATA_LOST}
+    assert codes_that("verify_all") == {DATA_KEPT}
+    assert codes_that("renew_all") | codes_that("verify_all") == SERVER_BACK
+    farms = {code: state for code, (_, state) in FARM_CODES.items()}
+    assert codes_that("farm_lost") == {c for c, s in farms.items() if s is FarmState.BROKEN}
+    assert codes_that("farm_back") == {c for c, s in farms.items() if s in SERVING}
+    assert codes_that("wait") == {COMPETING_SESSION}
+    assert CLIENT_ID_IN_USE in codes_that("reconnect")
+    hasty = {HASTY, TOO_FAST_BARS, TOO_FAST, REFUSED, SERVICE_ERROR}
+    assert codes_that("retry") == hasty
+    assert codes_that("resubscribe") >= {DEPTH_HALTED}
 
 
 def test_it_says_which_row_decided(policy: Policy) -> None:
