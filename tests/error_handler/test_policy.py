@@ -63,7 +63,7 @@ def test_every_verdict_is_what_it_was() -> None:
                 assert getattr(info, field) == row[field], row
         # A subscription is a request, and so is what has no id: only more is done about them.
         for context in ("subscription", "connection"):
-            info = handler.classify(code, text=text, context=context)  # type: ignore[arg-type]
+            info = handler.classify(code, text=text, context=context)
             assert info.ends is verdicts["request"].ends, row
 
 
@@ -260,7 +260,7 @@ def test_what_cannot_be_chosen_is_refused_by_name(
 ) -> None:
     handler = ErrorHandler(ManualClock())
     with pytest.raises(ValueError, match=complaint):
-        handler.override(code, context, **choice)  # type: ignore[arg-type]
+        handler.override(code, context, **choice)
     assert handler.overrides == ()
 
 
