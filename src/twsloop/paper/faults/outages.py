@@ -52,7 +52,9 @@ MAINTAINED = (
 RECREATED = (1104, "Orders that were held while the connection was lost are being recreated.")
 SUBMITTED = (1105, "Orders that were held while the connection was lost are being submitted.")
 REFUSED = Refusal(201, "Order rejected - reason:No connection to the server")
-#: What a client asks of orders, each with what is kept of it while the server is lost.
+#: What stands among the subscriptions, and is none to IB's servers.
+SETTINGS = frozenset({visibility.AUTO_BIND, "group"})
+#: What a client does with orders.
 ORDERS = frozenset({"placeOrder", "cancelOrder", "reqGlobalCancel"})
 
 
@@ -61,7 +63,7 @@ def forget_subscriptions(hub: Hub, client: Client) -> None:
     for line in tuple(client.lines.values()):
         hub.unwatch(line)
     for key in tuple(client.subscriptions):
-        if key[0] != visibility.AUTO_BIND:
+        if key[0] not in SETTINGS:
             client.end_subscription(*key)
     client.watches_positions = False
     client.account_updates = None
