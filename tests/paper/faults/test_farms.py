@@ -243,6 +243,26 @@ def test_a_farm_is_as_its_last_holder_says(steps: list[tuple[str, int, bool]]) -
     assert kinds == sorted(kinds)  # sec-def last: clients take it for the end of the start
 
 
+async def test_a_kind_may_have_several_farms(gateway: PaperGateway) -> None:
+    async with connect(gateway) as client:
+        await client.ready()
+        gateway.market.quote("MSFT", 400.0, 400.1)
+        client.send("reqMktData", reqId=1, contract=AAPL)
+        client.send("reqMktData", reqId=2, contract={**AAPL, "symbol": "MSFT"})
+        await heard(client)
+        farm = gateway.faults.farm_down("usfarm.nj", symbols=("MSFT",))
+        gateway.market.quote("AAPL", 271.0, 271.1)
+        gateway.market.quote("MSFT", 401.0, 401.1)
+        told = await heard(client)
+        assert (codes(told), prices(told, 2)) == ([2103], [])
+        assert (1, 271.0) in prices(told, 1)
+        farm.end()
+        assert (1, 401.0) in prices(await heard(client), 2)
+        with gateway.faults.farm_down("usfarm"):
+            gateway.market.quote("MSFT", 402.0, 402.1)
+            assert (1, 402.0) in prices(await heard(client), 2)  # its farm is the other one
+
+
 async def test_a_snapshot_of_a_broken_farm_ends_late_and_empty(
     gateway: PaperGateway, clock: ManualClock
 ) -> None:

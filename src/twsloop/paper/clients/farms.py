@@ -125,9 +125,11 @@ class Farms:
     Attributes:
         states: The farms that clients have been told of, each as it is; in the order in which a
             client that connects hears of them. All others are connected, and nobody speaks of them.
+        moved: What hangs on another market data farm than its kind and currency say: by symbol.
     """
 
     states: dict[str, FarmState] = attrs.Factory(lambda: dict.fromkeys(SHOWN, FarmState.OK))
+    moved: dict[str, str] = attrs.Factory(dict)
     _held: dict[str, dict[object, FarmState]] = attrs.Factory(dict)
 
     def state(self, name: str) -> FarmState:
@@ -157,6 +159,10 @@ class Farms:
         self.states[name] = state
         self.states = dict(sorted(self.states.items(), key=lambda one: _place(one[0])))
         return True
+
+    def market(self, instrument: Instrument) -> str:
+        """The farm that tells an instrument's quotes and trades here."""
+        return self.moved.get(instrument.symbol) or market_farm(instrument)
 
     def serves(self, name: str) -> bool:
         """Whether what it serves can be asked for; an idle farm wakes on demand."""

@@ -17,10 +17,10 @@ from twsloop.paper.clients.client import Client
 from twsloop.paper.clients.farms import (
     FARMS,
     FarmKind,
+    Farms,
     FarmState,
     history_farm,
     kind_of,
-    market_farm,
 )
 from twsloop.paper.clients.hub import Hub
 from twsloop.paper.clients.kinds import HISTORY, REAL_TIME_BARS
@@ -29,7 +29,7 @@ from twsloop.paper.orders.refusals import NO_DEFINITION
 from twsloop.paper.requests import table
 
 from .fault import End, Fault, Stage
-from .params import choice, flag, number
+from .params import choice, flag, many, number
 from .silence import KINDS, Key, found_in, silence_of
 
 __all__ = [
@@ -52,14 +52,14 @@ NO_FARM = "Historical Market Data Service error message:HMDS data farm connectio
 DISCONNECTED = "Failed to request live updates (disconnected)."
 
 
-def farms_of(kind: str, instrument: Instrument) -> tuple[str, ...]:
+def farms_of(farms: Farms, kind: str, instrument: Instrument) -> tuple[str, ...]:
     """The farms that a subscription hangs on, by its kind."""
     if kind == HISTORY:
         return (history_farm(instrument),)
     if kind == REAL_TIME_BARS:
         # Seen in the public: these stop with the HMDS farm, too.
-        return market_farm(instrument), history_farm(instrument)
-    return (market_farm(instrument),)
+        return farms.market(instrument), history_farm(instrument)
+    return (farms.market(instrument),)
 
 
 class _FarmWatch:
@@ -71,7 +71,8 @@ class _FarmWatch:
         silence_of(hub).begin(self, self._is_silent)
 
     def _is_silent(self, _client: Client, key: Key, instrument: Instrument) -> bool:
-        return not all(self._hub.farms.serves(farm) for farm in farms_of(key[0], instrument))
+        farms = self._hub.farms
+        return not all(farms.serves(one) for one in farms_of(farms, key[0], instrument))
 
     def _hear(self, client: Client, request: Request) -> bool:
         """A request that its farm cannot answer fails."""
@@ -138,11 +139,15 @@ class FarmDown(Fault):
         "When the farm is back, what it served stays silent: the gateway lists the subscriptions, "
         "and nothing comes of them until the client ends them and asks again.",
     )
+    symbols: tuple[str, ...] = many(
+        (), "These hang on it from now on, whatever farm serves the others of their kind."
+    )
 
     def begin(self, stage: Stage) -> End:
         """Let it happen."""
 
         def install(hub: Hub) -> End:
+            hub.farms.moved.update(dict.fromkeys(self.symbols, self.farm))
             hold_farm(hub, self.farm, stage, FarmState.BROKEN)
 
             def end() -> None:
@@ -158,7 +163,7 @@ class FarmDown(Fault):
         silence = silence_of(hub)
         for client in tuple(hub.clients.values()):
             for key, instrument in tuple(client.streams()):
-                if self.farm in farms_of(key[0], instrument):
+                if self.farm in farms_of(hub.farms, key[0], instrument):
                     silence.kill(client, key)
 
 
@@ -214,4 +219,4 @@ class FarmIdle(Fault):
         if name not in KINDS:
             return False
         instrument = found_in(hub, request.message)
-        return instrument is not None and self.farm in farms_of(KINDS[name], instrument)
+        return instrument is not None and self.farm in farms_of(hub.farms, KINDS[name], instrument)

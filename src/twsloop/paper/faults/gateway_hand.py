@@ -40,10 +40,16 @@ class GatewayHand(ReportHand):
         return self.begin(fault, lasting=lasting)
 
     def farm_down(
-        self, farm: str = "usfarm", *, forget: bool = False, lasting: float | None = None
+        self,
+        farm: str = "usfarm",
+        *,
+        forget: bool = False,
+        symbols: tuple[str, ...] = (),
+        lasting: float | None = None,
     ) -> FaultHandle:
         """Let a data farm break; its end brings it back: see `FarmDown`."""
-        return self.begin(FarmDown(farm=farm, forget=forget), lasting=lasting)
+        fault = FarmDown(farm=farm, forget=forget, symbols=symbols)
+        return self.begin(fault, lasting=lasting)
 
     def farm_idle(
         self, farm: str = "ushmds", *, wakes: float = 1.0, lasting: float | None = None
