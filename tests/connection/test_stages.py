@@ -13,7 +13,7 @@ import pytest
 from ibapi.order_cancel import OrderCancel
 
 from tests.conftest import LoopFactory
-from tests.support.clients import Background, Recorder, await_condition, settings
+from tests.support.clients import PATIENCE, Background, Recorder, await_condition, settings
 from tests.support.scripted import Peer, ScriptedServer, proto_body, raw_text_body, text_body
 from twsloop.clock import ManualClock
 from twsloop.connection import IBKRConnection
@@ -90,6 +90,48 @@ def test_an_unknown_host_is_named() -> None:
     client = IBKRConnection(settings(4002, connection__host="no-such-host.invalid"))
     with pytest.raises(TcpFailed, match="unknown host"):
         client.start()
+
+
+def test_a_name_server_that_does_not_answer_holds_nobody(
+    monkeypatch: pytest.MonkeyPatch, loop_factory: LoopFactory
+) -> None:
+    """The system's resolver cannot be interrupted; neither start nor stop waits for it."""
+    release, real = threading.Event(), socket.getaddrinfo
+
+    def hangs(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host == "gateway.example":
+            release.wait(PATIENCE)
+        return real(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    overrides = {"connection__host": "gateway.example", "connection__connect_timeout": 0.1}
+    client = IBKRConnection(settings(4002, **overrides), loop_factory=loop_factory)
+    try:
+        with pytest.raises(TcpTimeout, match=r"name was not resolved within 0\.1 s"):
+            client.start()
+        assert not client.event_loop.running
+        assert not release.is_set()
+    finally:
+        release.set()
+
+
+def test_a_name_with_several_addresses_is_tried_until_one_answers(
+    monkeypatch: pytest.MonkeyPatch, loop_factory: LoopFactory
+) -> None:
+    real = socket.getaddrinfo
+
+    def two(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        if host != "gateway.example":
+            return real(host, port, *args, **kwargs)
+        rows = [real(one, port, type=socket.SOCK_STREAM)[0] for one in ("127.0.0.9", "127.0.0.1")]
+        return rows + rows
+
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    with ScriptedServer(ready(178)) as server:
+        config = settings(server.port, connection__host="gateway.example")
+        with IBKRConnection(config, loop_factory=loop_factory) as client:
+            assert client.session.host == "gateway.example"
+            assert client.host == "gateway.example"
 
 
 def test_a_tcp_connection_that_does_not_come_is_a_timeout_of_its_own() -> None:

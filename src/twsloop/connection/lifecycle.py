@@ -24,6 +24,7 @@ from ibapi.const import NO_VALID_ID
 from ibapi.decoder import Decoder
 from ibapi.errors import BAD_LENGTH
 
+from twsloop.clock import SystemClock
 from twsloop.config import check_accounts
 from twsloop.errors import ConnectionFailed, FramingError
 from twsloop.processors.registry import ONCE
@@ -33,6 +34,7 @@ from twsloop.wire.handshake import client_hello
 
 from .core import Core
 from .leases import ClientIdLease
+from .naming import addresses_of, reach
 from .remarks import Remarks
 from .stages import Target, why
 from .supervisor import Supervisor
@@ -228,13 +230,17 @@ class Lifecycle:
         )
 
     async def _tcp(self, target: Target, seconds: float) -> None:
-        transport = Transport(self, self._core.outbox)
+        clock, transport = self._core.clock, Transport(self, self._core.outbox)
         self._transport = transport
-        made = asyncio.get_running_loop().create_connection(
-            lambda: transport, target.host, target.port
-        )
+        until = clock.monotonic() + seconds
+        hosts: tuple[str, ...] = (target.host,)
         try:
-            await self.waits.within(seconds, made, lambda: target.tcp_late(seconds))
+            if isinstance(clock, SystemClock):  # where time is a test's, names are the loop's
+                asked = addresses_of(target.host, target.port)
+                hosts = await self.waits.within(seconds, asked, lambda: target.name_late(seconds))
+            left = max(until - clock.monotonic(), 0.0)
+            made = reach(transport, hosts, target.port)
+            await self.waits.within(left, made, lambda: target.tcp_late(seconds))
         except OSError as error:
             raise target.tcp_failed(error) from error
         except BaseException:

@@ -50,6 +50,13 @@ class Target:
             **self._where,
         )
 
+    def name_late(self, seconds: float) -> TcpTimeout:
+        """The host's name was not found in time."""
+        return TcpTimeout(
+            f"the name was not resolved within {seconds:g} s: is the name server reachable?",
+            **self._where,
+        )
+
     def tcp_failed(self, error: OSError) -> TcpFailed:
         """The system could not make the TCP connection."""
         if isinstance(error, ConnectionRefusedError):
