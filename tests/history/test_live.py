@@ -179,6 +179,55 @@ def test_it_survives_the_session(double: Double, heard: list[BarUpdate]) -> None
     assert stream.state.holes == 0
 
 
+@pytest.mark.parametrize("version", [225, 200])
+@pytest.mark.parametrize("kept", [True, False])
+def test_it_survives_lost_servers(version: int, kept: bool) -> None:
+    """1101: asked for anew at once; 1102: when it stays silent. No bar twice, none missing."""
+    heard: list[BarUpdate] = []
+    config = Config.load(environ={}, overrides={"history.store": False, "heartbeat.enabled": False})
+    with GatewayDouble(lambda: IBGateway(config), version=version) as double:
+        stream = follow(double, heard)
+        answer(double, 0, 1)
+        double.error(1100, "Connectivity between IB and Trader Workstation has been lost.")
+        double.advance(120)
+        double.error(1102 if kept else 1101, "Connectivity has been restored.")
+        assert len(asked(double)) == (1 if kept else 2)
+        double.advance(30 if kept else 0)
+        assert len(asked(double)) == 2
+        assert stream.status is StreamStatus.INTERRUPTED
+        answer(double, 1, 2, 3)
+        update(double, 4, 100.5)
+        assert [minute for minute, _, over in told(heard) if over] == [0, 1, 2, 3]
+        (gap,) = stream.gaps
+        assert (stream.state.holes, stream.status, gap.cause) == (0, "live", "servers")
+        assert gap.ended is not None
+
+
+def test_while_its_farm_is_broken_nothing_is_asked(double: Double, heard: list[BarUpdate]) -> None:
+    """2105, 10182, 2106, as IB tells them: one request, when it can be answered."""
+    stream = follow(double, heard)
+    answer(double, 0, 1)
+    double.error(2105, "HMDS data farm connection is broken:ushmds")
+    double.error(10182, LOST, id=asked(double)[-1].reqId)
+    double.advance(300)
+    assert len(asked(double)) == 1
+    assert (stream.gaps[0].cause, stream.gaps[0].farm) == ("farm", "ushmds")
+    double.error(2106, "HMDS data farm connection is OK:ushmds")
+    assert len(asked(double)) == 2
+    answer(double, 1, 2, 3, 4, 5, 6)
+    assert [minute for minute, _, over in told(heard) if over] == [0, 1, 2, 3, 4, 5]
+    assert (stream.state.holes, len(stream.gaps)) == (0, 1)
+
+
+def test_another_farm_is_none_of_its_business(double: Double, heard: list[BarUpdate]) -> None:
+    stream = follow(double, heard)
+    answer(double, 0, 1)
+    double.error(2105, "HMDS data farm connection is broken:euhmds")
+    double.error(2103, "Market data farm connection is broken:usfarm")
+    update(double, 1, 101.0)
+    assert (stream.status, stream.gaps) == (StreamStatus.LIVE, ())
+
+
 def test_an_update_amid_the_answer_takes_nothing_of_it_away(
     double: Double, heard: list[BarUpdate]
 ) -> None:
