@@ -115,3 +115,13 @@ def test_more_of_a_kind_than_may_wait_are_refused_by_name() -> None:
             assert "10 of its kind wait" in str(futures[-1].exception())
             assert not any(future.done() for future in futures[:11])
             assert wire.core.health.stats().drops["turns"] == 1
+
+
+def test_where_pacing_is_off_a_complaint_turns_it_not_on() -> None:
+    with ScriptedServer(session) as server:
+        for wire in opened(Wire(server, pacing__enabled=False)):
+            complain(wire)
+            for _ in range(60):
+                wire.summary()
+            wire.await_request(60)
+            assert wire.core.pacing.waiting() == ()

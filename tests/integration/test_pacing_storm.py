@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.clients import PATIENCE
+from tests.support.clients import PATIENCE, await_condition
 from tests.support.desk import config_for
 from twsloop import Config, IBGateway, limit_order, stock
 from twsloop.paper import PaperGateway
@@ -252,5 +252,5 @@ def test_a_storm_over_real_sockets_is_served_whole(strict: PaperGateway) -> None
         assert gateway.waiting(), "orders and cancels did not wait for the requests before them"
         assert ends.all.wait(PATIENCE)
         assert 100 not in heard
-        assert gateway.waiting() == ()
+        await_condition(lambda: gateway.waiting() == ())
         assert gateway.session_state.name == "READY"

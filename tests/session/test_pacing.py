@@ -19,7 +19,6 @@ def test_no_rate_means_no_limit() -> None:
     for _ in range(1000):
         assert pacer.wait(0.0) == 0
         pacer.spend(0.0)
-    assert pacer.forecast(0.0, Urgency.BULK, 1000) == 0
 
 
 def test_the_first_ones_leave_at_once_and_the_next_one_waits() -> None:

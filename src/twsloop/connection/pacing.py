@@ -180,7 +180,8 @@ class Pacing:
             refused: It refused a message (100), and ends the session at the third.
         """
         self._core.metrics.counter("rate_complaints").add()
-        self.outbox.complained(text, refused=refused)
+        if self.enabled:
+            self.outbox.complained(text, refused=refused)
         if refused:
             self._core.asks.refused_for_rate(SPAN)
 

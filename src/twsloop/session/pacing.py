@@ -177,11 +177,6 @@ class Pacer:
         wait = due - now
         return wait if wait > _INSTANT else 0.0
 
-    def forecast(self, now: float, urgency: Urgency, ahead: int) -> float:
-        """Seconds until a message leaves that has so many before it, about."""
-        share = self.share(urgency, now)
-        return self.wait(now, urgency) + ahead * SPAN / share if share else 0.0
-
     def spend(self, now: float, urgency: Urgency = Urgency.BULK) -> None:
         """One message leaves."""
         if self.rates.ceiling:

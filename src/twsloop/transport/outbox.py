@@ -19,6 +19,7 @@ Any thread may `Outbox.put`; only the loop thread writes.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -29,7 +30,7 @@ import attrs
 from twsloop.clock import Clock, Timer
 from twsloop.errors import NotConnected, SendQueueFull
 from twsloop.metrics import Traffic
-from twsloop.session.pacing import Pacer, Urgency, Wait
+from twsloop.session.pacing import SPAN, Pacer, Urgency, Wait
 from twsloop.wire.request_ids import CANCELS
 
 from .held import Held
@@ -148,20 +149,20 @@ class Outbox:
 
     def queued(self) -> list[Queued]:
         """What waits, in the order it would leave as things stand; from any thread."""
-        with self._lock:
-            now, ahead = self._clock.monotonic(), 0
-            found: list[Queued] = []
-            for lane, queue in zip(Lane, self._lanes, strict=True):
-                for message in queue:
-                    if message.fate is Fate.QUEUED:
-                        found.append(Queued(message, ahead, self._why(lane, now, ahead)))
-                        ahead += 1
-            for held in self._held:
-                for message, until, reason in held:
-                    wait = Wait(max(until - now, 0.0), reason)
-                    found.append(Queued(message, ahead, wait))
-                    ahead += 1
-            return found
+        with self._lock:  # not for longer than it takes to copy: thousands may wait
+            now = self._clock.monotonic()
+            lanes = [(self._why(lane, now), tuple(self._lanes[lane])) for lane in Lane]
+            held = [one for lane in self._held for one in lane]
+        found: list[Queued] = []
+        for (wait, each), messages in lanes:
+            for message in messages:
+                if message.fate is Fate.QUEUED:
+                    ahead = len(found)
+                    seconds = wait.seconds + ahead * each
+                    found.append(Queued(message, ahead, Wait(seconds, wait.reason)))
+        for message, until, reason in held:
+            found.append(Queued(message, len(found), Wait(max(until - now, 0.0), reason)))
+        return found
 
     # ---- the session ---------------------------------------------------------------------
 
@@ -401,17 +402,18 @@ class Outbox:
             if not same and message.key is not None:
                 del self._by_key[message.key]
 
-    def _why(self, lane: Lane, now: float, ahead: int) -> Wait:
+    def _why(self, lane: Lane, now: float) -> tuple[Wait, float]:
+        """Why, and how long, the first of a lane waits, and how much longer each after it does."""
         if self._paused:
-            return Wait(float("inf"), "the gateway does not read: its socket takes no more")
+            return Wait(math.inf, "the gateway does not read: its socket takes no more"), 0.0
         pacer, urgency = self.pacer, _URGENCY[lane]
-        seconds = pacer.forecast(now, urgency, ahead)
-        share = pacer.share(urgency, now)
+        share, seconds = pacer.share(urgency, now), pacer.wait(now, urgency)
+        each = SPAN / share if share else 0.0
         if pacer.held(now) and urgency is not Urgency.URGENT:
-            return Wait(seconds, "the gateway refused a message as too fast (100): a pause")
+            return Wait(seconds, "the gateway refused a message as too fast (100): a pause"), each
         slowed = ", less than configured, because the gateway complained"
         text = f"message rate: {share} a second for {lane.words}"
-        return Wait(seconds, text + (slowed if pacer.rates.slowed else ""))
+        return Wait(seconds, text + (slowed if pacer.rates.slowed else "")), each
 
     # ---- inside (loop thread) ----------------------------------------------------------------
 
