@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test lint docs conformance conformance-short fuzz nightly format clean bench soak
+.PHONY: help setup system-packages demo test lint docs conformance conformance-short side-by-side fuzz nightly format clean bench soak
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -50,6 +50,9 @@ conformance: $(STAMP)  ## IB's own clients, ib_async and ib_insync against the p
 conformance-short: $(STAMP)  ## the same with IB's client of today and ib_async only
 	$(BIN)/python -m pytest -m conformance_short tests/conformance
 
+side-by-side: $(STAMP)  ## twelve faults, and what becomes of IB's own client, ib_async and twsloop (5 minutes)
+	$(BIN)/python bench/side_by_side.py
+
 fuzz: $(STAMP)  ## a million mutations into the client, a million malformed frames at the paper gateway (15 minutes)
 	$(BIN)/python -m tests.fuzz.client $(FUZZ)
 	$(BIN)/python -m tests.fuzz.storm
@@ -59,10 +62,12 @@ nightly: $(STAMP)  ## the state machines with 5000 Hypothesis examples each (an 
 		tests/session tests/test_transport.py tests/processors tests/orders tests/market_data \
 		tests/history tests/paper/exchange tests/paper/accounts tests/paper/orders
 
-bench: $(STAMP)  ## how fast the paper gateway tells many clients (about 2 minutes)
+bench: $(STAMP)  ## how fast the paper gateway tells many clients, how soon a client is back (about 3 minutes)
 	$(BIN)/python bench/fanout.py
+	$(BIN)/python bench/recovery.py
 
-soak: $(STAMP)  ## a busy client for 10 minutes, then 24 hours of market time at full speed (20 minutes)
+soak: $(STAMP)  ## 500 random faults, a busy client for 10 minutes, then 24 hours at full speed (30 minutes)
+	$(BIN)/python bench/faults/run.py $(FAULTS)
 	$(BIN)/python bench/soak.py
 	$(BIN)/python bench/day.py
 

@@ -50,6 +50,8 @@ def _some(**choices: Sequence[Any]) -> Draw:
 FARMS = ("usfarm", "usfarm.nj", "ushmds", "secdefnj")
 #: Messages whose loss the lists of the gateway make good.
 LOST = ("orderStatus", "openOrder", "execDetails", "commissionAndFeesReport", "currentTime")
+REPORTS = ("execDetails", "commissionAndFeesReport", "orderStatus", "openOrder", "cancelled")
+ANSWERS = ("openOrderEnd", "execDetailsEnd", "completedOrdersEnd", "positionEnd", "nextValidId")
 SHORT, LONG = (0.1, 1.0), (0.2, 2.0)
 
 MENU: Mapping[str, _Dish] = MappingProxyType(
@@ -62,7 +64,7 @@ MENU: Mapping[str, _Dish] = MappingProxyType(
         "bursts": _Dish(3, _some(quiet=(0.1, 1.5)), LONG),
         "slow_drip": _Dish(2, _some(size=(50, 500), interval=(0.005, 0.02)), SHORT),
         "delay": _Dish(3, _some(seconds=(0.02, 0.2), jitter=(0.0, 0.1)), LONG),
-        "duplicate": _Dish(3, _some(times=(1, 3)), LONG),
+        "duplicate": _Dish(3, _some(copies=(1, 3)), LONG),
         "garbage": _Dish(3, _some(kind=("message", "frame", "bytes"), size=(1, 64, 5000))),
         "oversized": _Dish(1, _some(length=(0xFFFFFF + 1, 0xFFFFFFFF))),
         "truncated": _Dish(2, _some(keep=(1, 4, 9)), LONG),
@@ -93,8 +95,35 @@ MENU: Mapping[str, _Dish] = MappingProxyType(
         "live_bars_fail": _Dish(2, _plain),
         "depth_reset": _Dish(2, _plain),
         "competing_session": _Dish(2, _some(resume=(True, False)), LONG, all_clients=True),
+        "depth_halted": _Dish(1, _plain),
+        "bust_event": _Dish(1, _plain),
+        "history_forgotten": _Dish(1, _plain),
+        "history_refused": _Dish(1, _some(requests=(1, 2)), LONG),
+        "nightly_restart": _Dish(
+            4,
+            _some(
+                away=(0.1, 1.0),
+                next_id=("kept", "rolled_back", "reset", "advanced"),
+                orders=("kept", "lost", "unseen"),
+                push=("usual", "before", "after", "never"),
+            ),
+            all_clients=True,
+        ),
+        "read_only": _Dish(1, _plain, LONG, all_clients=True),
         "clock_jump": _Dish(1, _some(seconds=(-3.0, 2.0)), all_clients=True),
         # messages
+        "late_reports": _Dish(3, _some(kind=REPORTS, seconds=(0.05, 0.5)), LONG),
+        "missing_reports": _Dish(3, _some(kind=REPORTS, reports=(1, 3)), LONG),
+        "duplicate_reports": _Dish(3, _some(kind=REPORTS, times=(1, 3)), LONG),
+        "reordered_reports": _Dish(3, _some(kind=REPORTS), LONG),
+        "shuffled_reports": _Dish(3, _plain, LONG),
+        "late_answers": _Dish(2, _some(answer=ANSWERS, seconds=(0.2, 1.0)), LONG),
+        "missing_answers": _Dish(2, _some(answer=ANSWERS, answers=(1, 2)), LONG),
+        "order_warning": _Dish(2, _plain),
+        "inactive_then_alive": _Dish(2, _some(seconds=(0.05, 0.5))),
+        "rejected_then_alive": _Dish(2, _some(seconds=(0.05, 0.5))),
+        "cancelled_but_alive": _Dish(2, _plain),
+        "bare_status": _Dish(2, _plain),
         "lose": _Dish(4, _some(message=LOST, most=(1, 3)), LONG),
     }
 )

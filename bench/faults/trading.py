@@ -29,7 +29,12 @@ SETTINGS: dict[str, Any] = {
     "connection.ready_timeout": 5.0,
     "connection.request_timeout": 5.0,
     "reconnect.first_delay": 0.05,
-    "reconnect.cap": 1.0,
+    "reconnect.quick_delay": 0.02,
+    "reconnect.cap": 0.5,
+    "reconnect.wedge_delay": 1.0,
+    "reconnect.id_delay": 0.2,
+    "market_data.silent_after": 2.0,
+    "market_data.competing_retry": 5.0,
 }
 #: Orders that work in the market's neighbourhood: how far from it, in dollars.
 NEAR = 0.05
@@ -64,24 +69,24 @@ class Trader:
         self._pause = threading.Event()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._trade, name=f"trader-{client_id}")
-        self._handles: list[Any] = []
+        self.streams: dict[str, Any] = {}
 
     def start(self) -> None:
         """Connect, subscribe, and begin to trade."""
         self.app.observe(Fill, self._filled)
         self.app.start()
         market = self.app.market_data
-        self._handles = [
-            self.app.subscribe(SYMBOLS, on_tick=lambda ticker: self._hear(str(ticker.symbol))),
-            market.depth("SPY", 5, on_update=self._ears("depth")),
-            market.ticks("MSFT", "BidAsk", on_update=self._ears("tick by tick")),
-            self.app.history.live_bars(
+        self.streams = {
+            "quotes": self.app.subscribe(SYMBOLS, on_tick=self._ticked),
+            "depth": market.depth("SPY", 5, on_update=self._ears("depth")),
+            "tick by tick": market.ticks("MSFT", "BidAsk", on_update=self._ears("tick by tick")),
+            "bars": self.app.history.live_bars(
                 "AAPL",
                 duration=timedelta(minutes=30),
                 bar_size="1 min",
                 on_update=self._ears("bars"),
             ),
-        ]
+        }
         self._thread.start()
 
     def rest(self) -> None:
@@ -96,14 +101,22 @@ class Trader:
         """End it all."""
         self._over.set()
         self._thread.join()
-        for handle in self._handles:
-            handle.cancel()
+        for stream in self.streams.values():
+            stream.cancel()
         self.app.stop()
+
+    def stream(self, what: str) -> str:
+        """How a subscription stands."""
+        handle = self.streams.get(what, self.streams["quotes"])
+        return f"{handle} {[str(gap) for gap in handle.gaps][-3:]}"
 
     # ---- listening -----------------------------------------------------------------------
 
     def _ears(self, what: str) -> Callable[..., None]:
         return lambda *_: self._hear(what)
+
+    def _ticked(self, ticker: Any) -> None:
+        self._hear(ticker.symbol)
 
     def _hear(self, what: str) -> None:
         self.heard[what] = time.monotonic()
@@ -164,7 +177,7 @@ class Trader:
                 trade.modify(limit_price=round(trade.order.lmtPrice - 0.01, 2))
 
     def _price(self, symbol: str, side: str, *, near: bool) -> float | None:
-        for ticker in self._handles[0] if self._handles else ():
+        for ticker in self.streams["quotes"]:
             if str(ticker.symbol) == symbol and ticker.bid and ticker.ask:
                 middle = (ticker.bid + ticker.ask) / 2
                 away = NEAR if near else middle / 4

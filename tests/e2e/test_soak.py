@@ -1,4 +1,4 @@
-"""The busy client of ``make soak``, for some seconds: nothing missed, nothing left open."""
+"""What ``make soak`` does, for some seconds: nothing missed, nothing left open."""
 
 from __future__ import annotations
 
@@ -41,3 +41,33 @@ def test_a_short_soak(tmp_path: Path) -> None:
     assert found["orders"] >= SECONDS - 2
     assert found["fills"] == found["executions"] > 0
     assert "CPU" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_short_run_of_random_faults_and_going_on_with_it(tmp_path: Path) -> None:
+    state = tmp_path / "faults.json"
+
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                *(sys.executable, "bench/faults/run.py", "--state", str(state)),
+                *("--calm-every", "5", *options),
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=False,
+        )
+
+    done = run("--seed", "1", "--faults", "10", "--interval", "0.05")
+    assert done.returncode == 0, done.stdout + done.stderr
+    first = json.loads(state.read_text())
+    assert (first["seed"], first["done"]) == (1, 10)
+    assert first["fills"] > 0
+    done = run("--resume", "--faults", "15", "--interval", "0.05")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "from fault 10 to 15" in done.stdout
+    second = json.loads(state.read_text())
+    assert sum(second["kinds"].values()) == second["done"] == 15
