@@ -20,22 +20,25 @@ class Held:
     """Those of one lane; of equal waits the one that came first is first.
 
     What has the same id as one that is held waits behind it, however free it is itself.
+
+    Attributes:
+        numbers: Each that is held (not those behind one), with its place among equals.
     """
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Outgoing, str]] = []
-        self._numbers: dict[Outgoing, int] = {}
+        self.numbers: dict[Outgoing, int] = {}
         self._counter = itertools.count()
         self._behind: dict[tuple[int, int], list[Outgoing]] = {}
 
     def __bool__(self) -> bool:
         """Whether any is held."""
-        return bool(self._numbers)
+        return bool(self.numbers)
 
     def __iter__(self) -> Iterator[tuple[Outgoing, float, str]]:
         """Each with the time it may be let go, and the reason; the earliest first."""
         for until, number, message, reason in sorted(self._heap, key=lambda one: one[:2]):
-            if self._numbers.get(message) == number:
+            if self.numbers.get(message) == number:
                 yield message, until, reason
                 for one in self._behind.get(message.key, ()) if message.key is not None else ():
                     if one.fate is Fate.QUEUED:
@@ -43,7 +46,7 @@ class Held:
 
     def add(self, message: Outgoing, until: float, reason: str, now: float) -> None:
         """Hold a message until a time; one that was held before keeps its place among equals."""
-        number = self._numbers.setdefault(message, next(self._counter))
+        number = self.numbers.setdefault(message, next(self._counter))
         if message.key is not None:
             self._behind.setdefault(message.key, [])
         heapq.heappush(self._heap, (max(until, now + LEAST_S), number, message, reason))
@@ -67,23 +70,23 @@ class Held:
 
     def next_due(self) -> float | None:
         """When to look again; None if nothing is held."""
-        while self._heap and self._numbers.get(self._heap[0][2]) != self._heap[0][1]:
+        while self._heap and self.numbers.get(self._heap[0][2]) != self._heap[0][1]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
     def take(self, message: Outgoing) -> bool:
         """Forget one that is held itself; False if it is not."""
-        return self._numbers.pop(message, None) is not None
+        return self.numbers.pop(message, None) is not None
 
     def release(self, message: Outgoing) -> list[Outgoing]:
         """A message leaves, or was taken out: those behind it, which are free now."""
-        self._numbers.pop(message, None)
+        self.numbers.pop(message, None)
         return self._behind.pop(message.key, []) if message.key is not None else []
 
     def clear(self) -> list[Outgoing]:
         """Forget all; what was held, and behind."""
         everything = [message for message, _, _ in self]
         self._heap.clear()
-        self._numbers.clear()
+        self.numbers.clear()
         self._behind.clear()
         return everything

@@ -113,6 +113,8 @@ class Outbox:
         self._lock = threading.Lock()
         self._lanes: tuple[deque[Outgoing], ...] = tuple(deque() for _ in Lane)
         self._held: tuple[Held, ...] = tuple(Held() for _ in Lane)
+        #: What belongs to each lane, the most urgent first.
+        self._rows = tuple(zip(self._lanes, self._held, _URGENCY.values(), strict=True))
         #: How many wait in each lane, those set aside included, those taken out not.
         self._counts = [0] * len(Lane)
         #: Requests that wait, by number and id, for their cancels.
@@ -304,10 +306,12 @@ class Outbox:
     def _collect(self, now: float, sent: list[Outgoing]) -> float | None:
         """Take out what may leave; after how many seconds to look again, if at all."""
         turns, soonest = TURNS_AT_ONCE, None
-        for lane in Lane:
-            queue, held, urgency = self._lanes[lane], self._held[lane], _URGENCY[lane]
+        for queue, held, urgency in self._rows:
+            set_aside = held.numbers
+            if not queue and not set_aside:
+                continue
             while True:
-                is_due = bool(held) and held.is_due(now)
+                is_due = bool(set_aside) and held.is_due(now)
                 if not is_due and not queue:
                     break
                 wait = self.pacer.wait(now, urgency)
@@ -316,7 +320,7 @@ class Outbox:
                 message = held.pop() if is_due else queue.popleft()
                 if message.fate is not Fate.QUEUED:
                     continue
-                if held and not is_due and held.behind(message):
+                if set_aside and not is_due and held.behind(message):
                     continue
                 if message.turn is not None:
                     turns -= 1
@@ -328,7 +332,7 @@ class Outbox:
                         held.add(message, now + turn.seconds, turn.reason, now)
                         continue
                     message.turn.leave(now)
-                if held:
+                if set_aside:
                     queue.extendleft(reversed(held.release(message)))
                 self._leaves(message, now, urgency)
                 sent.append(message)
