@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twsloop.account.places import REFUSED
 from twsloop.clock import ManualClock
 from twsloop.config import Config, ErrorParams
-from twsloop.config.sections.errors import CONTEXTS, OVERRIDES, SEVERITIES, parse_rules
+from twsloop.config.sections.errors import CONTEXTS, OVERRIDES, SEVERITIES, ErrorRule, parse_rules
 from twsloop.connection.asks import TOO_FAST
 from twsloop.connection.care import COMPETING_SESSION, DATA_KEPT, DATA_LOST, SERVERS_LOST
 from twsloop.connection.core import CLIENT_ID_IN_USE, SERVER_BACK, SERVER_LOST
@@ -285,6 +285,25 @@ def test_what_is_chosen_is_what_happens(
     assert info.action == (action or before.action)
     assert info.severity == (severity or before.severity)
     assert info.ends is ACTIONS[info.action].ends
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        (("nowhere", "keep", None), "there is no context 'nowhere'"),
+        (("order", "keep", None), "'order' is two contexts: a rule has one"),
+        (("request", "refuse_change", None), "request has no action 'refuse_change'"),
+        (("request", None, None), "choose an action, a severity, or both"),
+        (("request", None, "bad"), "no severity 'bad'"),
+    ],
+)
+def test_a_rule_made_in_code_is_checked_too(
+    fields: tuple[str, str | None, str | None], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        ErrorRule(110, *fields)
+    rule = ErrorRule(110, "request", "keep")
+    assert Policy(ErrorParams(rules=(rule,)).rules).verdict(110, "request").info.action == "keep"
 
 
 # ------------------------------------------------------------------------ from an INI file

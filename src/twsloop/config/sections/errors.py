@@ -27,6 +27,7 @@ __all__ = [
     "ErrorParams",
     "ErrorRule",
     "contexts_of",
+    "make_rules",
     "parse_rules",
 ]
 
@@ -62,12 +63,32 @@ class ErrorRule:
         context: One of `CONTEXTS`.
         action: One of `OVERRIDES` for that context; None leaves it as it is.
         severity: One of `SEVERITIES`; None leaves it as it is.
+
+    Raises:
+        ValueError: A word that does not exist, or an action that the context has not.
     """
 
     code: int
     context: str
     action: str | None = None
     severity: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what nobody could follow."""
+        if self.context not in CONTEXTS:
+            contexts_of(self.context)  # says so, or that it means two
+            raise ValueError(f"{self.context!r} is two contexts: a rule has one")
+        if not self.words:
+            raise ValueError(f"{self.context}: choose an action, a severity, or both")
+        severity, may = self.severity, OVERRIDES[self.context]
+        if severity is not None and severity not in SEVERITIES:
+            hint = _close(severity, SEVERITIES)
+            raise ValueError(f"there is no severity {severity!r}{hint}: {', '.join(SEVERITIES)}")
+        if self.action is not None and self.action not in may:
+            raise ValueError(
+                f"{self.context} has no action {self.action!r} to choose"
+                f"{_close(self.action, may)}: {', '.join(may)}"
+            )
 
     def __str__(self) -> str:
         """The rule, as an INI file writes it."""
@@ -101,18 +122,7 @@ def make_rules(
     Raises:
         ValueError: A word that does not exist, or an action that the context has not.
     """
-    contexts = contexts_of(context)
-    if action is None and severity is None:
-        raise ValueError(f"{context}: choose an action, a severity, or both")
-    if severity is not None and severity not in SEVERITIES:
-        hint = _close(severity, SEVERITIES)
-        raise ValueError(f"there is no severity {severity!r}{hint}: {', '.join(SEVERITIES)}")
-    for name in contexts:
-        if action is not None and action not in OVERRIDES[name]:
-            hint = _close(action, OVERRIDES[name])
-            may = ", ".join(OVERRIDES[name])
-            raise ValueError(f"{name} has no action {action!r} to choose{hint}: {may}")
-    return tuple(ErrorRule(code, name, action, severity) for name in contexts)
+    return tuple(ErrorRule(code, name, action, severity) for name in contexts_of(context))
 
 
 def parse_rules(code: int, text: str) -> tuple[ErrorRule, ...]:
