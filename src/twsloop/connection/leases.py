@@ -18,7 +18,6 @@ session is made without it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import sys
@@ -224,18 +223,21 @@ class ClientIdLease:
             return
         await self.released()
         key = (address_of(target.host, target.port), target.client_id)
+        self._held = key  # from here on: who is interrupted now may have it, and gives it back
         try:
             holder = await self._file.take(*key, self._core.clock.now())
         except StorageError as error:
+            self._held = None
             logger.warning(
                 "client ids are not kept apart between programs: %s (the file can be deleted at "
                 "any time; [session] lease = no does without it)", error,
             )  # fmt: skip
             return
         if holder is None:
-            self._held = key
             self._arm()
-        elif holder.process != here():
+            return
+        self._held = None
+        if holder.process != here():
             raise leased(target, holder)
 
     def release(self) -> None:
@@ -270,8 +272,11 @@ class ClientIdLease:
         async def in_turn() -> None:
             if before is not None and not before.done():
                 await asyncio.wait({before})
-            with contextlib.suppress(StorageError):  # a dead holder is found out without its word
+            try:
                 await work
+            except (StorageError, RuntimeError) as error:  # RuntimeError: Python ends, no threads
+                # A dead holder is found out without its word.
+                logger.debug("the lease of a client id was not written: %s", error)
 
         self._work = asyncio.ensure_future(in_turn())
 
