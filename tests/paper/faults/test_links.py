@@ -13,6 +13,7 @@ from tests.support.wireclient import Closed, WireClient, error_of
 from twsloop.clock import ManualClock
 from twsloop.errors import FaultError, FramingError, PaperError
 from twsloop.paper import PaperGateway
+from twsloop.paper.faults.link import Link
 from twsloop.paper.faults.wire_links import Reset
 
 VERSIONS = [200, 225]
@@ -55,6 +56,18 @@ async def turns() -> None:
     """Let the loop look after its sockets and timers."""
     for _ in range(20):
         await asyncio.sleep(0)
+
+
+async def test_without_a_fault_nothing_stands_between(
+    gateway: PaperGateway, client: WireClient
+) -> None:
+    (connection,) = gateway.connections
+    assert not isinstance(connection.transport, Link)
+    await answered(client)
+    gateway.faults.half_open(2)
+    assert not isinstance(connection.transport, Link)
+    gateway.faults.half_open(1)
+    assert isinstance(connection.transport, Link)
 
 
 # ---- ends --------------------------------------------------------------------------------------

@@ -158,7 +158,11 @@ class FaultEngine:
         active = Active(fault, hit, stage)
         stage.whenever_finished(lambda: self.end(active))
         self._note("happens" if fault.instant else "begins", active)
-        active.ending = fault.begin(stage)
+        try:
+            active.ending = fault.begin(stage)
+        except BaseException:
+            stage.close()
+            raise
         if fault.instant:
             active.on = False
         elif active.on:
