@@ -288,7 +288,7 @@ def id_of(request: Any) -> int:
 
 @pytest.fixture
 def case(following: Following, loop_factory: LoopFactory) -> Iterator[Case]:
-    with FakeTws() as tws:
+    with FakeTws(silent=("reqPositions",)) as tws:
         made = Case(tws, following, loop_factory)
         with made.gateway:
             yield made
@@ -315,7 +315,7 @@ def test_every_method_that_returns_a_stream_is_here() -> None:
 def test_opened_before_the_session_it_is_asked_for_in_it(
     following: Following, loop_factory: LoopFactory
 ) -> None:
-    with FakeTws(silent=("startApi",)) as tws:
+    with FakeTws(silent=("startApi", "reqPositions")) as tws:
         case = Case(tws, following, loop_factory)
         starting = threading.Thread(target=case.gateway.start)
         starting.start()
@@ -335,7 +335,7 @@ def test_opened_before_the_session_it_is_asked_for_in_it(
 
 
 def test_whose_profit_is_meant_is_not_known_before_the_session() -> None:
-    with FakeTws(silent=("startApi",)) as tws:
+    with FakeTws(silent=("startApi", "reqPositions")) as tws:
         case = Case(tws, STREAMS[0])
         starting = threading.Thread(target=case.gateway.start)
         starting.start()
@@ -462,7 +462,7 @@ def test_equal_ones_are_one_request_until_the_last_one_leaves(case: Case) -> Non
 
 
 def test_summaries_give_their_places_back() -> None:
-    with FakeTws() as tws:
+    with FakeTws(silent=("reqPositions",)) as tws:
         case = Case(tws, STREAMS[0])
         with case.gateway:
             follow = case.gateway.account.watch_summary
@@ -480,7 +480,7 @@ def test_summaries_give_their_places_back() -> None:
 
 
 def test_a_portfolio_is_asked_for_again_in_the_next_session() -> None:
-    with FakeTws() as tws:
+    with FakeTws(silent=("reqPositions",)) as tws:
         case = Case(tws, STREAMS[0])
         with case.gateway:
             portfolio = case.gateway.account.watch_portfolio(on_update=case.heard)
