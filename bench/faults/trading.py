@@ -36,6 +36,9 @@ SETTINGS: dict[str, Any] = {
     "market_data.silent_after": 2.0,
     "market_data.competing_retry": 5.0,
 }
+#: How long each subscription may be silent, seconds: then it is told, and asked for anew. Bars that
+#: are kept up to date come every five.
+SILENCE = {"quotes": 5.0, "depth": 5.0, "tick by tick": 5.0, "bars": 10.0}
 #: Orders that work in the market's neighbourhood: how far from it, in dollars.
 NEAR = 0.05
 
@@ -87,6 +90,8 @@ class Trader:
                 on_update=self._ears("bars"),
             ),
         }
+        for what, stream in self.streams.items():
+            stream.max_silence = SILENCE[what]
         self._thread.start()
 
     def rest(self) -> None:
