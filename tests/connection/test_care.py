@@ -13,6 +13,7 @@ from tests.support.caring import BROKEN, CONNECTING, OK, SILENT, Market, market
 from twsloop.contracts import stock
 from twsloop.events import FarmChanged, GapCause, GapEnded, GapStarted, StreamClosed, StreamStarted
 from twsloop.session.farms import FarmState
+from twsloop.session.state import State
 
 FARMS = ("usfarm", "usfarm.nj", "cashfarm")
 LIVE, OPENING, INTERRUPTED = "live", "opening", "interrupted"
@@ -371,6 +372,7 @@ def test_after_a_lost_link_too_a_line_that_stays_silent_is_asked_for_again(at: M
     at.tick("AAPL")
     at.double.drop()
     assert apple.gaps[0].cause is GapCause.LINK
+    assert apple.gaps[0].reason == "the session ended: the gateway reset the link"
     at.double.advance(5)
     assert len(at.asked("AAPL")) == 2
     at.double.advance(SILENT)
@@ -492,6 +494,7 @@ def test_bars_that_a_correction_ended_are_asked_for_at_once(at: Market) -> None:
     first = at.asked("AAPL", "reqRealTimeBars")[-1].reqId
     at.double.error(10225, "Bust event occurred, current subscription is deactivated.", id=first)
     assert len(at.asked("AAPL", "reqRealTimeBars")) == 2
+    assert at.double.last("cancelRealTimeBars").reqId == first  # it is there still, and silent
     assert bars.active
     again = at.asked("AAPL", "reqRealTimeBars")[-1].reqId
     at.double.error(10225, "Bust event occurred, current subscription is deactivated.", id=again)
@@ -536,6 +539,24 @@ def test_real_time_bars_need_the_farm_of_history_too(at: Market, code: int, farm
     at.farm(code, farm)
     assert at.status(bars) == INTERRUPTED
     assert at.status(apple) == (LIVE if code == 2105 else INTERRUPTED)
+
+
+def test_what_comes_in_a_rhythm_is_lively_for_some_beats() -> None:
+    with market(market_data__silent_after=2) as at:
+        bars, trades = at.app.market_data.realtime_bars("AAPL"), at.app.market_data.ticks("MSFT")
+        req_id = at.asked("AAPL", "reqRealTimeBars")[-1].reqId
+        at.double.say(
+            "realtimeBar", reqId=req_id, time=1_767_623_400, open=1, high=1, low=1, close=1
+        )
+        at.trade("MSFT")
+        at.double.advance(4)
+        at.lost()
+        at.kept()
+        assert [at.status(bars), at.status(trades)] == [INTERRUPTED, LIVE]
+        at.double.advance(14)
+        assert len(at.asked("AAPL", "reqRealTimeBars")) == 1
+        at.double.advance(1)
+        assert len(at.asked("AAPL", "reqRealTimeBars")) == 2
 
 
 @both
@@ -724,7 +745,8 @@ class Followed:
             self.at.double.advance(more[0])
         elif what == "drop":
             self.at.double.drop()
-            self.at.double.advance(5)
+            while self.at.app.session.state is not State.READY:  # the pauses grow
+                self.at.double.advance(5)
         else:
             getattr(self.at, what)(*more)
 

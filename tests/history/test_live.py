@@ -214,6 +214,7 @@ def test_while_its_farm_is_broken_nothing_is_asked(double: Double, heard: list[B
     assert (stream.gaps[0].cause, stream.gaps[0].farm) == ("farm", "ushmds")
     double.error(2106, "HMDS data farm connection is OK:ushmds")
     assert len(asked(double)) == 2
+    assert double.sent_of("cancelHistoricalData") == []  # the gateway has forgotten it: error 366
     answer(double, 1, 2, 3, 4, 5, 6)
     assert [minute for minute, _, over in told(heard) if over] == [0, 1, 2, 3, 4, 5]
     assert (stream.state.holes, len(stream.gaps)) == (0, 1)

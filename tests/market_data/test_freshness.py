@@ -224,5 +224,6 @@ def test_a_lost_link_makes_every_ticker_stale() -> None:
             paper.drop_clients()
             told: dict[str, Any] = dict([stale.next(), stale.next()])
             assert set(told) == {"AAPL", "MSFT"}
-            assert {row.reason for row in told.values()} == {"the link was lost"}
+            reasons = {row.reason for row in told.values()}
+            assert reasons == {"the session ended: the gateway closed the link"}
             assert watch.stale

@@ -56,12 +56,16 @@ SERVED = frozenset({State.READY, State.DEGRADED})
 
 #: Data is withheld while the login is in use elsewhere.
 COMPETING_SESSION = 10197
+#: Real-time bars are deactivated, and still there: IB wants them cancelled.
+DEACTIVATED = 10225
 #: How long before the second attempt at such a one, and at most before any, seconds.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 60.0
 #: What was asked less long ago has its answer on the way, seconds.
 ANSWER_S = 5.0
 #: At most so long between two attempts at what is silent, seconds.
 LONGEST_SILENCE_S = 600.0
+#: What comes in a rhythm may miss fewer beats than this.
+BEATS = 3
 #: Between two that are asked for anew, seconds, but for so many at once: the gateway is busy
 #: enough after an outage.
 STEP_S, BURST = 0.05, 10
@@ -109,7 +113,7 @@ class Care:
     def asked(self, life: Life) -> None:
         """Its request has left."""
         life.rest()
-        life.since, life.dead = self._core.clock.monotonic(), False
+        life.since, life.dead, life.gone = self._core.clock.monotonic(), False, False
         blocked = self._blocked(life)
         if blocked:
             life.doubtful, life.reason = True, blocked
@@ -160,7 +164,7 @@ class Care:
         if notice.code == COMPETING_SESSION:
             self._withheld(life, notice.text)
         elif notice.action == "resubscribe":
-            self.again(life, notice.text)
+            self.again(life, notice.text, gone=notice.code != DEACTIVATED)
         elif life.started is not None and self._blocked(life):
             # What it needs is gone: the refusal says no more than that.
             self.again(life, notice.text, at_once=False)
@@ -168,16 +172,17 @@ class Care:
             return False
         return True
 
-    def again(self, life: Life, reason: str, *, at_once: bool = True) -> None:
+    def again(self, life: Life, reason: str, *, at_once: bool = True, gone: bool = True) -> None:
         """Its request is dead, and shall be made again: at once, then after pauses that double.
 
         Args:
             life: Whose.
             reason: What the gateway said.
             at_once: The first time without a pause.
+            gone: The gateway does not know it any more: there is nothing to cancel.
         """
         self.interrupt(life, GapCause.GATEWAY, reason)
-        life.dead = True
+        life.dead, life.gone = True, gone
         if at_once and not life.attempts:
             self._redo(life, reason)
             return
@@ -243,10 +248,11 @@ class Care:
         if self._stepping is not None:
             self._stepping.cancel()
             self._stepping = None
+        reason = f"the session ended: {self._core.status().reason}"
         for life in tuple(self._lives):
             life.competing = False
             life.attempts = 0
-            self.interrupt(life, GapCause.LINK, "the link was lost")
+            self.interrupt(life, GapCause.LINK, reason)
 
     def _broken(self, farm: str, reason: str) -> None:
         """A farm broke: interrupt what it serves, and look whether anything else falls silent."""
@@ -340,7 +346,11 @@ class Care:
 
     def _is_lively(self, life: Life) -> bool:
         received, now = life.vital.received, self._core.clock.monotonic()
-        return received is not None and now - received <= self._params.silent_after
+        return received is not None and now - received <= self._usual(life)
+
+    def _usual(self, life: Life) -> float:
+        """How long it may be silent, though its market is open, seconds."""
+        return max(self._params.silent_after, BEATS * life.rhythm)
 
     def _live(self, life: Life, reason: str) -> None:
         """It is live: by an item, or by IB's word."""
@@ -348,7 +358,8 @@ class Care:
         self._queue.pop(life, None)
         now = self._core.clock.now()
         life.status, life.reason = StreamStatus.LIVE, reason
-        life.attempts, life.doubtful, life.competing, life.dead = 0, False, False, False
+        life.attempts = 0
+        life.doubtful = life.competing = life.dead = life.gone = False
         gap = life.close_gap(now, reason)
         life.vital.changed()
         if life.started is None:
@@ -375,7 +386,7 @@ class Care:
 
     def _pause(self, life: Life) -> float:
         """How long to wait for its answer."""
-        limit, usual = life.vital.max_silence, self._params.silent_after
+        limit, usual = life.vital.max_silence, self._usual(life)
         base = usual if limit is None else limit
         longest = max(base, LONGEST_SILENCE_S if limit is None else 8 * base)
         return float(min(base * 2.0 ** min(life.attempts, 16), longest))

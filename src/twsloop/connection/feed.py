@@ -84,6 +84,8 @@ class StreamPlan:
         contract: What it is about, where it depends on a data farm.
         farms: The kinds of farms that serve it: all of them are needed.
         quiet: Silence says nothing of it: it tells only what happens seldom.
+        rhythm: How often it tells something while its market is open, seconds; 0 where that
+            depends on the market.
         answers: Asked for anew, it tells at once how things stand, though nothing happens.
     """
 
@@ -104,6 +106,7 @@ class StreamPlan:
     contract: Any = None
     farms: tuple[FarmKind, ...] = (FarmKind.MARKET_DATA,)
     quiet: bool = False
+    rhythm: float = 0.0
     answers: bool = False
 
     @property
@@ -156,6 +159,7 @@ class Feed(Generic[T]):
             depends=plan.depends,
             contract=plan.contract,
             quiet=plan.quiet,
+            rhythm=plan.rhythm,
             answers=plan.answers,
         )
 

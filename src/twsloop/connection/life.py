@@ -123,6 +123,8 @@ class Life:
     contract: Any = None
     #: Silence says nothing of it: bulletins, scans, what the user shows in a display group.
     quiet: bool = False
+    #: How often it tells something while its market is open, seconds; 0 where that depends.
+    rhythm: float = 0.0
     #: Asked for anew, it tells at once how things stand, though nothing happens: quotes, books.
     answers: bool = False
     status: StreamStatus = StreamStatus.OPENING
@@ -140,6 +142,8 @@ class Life:
     competing: bool = False
     #: The gateway has ended the request.
     dead: bool = False
+    #: And does not know it any more: a cancel would be an error.
+    gone: bool = False
     #: How often it was asked for anew since data came.
     attempts: int = 0
     #: Since when its silence counts, in the clock's monotonic seconds.

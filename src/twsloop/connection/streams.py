@@ -269,8 +269,9 @@ class Streams:
         if feed not in self._feeds:
             return
         before = self._unassign(feed)
-        if before is not None and feed.plan.cancel is not None and self._core.connected:
-            feed.plan.cancel(before)
+        cancel = None if feed.life.gone else feed.plan.cancel
+        if before is not None and cancel is not None and self._core.connected:
+            cancel(before)
         if self._core.state in SERVED:
             self._request(feed)
 

@@ -38,6 +38,8 @@ __all__ = ["LiveBarsOpener"]
 
 #: So much further back than the bar under way an answer reaches after an interruption, seconds.
 OVERLAP_S = 60
+#: The bar under way is told so often, seconds.
+UPDATES_S = 5.0
 CALLBACKS = ("historicalData", "historicalDataEnd", "historicalDataUpdate")
 
 
@@ -145,6 +147,7 @@ class LiveBarsOpener:
             has_image=True,
             contract=contract,
             farms=(FarmKind.HISTORICAL,),
+            rhythm=UPDATES_S,
             answers=True,
         )
         return core.streams.open(plan, on_update, where)

@@ -20,7 +20,7 @@ from twsloop.wire.identity import contract_key
 from .bar_maker import BarMaker
 from .depth import Depth, DepthBook
 from .event_processor import BARS, DEPTH, TICKS, EventProcessor
-from .local_bars import BarRule, LocalBar
+from .local_bars import FIVE_SECONDS, BarRule, LocalBar
 from .slots import Pool, Slots
 from .tick_rows import BidAskTick, MidpointTick, RealTimeBar, Tick, TickKind, TradeTick
 from .turns import AskAgain, LiveTurns
@@ -318,6 +318,7 @@ class EventStreams:
             on_notice=self._again.notice,
             contract=contract,
             farms=BAR_FARMS,
+            rhythm=FIVE_SECONDS.total_seconds(),
         )
 
     def local_bars(
