@@ -332,7 +332,7 @@ def test_requests_from_callbacks_and_from_many_threads_all_leave_whole() -> None
     go = threading.Event()
     with ScriptedServer(script) as server:
         app = App()
-        app._tws.outbox._pacer._rate = 0
+        app._tws.outbox.pacer.rates.ceiling = 0
         app.connect("127.0.0.1", server.port, 1)
         running = Background(app.run)
         assert go.wait(PATIENCE)
