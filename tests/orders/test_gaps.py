@@ -128,6 +128,7 @@ def test_what_filled_while_nobody_was_connected_is_told_once_and_reported(name: 
         assert report.complete
         assert [row.order_id for row in report.of("filled")] == [bought.order_id]
         assert [row.order_id for row in report.of("unchanged")] == [kept.order_id]
+        assert {row.reason for row in report.orders} == {""}
         (row,) = report.of("filled")
         assert (row.before, row.after, row.tag) == ("Submitted", "Filled", "dip")
         assert (row.filled_before, row.filled_after) == (0, 100)
@@ -177,6 +178,16 @@ def test_an_order_that_the_gateway_has_lost_is_uncertain_and_not_cancelled() -> 
         assert "neither open nor completed" in report.of("vanished")[0].reason
         assert not report.complete
         assert "placeOrder" not in case.tws.asked[case.tws.asked.index("startApi", 1) :]
+        # The next report says what is still unknown, and the one after that it is no more.
+        again = case.gateway.orders.reconcile().result(PATIENCE)
+        lost = {shown.order_id, unanswered.order_id}
+        assert {row.order_id for row in again.of("uncertain")} == lost
+        case.tws.open_orders = [open_order(order_id, "Submitted") for order_id in lost]
+        found = case.gateway.orders.reconcile().result(PATIENCE)
+        assert {(row.order_id, row.reason) for row in found.of("moved")} == {
+            (order_id, "") for order_id in lost
+        }
+        assert found.complete
 
 
 def test_an_order_that_nobody_knew_appeared_and_one_that_changed_moved() -> None:
@@ -200,7 +211,7 @@ def test_a_position_that_no_execution_explains_is_said() -> None:
         (row,) = report.positions
         assert (row.before, row.after, row.by_fills, row.explained) == (0, 25, 0, False)
         assert not report.complete
-        assert "1 positions changed by no execution" in str(report)
+        assert "1 position changed by no execution" in str(report)
 
 
 def test_positions_that_are_not_wanted_are_not_missed() -> None:

@@ -30,7 +30,7 @@ class GapVerdict(StrEnum):
     VANISHED = "vanished"
     """The gateway had shown it, and lists it nowhere now; it is UNCERTAIN."""
     UNCERTAIN = "uncertain"
-    """Nobody can say: it was never answered, or the lists could not be had."""
+    """Nobody can say: it was never answered, the lists could not be had, or it was so before."""
 
 
 @attrs.frozen(kw_only=True)
@@ -107,7 +107,7 @@ class GapReport(Fact):
         epoch_before: Which session it began in, counted from 1.
         epoch: Which session it ended in.
         took: How long fetching and comparing took, seconds.
-        orders: Every order that was live before, and those that appeared.
+        orders: Every order that was live or UNCERTAIN before, and those that appeared.
         executions: What the lists told first, each of which was told to everybody just once.
         commissions: The commission reports that came with them.
         positions: Those that are not what they were.
@@ -150,13 +150,17 @@ class GapReport(Fact):
         orders = ", ".join(parts) or "none"
         spent = (self.ended - self.began).total_seconds()
         text = f"gap of {spent:.1f} s ({self.cause}): orders: {orders}"
-        text += f"; {len(self.executions)} executions missed"
+        text += f"; {_counted(len(self.executions), 'execution')} missed"
         odd = sum(not position.explained for position in self.positions)
         if odd:
-            text += f"; {odd} positions changed by no execution"
+            text += f"; {_counted(odd, 'position')} changed by no execution"
         if self.ids_rolled_back:
             text += "; order ids rolled back"
         return text + "".join(f"; unknown: {what}" for what in self.unknown)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 @attrs.frozen(kw_only=True)

@@ -418,6 +418,8 @@ class OrderBook:
         before, was_filled = was
         record.acknowledged = True
         record.abandoned = False
+        if record.status is OrderStatus.UNCERTAIN:
+            record.reason = ""  # why nobody knew
         record.ib_status = word
         held = f", held: {record.why_held}" if record.why_held else ""
         text = f"{word}, {record.filled} filled, {record.remaining} open{held}"

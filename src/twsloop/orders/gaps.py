@@ -70,7 +70,7 @@ class Gap:
         reason: Why, in words.
         began: The last time the gateway was heard, or said that it has lost IB.
         epoch: The session it began in.
-        orders: How each live order stood.
+        orders: How each order stood that was live, or of which nobody knew.
         held: The positions as they were last reported; None if nobody had asked for them.
         ended: When the gateway could be heard again; None while it cannot.
         executions: What was missed, and is known now.
@@ -153,7 +153,8 @@ def _verdict(record: OrderRecord, before: Standing, *, listed: bool) -> GapVerdi
     if status in _ENDS:
         return _ENDS[status]
     if status is OrderStatus.UNCERTAIN:
-        return GapVerdict.VANISHED if before.shown else GapVerdict.UNCERTAIN
+        vanished = before.shown and before.status is not OrderStatus.UNCERTAIN
+        return GapVerdict.VANISHED if vanished else GapVerdict.UNCERTAIN
     if not listed:
         return GapVerdict.UNCERTAIN
     now = standing_of(record)

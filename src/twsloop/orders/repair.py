@@ -47,7 +47,7 @@ from .book import OrderBook
 from .gaps import Gap, Standing, compare_orders, compare_positions, standing_of
 from .holdings import Holdings, HoldingsNow, PositionsOf, holdings_of
 from .processor import OrderProcessor
-from .state import OrderRecord, OrderStatus
+from .state import OrderRecord, OrderStatus, may_be_working
 from .sync import Lists, Sync
 
 __all__ = ["Repair"]
@@ -158,8 +158,9 @@ class Repair:
     def _standing(self) -> dict[OrderRecord, Standing]:
         return {
             record: standing_of(record)
-            for record in self._book.live()
-            if record.status is not OrderStatus.CREATED  # it never left
+            for record in self._book
+            # One that was not sent yet, nobody can have lost.
+            if may_be_working(record) and record.status is not OrderStatus.CREATED
         }
 
     def _holdings(self) -> Holdings | None:

@@ -447,7 +447,8 @@ class Orders:
                 lost = NotConnected("the session ended before the change was confirmed")
                 if record.before_change is not None:
                     self.board.change_failed(record, lost, every=True)
-                self.board.apply(record, OrderInput.LINK_LOST, reason)
+                if next_status(record.status, OrderInput.LINK_LOST) is not record.status:
+                    self.board.apply(record, OrderInput.LINK_LOST, reason)
 
     def _session(self, state: State, _reason: str) -> None:
         if state is State.CONNECTING and not self._clean_up_set:
