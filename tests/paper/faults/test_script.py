@@ -371,6 +371,24 @@ async def test_a_delay_after_an_event(feed: ManualFeed, clock: ManualClock) -> N
         assert await client.ended()
 
 
+async def test_the_second_connection_meets_what_begins_with_it(
+    feed: ManualFeed, clock: ManualClock
+) -> None:
+    script = entries(
+        {"fault": "hello_version", "after": "connect", "nth": 2, "version": 150, "connections": 1},
+        {"fault": "duplicate", "after": "connect", "nth": 3, "lasting": 60},
+    )
+    async with PaperGateway(feed=feed, clock=clock, faults=script) as gateway:
+        versions = []
+        for _ in range(4):
+            async with connect(gateway) as client:
+                versions.append(client.version)
+        assert versions == [225, 150, 225, 225]
+        async with connect(gateway, client_id=9) as client:
+            heard = [(await client.next())[0].name for _ in range(4)]
+        assert heard == ["managedAccounts"] * 2 + ["nextValidId"] * 2
+
+
 @pytest.mark.parametrize("speed", [1.0, 60.0])
 async def test_a_market_time(clock: ManualClock, speed: float) -> None:
     start = datetime(2026, 9, 28, 13, 30, tzinfo=UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from weakref import WeakSet
 
 from twsloop.paper.clients.hub import Hub
 from twsloop.paper.connection import Connection
@@ -64,15 +65,18 @@ class LinkBoard:
         Returns:
             What ends that (for links to come).
         """
+        met: WeakSet[Connection] = WeakSet()
 
         def meet(connection: Connection) -> None:
-            if clients is None or connection.client_id in clients:
+            # Where this begins with a connection's arrival, that is there, and still to come.
+            if connection not in met and (clients is None or connection.client_id in clients):
+                met.add(connection)
                 begin(self.link(connection))
 
         coming = self.at_arrival if clients is None else self.at_join
         coming.append(meet)
         for connection in self.those_of(clients):
-            begin(self.link(connection))
+            meet(connection)
         return lambda: coming.remove(meet)
 
     def opened(self, hub: Hub) -> None:

@@ -192,8 +192,9 @@ class FaultEngine:
 
     def arrived(self, connection: Connection) -> None:
         """The gateway accepted a connection."""
-        self.links.arrived(connection)
+        # First what begins with it: it may be about this very connection.
         self.happened("connect", None)
+        self.links.arrived(connection)
 
     def joined(self, connection: Connection) -> None:
         """A client is READY."""

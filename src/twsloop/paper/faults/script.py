@@ -51,8 +51,8 @@ __all__ = ["EVENTS", "Plan", "Script", "Trigger", "read_script"]
 
 #: What entries may wait for, beside requests by their names.
 EVENTS: Mapping[str, str] = {
-    "connect": "a connection was accepted",
-    "join": "a client is READY",
+    "connect": "a connection was accepted; what begins with it is about that one, too",
+    "join": "a client is READY: its accounts, its next order id and the notices have left",
     "message": "a client sent a message",
     "order": "a client sent an order, or a change of one",
     "cancel": "a client sent a cancel",
