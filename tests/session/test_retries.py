@@ -28,15 +28,24 @@ def test_after_a_session_that_stood_the_first_try_is_quick_and_the_others_grow()
     assert waits(retries, [Outcome.FAILED] * 10) == [0.1, 0.5, 1, 2, 4, 8, 16, 32, 60, 60]
 
 
-def test_a_session_that_comes_and_goes_is_made_again_more_and_more_slowly() -> None:
+def test_a_session_that_comes_and_goes_is_made_again_more_slowly_up_to_a_point() -> None:
     retries = Retries(RULES)
     found = []
     for _ in range(6):
         retries.stood(1.0)
         found.append(retries.plan(0.0).wait)
-    assert found == [0.1, 0.5, 1, 2, 4, 8]
-    retries.stood(10.0)
+    assert found == [0.1, 0.5, 1, 2, 2, 2]
+    retries.stood(5.0)
     assert retries.plan(0.0).wait == 0.1, "until one stands"
+
+
+def test_an_outage_that_is_over_does_not_slow_down_the_next() -> None:
+    retries = Retries(RULES)
+    retries.stood(100)
+    assert waits(retries, [Outcome.FAILED] * 8)[-1] == 32
+    retries.plan(0.0)
+    retries.stood(1)
+    assert retries.plan(0.0).wait == 0.5
 
 
 def test_the_quick_wait_is_never_longer_than_the_first_of_the_others() -> None:

@@ -20,7 +20,11 @@ import attrs
 
 from .backoff import Backoff
 
-__all__ = ["Outcome", "Retries", "RetryRules", "Try"]
+__all__ = ["FLAPS", "Outcome", "Retries", "RetryRules", "Try"]
+
+#: Sessions that come and go slow the tries down as so many failures do, and no more: the gateway is
+#: there, after all.
+FLAPS = 3
 
 
 class Outcome(Enum):
@@ -49,7 +53,7 @@ class RetryRules:
 
     backoff: Backoff = attrs.Factory(Backoff)
     quick: float = 0.1
-    stable_after: float = 10.0
+    stable_after: float = 5.0
     wedge_after: int = 3
     wedge_delay: float = 120.0
     id_delay: float = 5.0
@@ -85,6 +89,7 @@ class Retries:
         self._rules = rules
         self._number = 0
         self._failures = 0
+        self._flaps = 0
         self._mute = 0
         self._id_taken = False
 
@@ -96,10 +101,11 @@ class Retries:
     def stood(self, seconds: float) -> None:
         """A session that had become READY was lost, after so many seconds."""
         if seconds >= self._rules.stable_after:
-            self._failures = 0
+            self._flaps = 0
         elif self._number:
             # It came back, and went again: the next one shall not come as quickly.
-            self._failures += 1
+            self._flaps = min(self._flaps + 1, FLAPS)
+        self._failures = self._flaps
         self._number = self._mute = 0
         self._id_taken = False
 

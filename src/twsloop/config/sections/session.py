@@ -110,10 +110,10 @@ class ReconnectParams(Section):
         high=3600,
     )
     stable_after: float = option(
-        10.0,
+        5.0,
         "float",
         "How long a session has to stand before its loss is met with the quick delay again. One "
-        "that comes and goes is made again more and more slowly.",
+        "that comes and goes is made again more slowly.",
         unit="seconds",
         low=0,
         high=86400,
