@@ -217,7 +217,7 @@ def test_a_callback_may_come_later_and_an_age_too(desk: Desk) -> None:
 def test_a_lost_link_makes_every_ticker_stale() -> None:
     stale, heard = Heard(), Heard()
     with open_paper() as (_, paper):
-        config = config_for(paper, reconnect__first_delay=30)
+        config = config_for(paper, reconnect__quick_delay=30, reconnect__first_delay=30)
         with IBGateway(config) as gateway:
             watch = gateway.market_data.subscribe(["AAPL", "MSFT"], heard, on_stale=stale)
             heard.until(lambda _: all(one.bid for one in watch))

@@ -323,7 +323,7 @@ def test_a_new_question_gets_a_new_snapshot_while_the_old_one_ends(desk: Desk) -
 def test_without_a_session_it_says_so() -> None:
     with pytest.raises(LoopNotRunning):
         IBGateway().market_data.quote("AAPL")
-    with open_desk(reconnect__first_delay=30) as desk:
+    with open_desk(reconnect__quick_delay=30, reconnect__first_delay=30) as desk:
         waiting = desk.gateway.market_data.quote("EUR.USD")
         desk.settle()
         desk.paper.drop_clients()

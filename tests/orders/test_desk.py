@@ -294,7 +294,8 @@ def test_an_order_whose_end_does_not_come_is_not_replaced() -> None:
 
 def test_without_a_session_nothing_is_cancelled_or_replaced() -> None:
     tws = FakeTws()
-    with connected(tws, reconnect__first_delay=60, reconnect__cap=60) as gateway:
+    quiet = {"reconnect__quick_delay": 60, "reconnect__first_delay": 60, "reconnect__cap": 60}
+    with connected(tws, **quiet) as gateway:
         trade = working(tws, gateway)
         lost = Heard()
         gateway.on_session(lambda state, _reason: lost(state))
