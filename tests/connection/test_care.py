@@ -382,6 +382,21 @@ def test_after_a_lost_link_too_a_line_that_stays_silent_is_asked_for_again(at: M
     assert at.told() == ["StreamStarted", "GapStarted", "GapEnded"]
 
 
+def test_what_is_cancelled_between_two_sessions_is_not_asked_for_in_the_next(at: Market) -> None:
+    apple, trades = at.app.subscribe("AAPL"), at.app.market_data.ticks("MSFT")
+    at.tick("AAPL")
+    at.trade("MSFT")
+    at.double.stop()
+    apple.cancel()
+    trades.cancel()
+    assert (apple.lives["AAPL"].status, trades.life.status) == ("over", "over")
+    assert (len(at.app._tws.streams.care), list(at.app.market_data.slots)) == (0, [])
+    at.double.start()
+    asked = [one.name for one in at.double.started_with]
+    since = asked[len(asked) - asked[::-1].index("startApi") :]
+    assert not {"reqMktData", "reqTickByTickData"} & {*since}
+
+
 @pytest.mark.parametrize("before", ["lost", "withheld"])
 def test_what_stopped_it_in_the_session_before_does_not_hold_it_now(
     at: Market, before: str

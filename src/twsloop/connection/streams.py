@@ -207,8 +207,10 @@ class Streams:
             if last:
                 self._close(feed)
                 # Posted before another thread can take what was released: its request is later.
-                with contextlib.suppress(LoopNotRunning):  # then nothing is open at the gateway
+                try:
                     self._do(self._left, feed)
+                except LoopNotRunning:  # nothing is open at the gateway, and nobody else is here
+                    self._left(feed)
         stream.finish(stream.error)
 
     def follow(self, stream: Stream[Any], callback: Callable[..., object], where: Where) -> None:

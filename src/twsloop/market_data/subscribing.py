@@ -60,8 +60,10 @@ class Subscribing:
     def cancel(self, subscription: Subscription) -> None:
         """Let a subscription's lines go."""
         subscription.mute()
-        with contextlib.suppress(LoopNotRunning):  # then no line is open any more
+        try:
             self._desk.do(self._cancelled, subscription)
+        except LoopNotRunning:  # nothing is open at the gateway, and nobody else is here
+            self._cancelled(subscription)
         subscription.finish()
 
     def listen(self, subscription: Subscription, callback: OnTick, where: Where) -> None:

@@ -82,6 +82,8 @@ _BACK = frozenset({1101, 1102})
 _LISTS = re.compile(r"\bfarms are (not )?connected:\s*([^:]*?)(?:\.(?:\s|$)|$)", re.IGNORECASE)
 #: A farm's name stands at the end, after a colon, or after the full stop of the idle ones.
 _NAME = re.compile(r"[:.]\s*([A-Za-z][\w.\-]*?)\.?\s*$")
+#: A name is looked for in so many characters at the end: a text may be of any length.
+LONGEST_NAME = 100
 #: No gateway has so many farms; a text that invents names shall not fill the memory.
 MOST_FARMS = 200
 
@@ -179,7 +181,7 @@ class FarmTable:
             ]
             return tuple(change for change in changes if change is not None)
         known = FARM_CODES.get(code)
-        named = _NAME.search(text)
+        named = _NAME.search(text[-LONGEST_NAME:])
         if known is None or named is None:
             return ()
         change = self._set(named[1], *known, text=text, now=now)
