@@ -107,6 +107,7 @@ def test_half_a_message_and_then_silence_is_a_dead_link(make_trial: MakeTrial) -
     trial = make_trial(heartbeat__enabled=True).start()
     trial.faults.truncated()
     trial.market.notice(2104, "Market data farm connection is OK:usfarm")
+    await_condition(lambda: trial.read_ahead > 0)
     trial.clock.advance(10)
     trial.settle()
     trial.clock.advance(5)
@@ -118,6 +119,7 @@ def test_half_a_message_and_then_silence_is_a_dead_link(make_trial: MakeTrial) -
 
 def test_a_length_that_lies_does_not_make_deaf_for_ever(trial: Trial) -> None:
     trial.faults.oversized(length=0xFFFFFF)
+    await_condition(lambda: trial.read_ahead > 0)
     for _ in range(4):
         trial.market.notice(2104, "Market data farm connection is OK:usfarm")
         trial.settle()

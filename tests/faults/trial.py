@@ -142,6 +142,12 @@ class Trial:
         return [one.new for one in self.facts(SessionChanged)]
 
     @property
+    def read_ahead(self) -> int:
+        """How many bytes the client has of a message that is not whole."""
+        link = self.gw._driver.life._transport
+        return 0 if link is None else link.pending
+
+    @property
     def lost(self) -> bool:
         """Whether the session has ended since it was made."""
         return State.DISCONNECTED.name in self.states
