@@ -82,6 +82,7 @@ def test_a_position_may_be_told_after_its_execution() -> None:
     (row,) = compare_positions({}, after, [early], BEGAN)
     assert row.explained
     assert row.by_fills == 0
+    assert repr(row) == "<PositionInGap X: 0 -> 5, explained>"
 
 
 def record(status: OrderStatus = OrderStatus.SUBMITTED, order_id: int = 1) -> OrderRecord:
@@ -177,4 +178,6 @@ def test_a_report_says_in_one_line_what_is_wrong() -> None:
         "gap of 12.4 s (link): orders: 1 vanished; 0 executions missed; order ids rolled back; "
         "unknown: positions: no answer"
     )
+    assert repr(report) == f"<GapReport {report}>"
+    assert repr(report.orders[0]) == "<OrderInGap 1 : vanished, Submitted -> UNCERTAIN>"
     assert not report.complete

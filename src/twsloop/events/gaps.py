@@ -65,6 +65,11 @@ class OrderInGap:
     verdict: GapVerdict
     reason: str = ""
 
+    def __repr__(self) -> str:
+        which = self.order_id or f"perm {self.perm_id}"
+        change = f"{self.before} -> {self.after}"
+        return f"<OrderInGap {which} {self.symbol}: {self.verdict}, {change}>"
+
 
 @attrs.frozen(kw_only=True)
 class PositionInGap:
@@ -88,6 +93,10 @@ class PositionInGap:
     after: Decimal
     by_fills: Decimal = Decimal(0)
     explained: bool
+
+    def __repr__(self) -> str:
+        fits = "explained" if self.explained else f"executions say {self.by_fills:+f}"
+        return f"<PositionInGap {self.symbol}: {self.before:f} -> {self.after:f}, {fits}>"
 
 
 @attrs.frozen(kw_only=True)
@@ -142,6 +151,9 @@ class GapReport(Fact):
     def of(self, verdict: GapVerdict | str) -> tuple[OrderInGap, ...]:
         """The orders of which this became."""
         return tuple(order for order in self.orders if order.verdict == verdict)
+
+    def __repr__(self) -> str:
+        return f"<GapReport {self}>"
 
     def __str__(self) -> str:
         """One line for people."""
