@@ -166,6 +166,19 @@ async def test_bytes_without_an_answer_end_a_link_and_are_no_silence() -> None:
     assert watch.clock.pending() == 0
 
 
+async def test_bytes_that_cease_just_before_the_question_are_missed_at_the_end() -> None:
+    watch = Deaf()
+    watch.monitor.start_monitoring()
+    watch.clock.advance(9)
+    watch.monitor.heartbeat_received()
+    watch.clock.advance(1)
+    assert (watch.probes, watch.facts) == ([10], []), "asked in its turn, and not silent yet"
+    watch.clock.advance(5)
+    (missed,) = watch.facts
+    assert isinstance(missed, HeartbeatMissed)
+    assert (missed.silence, watch.dead, watch.deaf) == (6, [6], [])
+
+
 async def test_an_answer_puts_the_next_question_off() -> None:
     watch = Deaf()
 

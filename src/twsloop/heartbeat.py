@@ -122,9 +122,11 @@ class HeartbeatMonitor:
         now = self._clock.monotonic()
         verdict = life.look(now, half=self._half is not None and self._half())
         if verdict is Verdict.DEAD:
-            silent = now - life.last_life
+            silence, missed = now - life.last_life, self._missed
             self.stop_monitoring()
-            self._on_dead(silent)
+            if not missed:  # it was asked while bytes came, and they ceased after that
+                self._tell(HeartbeatMissed(time=self._clock.now(), silence=silence))
+            self._on_dead(silence)
             return
         if verdict is Verdict.DEAF and self._on_deaf is not None:
             asked = life.asked_at
