@@ -9,7 +9,7 @@ import pytest
 from tests.faults.conftest import MakeTrial
 from tests.faults.test_servers import open_ids
 from tests.faults.trial import SYMBOL, Trial
-from tests.support.clients import await_condition
+from tests.support.clients import PATIENCE, await_condition
 from twsloop import market_order
 from twsloop.events import AcknowledgementLate, CommissionReported, Notice
 from twsloop.session.state import State
@@ -93,6 +93,17 @@ def test_an_execution_that_was_never_pushed_is_found_at_the_next_session(trial: 
     trial.faults.reset()
     trial.recover()
     trial.until(lambda: len(trial.fills) == 1)
+    assert trade.filled == 10
+
+
+def test_an_execution_that_was_never_pushed_is_found_when_orders_are_compared(trial: Trial) -> None:
+    with trial.faults.missing_reports(kind="execDetails"):
+        trade = trial.gw.place_order(SYMBOL, market_order("BUY", 10))
+        trial.until(lambda: trade.status == "Filled")
+    assert trial.fills == []
+    for _ in range(2):
+        trial.gw.orders.reconcile().result(PATIENCE)
+    assert len(trial.fills) == 1
     assert trade.filled == 10
 
 
