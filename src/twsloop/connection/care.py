@@ -39,10 +39,9 @@ from twsloop.session.state import State
 
 from .farms import Farms
 from .life import Gap, Life, LifeFact, StreamStatus
+from .redoing import Redoing
 
 if TYPE_CHECKING:
-    from twsloop.clock import Timer
-
     from .core import Core
 
 __all__ = ["COMPETING_SESSION", "DATA_KEPT", "DATA_LOST", "SERVED", "SERVERS_LOST", "Care"]
@@ -66,9 +65,6 @@ ANSWER_S = 5.0
 LONGEST_SILENCE_S = 600.0
 #: What comes in a rhythm may miss fewer beats than this.
 BEATS = 3
-#: Between two that are asked for anew, seconds, but for so many at once: the gateway is busy
-#: enough after an outage.
-STEP_S, BURST = 0.05, 10
 
 
 class Care:
@@ -86,10 +82,7 @@ class Care:
         self._core = core
         self._params = core.config.market_data
         self._lives: dict[Life, None] = {}
-        #: What is to be asked for anew, and why.
-        self._queue: dict[Life, str] = {}
-        self._stepping: Timer | None = None
-        self._next_step = 0.0
+        self._redoing = Redoing(core.clock, self._still_silent)
         self._servers_lost = ""
         self.farms = Farms(core)
         self.closed: Callable[[Any], bool | None] = lambda _contract: None
@@ -192,7 +185,7 @@ class Care:
     def over(self, life: Life, reason: str) -> None:
         """It is closed."""
         life.rest()
-        self._queue.pop(life, None)
+        self._redoing.drop(life)
         taken = life in self._lives
         self._lives.pop(life, None)
         if life.status is StreamStatus.OVER:
@@ -244,10 +237,7 @@ class Care:
     def _down(self) -> None:
         self._servers_lost = ""
         self.farms.clear()
-        self._queue.clear()
-        if self._stepping is not None:
-            self._stepping.cancel()
-            self._stepping = None
+        self._redoing.clear()
         reason = f"the session ended: {self._core.status().reason}"
         for life in tuple(self._lives):
             life.competing = False
@@ -355,7 +345,7 @@ class Care:
     def _live(self, life: Life, reason: str) -> None:
         """It is live: by an item, or by IB's word."""
         life.rest()
-        self._queue.pop(life, None)
+        self._redoing.drop(life)
         now = self._core.clock.now()
         life.status, life.reason = StreamStatus.LIVE, reason
         life.attempts = 0
@@ -429,41 +419,15 @@ class Care:
         if not self._blocked(life) and life.vital.asked:
             self._redo(life, reason)
 
-    # ---- asking anew, one by one -----------------------------------------------------------
-
     def _redo(self, life: Life, reason: str) -> None:
         """Ask for it anew, in its turn."""
         life.rest()
-        self._queue[life] = reason
-        self._step_in_time()
+        self._redoing.add(life, reason)
 
-    def _step_in_time(self) -> None:
-        if self._queue and self._stepping is None:
-            clock = self._core.clock
-            wait = self._next_step - clock.monotonic()
-            if wait > 0:
-                self._stepping = clock.call_later(wait, self._step_due)
-            else:
-                self._step()
-
-    def _step_due(self) -> None:
-        self._stepping = None
-        self._step()
-
-    def _step(self) -> None:
-        """Ask for the next one anew."""
-        while self._queue:
-            life = next(iter(self._queue))
-            reason = self._queue.pop(life)
-            if life not in self._lives or life.status is StreamStatus.LIVE or self._blocked(life):
-                continue  # it was heard meanwhile, or waits for something else again
-            # Set first: what is asked here may fail at once, and then ask for others.
-            idle_since = self._core.clock.monotonic() - BURST * STEP_S
-            self._next_step = max(self._next_step, idle_since) + STEP_S
-            life.attempts += 1
-            life.vital.redo(reason)
-            break
-        self._step_in_time()
+    def _still_silent(self, life: Life) -> bool:
+        """Whether it is to be asked for anew: nobody heard it, and nothing else is in the way."""
+        lives = life in self._lives and life.status is not StreamStatus.LIVE
+        return lives and not self._blocked(life)
 
     def _tell(self, life: Life, fact: LifeFact) -> None:
         if life.followed:

@@ -113,6 +113,7 @@ class Life:
         started: When its first data came, UTC; None before.
         gaps: Its gaps, the newest hundred, the oldest first; the last one may go on still.
         gap_count: How many it had in all.
+        competing: Whether data is withheld while the login is in use elsewhere (10197).
     """
 
     name: str
@@ -138,7 +139,6 @@ class Life:
     lively: bool = False
     #: It was asked for in a time in which requests got lost: see whether it is answered.
     doubtful: bool = False
-    #: Data is withheld while the login is in use elsewhere.
     competing: bool = False
     #: The gateway has ended the request.
     dead: bool = False
