@@ -32,6 +32,7 @@ from .simulate import Quote, simulate
 from .state import OrderInput, OrderRecord, OrderStatus, may_be_working
 from .sync import Sync
 from .watch import Watch
+from .windows import Windows
 
 __all__ = ["QuoteOf", "Send", "WayOut"]
 
@@ -71,6 +72,7 @@ class WayOut:
         self.book = book
         self.board = board
         self._proof = proof
+        self._windows = Windows(core.calendar)
         self._sync = sync
         self._processor = processor
         self._watch = watch
@@ -142,7 +144,6 @@ class WayOut:
     def judge(self, account: str) -> Verdict:
         """Ask the gate, as things stand now."""
         core, sync = self._core, self._sync
-        window = core.calendar.window(core.clock.now())
         situation = Situation(
             connected=core.connected and core.state in _CONNECTED,
             session=core.state.name,
@@ -153,7 +154,7 @@ class WayOut:
             named=self._processor.named,
             queued=core.outbox.waiting(Lane.ORDER) + len(self._held),
             behind=core.registry.backlog.reason,
-            window=str(window) if window is not None and window.refuses_orders else "",
+            window=self._windows.refusing(core.clock.now()),
         )
         return judge(core.config, situation, account)
 
