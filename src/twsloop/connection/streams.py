@@ -42,7 +42,7 @@ from twsloop.processors import Where
 from twsloop.processors.delivery import Delivery, delivery_for
 from twsloop.session.state import State
 
-from .care import DATA_KEPT, DATA_LOST, SERVED, SERVERS_LOST, Care
+from .care import DATA_LOST, SERVED, Care
 from .feed import Feed, StreamPlan
 from .life import StreamStatus
 from .stream import Stream
@@ -51,10 +51,7 @@ if TYPE_CHECKING:
     from .core import Core
 
 __all__ = [
-    "DATA_KEPT",
-    "DATA_LOST",
     "SERVED",
-    "SERVERS_LOST",
     "Feed",
     "Stream",
     "StreamPlan",
