@@ -17,6 +17,7 @@ from tests.support.clients import PATIENCE, Background, Recorder, await_conditio
 from tests.support.scripted import Peer, ScriptedServer, proto_body, raw_text_body, text_body
 from twsloop.clock import ManualClock
 from twsloop.connection import IBKRConnection
+from twsloop.connection.stages import was_refused
 from twsloop.errors import (
     ClientIdInUse,
     ConnectionFailed,
@@ -27,6 +28,7 @@ from twsloop.errors import (
     ServerVersionError,
     StateError,
     TcpFailed,
+    TcpRefused,
     TcpTimeout,
 )
 from twsloop.session.state import State
@@ -81,7 +83,7 @@ def test_a_refused_port_says_what_to_do() -> None:
     with ScriptedServer(silent) as server:
         port = server.port
     error, heard = fails(port)
-    assert type(error) is TcpFailed
+    assert type(error) is TcpRefused
     assert "nothing listens there" in str(error)
     assert heard.names == []
 
@@ -517,3 +519,28 @@ def test_version_203_speaks_text_with_raw_ids_and_protobuf_both_ways() -> None:
         "orderStatusProtoBuf",
         "orderStatus",
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "refused"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), True),
+        (
+            OSError(
+                "Multiple exceptions: [Errno 111] Connect call failed ('::1', 7497, 0, 0), "
+                "[Errno 111] Connect call failed ('127.0.0.1', 7497)"
+            ),
+            True,
+        ),
+        (
+            OSError(
+                "Multiple exceptions: [Errno 111] Connect call failed ('::1', 7497, 0, 0), "
+                "[Errno 101] Connect call failed ('10.0.0.1', 7497)"
+            ),
+            False,
+        ),
+        (OSError(101, "Network is unreachable"), False),
+    ],
+)
+def test_nobody_listens_at_any_address_of_a_name(error: OSError, refused: bool) -> None:
+    assert was_refused(error) is refused

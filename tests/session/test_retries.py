@@ -39,6 +39,24 @@ def test_a_session_that_comes_and_goes_is_made_again_more_slowly_up_to_a_point()
     assert retries.plan(0.0).wait == 0.1, "until one stands"
 
 
+def test_a_port_that_nobody_listens_on_is_tried_evenly_before_the_waits_grow() -> None:
+    rules = RetryRules(backoff=Backoff(0.5, 2, 60, 0.2), refused_wait=0.8, refused_tries=4)
+    retries = Retries(rules)
+    retries.stood(100)
+    assert waits(retries, [Outcome.REFUSED] * 8) == [0.1, 0.5, 0.8, 0.8, 0.8, 0.5, 1, 2]
+    retries.plan(0.0)
+    retries.stood(100)
+    assert waits(retries, [Outcome.REFUSED] * 3) == [0.1, 0.5, 0.8], "the count begins anew"
+
+
+def test_whoever_listens_again_and_fails_is_tried_more_and_more_slowly() -> None:
+    rules = RetryRules(backoff=Backoff(0.5, 2, 60, 0.2), refused_wait=0.8, refused_tries=9)
+    retries = Retries(rules)
+    retries.stood(100)
+    outcomes = [Outcome.REFUSED] * 3 + [Outcome.FAILED] * 3
+    assert waits(retries, outcomes) == [0.1, 0.5, 0.8, 0.8, 0.5, 1]
+
+
 def test_an_outage_that_is_over_does_not_slow_down_the_next() -> None:
     retries = Retries(RULES)
     retries.stood(100)
@@ -140,7 +158,8 @@ def test_every_wait_is_explained_by_what_went_wrong(
         assert plan.id_taken is (event is Outcome.ID_TAKEN)
         less = 1 - jitter * chance
         longest = max(backoff.cap, rules.wedge_delay, rules.id_delay)
-        assert min(quick, first) * less * 0.999999 <= plan.wait <= longest
+        least = min(quick, first, rules.refused_wait) * less
+        assert least * 0.999999 <= plan.wait <= longest
         if plan.wedged:
             assert plan.wait >= rules.wedge_delay * less * 0.999999
         if isinstance(event, float) and event >= rules.stable_after:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import socket
 from typing import Any
 
@@ -17,11 +19,12 @@ from twsloop.errors import (
     ReadyTimeout,
     ServerVersionError,
     TcpFailed,
+    TcpRefused,
     TcpTimeout,
 )
 from twsloop.wire.handshake import ServerHello, parse_server_hello
 
-__all__ = ["VERSIONS", "Target", "why"]
+__all__ = ["VERSIONS", "Target", "was_refused", "why"]
 
 #: The server versions whose messages we can read and write (design 4.3).
 VERSIONS = range(100, 226)
@@ -59,7 +62,8 @@ class Target:
 
     def tcp_failed(self, error: OSError) -> TcpFailed:
         """The system could not make the TCP connection."""
-        if isinstance(error, ConnectionRefusedError):
+        refused = was_refused(error)
+        if refused:
             text = (
                 "connection refused: nothing listens there. Start TWS or IB Gateway, enable its "
                 "API ('ActiveX and Socket Clients'), and check the port"
@@ -68,7 +72,7 @@ class Target:
             text = f"unknown host: {error.strerror or error}"
         else:
             text = f"cannot connect: {error.strerror or error}"
-        return TcpFailed(text, **self._where)
+        return (TcpRefused if refused else TcpFailed)(text, **self._where)
 
     # ---- the hello -----------------------------------------------------------------------
 
@@ -127,6 +131,15 @@ class Target:
     def given_up(self, reason: str) -> ConnectionFailed:
         """We were told to stop while the connection was being made."""
         return ConnectionFailed(f"{reason} while connecting", **self._where)
+
+
+def was_refused(error: OSError) -> bool:
+    """Whether nobody listens: at the address, or at none of the several that a name has."""
+    if isinstance(error, ConnectionRefusedError):
+        return True
+    # asyncio tells several failed addresses in one text, and gives that error no number.
+    codes = set(re.findall(r"\[Errno (\d+)\]", str(error))) if error.errno is None else set()
+    return codes == {str(errno.ECONNREFUSED)}
 
 
 def why(error: BaseException | None) -> str:

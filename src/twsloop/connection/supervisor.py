@@ -15,6 +15,7 @@ from twsloop.errors import (
     HandshakeTimeout,
     LiveTradingBlocked,
     ReadyTimeout,
+    TcpRefused,
 )
 from twsloop.session.backoff import Backoff
 from twsloop.session.retries import Outcome, Retries, RetryRules, Try
@@ -162,6 +163,8 @@ def rules_of(params: ReconnectParams) -> RetryRules:
         backoff=Backoff(params.first_delay, params.factor, params.cap, params.jitter),
         quick=params.quick_delay,
         stable_after=params.stable_after,
+        refused_wait=params.refused_wait,
+        refused_tries=params.refused_tries,
         wedge_after=params.wedge_after,
         wedge_delay=params.wedge_delay,
         id_delay=params.id_delay,
@@ -171,4 +174,6 @@ def rules_of(params: ReconnectParams) -> RetryRules:
 def _outcome(error: ConnectionFailed) -> Outcome:
     if isinstance(error, (HandshakeTimeout, ReadyTimeout)):
         return Outcome.MUTE
+    if isinstance(error, TcpRefused):
+        return Outcome.REFUSED
     return Outcome.ID_TAKEN if isinstance(error, ClientIdInUse) else Outcome.FAILED

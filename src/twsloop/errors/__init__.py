@@ -18,7 +18,8 @@ is written from those fields, in one place, with what to do next::
     │   ├── LoopNotRunning          work was handed to a loop that is not running
     │   └── WrongThread             a blocking call on the loop's own thread
     ├── ConnectionFailed            the session never became READY
-    │   ├── TcpFailed               refused, unreachable, unknown host
+    │   ├── TcpFailed               unreachable, unknown host
+    │   │   └── TcpRefused          nobody listens on the port
     │   ├── TcpTimeout              no TCP connection within its deadline
     │   ├── HandshakeTimeout        connected, but no hello within its deadline
     │   ├── HandshakeClosed         the gateway closed the link during the handshake
@@ -97,6 +98,7 @@ from .session import (
     ServerVersionError,
     SessionError,
     TcpFailed,
+    TcpRefused,
     TcpTimeout,
 )
 
@@ -145,6 +147,7 @@ __all__ = [
     "SymbolError",
     "TapeError",
     "TcpFailed",
+    "TcpRefused",
     "TcpTimeout",
     "TwsLoopError",
     "UnknownContract",

@@ -18,6 +18,7 @@ __all__ = [
     "ServerVersionError",
     "SessionError",
     "TcpFailed",
+    "TcpRefused",
     "TcpTimeout",
 ]
 
@@ -54,6 +55,10 @@ class ConnectionFailed(TwsLoopError):
 
 class TcpFailed(ConnectionFailed):
     """The TCP connection was refused, or the host is unknown or unreachable."""
+
+
+class TcpRefused(TcpFailed):
+    """Nobody listens on the port."""
 
 
 class TcpTimeout(ConnectionFailed):

@@ -1,10 +1,12 @@
 """When to try again, by what went wrong so far. Chance comes in as an argument.
 
-Four schedules, because four things keep a session from coming back:
+Five schedules, because five things keep a session from coming back:
 
 * The gateway restarted and is there again: the first try comes quickly.
-* It is not there, or turns us away: the waits grow, up to a cap. A session that came back and did
-  not stand for long counts as a failure: it must not be made anew ten times a second.
+* Nobody listens on its port: it is just starting, most likely. To be refused costs nobody anything,
+  so for a while it is tried at even intervals, and found soon after it is up.
+* It is not there after that, or turns us away: the waits grow, up to a cap. A session that came
+  back and did not stand for long counts as a failure: it must not be made anew ten times a second.
 * It accepts connections and never answers (it hangs, or stands at a login or a dialog): each try
   leaves a dead connection inside it, and it takes 32 at most. After a few in a row it is wedged as
   far as we can see, and is tried rarely.
@@ -31,7 +33,9 @@ class Outcome(Enum):
     """How an attempt failed."""
 
     FAILED = "failed"
-    """Refused, closed, unknown: any way that is none of the others."""
+    """Closed, unknown, out of reach: any way that is none of the others."""
+    REFUSED = "refused"
+    """Nobody listens on the port."""
     MUTE = "mute"
     """The connection was accepted, and then nothing came within the stage's deadline."""
     ID_TAKEN = "id taken"
@@ -46,6 +50,8 @@ class RetryRules:
         backoff: The growing waits.
         quick: The wait before the first try after a session that stood.
         stable_after: How long a session has to stand to count as one.
+        refused_wait: No wait is longer than this while nobody listens.
+        refused_tries: So many refusals in a row are met so; then the waits grow.
         wedge_after: So many mute attempts in a row mean a wedge; 0 never does.
         wedge_delay: The wait between tries of a wedged gateway.
         id_delay: The wait between tries while the client id is taken.
@@ -54,6 +60,8 @@ class RetryRules:
     backoff: Backoff = attrs.Factory(Backoff)
     quick: float = 0.1
     stable_after: float = 5.0
+    refused_wait: float = 0.8
+    refused_tries: int = 100
     wedge_after: int = 3
     wedge_delay: float = 120.0
     id_delay: float = 5.0
@@ -90,6 +98,7 @@ class Retries:
         self._number = 0
         self._failures = 0
         self._flaps = 0
+        self._refused = 0
         self._mute = 0
         self._id_taken = False
 
@@ -106,12 +115,14 @@ class Retries:
             # It came back, and went again: the next one shall not come as quickly.
             self._flaps = min(self._flaps + 1, FLAPS)
         self._failures = self._flaps
-        self._number = self._mute = 0
+        self._number = self._mute = self._refused = 0
         self._id_taken = False
 
     def failed(self, outcome: Outcome) -> None:
         """An attempt failed."""
-        self._failures += 1
+        self._refused = self._refused + 1 if outcome is Outcome.REFUSED else 0
+        if not 0 < self._refused <= self._rules.refused_tries:
+            self._failures += 1
         self._mute = self._mute + 1 if outcome is Outcome.MUTE else 0
         self._id_taken = outcome is Outcome.ID_TAKEN
 
@@ -127,6 +138,9 @@ class Retries:
         less = 1.0 - rules.backoff.jitter * chance
         if self._id_taken:
             wait = rules.id_delay * less
+        elif 0 < self._refused <= rules.refused_tries:
+            growing = rules.backoff.delay(max(self._refused, self._failures), chance)
+            wait = min(growing, rules.refused_wait * less)
         elif self._failures:
             wait = rules.backoff.delay(self._failures, chance)
         else:

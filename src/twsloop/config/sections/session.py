@@ -138,6 +138,22 @@ class ReconnectParams(Section):
         0, "int", "Give up after so many tries in a row; 0 never gives up.", low=0, high=1_000_000
     )
 
+    refused_wait: float = option(
+        0.8,
+        "float",
+        "No wait is longer while nobody listens on the port: to be refused costs the gateway "
+        "nothing, and it is mostly about to start.",
+        unit="seconds",
+        low=0.01,
+        high=3600,
+    )
+    refused_tries: int = option(
+        100,
+        "int",
+        "So many refusals in a row are met with that wait; then the waits grow.",
+        low=0,
+        high=1_000_000,
+    )
     wedge_after: int = option(
         3,
         "int",
