@@ -400,3 +400,28 @@ def test_a_cancel_of_ours_that_came_late_is_no_line_in_the_log(
     assert handler.handle(FIRST_REQUEST_ID, 300, text).severity == "error"
     assert handler.handle(1, 300, text).severity == "error"
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
+
+
+def test_a_long_text_is_cut_in_the_log_and_kept_in_the_fact(
+    handler: ErrorHandler, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = "so it goes,\n" * 400
+    notice = handler.handle(7, 321, text)
+    (line,) = (record.getMessage() for record in caplog.records)
+    assert notice.text == text
+    assert "\n" not in line
+    assert line.startswith("error 321 (id 7): so it goes, so it goes,")
+    assert line.endswith("… (4800 characters)")
+    assert len(line) < 600
+    assert len(handler.summary()["last_error"]) < 600
+
+
+def test_what_is_counted_by_code_and_by_name_is_bounded(handler: ErrorHandler) -> None:
+    for number in range(3000):
+        handler.handle(-1, number, "")
+        handler.report_exception(f"callback {number}", ValueError())
+    summary = handler.summary()
+    for counted in ("by_code", "failed_callbacks"):
+        assert len(summary[counted]) == 1001
+        assert summary[counted]["(others)"] == 2000
+        assert sum(summary[counted].values()) == 3000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -227,6 +228,35 @@ def test_run_time_wins_over_the_configuration_and_reset_returns_to_it() -> None:
     info = handler.classify(110, context="order", order_known=True)
     assert (info.ends, info.severity) == (Ends.NOTHING, "info")
     assert handler.classify(110, context="request").ends is Ends.NOTHING
+
+
+def test_what_was_chosen_before_stays_where_nothing_is_said_of_it() -> None:
+    handler = ErrorHandler(ManualClock(), rules=parse_rules(354, "request: keep, info"))
+    handler.override(110, "order_live", action="end_order")
+    handler.override(110, "order_live", severity="fatal")
+    handler.override(354, "request", severity="warning")
+    both = (
+        ErrorRule(110, "order_live", "end_order", "fatal"),
+        ErrorRule(354, "request", "keep", "warning"),
+    )
+    assert handler.overrides == both
+    for rule in both:
+        found = handler.explain(rule.code).verdicts[rule.context].info
+        assert (found.action, found.severity) == (rule.action, rule.severity)
+
+
+@pytest.mark.parametrize("context", ["request", "subscription"])
+def test_what_is_held_back_for_pacing_cannot_be_chosen_away(context: str) -> None:
+    policy = Policy(parse_rules(162, f"{context}: keep, info"))
+    held = policy.verdict(162, context, "Historical Market Data Service error: pacing violation")
+    assert (held.info.action, held.info.severity) == ("retry", "info")
+    assert policy.verdict(162, context, "something else").info.action == "keep"
+
+
+@pytest.mark.parametrize("code", ["110", 1.5, True, None])
+def test_a_code_that_is_no_number_is_refused(code: Any) -> None:
+    with pytest.raises(ValueError, match="a code is a whole number, as in 10349"):
+        ErrorHandler(ManualClock()).override(code, "request", severity="info")
 
 
 def test_a_severity_alone_changes_how_it_is_told_and_nothing_else() -> None:

@@ -12,11 +12,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from twsloop.clock import Clock
 from twsloop.config.sections.errors import ErrorRule
 from twsloop.events import Ends, Notice, request_story
+from twsloop.events.gateway import in_short
 from twsloop.ids import FIRST_REQUEST_ID
 
 from .codes import CALLBACK, CATEGORIES, ErrorInfo
@@ -28,10 +29,16 @@ log = logging.getLogger(__name__)
 
 #: How many notices are kept.
 KEPT = 100
+#: So many codes, and so many callbacks that raised, are counted each by itself.
+KINDS = 1000
+#: What the others are counted as.
+OTHERS = "(others)"
 #: A callback that goes on raising the same is logged again after this, seconds; counted always.
 SHOWN_AGAIN = 60.0
 #: The answer to the cancel of a market data line that is over already.
 CANCEL_CROSSED = 300
+
+_Kind = TypeVar("_Kind", int | str, str)
 
 #: What the id of a notice names, where the caller knows.
 ScopeHint = Literal["order", "request", "subscription", "connection"]
@@ -49,6 +56,11 @@ _LEVELS = {
 def _story(req_id: int, hint: ScopeHint | None) -> str:
     """The correlation id of a request's notice; an order's story is its caller's to tell."""
     return request_story(req_id) if req_id >= 0 and hint != "order" else ""
+
+
+def _kept(kind: _Kind, known: Counter[_Kind]) -> _Kind:
+    """As what something is counted: as itself, unless there are too many kinds already."""
+    return kind if kind in known or len(known) < KINDS else OTHERS
 
 
 class ErrorHandler:
@@ -70,7 +82,7 @@ class ErrorHandler:
         self._recent: deque[Notice] = deque(maxlen=keep)
         self._by_category: Counter[str] = Counter()
         self._by_severity: Counter[str] = Counter()
-        self._by_code: Counter[int] = Counter()
+        self._by_code: Counter[int | str] = Counter()
         self._failed_callbacks: Counter[str] = Counter()
         self._shown: dict[tuple[str, type[BaseException]], float] = {}
         self._listeners: tuple[tuple[str | None, Callable[[Notice], object]], ...] = ()
@@ -228,16 +240,17 @@ class ErrorHandler:
             local=True,
         )
         now = self._clock.monotonic()
-        kind = (where, type(error))
         with self._lock:
-            self._failed_callbacks[where] += 1
-            times = self._failed_callbacks[where]
+            name = _kept(where, self._failed_callbacks)
+            self._failed_callbacks[name] += 1
+            times = self._failed_callbacks[name]
+            kind = (name, type(error))
             shown = self._shown.get(kind)
             due = shown is None or now - shown >= SHOWN_AGAIN
             if due:
                 self._shown[kind] = now
         if due:  # one that raises at every tick would bury the log under its tracebacks
-            log.error("%s (%d so far)", notice.text, times, exc_info=error)
+            log.error("%s (%d so far)", in_short(notice.text), times, exc_info=error)
         self._keep(notice)
         return notice
 
@@ -248,7 +261,7 @@ class ErrorHandler:
             self._by_category[notice.category] += 1
             self._by_severity[notice.severity] += 1
             if notice.code is not None:
-                self._by_code[notice.code] += 1
+                self._by_code[_kept(notice.code, self._by_code)] += 1
 
     # --------------------------------------------------------------------- who wants to know
     def on(self, category: str | None, callback: Callable[[Notice], object]) -> None:

@@ -297,13 +297,13 @@ class Policy:
         self._lock = threading.Lock()
         self._configured = {(rule.code, rule.context): rule for rule in rules}
         #: Replaced as a whole, so that a reader needs no lock.
-        self._chosen: Mapping[tuple[int, str], ErrorRule] = {}
+        self._chosen: _Choices = {}
         for rule in self._configured.values():
             try:
                 self._check(rule)
             except ValueError as why:
                 raise ConfigError(
-                    str(why), section="errors", key=str(rule.code), value=str(rule)
+                    str(why), section="errors", key=str(rule.code), value=rule.value
                 ) from None
 
     # ---- what a program chooses ----------------------------------------------------------
@@ -311,7 +311,7 @@ class Policy:
     @property
     def overrides(self) -> tuple[ErrorRule, ...]:
         """The choices that count: those made at run time before those of the configuration."""
-        both = {**self._configured, **self._chosen}
+        both = _joined(self._configured, self._chosen)
         return tuple(both[key] for key in sorted(both))
 
     def override(
@@ -322,7 +322,7 @@ class Policy:
         for rule in rules:
             self._check(rule)
         with self._lock:
-            self._chosen = {**self._chosen, **{(code, rule.context): rule for rule in rules}}
+            self._chosen = _joined(self._chosen, {(code, rule.context): rule for rule in rules})
 
     def reset(self, code: int | None = None) -> None:
         """Forget the choices made at run time: those of a code, or all."""
@@ -426,12 +426,20 @@ class Policy:
         raise LookupError(context)  # read_policy has made sure that every context has a '*'
 
 
+_Choices = Mapping[tuple[int, str], ErrorRule]
+
+
+def _joined(before: _Choices, later: _Choices) -> _Choices:
+    """Both; the later ones count, and leave what they say nothing of."""
+    return {**before, **{key: rule.over(before.get(key)) for key, rule in later.items()}}
+
+
 def _with_rule(found: Verdict, rule: ErrorRule, whose: str) -> Verdict:
-    """A verdict, as the program chose it."""
+    """A verdict, as the program chose it; a text may tell of what cannot be chosen away."""
     info = found.info
     if rule.severity is not None:
         info = attrs.evolve(info, severity=rule.severity)
-    if rule.action is None:
+    if rule.action is None or info.action in FIXED:
         return attrs.evolve(found, info=info)
     info = attrs.evolve(info, action=rule.action, ends=ACTIONS[rule.action].ends)
     return Verdict(info, whose, "The program chose it.")

@@ -6,7 +6,18 @@ import attrs
 
 from .basis import Ends, Fact
 
-__all__ = ["Notice"]
+__all__ = ["Notice", "in_short"]
+
+#: How much of a text a line for people shows, characters: a gateway's may be thousands long.
+SHOWN = 400
+
+
+def in_short(text: str) -> str:
+    """A text as one line that is not too long; what is left out is said."""
+    line = " ".join(text[: 4 * SHOWN].split())
+    if len(line) <= SHOWN and len(text) <= 4 * SHOWN:
+        return line
+    return f"{line[:SHOWN].rstrip()} … ({len(text)} characters)"
 
 
 @attrs.frozen(kw_only=True)
@@ -47,7 +58,7 @@ class Notice(Fact):
     local: bool = False
 
     def __str__(self) -> str:
-        """One line for people: severity, code, text."""
+        """One line for people: severity, code, text, as far as that is not too long."""
         code = f" {self.code}" if self.code is not None else ""
         about = f" (id {self.req_id})" if self.req_id >= 0 else ""
-        return f"{self.severity}{code}{about}: {self.text}"
+        return f"{self.severity}{code}{about}: {in_short(self.text)}"

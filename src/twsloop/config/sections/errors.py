@@ -75,6 +75,8 @@ class ErrorRule:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what nobody could follow."""
+        if isinstance(self.code, bool) or not isinstance(self.code, int):
+            raise ValueError(f"a code is a whole number, as in 10349, and not {self.code!r}")
         if self.context not in CONTEXTS:
             contexts_of(self.context)  # says so, or that it means two
             raise ValueError(f"{self.context!r} is two contexts: a rule has one")
@@ -92,7 +94,22 @@ class ErrorRule:
 
     def __str__(self) -> str:
         """The rule, as an INI file writes it."""
-        return f"{self.code} = {self.context}: {', '.join(self.words)}"
+        return f"{self.code} = {self.value}"
+
+    @property
+    def value(self) -> str:
+        """What an INI file writes behind the code."""
+        return f"{self.context}: {', '.join(self.words)}"
+
+    def over(self, before: ErrorRule | None) -> ErrorRule:
+        """Both choices as one: this one, and of an earlier one what this says nothing of."""
+        if before is None:
+            return self
+        return attrs.evolve(
+            self,
+            action=before.action if self.action is None else self.action,
+            severity=before.severity if self.severity is None else self.severity,
+        )
 
     @property
     def words(self) -> tuple[str, ...]:
