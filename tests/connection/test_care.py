@@ -783,7 +783,11 @@ class Followed:
 
 
 @pytest.mark.timeout(900)  # of the nightly profile
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    deadline=None,
+    max_examples=min(settings().max_examples, 1000),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(st.lists(_EVENTS, max_size=25))
 def test_whatever_happens_each_comes_back_when_the_gateway_does(events: list[Any]) -> None:
     """No subscription is left behind: in the end each one is live, or was asked for anew."""
