@@ -96,7 +96,9 @@ class FaultError(PaperError):
         if self.fault:
             where.append(f"fault {self.fault}")
         if self.key:
-            where.append(self.key if self.value is None else f"{self.key} = {self.value!r}")
+            value = f"{self.value!r:.81}"
+            value = value if len(value) < 81 else f"{value[:80]}…"
+            where.append(self.key if self.value is None else f"{self.key} = {value}")
         told = f"{', '.join(where)}: {self.problem}" if where else self.problem
         return f"{told} (allowed: {self.allowed})" if self.allowed else told
 

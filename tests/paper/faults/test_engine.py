@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from typing import Any
 
 import attrs
 import pytest
@@ -12,6 +13,7 @@ from tests.support.manual_feed import ManualFeed
 from tests.support.paper_server import connect
 from tests.support.wireclient import WireClient
 from twsloop.clock import ManualClock
+from twsloop.errors import FaultError
 from twsloop.paper import PaperGateway
 from twsloop.paper.faults import FAULTS, FaultControl
 from twsloop.paper.faults.fault import params_of
@@ -87,3 +89,24 @@ def test_a_name_stands_once_in_the_table() -> None:
         merged([{"reset": Reset}, {"reset": Reset}])
     with pytest.raises(ValueError, match="misnamed"):
         merged([{"reset": HalfOpen}])
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"lasting": -1}, "fault half_open, lasting = -1: does not fit (allowed: a number from 0"),
+        ({"lasting": "5"}, "lasting = '5': does not fit"),
+        ({"lasting": float("nan")}, "lasting = nan: does not fit"),
+        ({"client": "1"}, "client = '1': does not fit (allowed: a client id, several, or None for"),
+        ({"client": [1, "2"]}, "client = [1, '2']: does not fit"),
+        ({"client": 1.5}, "client = 1.5: does not fit"),
+        ({"client": True}, "client = True: does not fit"),
+    ],
+)
+async def test_whom_and_how_long_are_checked_as_in_scripts(
+    gateway: PaperGateway, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(FaultError) as caught:
+        gateway.faults.half_open(**options)
+    assert told in str(caught.value)
+    assert not gateway.faults.record

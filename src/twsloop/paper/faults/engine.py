@@ -22,6 +22,7 @@ from twsloop.paper.connection import Connection
 from .board import LinkBoard
 from .fault import End, Fault, Stage
 from .host import Chance, Host
+from .params import SECONDS
 from .script import Plan, Script
 from .watch import Watch
 
@@ -149,10 +150,17 @@ class FaultEngine:
             lasting: How long, seconds; None: until it is ended.
 
         Raises:
-            FaultError: It is over at once, and cannot last.
+            FaultError: It is over at once, and cannot last; or so long is no span.
         """
         if fault.instant and lasting is not None:
             raise FaultError("happens at once, and cannot last", fault=fault.name, key="lasting")
+        try:
+            lasting = None if lasting is None else SECONDS.read(lasting)
+        except ValueError:
+            allowed = SECONDS.allowed()
+            raise FaultError(
+                "does not fit", fault=fault.name, key="lasting", value=lasting, allowed=allowed
+            ) from None
         hit = None if clients is None else frozenset(clients)
         stage = Stage(self._host, self.links, hit, self._chance, fault)
         active = Active(fault, hit, stage)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
-from twsloop.errors import PaperError
+from twsloop.errors import FaultError, PaperError
 from twsloop.paper.clients.hub import Hub
 
 from .engine import Active, FaultEngine, Happened
@@ -96,13 +96,13 @@ class FaultHand:
             lasting: How long, seconds; None: until it is ended.
 
         Raises:
-            FaultError: It is over at once, and cannot last.
+            FaultError: It is over at once, and cannot last; or nobody can be meant by `client`.
             PaperError: The gateway is not running.
         """
         if not self._engine.begun:
             msg = "the paper gateway is not running: start it, or give it a fault script"
             raise PaperError(msg)
-        clients = (client,) if isinstance(client, int) else client
+        clients = None if client is None else _ids(fault, client)
         active = self._do(lambda: self._engine.begin(fault, clients, lasting))
         return FaultHandle(self, active)
 
@@ -152,6 +152,22 @@ class FaultHand:
         self._door.on_loop(_nothing)
         self._door.settle_door()
         return results[0]
+
+
+def _ids(fault: Fault, client: int | Iterable[int]) -> frozenset[int]:
+    """The client ids that are meant.
+
+    Raises:
+        FaultError: They are none.
+    """
+    several = isinstance(client, Iterable) and not isinstance(client, str)
+    ids: list[Any] = list(client) if several else [client]  # type: ignore[arg-type]
+    if any(isinstance(one, bool) or not isinstance(one, int) for one in ids):
+        allowed = "a client id, several, or None for all"
+        raise FaultError(
+            "does not fit", fault=fault.name, key="client", value=client, allowed=allowed
+        )
+    return frozenset(ids)
 
 
 def _nothing() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import attrs
 
 from twsloop.errors import FaultError
 
-__all__ = ["Param", "choice", "count", "flag", "many", "number", "text"]
+__all__ = ["SECONDS", "Param", "choice", "count", "flag", "many", "number", "text"]
 
 
 #: A number may be so high where nothing limits it: more seconds than any clock counts.
@@ -84,9 +83,14 @@ class Param:
         if isinstance(value, bool) or not isinstance(value, types):
             raise ValueError
         amount: Any = value
-        if not (math.isfinite(amount) and self.low <= amount <= self.high):
+        # No number (nan) is not between them either.
+        if not self.low <= amount <= self.high:
             raise ValueError
         return amount
+
+
+#: How long a fault lasts, when a plan begins, and how far apart.
+SECONDS = Param(kind="number", meaning="A span.", unit="seconds")
 
 
 def _typed(value: Any, kind: type) -> Any:

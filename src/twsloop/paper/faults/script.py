@@ -31,7 +31,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -45,6 +44,7 @@ from twsloop.paper.clock.market_clock import market_time
 from twsloop.wire.messages import OUTBOUND_BY_NAME
 
 from .fault import Fault, params_of
+from .params import SECONDS
 from .table import FAULTS
 
 __all__ = ["EVENTS", "Plan", "Script", "Trigger", "read_script"]
@@ -152,7 +152,7 @@ def read_script(source: str | Path | Mapping[str, Any] | Script) -> Script:
 def _toml(written: str, file: str) -> Mapping[str, Any]:
     try:
         return tomllib.loads(written)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of 5000 digits, brackets without end
         raise FaultError(f"is no TOML: {error}", file=file) from error
 
 
@@ -164,7 +164,7 @@ def _yaml(written: str, file: str) -> Mapping[str, Any]:
         raise FaultError(problem, file=file) from None
     try:
         tables = yaml.safe_load(written)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none
         told = " ".join(str(error).split())
         raise FaultError(f"is no YAML: {told}", file=file) from error
     if tables is None:
@@ -252,8 +252,9 @@ def _kind(entry: Mapping[str, Any]) -> type[Fault]:
         raise FaultError("is missing", key="fault", allowed=", ".join(FAULTS))
     kind = FAULTS.get(name) if isinstance(name, str) else None
     if kind is None:
-        problem = f"there is no such fault{_meant(name, FAULTS)}"
-        raise FaultError(problem, key="fault", value=name, allowed=", ".join(FAULTS))
+        meant = _meant(name, FAULTS)
+        problem, allowed = f"there is no such fault{meant}", None if meant else ", ".join(FAULTS)
+        raise FaultError(problem, key="fault", value=name, allowed=allowed)
     return kind
 
 
@@ -296,10 +297,10 @@ class _Reader:
         value = self.entry.get(key)
         if value is None:
             return None
-        fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not fits or not math.isfinite(value) or value < 0:
-            raise self._refused(key, "a number from 0 up, in seconds")
-        return float(value)
+        try:
+            return float(SECONDS.read(value))
+        except ValueError:
+            raise self._refused(key, SECONDS.allowed()) from None
 
     def count(self, key: str, low: int) -> int | None:
         value = self.entry.get(key)
