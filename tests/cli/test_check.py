@@ -46,6 +46,15 @@ def test_for_scripts(tmp_path: Path, paper_gateway: PaperGateway) -> None:
     assert found["session"]["port"] == paper_gateway.port
 
 
+def test_json_may_be_asked_for_behind_the_command(
+    tmp_path: Path, paper_gateway: PaperGateway
+) -> None:
+    port = str(paper_gateway.port)
+    code, out, complaints = run("--port", port, "check", "--json", home=tmp_path)
+    assert (code, complaints) == (0, "")
+    assert json.loads(out)["event"] == "check"
+
+
 def test_with_a_gateway_of_its_own(tmp_path: Path) -> None:
     code, out, complaints = run("--json", "--paper", "check", home=tmp_path)
     assert (code, complaints) == (0, "")
@@ -111,7 +120,7 @@ def test_the_three_messages_differ_and_are_plain_as_json_too(
             "--json", "--port", str(unused.getsockname()[1]), "check", home=tmp_path
         )
     complaint = json.loads(complaints)
-    assert (code, complaint["exit"], complaint["error"]) == (4, 4, "TcpFailed")
+    assert (code, complaint["exit"], complaint["error"]) == (4, 4, "TcpRefused")
 
 
 def test_somebody_who_hangs_up(tmp_path: Path) -> None:

@@ -131,3 +131,23 @@ def test_what_cannot_be_meant(ask: Ask, arguments: tuple[str, ...], complaint: s
     code, out, complaints = ask("errors", *arguments)
     assert (code, out) == (2, "")
     assert complaint in complaints
+
+
+def test_a_code_below_nothing_is_a_code(ask: Ask) -> None:
+    code, out, _ = ask("errors", "-1")
+    assert code == 0
+    assert out.startswith("-1  (no text is documented)\n")
+    assert ask("errors", "--", "-1")[1] == out
+    assert ask("errors", "-x")[0] == 2
+
+
+def test_json_may_be_asked_for_behind_the_command(ask: Ask) -> None:
+    assert json.loads(ask("errors", "110", "--json")[1]) == told(ask, "110")
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_it_fits_into_the_terminal(tmp_path: Path, columns: int) -> None:
+    _, out, _ = run(
+        "errors", "162", "--text", "no data", home=tmp_path, env={"COLUMNS": str(columns)}
+    )
+    assert max(map(len, out.splitlines())) <= min(columns, 96)

@@ -11,7 +11,7 @@ import click
 from twsloop.clock import SystemClock
 
 from .connect import connected
-from .root import Run
+from .root import Run, json_option
 
 if TYPE_CHECKING:
     from twsloop.connection.health import Stats
@@ -40,9 +40,10 @@ class _TimeTold:
 Examples:
   twsloop check
   twsloop --port 7497 --client-id 9 check
-  twsloop --json --paper check
+  twsloop --paper check --json
 """
 )
+@json_option
 @click.pass_obj
 def check(run: Run) -> None:
     """Connect, say what was found, and leave.

@@ -11,14 +11,14 @@ import click
 
 from .exits import Exit, with_exits
 from .output import Output
-from .root import Run, output_option
+from .root import Run, json_option, output_option
 
 if TYPE_CHECKING:
     from twsloop.error_handler import ErrorInfo, Explanation, Policy
 
 __all__ = ["errors"]
 
-#: Width of a paragraph, characters.
+#: Most characters of a line of a paragraph; fewer where the terminal is narrow.
 WIDTH = 96
 #: The columns of a list of codes.
 COLUMNS = ("code", "category", "severity", "scope", "retry", "message", "what_happens_next")
@@ -32,11 +32,31 @@ Examples:
   twsloop errors 110 --context order        for an order, new or working
   twsloop errors 162 --text "no data"       as IB worded it
   twsloop errors "pacing"                   the codes that speak of it
-  twsloop --json errors 10349 | jq .contexts.order_live.action
+  twsloop errors 10349 --json | jq .contexts.order_live.action
 """
 
 
+#: Options that are followed by their value.
+_OPTIONS = ("--context", "--text", "--output")
+
+
+class _Codes(click.Command):
+    """Takes a number below nothing for a code, and not for an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put such numbers behind all options; but for what an option is set to."""
+        options: list[str] = []
+        codes: list[str] = []
+        for before, word in zip(["", *args], args, strict=False):
+            is_code = re.fullmatch(r"-\d+", word) and before not in _OPTIONS
+            (codes if is_code else options).append(word)
+        if codes and "--" not in args:
+            args = [*options, "--", *codes]
+        return super().parse_args(ctx, args)
+
+
 @click.command(
+    cls=_Codes,
     epilog=with_exits(_EPILOG, Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.CONFIG),
 )
 @click.argument("code_or_words", nargs=-1)
@@ -47,6 +67,7 @@ Examples:
 )
 @click.option("--text", default="", help="IB's text, which decides for a few codes.")
 @output_option
+@json_option
 @click.pass_obj
 def errors(
     run: Run, code_or_words: tuple[str, ...], context: str | None, text: str, form: str | None
@@ -83,11 +104,11 @@ def _explain(out: Output, found: Explanation, contexts: tuple[str, ...]) -> None
     if out.form != "table":
         _explain_as_data(out, found, contexts)
         return
-    out.event("", f"{info.code}  {info.message or '(no text is documented)'}")
+    _paragraph(out, f"{info.code}  {info.message or '(no text is documented)'}")
     if not found.listed:
         out.event("", "This code is in no list that twsloop knows.")
     about = f"about: {info.scope}, asking again helps: {info.retry.replace('_', ' ')}"
-    out.event("", f"category: {info.category}, severity: {info.severity}, {about}")
+    _paragraph(out, f"category: {info.category}, severity: {info.severity}, {about}")
     _paragraph(out, info.what_happens_next)
     if info.source:
         _paragraph(out, f"Source: {info.source}")
@@ -101,7 +122,8 @@ def _explain(out: Output, found: Explanation, contexts: tuple[str, ...]) -> None
             _paragraph(out, chosen.what_happens_next, "  ")
     rows = [row for row in found.texts if row.contexts & set(contexts)]
     if rows:
-        out.event("", "\nWith certain texts (--text shows what follows from one):")
+        out.event("", "")
+        _paragraph(out, "With certain texts (--text shows what follows from one):")
     for row in rows:
         assert row.text is not None
         says = ", ".join(filter(None, (row.action, *(v for k, v in _short(row.changes).items()))))
@@ -204,5 +226,6 @@ def _cut(text: str) -> str:
 
 
 def _paragraph(out: Output, text: str, indent: str = "") -> None:
-    for line in textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent):
+    width = min(WIDTH, out.console.width)
+    for line in textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent):
         out.event("", line)

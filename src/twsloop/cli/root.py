@@ -16,7 +16,7 @@ from twsloop.config import Config
 from .exits import describe_exits
 from .output import FORMATS, Output
 
-__all__ = ["Run", "SuggestingGroup", "cli", "output_option"]
+__all__ = ["Run", "SuggestingGroup", "cli", "json_option", "output_option"]
 
 #: Read when it exists and no --config says otherwise.
 DEFAULT_CONFIG = Path("config.ini")
@@ -124,6 +124,22 @@ def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
         "form",
         type=click.Choice(FORMATS),
         help="How to print: a table (the default), JSON lines (as with --json), or CSV.",
+    )(function)
+
+
+def _as_json(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        ctx.obj.as_json = True
+
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--json`` behind a command that is asked by scripts, where one looks for it first."""
+    return click.option(
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        callback=_as_json,
+        help="Print JSON lines, as with twsloop --json.",
     )(function)
 
 
