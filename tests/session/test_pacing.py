@@ -153,6 +153,60 @@ def test_a_refusal_halves_the_rate_and_quiet_gives_it_back() -> None:
     assert rates.complaints == 2
 
 
+def test_what_is_said_within_one_second_is_one_step_and_the_worst_of_it_counts() -> None:
+    rates = MessageRate(45)
+    for number in range(3):  # a burst, and the end of a session
+        rates.complained(number * 0.3, f"max=50 rec=51 ({number + 1})", refused=True)
+    assert rates.limit(0.6) == 22
+    assert rates.complaints == 3
+    rates.complained(40.0, "Approaching", refused=False)
+    rates.complained(40.5, "exceeded", refused=True)
+    rates.complained(40.9, "Approaching", refused=False)
+    assert rates.limit(40.9) == 22, "the refusal, and not the warning beside it"
+    rates.complained(41.0, "exceeded", refused=True)
+    assert rates.limit(41.0) == 11, "a second after the step is another one"
+
+
+@given(st.integers(1, 200), st.lists(st.tuples(st.floats(0, 20), st.booleans()), max_size=40))
+def test_complaints_leave_a_fifth_and_five_a_second(
+    configured: int, said: list[tuple[float, bool]]
+) -> None:
+    rates, now = MessageRate(configured), 0.0
+    for gap, refused in said:
+        now += gap
+        rates.complained(now, "", refused=refused)
+        assert rates.limit(now) >= min(configured, max(configured // 5, 5))
+
+
+@pytest.mark.parametrize("urgency", Urgency)
+def test_a_slower_rate_has_a_smaller_reserve(urgency: Urgency) -> None:
+    """What is kept back must not be all that complaints leave."""
+    pacer, now = Pacer(45, reserve=9), 0.0
+    for _ in range(9):
+        now += 2.0
+        pacer.complained(now, "max=50", refused=True)
+    shares = {Urgency.URGENT: 9, Urgency.ORDER: 8, Urgency.BULK: 7}
+    assert pacer.share(urgency, now) == shares[urgency]
+
+
+def test_the_rate_recovers_while_sessions_come_and_go() -> None:
+    pacer = Pacer(45)
+    pacer.complained(0.0, "", refused=True)
+    for now in range(1, 30):
+        pacer.reset()
+        assert pacer.share(Urgency.URGENT, float(now)) == 22
+    assert pacer.share(Urgency.URGENT, 30.0) == 45
+
+
+def test_a_new_session_starts_without_the_hold_of_the_old_one() -> None:
+    pacer = Pacer(45)
+    pacer.complained(0.0, "", refused=True)
+    assert pacer.held(0.5)
+    pacer.reset()
+    assert not pacer.held(0.5)
+    assert pacer.wait(0.5) == 0
+
+
 def test_a_warning_takes_a_fifth() -> None:
     rates = MessageRate(40)
     rates.complained(0.0, "Approaching the limit", refused=False)
@@ -180,7 +234,7 @@ def test_complaints_never_stop_everything_and_all_is_given_back(
     for gap, refused in said:
         now += gap
         rates.complained(now, "", refused=refused)
-        assert 5 <= rates.limit(now) < 45
+        assert 9 <= rates.limit(now) < 45
     assert rates.limit(now + 100 * MessageRate.RECOVERY) == 45
 
 
@@ -193,3 +247,9 @@ def test_after_a_refusal_only_what_is_urgent_leaves_before_the_window_is_empty()
     assert pacer.held(5.0 + WINDOW)
     assert not pacer.held(5.0 + SPAN)
     assert pacer.wait(5.0 + SPAN) == 0
+
+
+def test_a_limit_is_learned_also_where_none_is_set() -> None:
+    pacer = Pacer(0, reserve=2)
+    pacer.complained(0.0, "max=50 rec=51 (1)", refused=False)
+    assert [pacer.share(urgency, 100.0) for urgency in Urgency] == [45, 44, 43]

@@ -15,6 +15,7 @@ ends the session at the third. Four things are kept here beside the plain rate:
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from enum import IntEnum
@@ -70,7 +71,9 @@ class MessageRate:
     """The rate, and what the gateway taught about it; time comes in as seconds that only grow.
 
     A refusal (error 100) halves it, a warning ("Approaching max rate") takes a fifth; each quiet
-    `RECOVERY` gives one such step back. A number in the text is the limit from then on.
+    `RECOVERY` gives one such step back. What is said within one second is one step, of the worst
+    that was said: a burst is refused message by message, and the third refusal ends the session. A
+    number in the text is the limit from then on.
 
     Args:
         configured: Messages a second; 0 for no limit.
@@ -78,8 +81,9 @@ class MessageRate:
 
     #: How long it is quiet before a step is taken back, seconds.
     RECOVERY = 30.0
-    #: The smallest part of the rate that complaints leave.
-    LEAST = 1 / 8
+    #: The smallest part of the rate that complaints leave, and the fewest messages a second: what
+    #: a session has to ask before it is READY must get through.
+    LEAST, FEWEST = 1 / 5, 5
     #: What a complaint leaves of the rate.
     REFUSED, WARNED = 1 / 2, 4 / 5
 
@@ -87,6 +91,7 @@ class MessageRate:
         self.ceiling = configured
         self._steps: list[float] = []
         self._next_step = 0.0
+        self._stepped_at = -math.inf
         #: How often the gateway complained.
         self.complaints = 0
 
@@ -102,10 +107,10 @@ class MessageRate:
             self._next_step += self.RECOVERY
         if not self._steps:
             return self.ceiling
-        factor = 1.0
-        for step in self._steps:
-            factor *= step
-        return max(int(self.ceiling * max(factor, self.LEAST)), 1)
+        ceiling = self.ceiling
+        return min(
+            max(int(ceiling * max(math.prod(self._steps), self.LEAST)), self.FEWEST), ceiling
+        )
 
     def complained(self, now: float, text: str, *, refused: bool) -> None:
         """The gateway finds it too fast.
@@ -125,12 +130,13 @@ class MessageRate:
         if not self.ceiling:
             return
         factor = self.REFUSED if refused else self.WARNED
-        product = factor
-        for step in self._steps:
-            product *= step
-        if product >= self.LEAST:
-            self._steps.append(factor)
         self._next_step = now + self.RECOVERY
+        if self._steps and now < self._stepped_at + WINDOW:
+            self._steps[-1] = min(self._steps[-1], factor)
+            return
+        self._stepped_at = now
+        if math.prod(self._steps) > self.LEAST:
+            self._steps.append(factor)
 
 
 class Pacer:
@@ -145,7 +151,7 @@ class Pacer:
 
     def __init__(self, rate: int, reserve: int = 0, *, spread: bool = True) -> None:
         self.rates = MessageRate(rate)
-        self._reserve = reserve
+        self._configured, self._reserve = rate, reserve
         self._spread = spread
         self._sent: deque[float] = deque()
         self._last_bulk = -SPAN
@@ -154,10 +160,12 @@ class Pacer:
     def share(self, urgency: Urgency, now: float) -> int:
         """How many messages of an urgency fit into one span; 0 for no limit."""
         limit = self.rates.limit(now)
-        # A small rate cannot keep much back: something of each urgency has to be able to leave.
-        reserve = min(self._reserve, limit - 1)
         if not limit or urgency is Urgency.URGENT:
             return limit
+        # A small rate cannot keep much back: something of each urgency has to be able to leave, and
+        # what complaints leave of the rate is for requests as well.
+        least = min(self._reserve, 2)
+        reserve = min(max(self._reserve * limit // (self._configured or limit), least), limit - 1)
         return limit - (reserve if urgency is Urgency.BULK else (reserve + 1) // 2)
 
     def wait(self, now: float, urgency: Urgency = Urgency.BULK) -> float:
