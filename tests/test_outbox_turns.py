@@ -112,6 +112,16 @@ def test_what_was_taken_out_does_not_fill_its_lane() -> None:
     assert left(desk) == "history 100"
 
 
+def test_a_global_cancel_leaves_the_questions_of_a_session_in_the_lane_of_orders() -> None:
+    desk = Desk()
+    put(desk, 3, 1, lane=Lane.ORDER, label="order")
+    put(desk, 16, 0, lane=Lane.ORDER, label="open")
+    assert desk.outbox.withdraw_orders() == 1
+    assert desk.outbox.waiting() == 1
+    desk.outbox.drain()
+    assert left(desk) == "open 0"
+
+
 # ---- turns -------------------------------------------------------------------------------------
 
 

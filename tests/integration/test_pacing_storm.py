@@ -19,11 +19,13 @@ from hypothesis import strategies as st
 from tests.support.clients import PATIENCE, await_condition
 from tests.support.desk import config_for
 from twsloop import Config, IBGateway, limit_order, stock
+from twsloop.events import SessionChanged
 from twsloop.paper import PaperGateway
 from twsloop.paper.catalogue.instruments import Catalogue
 from twsloop.paper.clients.kinds import HISTORY
 from twsloop.paper.clients.pacing import PacingJudge
 from twsloop.paper.clients.pacing_judge import PacingRules, Strikes
+from twsloop.session.pacing import Urgency
 from twsloop.testing import GatewayDouble
 from twsloop.wire.messages import OUTBOUND_BY_NAME
 
@@ -254,3 +256,36 @@ def test_a_storm_over_real_sockets_is_served_whole(strict: PaperGateway) -> None
         assert 100 not in heard
         await_condition(lambda: gateway.waiting() == ())
         assert gateway.session_state.name == "READY"
+
+
+class Eager(IBGateway):
+    """Asks for much in the callback that IB's examples begin with."""
+
+    def nextValidId(self, orderId: int) -> None:
+        for req_id in range(1, 301):
+            self.reqContractDetails(req_id, stock("AAPL"))
+
+
+def test_a_storm_does_not_keep_a_session_from_being_ready(strict: PaperGateway) -> None:
+    """Else its 300 requests, at 20 a second, would be before the orders of the session."""
+    config = config_for(strict, pacing__enabled=True, pacing__rate=20, connection__ready_timeout=5)
+    with Eager(config) as gateway:
+        assert gateway.session_state.name == "READY"
+        assert gateway.orders_known
+        assert len(gateway.waiting()) > 200
+
+
+def test_three_refusals_in_a_burst_do_not_keep_the_next_session_from_being_ready(
+    strict: PaperGateway,
+) -> None:
+    config = config_for(
+        strict, pacing__enabled=True, reconnect__first_delay=0.05, connection__ready_timeout=5
+    )
+    ready = threading.Semaphore(0)
+    with IBGateway(config) as gateway:
+        gateway.observe(SessionChanged, lambda fact: fact.new == "READY" and ready.release())
+        for _ in range(3):
+            strict.faults.strike(last=3)
+            assert ready.acquire(timeout=PATIENCE)
+        assert gateway.stats().counters["rate_complaints"] >= 3
+        assert gateway._tws.outbox.pacer.share(Urgency.BULK, gateway._tws.clock.monotonic()) >= 7

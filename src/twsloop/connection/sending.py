@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from twsloop.errors import LoopNotRunning
-from twsloop.transport import Fate, Lane, Outgoing, is_cancel, lane_of
+from twsloop.session.state import State
+from twsloop.transport import QUESTIONS, Fate, Lane, Outgoing, is_cancel, lane_of
 from twsloop.wire.framing import LENGTH_SIZE, FrameReader, frame
 
 from .dispatch import PROTOBUF_OFFSET, split_id
@@ -132,6 +133,8 @@ class Sender:
         sending = before or Sending()
         core, body = self._core, data[LENGTH_SIZE:]
         number = _number(body, core.server_version)
+        if number in QUESTIONS and self.inside and core.state is State.SYNCING:
+            lane = Lane.ORDER  # no storm of requests shall keep the session from being READY
         on_fate = sending.on_fate
         if sending.order_id is not None:
             on_fate = core.health.orders.leaving(sending.order_id, on_fate)

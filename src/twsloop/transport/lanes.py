@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from twsloop.wire.messages import OUTBOUND
 
-__all__ = ["Lane", "is_cancel", "lane_of"]
+__all__ = ["QUESTIONS", "Lane", "is_cancel", "lane_of"]
 
 
 class Lane(IntEnum):
@@ -52,6 +52,10 @@ _LANES: dict[int, Lane] = {
     96: Lane.HISTORY,  # reqHistoricalTicks
     107: Lane.HISTORY,
 }
+
+#: What a session asks of its orders before it is READY: reqExecutions, reqAllOpenOrders,
+#: reqCompletedOrders. Then they go with the orders, whose part of the rate requests cannot use up.
+QUESTIONS = frozenset({7, 16, 99})
 
 
 def lane_of(number: int) -> Lane:

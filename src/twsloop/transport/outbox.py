@@ -34,7 +34,7 @@ from twsloop.session.pacing import SPAN, Pacer, Urgency, Wait
 from twsloop.wire.request_ids import CANCELS
 
 from .held import Held
-from .lanes import Lane
+from .lanes import QUESTIONS, Lane
 from .outgoing import Fate, Outgoing
 
 __all__ = ["REQUEST_LANE_LIMIT", "Outbox", "Queued"]
@@ -274,9 +274,11 @@ class Outbox:
         """Drop every queued order (global cancel, kill switch). Returns how many there were."""
         with self._lock:
             queue = self._lanes[Lane.ORDER]
-            taken = [message for message in queue if message.fate is Fate.QUEUED]
+            live = [message for message in queue if message.fate is Fate.QUEUED]
+            taken = [message for message in live if message.number not in QUESTIONS]
             queue.clear()
-            self._counts[Lane.ORDER] = 0
+            queue.extend(message for message in live if message.number in QUESTIONS)
+            self._counts[Lane.ORDER] = len(queue)
         _tell(taken, Fate.NOT_SENT)
         return len(taken)
 
