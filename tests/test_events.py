@@ -17,11 +17,14 @@ from twsloop.events import (
     Fact,
     Fill,
     GapEnded,
+    GapStarted,
     Notice,
     OrderEvent,
     OrderPartiallyFilled,
     PositionClosed,
     SessionChanged,
+    StreamClosed,
+    StreamStarted,
     order_story,
     request_story,
     session_story,
@@ -115,6 +118,17 @@ def test_a_notice_in_one_line() -> None:
 def test_a_gap_knows_how_long_it_was() -> None:
     gap = GapEnded(time=NOON, stream="AAPL", started=NOON - timedelta(seconds=3))
     assert gap.duration == timedelta(seconds=3)
+
+
+def test_what_becomes_of_a_stream_in_one_line() -> None:
+    begun = GapStarted(time=NOON, stream="quotes of AAPL", reason="the session ended")
+    assert str(begun) == "quotes of AAPL: a gap began: the session ended"
+    ended = GapEnded(time=NOON, stream="quotes of AAPL", started=NOON - timedelta(seconds=3))
+    assert str(ended) == "quotes of AAPL: a gap of 3.0 s ended"
+    assert str(StreamStarted(time=NOON, stream="news")) == "news: its first data came"
+    assert (
+        str(StreamClosed(time=NOON, stream="news", reason="cancelled")) == "news: closed: cancelled"
+    )
 
 
 def test_families() -> None:

@@ -29,6 +29,11 @@ class GapCause(StrEnum):
     """The gateway ended it, or said that it has to be read anew (10182, 10225, 316)."""
 
 
+def _line(stream: str, what: str, reason: str) -> str:
+    """A fact in one line, for whoever prints it."""
+    return f"{stream}: {what}{': ' if reason else ''}{reason}"
+
+
 @attrs.frozen(kw_only=True)
 class GapStarted(Fact):
     """From here on a stream may have missed something.
@@ -44,6 +49,9 @@ class GapStarted(Fact):
     reason: str = ""
     cause: GapCause | None = None
     farm: str = ""
+
+    def __str__(self) -> str:
+        return _line(self.stream, "a gap began", self.reason)
 
 
 @attrs.frozen(kw_only=True)
@@ -69,6 +77,11 @@ class GapEnded(Fact):
         """How long it lasted."""
         return self.time - self.started
 
+    def __str__(self) -> str:
+        return _line(
+            self.stream, f"a gap of {self.duration.total_seconds():.1f} s ended", self.reason
+        )
+
 
 @attrs.frozen(kw_only=True)
 class StreamStarted(Fact):
@@ -79,6 +92,9 @@ class StreamStarted(Fact):
     """
 
     stream: str
+
+    def __str__(self) -> str:
+        return _line(self.stream, "its first data came", "")
 
 
 @attrs.frozen(kw_only=True)
@@ -92,3 +108,6 @@ class StreamClosed(Fact):
 
     stream: str
     reason: str = ""
+
+    def __str__(self) -> str:
+        return _line(self.stream, "closed", self.reason)
