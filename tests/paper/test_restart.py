@@ -16,8 +16,10 @@ from tests.support.manual_feed import ManualFeed
 from tests.support.official import Call
 from tests.support.wireclient import WireClient, brief, error_of
 from twsloop.clock import ManualClock
+from twsloop.errors import PaperError
 from twsloop.paper.catalogue.instruments import Catalogue
 from twsloop.paper.clients.visibility import place_by_hand
+from twsloop.paper.feeds.synthetic import SyntheticFeed
 from twsloop.paper.market.vocabulary import QuoteChange, Trade
 from twsloop.paper.server import PaperGateway
 
@@ -269,3 +271,94 @@ async def test_clients_find_the_gateway_again(loop_factory: Any) -> None:
         await nights.paper.open()
         async with nights.client() as again:
             assert (await again.ready())[-1].name == "error"
+
+
+# ---- a feed that was given -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [200, 225])
+async def test_a_feed_that_was_given_goes_on_after_a_restart(version: int) -> None:
+    feed = ManualFeed()
+    async with PaperGateway(feed=feed, clock=ManualClock(MONDAY)) as paper:
+        for price in (270.0, 280.0):
+            feed.send([feed.quote("AAPL", price, price + 0.05)])
+            client = WireClient(paper.host, paper.port, client_id=1, version=version)
+            await client.connect()
+            await client.ready()
+            client.send("placeOrder", orderId=int(price), contract=AAPL, order=order())
+            await told(client)
+            feed.send([feed.quote("AAPL", price - 1, price - 0.95)])
+            client.send("reqMktData", reqId=1, contract=AAPL)
+            ticks = [line for line in lines(await told(client)) if "tick" in line]
+            assert ticks, "its quotes are the feed's"
+            await paper.go_away()
+            assert not feed.watched
+            assert feed.paused
+            assert not feed.finished.done()
+            # What nobody is told of has happened, all the same.
+            feed.send([feed.quote("AAPL", price + 2, price + 2.05)])
+            assert feed.book(feed.instrument("AAPL").con_id).bid == price + 2
+            await paper.open()
+            assert not feed.paused
+            await client.close()
+        assert paper.feed is feed
+
+
+async def test_a_synthetic_market_that_was_given_stands_still_meanwhile() -> None:
+    clock = ManualClock(MONDAY)
+    feed = SyntheticFeed(Catalogue.standard(clock.now().date()), seed=3)
+    async with PaperGateway(feed=feed, clock=clock) as paper:
+        clock.advance(5)
+        before = paper.stats["events"]
+        await paper.go_away()
+        clock.advance(5)
+        await paper.open()
+        assert paper.stats["events"] == 0
+        clock.advance(5)
+        assert paper.stats["events"] > 0 < before
+    assert feed.finished.done()
+
+
+async def test_what_a_hand_holds_still_stays_so() -> None:
+    feed = ManualFeed()
+    async with PaperGateway(feed=feed, clock=ManualClock(MONDAY)) as paper:
+        paper.market.set_price("AAPL", 100.0)
+        await paper.go_away()
+        await paper.open()
+        feed.send([feed.quote("AAPL", 270.0, 270.05)])
+        assert 99 < (feed.book(feed.instrument("AAPL").con_id).bid or 0) < 101
+
+
+async def test_a_feed_ends_with_its_gateway_and_the_error_says_what_to_do() -> None:
+    paper = PaperGateway(feed=SyntheticFeed(Catalogue.standard(MONDAY.date())))
+    await paper.open()
+    await paper.go_away()
+    await paper.close()
+    assert paper.feed.finished.done()
+    with pytest.raises(PaperError, match=r"a feed is used once.*feed=lambda: "):
+        await paper.open()
+
+
+async def test_a_gateway_that_is_away_can_be_closed() -> None:
+    paper = PaperGateway(clock=ManualClock(MONDAY))
+    serving = asyncio.ensure_future(paper.serve())
+    while not paper.running:
+        await asyncio.sleep(0)
+    await paper.go_away()
+    await paper.close()
+    await serving
+
+
+async def test_who_comes_back_waits_for_the_end_of_going_away() -> None:
+    async with PaperGateway(clock=ManualClock(MONDAY)) as paper:
+        client = WireClient(paper.host, paper.port, client_id=1, version=225)
+        await client.connect()
+        await client.ready()
+        await asyncio.gather(paper.go_away(), paper.open(), paper.go_away(), paper.open())
+        assert paper.running
+        await client.close()
+        again = WireClient(paper.host, paper.port, client_id=1, version=225)
+        await again.connect()
+        await again.ready()
+        assert paper.clients == (1,)
+        await again.close()

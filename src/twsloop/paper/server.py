@@ -14,26 +14,22 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from twsloop.clock import Clock
 from twsloop.errors import ListenError, PaperError
 
-from .accounts.account import START_CASH, Account
+from .accounts.account import START_CASH
 from .accounts.commissions import Rates
-from .catalogue.instruments import Catalogue
 from .clients.client import Limits
-from .clients.delayed import DELAY_S, install_permissions
+from .clients.delayed import DELAY_S
 from .clients.hub import Hub
-from .clients.pacing import PacingJudge
 from .clients.pacing_judge import PacingRules
 from .clients.permissions import Permissions
 from .clients.visibility import Access, place_by_hand
-from .clock.jumping import JumpingClock
-from .clock.market_clock import MarketClock
-from .clock.timetable import Timetable, Timetables, timetable
+from .clock.timetable import Timetable
 from .connection import STOPPING, Connection
 from .control import MarketControl
 from .door import Door
@@ -41,26 +37,21 @@ from .exchange.engine import Engine
 from .faults.control import FaultControl
 from .faults.engine import FaultEngine
 from .faults.script import Script, read_script
-from .feeds.derived import DerivedFeed
-from .feeds.manual import ManualFeed
-from .feeds.replay import ReplayFeed, replay_speed
-from .feeds.shelf import Shelf
 from .feeds.steering import SteeredFeed
-from .feeds.synthetic import DEFAULT_RATE, SyntheticFeed
+from .feeds.synthetic import DEFAULT_RATE
 from .market.vocabulary import Feed
 from .orders.rules import OrderRules
-from .requests.depth import DepthDesk
-from .requests.tick_by_tick import TickDesk
-from .serving import QUIET_TURNS, Serving, close_door
+from .parts import Behind, FeedSource, Market
+from .serving import Serving, all_ended, close_door
 
 __all__ = ["MAX_CLIENTS", "PaperGateway"]
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 #: IB's own limit of API clients.
 MAX_CLIENTS = 32
-
-FeedSource = Feed | Callable[[], Feed] | str
 
 
 class PaperGateway(Serving):
@@ -69,7 +60,8 @@ class PaperGateway(Serving):
     Args:
         host: The address to listen on.
         port: The port; 0 picks a free one, and keeps it over a restart.
-        feed: The market: a feed, or a function that makes one (needed to start more than once);
+        feed: The market: a feed, which goes on after `go_away` and `open`, and ends with `stop`; or
+            a function that makes one for each start;
             a synthetic market of `seed` unless given; ``"manual"``: one that stands still until
             `market` moves it.
         seed: Of the synthetic market.
@@ -155,36 +147,35 @@ class PaperGateway(Serving):
         self.max_clients = max_clients
         self.rooms: dict[object, int] = {}
         self.limits = limits or Limits()
-        self._source = feed
-        self._used_feed = False
-        self._wait_for_readers = wait_for_readers
-        self._pacing = pacing
-        self._rate = rate
-        self._wait_for_lines = wait_for_lines
-        self._until = until
-        self._calendar = JumpingClock(self.clock)
-        self._market: MarketClock | None = None
-        self._timetables: Timetables | None = None
-        if start is not None or until is not None or speed != 1 or wait_for_lines or timetables:
-            self._make_clock(start, speed, timetables or {})
-        self._permissions = Permissions(market_data)
-        self._market_delay = market_delay
-        self._settings: dict[str, Any] = {
-            "rates": rates or Rates(),
-            "rules": order_rules or OrderRules(),
-            "keeps_hours": keeps_hours,
-            "user": user,
-        }
-        self._cash = cash
-        self._currencies = {
-            name: currency if isinstance(currency, str) else currency.get(name, "USD")
-            for name in self.accounts
-        }
-        self.access = access or Access()
-        self._engine: Engine | None = None
+        self._behind = Behind(
+            market=Market(
+                self.clock,
+                start=start,
+                until=until,
+                speed=speed,
+                held=bool(wait_for_lines),
+                timetables=timetables or {},
+                source=feed,
+                made_up={"seed": seed, "rate": rate, "keeps_hours": keeps_hours},
+            ),
+            wall=self.clock,
+            currencies={
+                name: currency if isinstance(currency, str) else currency.get(name, "USD")
+                for name in self.accounts
+            },
+            cash=cash,
+            access=access or Access(),
+            rates=rates or Rates(),
+            rules=order_rules or OrderRules(),
+            keeps_hours=keeps_hours,
+            user=user,
+            pacing=pacing,
+            permissions=Permissions(market_data),
+            market_delay=market_delay,
+            wait_for_readers=wait_for_readers,
+            lines_wanted=wait_for_lines,
+        )
         self._hub: Hub | None = None
-        self._feed: Feed | None = None
-        self._steered: SteeredFeed | None = None
         self._connections: set[Connection] = set()
         self._closed: asyncio.Event | None = None
         self._door: Door | None = None
@@ -219,7 +210,7 @@ class PaperGateway(Serving):
     @property
     def market_time(self) -> datetime:
         """The market's date and time; may be read from any thread."""
-        return (self._market or self._calendar).now()
+        return self._behind.market.clock.now()
 
     @property
     def engine(self) -> Engine:
@@ -228,10 +219,7 @@ class PaperGateway(Serving):
         Raises:
             PaperError: It has never run.
         """
-        if self._engine is None:
-            msg = "the paper gateway has not been started"
-            raise PaperError(msg)
-        return self._engine
+        return _made(self._behind.engine)
 
     @property
     def feed(self) -> Feed:
@@ -240,10 +228,7 @@ class PaperGateway(Serving):
         Raises:
             PaperError: It has never run.
         """
-        if self._feed is None:
-            msg = "the paper gateway has not been started"
-            raise PaperError(msg)
-        return self._feed
+        return _made(self._behind.market.feed)
 
     @property
     def market(self) -> MarketControl:
@@ -267,10 +252,7 @@ class PaperGateway(Serving):
         Raises:
             PaperError: It has never run.
         """
-        if self._steered is None:
-            msg = "the paper gateway has not been started"
-            raise PaperError(msg)
-        return self._steered
+        return _made(self._behind.market.steered)
 
     @property
     def stats(self) -> dict[str, Any]:
@@ -288,23 +270,6 @@ class PaperGateway(Serving):
         }
 
     # ---- on its loop ------------------------------------------------------------------------
-
-    def call(self, work: Callable[..., Any], *args: Any) -> Any:
-        """Run ``work(*args)`` on the gateway's own loop, and wait for it.
-
-        Raises:
-            PaperError: It does not run on a thread of its own.
-        """
-        if self._thread is None:
-            msg = "the paper gateway does not run on a thread of its own"
-            raise PaperError(msg)
-        return self._thread.call(work, *args)
-
-    def on_loop(self, work: Callable[[], Any]) -> Any:
-        """Run ``work()`` on the gateway's loop: its own thread's, or the one this runs on."""
-        if self._thread is None or self._thread.in_loop():
-            return work()
-        return self._thread.call(work)
 
     def place_by_hand(self, contract: Any, order: Any) -> int:
         """Place an order as a person at the gateway's own window would.
@@ -351,7 +316,7 @@ class PaperGateway(Serving):
 
     def jump(self, seconds: float) -> None:
         """Set the market's calendar forward, or back; on the gateway's loop."""
-        (self._market or self._calendar).jump(seconds)
+        self._behind.market.clock.jump(seconds)
         if self._hub is not None:
             self._hub.calendar_was_set()
             self._faults.look_at_calendar()
@@ -369,31 +334,12 @@ class PaperGateway(Serving):
             ListenError: The port cannot be opened.
             PaperError: It cannot be opened again because its feed was used up.
         """
-        if self._server is not None:
-            return
-        feed = self._make_feed()
-        self._feed = feed
-        self._steered = SteeredFeed(feed)
-        market = DerivedFeed(self._steered, held=self._has_live_orders)
-        self._hub = hub = Hub(
-            engine=self._make_engine(market),
-            feed=market,
-            access=self.access,
-            clock=self._market or self._calendar,
-            wall=self.clock,
-            wait_for_readers=(
-                isinstance(feed, ReplayFeed) or (self._market is not None and self._market.jumps)
-                if self._wait_for_readers is None
-                else self._wait_for_readers
-            ),
-            lines_wanted=self._wait_for_lines,
-            timetables=self._timetables,
-        )
-        if self._pacing is not None:
-            hub.pacing = PacingJudge(self._pacing)
-            hub.desks[DepthDesk] = DepthDesk(most=self._pacing.depth)
-            hub.desks[TickDesk] = TickDesk(most=self._pacing.tick_by_tick)
-        install_permissions(hub, self._permissions, self._market_delay)
+        async with self._turn():
+            if self._server is None:
+                await self._begin_serving()
+
+    async def _begin_serving(self) -> None:
+        self._hub = hub = self._behind.open()
         loop = asyncio.get_running_loop()
 
         async def make(port: int) -> asyncio.Server:
@@ -406,15 +352,13 @@ class PaperGateway(Serving):
             server = await make(self.port)
         except ListenError:
             self._hub = None
-            feed.stop()
+            hub.feed.stop()
             raise
         self._listens(server)
         self._door = Door(server, make, self._listens)
         self._closed = asyncio.Event()
         hub.start()
-        if self._market is not None and self._until is not None:
-            ends = self._market.elapsed_at(self._until)
-            self._market.hold_at(ends, "the end", feed.stop)
+        self._behind.market.begun()
         await server.start_serving()
         self._faults.start(hub)
         logger.info("paper gateway listens on %s:%d", self.host, self.port)
@@ -422,17 +366,22 @@ class PaperGateway(Serving):
     async def close(self) -> None:
         """End all connections, the feed and all faults. Idempotent."""
         self._faults.stop()
-        if self._server is None:
-            return
         await self.go_away()
+        self._behind.market.close()
         if self._closed is not None:
             self._closed.set()
 
     async def go_away(self) -> None:
-        """End all connections and the feed, as a restart does; `open` comes back. Idempotent."""
-        server, self._server = self._server, None
-        if server is None:
-            return
+        """End all connections, as a restart does; `open` comes back. Idempotent.
+
+        A feed that was given stands still meanwhile, and goes on; others end, and are made anew.
+        """
+        async with self._turn():
+            server, self._server = self._server, None
+            if server is not None:
+                await self._end_serving(server)
+
+    async def _end_serving(self, server: asyncio.Server) -> None:
         if self._hub is not None:
             self._hub.stop()
         if self._door is not None:
@@ -441,15 +390,7 @@ class PaperGateway(Serving):
         await close_door(server)
         for connection in tuple(self._connections):
             connection.close(STOPPING)
-        # A connection that was accepted just now, and a transport's end, are told in later turns
-        # of the loop.
-        quiet = 0
-        while self._connections or quiet < QUIET_TURNS:
-            await asyncio.sleep(0)
-            quiet = 0 if self._connections else quiet + 1
-            for connection in tuple(self._connections):
-                if connection.buffered():
-                    connection.abort("the gateway stops and it does not read")
+        await all_ended(self._connections)
         await server.wait_closed()
         self._hub = None
 
@@ -466,63 +407,7 @@ class PaperGateway(Serving):
         finally:
             await self.close()
 
-    # ---- parts -----------------------------------------------------------------------------
-
-    def _make_clock(
-        self,
-        start: datetime | None,
-        speed: float | str,
-        tables: Mapping[int, Timetable | Iterable[datetime]],
-    ) -> None:
-        try:
-            self._market = MarketClock(self.clock, start=start, speed=replay_speed(speed))
-            if self._until is not None and self._until <= self._market.start:
-                msg = f"the market ends ({self._until}) before it begins ({self._market.start})"
-                raise ValueError(msg)
-            if tables:
-                made = {client_id: timetable(given) for client_id, given in tables.items()}
-                self._timetables = Timetables(made, self._market)
-        except (ValueError, TypeError) as error:
-            raise PaperError(str(error)) from error
-
-    def _make_feed(self) -> Feed:
-        source = self._source
-        if source is None or source == "manual":
-            catalogue = Catalogue.standard((self._market or self.clock).now().date())
-            if source is not None:
-                return ManualFeed(catalogue)
-            keeps_hours = self._settings["keeps_hours"]
-            return SyntheticFeed(
-                catalogue, seed=self.seed, rate=self._rate, keeps_hours=keeps_hours
-            )
-        if isinstance(source, str):
-            msg = f"there is no feed {source!r}; a feed, a function that makes one, or 'manual'"
-            raise PaperError(msg)
-        if callable(source):
-            return source()
-        if self._used_feed:
-            msg = "a feed is used once: give PaperGateway a function that makes feeds"
-            raise PaperError(msg)
-        self._used_feed = True
-        return source
-
-    def _has_live_orders(self, con_id: int) -> bool:
-        return self._engine is not None and self._engine.book.has_live(con_id)
-
-    def _make_engine(self, feed: Feed) -> Engine:
-        if self._engine is None:
-            self._engine = Engine(
-                feed.instruments,
-                {
-                    name: Account(name, currency, start=self._cash)
-                    for name, currency in self._currencies.items()
-                },
-                Shelf(feed.book),
-                **self._settings,
-            )
-        else:
-            self._engine.use_market(feed.instruments, Shelf(feed.book))
-        return self._engine
+    # ---- of connections --------------------------------------------------------------------
 
     def admit(self, connection: Connection) -> str | None:
         """Take note of a new connection; the reason why it cannot stay, or None."""
@@ -543,3 +428,15 @@ class PaperGateway(Serving):
         """Forget a connection that ended."""
         self._connections.discard(connection)
         self._faults.left(connection)
+
+
+def _made(part: T | None) -> T:
+    """A part that there is from the first start on.
+
+    Raises:
+        PaperError: There is none yet.
+    """
+    if part is None:
+        msg = "the paper gateway has not been started"
+        raise PaperError(msg)
+    return part

@@ -9,15 +9,15 @@ from __future__ import annotations
 import abc
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self
 
 from twsloop.clock import Clock, SystemClock
-from twsloop.errors import ListenError
+from twsloop.errors import ListenError, PaperError
 from twsloop.event_loop import IBKREventLoop
 
-__all__ = ["QUIET_TURNS", "Serving", "close_door"]
+__all__ = ["Serving", "all_ended", "close_door"]
 
 
 #: So many turns of the loop without a connection, and all that were accepted have been told.
@@ -36,6 +36,29 @@ async def close_door(server: asyncio.Server) -> None:
     for _ in range(QUIET_TURNS):
         await asyncio.sleep(0)
     server.close()
+
+
+class Ending(Protocol):
+    """A connection that is being ended."""
+
+    def buffered(self) -> int:
+        """How many bytes wait to be sent."""
+
+    def abort(self, reason: str) -> None:
+        """End it at once."""
+
+
+async def all_ended(connections: Collection[Ending]) -> None:
+    """Wait until all connections have ended that were closed; those who do not read are cut."""
+    # A connection that was accepted just now, and a transport's end, are told in later turns of
+    # the loop.
+    quiet = 0
+    while connections or quiet < QUIET_TURNS:
+        await asyncio.sleep(0)
+        quiet = 0 if connections else quiet + 1
+        for connection in tuple(connections):
+            if connection.buffered():
+                connection.abort("the gateway stops and it does not read")
 
 
 class Serving(abc.ABC):
@@ -65,6 +88,7 @@ class Serving(abc.ABC):
         self._loop_factory = loop_factory
         self._thread: IBKREventLoop | None = None
         self._server: asyncio.Server | None = None
+        self._turns: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
 
     @property
     def running(self) -> bool:
@@ -95,6 +119,23 @@ class Serving(abc.ABC):
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.stop()
+
+    def call(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Run ``work(*args)`` on its own loop, and wait for it.
+
+        Raises:
+            PaperError: It does not run on a thread of its own.
+        """
+        if self._thread is None:
+            msg = "it does not run on a thread of its own: start it with start(), or with"
+            raise PaperError(msg)
+        return self._thread.call(work, *args)
+
+    def on_loop(self, work: Callable[[], Any]) -> Any:
+        """Run ``work()`` on its loop: its own thread's, or the one this runs on."""
+        if self._thread is None or self._thread.in_loop():
+            return work()
+        return self._thread.call(work)
 
     def __enter__(self) -> Self:
         self.start()
@@ -133,6 +174,13 @@ class Serving(abc.ABC):
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+
+    def _turn(self) -> asyncio.Lock:
+        """The lock of who begins or ends serving: one after the other, on the running loop."""
+        loop = asyncio.get_running_loop()
+        if self._turns is None or self._turns[0] is not loop:
+            self._turns = (loop, asyncio.Lock())
+        return self._turns[1]
 
     async def _listen(self, made: Awaitable[asyncio.Server]) -> asyncio.Server:
         """A server that was made for our host and port; `port` is not touched yet.
