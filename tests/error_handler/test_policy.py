@@ -65,7 +65,8 @@ def test_every_verdict_is_what_it_was() -> None:
         # A subscription is a request, and so is what has no id: only more is done about them.
         for context in ("subscription", "connection"):
             info = handler.classify(code, text=text, context=context)
-            assert info.ends is verdicts["request"].ends, row
+            forgotten = info.action == "resubscribe"  # not what was left, but what is followed
+            assert info.ends is verdicts["request"].ends or forgotten, row
 
 
 # ----------------------------------------------------------------------------- what is safe
@@ -144,7 +145,7 @@ def test_the_policy_says_what_the_session_and_its_data_do() -> None:
     farms = {code: state for code, (_, state) in FARM_CODES.items()}
     assert codes_that("farm_lost") == {c for c, s in farms.items() if s is FarmState.BROKEN}
     assert codes_that("farm_back") == {c for c, s in farms.items() if s in SERVING}
-    assert codes_that("wait") == {COMPETING_SESSION}
+    assert codes_that("wait") == {COMPETING_SESSION, 162}  # history says it in a text of 162
     assert CLIENT_ID_IN_USE in codes_that("reconnect")
     hasty = {HASTY, TOO_FAST_BARS, TOO_FAST, REFUSED, SERVICE_ERROR}
     assert codes_that("retry") == hasty

@@ -10,7 +10,7 @@ from twsloop.connection.streams import Feed
 from twsloop.wire.values import decimal_or_none
 
 from .rows import AccountProfit, PositionProfit, SummaryRow
-from .state import AccountTable, PositionTable
+from .state import AccountTable, PositionTable, SummaryTable
 
 __all__ = ["POSITIONS", "AccountProcessor", "values_key"]
 
@@ -85,7 +85,7 @@ class AccountProcessor:
         """One value of a summary."""
         row = SummaryRow(account, tag, value, currency, decimal_or_none(value))
         self._core.answer_part(reqId, row)
-        feed = self._core.streams.feed(reqId)
+        feed = self._summary(reqId)
         # The gateway sends the image twice, and every three minutes what may have changed.
         if feed is not None and feed.state.apply(row):
             feed.put(row, (account, tag, currency))
@@ -93,7 +93,9 @@ class AccountProcessor:
     def accountSummaryEnd(self, reqId: int) -> None:
         """The image of a summary is whole."""
         self._core.answer_end(reqId)
-        self._imaged(reqId)
+        feed = self._summary(reqId)
+        if feed is not None:
+            feed.imaged()
 
     # ---- account updates -----------------------------------------------------------------
 
@@ -149,14 +151,14 @@ class AccountProcessor:
         avgCost: float,
     ) -> None:
         """A position of an account and a model."""
-        feed = self._core.streams.feed(reqId)
+        feed = self._core.streams.feed(reqId, "positionMulti")
         if feed is not None:
             row = feed.state.apply_position(account, modelCode, contract, pos, avgCost)
             feed.put(row, (account, modelCode, contract.conId))
 
     def positionMultiEnd(self, reqId: int) -> None:
         """The image of those positions is whole."""
-        self._imaged(reqId)
+        self._imaged(reqId, "positionMultiEnd")
 
     def accountUpdateMulti(  # noqa: PLR0917  (IB's signature)
         self,
@@ -168,20 +170,20 @@ class AccountProcessor:
         currency: str,
     ) -> None:
         """One value of an account and a model."""
-        feed = self._core.streams.feed(reqId)
+        feed = self._core.streams.feed(reqId, "accountUpdateMulti")
         if feed is not None:
             row = feed.state.apply_value(account, modelCode, key, value, currency)
             feed.put(row, (account, modelCode, key, currency))
 
     def accountUpdateMultiEnd(self, reqId: int) -> None:
         """The image of those values is whole."""
-        self._imaged(reqId)
+        self._imaged(reqId, "accountUpdateMultiEnd")
 
     # ---- profit and loss -----------------------------------------------------------------
 
     def pnl(self, reqId: int, dailyPnL: float, unrealizedPnL: float, realizedPnL: float) -> None:
         """Profit and loss of an account."""
-        feed = self._core.streams.feed(reqId)
+        feed = self._core.streams.feed(reqId, "pnl")
         if feed is not None:
             account, model = feed.state
             feed.put(
@@ -205,7 +207,7 @@ class AccountProcessor:
         value: float,
     ) -> None:
         """Profit and loss of a position."""
-        feed = self._core.streams.feed(reqId)
+        feed = self._core.streams.feed(reqId, "pnlSingle")
         if feed is not None:
             account, model, con_id = feed.state
             feed.put(
@@ -224,8 +226,13 @@ class AccountProcessor:
 
     # ---- inside --------------------------------------------------------------------------
 
-    def _imaged(self, req_id: int) -> None:
+    def _summary(self, req_id: int) -> Feed[Any] | None:
+        """The summary of that id; its callbacks are heard always."""
         feed = self._core.streams.feed(req_id)
+        return feed if feed is not None and isinstance(feed.state, SummaryTable) else None
+
+    def _imaged(self, req_id: int, callback: str) -> None:
+        feed = self._core.streams.feed(req_id, callback)
         if feed is not None:
             feed.imaged()
 

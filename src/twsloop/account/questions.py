@@ -322,7 +322,7 @@ class Questions:
                 self._subscribed = account or self._subscribed
                 feed.imaged()
             elif core.connected and isinstance(error, Exception):
-                feed.fail(error)  # else it is asked for again in the next session
+                feed.refused(error)  # else it is asked for again in the next session
 
         answer.add_done_callback(told)
 

@@ -13,8 +13,10 @@ contract's hours are known, and what answers a new request at once (a quote, a b
 on without a proof, as IB says that they do.
 
 The same watch keeps a subscription to the silence that its holder allows (``max_silence``), asks
-again for what is withheld by a competing session (10197), and for what the gateway has ended
-(10182, 10225). Nothing of this ever touches the session itself, nor the orders.
+again for what is withheld by a competing session (10197), for what the gateway has ended (10182,
+10225), and for what was answered once and is refused for now (a farm is broken, too many asked):
+which code is which stands in ``error_policy.csv``. What was answered once ends only by what truly
+refuses it. Nothing of this ever touches the session itself, nor the orders.
 
 All on the loop thread, and only when something happens: an item of a live subscription costs
 nothing here.
@@ -25,6 +27,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from twsloop.errors import (
+    ConnectionLost,
+    NotConnected,
+    RequestError,
+    RequestTimeout,
+    SendQueueFull,
+)
 from twsloop.events import (
     Ends,
     GapCause,
@@ -55,6 +64,12 @@ SERVED = frozenset({State.READY, State.DEGRADED})
 
 #: Data is withheld while the login is in use elsewhere.
 COMPETING_SESSION = 10197
+#: The actions of the error policy: data is withheld; the gateway has ended it, and would serve it
+#: anew; what was answered once will be again.
+WITHHELD, ENDED = "wait", "resubscribe"
+PASSING = frozenset({"retry", "ask_again"})
+#: Of these kinds are the refusals that a competing session brings (354 and its like).
+_REFUSED_DATA = frozenset({"market_data", "permissions"})
 #: Real-time bars are deactivated, and still there: IB wants them cancelled.
 DEACTIVATED = 10225
 #: How long before the second attempt at such a one, and at most before any, seconds.
@@ -154,15 +169,26 @@ class Care:
         """
         if notice.ends is not Ends.REQUEST:
             return False
-        if notice.code == COMPETING_SESSION:
+        begun = life.started is not None
+        if notice.action == WITHHELD or (begun and self._competes(life, notice)):
             self._withheld(life, notice.text)
-        elif notice.action == "resubscribe":
+        elif notice.action == ENDED:
             self.again(life, notice.text, gone=notice.code != DEACTIVATED)
-        elif life.started is not None and self._blocked(life):
-            # What it needs is gone: the refusal says no more than that.
+        elif begun and (notice.action in PASSING or self._lacks(life, notice)):
             self.again(life, notice.text, at_once=False)
         else:
             return False
+        return True
+
+    def refused(self, life: Life, error: Exception) -> bool:
+        """Its request failed, and no notice named it: it has no id, or never left.
+
+        Returns:
+            True if it was answered once, and is asked for again in time.
+        """
+        if life.started is None or not self._may_pass(error):
+            return False
+        self.again(life, str(error), at_once=False)
         return True
 
     def again(self, life: Life, reason: str, *, at_once: bool = True, gone: bool = True) -> None:
@@ -180,7 +206,10 @@ class Care:
             self._redo(life, reason)
             return
         life.attempts = max(life.attempts, 1)
-        self._look_in(life, min(FIRST_PAUSE_S * 2.0 ** (life.attempts - 1), LONGEST_PAUSE_S))
+        limit = life.vital.max_silence  # who allows so little silence is not left alone for longer
+        longest = LONGEST_PAUSE_S if limit is None else min(limit, LONGEST_PAUSE_S)
+        pause = FIRST_PAUSE_S * 2.0 ** min(life.attempts - 1, 16)
+        self._look_in(life, min(pause, max(longest, FIRST_PAUSE_S)))
 
     def over(self, life: Life, reason: str) -> None:
         """It is closed."""
@@ -224,6 +253,8 @@ class Care:
         kind = self.farms.serving_again(notice)
         if notice.code == DATA_KEPT:  # after the other one everything is asked for anew
             self._examine(self._lives, notice.text)
+        elif kind is FarmKind.SECURITY_DEFINITION:  # without it nothing can be looked up
+            self._examine((one for one in self._lives if one.dead), notice.text)
         elif kind is not None:
             self._examine(
                 (one for one in self._lives if any(of.kind is kind for of in one.depends)),
@@ -270,6 +301,29 @@ class Care:
         life.competing = True
         self.interrupt(life, GapCause.COMPETING, reason)
         self._look_in(life, self._params.competing_retry)
+
+    # ---- what a refusal means --------------------------------------------------------------
+
+    def _competes(self, life: Life, notice: Notice) -> bool:
+        """Whether data is refused (354) because a competing session has it."""
+        if notice.category not in _REFUSED_DATA:
+            return False
+        of_quotes = any(of.kind is FarmKind.MARKET_DATA for of in life.depends)
+        return of_quotes and any(other.competing for other in self._lives)
+
+    def _lacks(self, life: Life, notice: Notice) -> bool:
+        """Whether a refusal says no more than that what it needs is gone."""
+        if self._blocked(life):
+            return True
+        return notice.category == "contract" and self.farms.lacks_definitions()
+
+    def _may_pass(self, error: Exception) -> bool:
+        """Whether a request that failed with this may be answered when it is made again."""
+        code = getattr(error, "code", None)
+        if not isinstance(error, RequestError) or code is None:
+            return isinstance(error, (ConnectionLost, NotConnected, RequestTimeout, SendQueueFull))
+        info = self._core.errors.classify(code, context="subscription", text=error.text)
+        return info.action in PASSING or info.action in {WITHHELD, ENDED}
 
     # ---- whether it goes on ----------------------------------------------------------------
 

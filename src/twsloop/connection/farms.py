@@ -96,6 +96,11 @@ class Farms:
         found = (self._learned.broken(one, self._table) for one in what)
         return next((farm for farm in found if farm is not None), None)
 
+    def lacks_definitions(self) -> bool:
+        """Whether a farm is broken that looks contracts up: what it does not find may be there."""
+        kind = FarmKind.SECURITY_DEFINITION
+        return any(farm.state is FarmState.BROKEN for farm in self._table.of(kind))
+
     def heard(self, what: Iterable[Dependence]) -> None:
         """Data came: what is broken now is not needed for it."""
         for one in what:

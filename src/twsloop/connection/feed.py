@@ -56,6 +56,10 @@ class Desk(Protocol):
         """It goes on where it was."""
         ...
 
+    def refused(self, feed: Feed[Any], error: Exception) -> None:
+        """Its request failed."""
+        ...
+
     def over(self, feed: Feed[Any], error: Exception | None) -> None:
         """It ended."""
         ...
@@ -217,6 +221,10 @@ class Feed(Generic[T]):
         """Its request, which had waited for its turn, has left."""
         self.waits = False
         self._desk.sent(self)
+
+    def refused(self, error: Exception) -> None:
+        """Its request failed: it is over, unless it was answered once, and may be again."""
+        self._desk.refused(self, error)
 
     def fail(self, error: Exception) -> None:
         """It is over, because of an error."""

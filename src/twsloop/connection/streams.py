@@ -95,9 +95,18 @@ class Streams:
     def __iter__(self) -> Iterator[Feed[Any]]:
         return iter(tuple(self._feeds))
 
-    def feed(self, req_id: int) -> Feed[Any] | None:
-        """The feed that was requested with that id; loop thread."""
-        return self._by_id.get(req_id)
+    def feed(self, req_id: int, callback: str = "") -> Feed[Any] | None:
+        """The feed that was requested with that id; loop thread.
+
+        Args:
+            req_id: The id.
+            callback: What came with it: none for a feed that is not told in that, whose id a
+                message of another kind has.
+        """
+        feed = self._by_id.get(req_id)
+        if feed is None or not callback or callback in feed.plan.callbacks:
+            return feed
+        return None
 
     def keyed(self, key: Hashable) -> Feed[Any] | None:
         """The feed that is shared by that key, whose answers come without an id; loop thread."""
@@ -282,6 +291,14 @@ class Streams:
         """A feed's request has left."""
         self.care.asked(feed.life)
 
+    def refused(self, feed: Feed[Any], error: Exception) -> None:
+        """A feed's request failed."""
+        if feed not in self._feeds:
+            return
+        self._forget_timer(feed)
+        if self.only_asked(feed) or not self.care.refused(feed.life, error):
+            self.over(feed, error)
+
     def over(self, feed: Feed[Any], error: Exception | None) -> None:
         """A feed ended."""
         with self._lock:
@@ -349,7 +366,7 @@ class Streams:
         try:
             feed.plan.send(req_id)
         except (TwsLoopError, ValueError, TypeError) as error:
-            self.over(feed, error)
+            self.refused(feed, error)
             return
         if feed.req_id == req_id and not feed.waits:
             self.sent(feed)

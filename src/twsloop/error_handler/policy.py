@@ -9,7 +9,8 @@ Many rows may fit a notice, and the most special one that has an action for its 
 1. the program's choice at run time (`Policy.override`), then that of its ``[errors]`` section;
 2. a row with a text, where IB's text fits its pattern;
 3. a row of this code;
-4. a row of the severity (``severity:warning``), of the scope, of the category, in this order;
+4. a row of the severity (``severity:warning``), of the scope, of the category, or of whether asking
+   again can help (``retry:yes``), in this order;
 5. the row ``*``, which every context has.
 
 What rows change of the table of codes is gathered the same way, the special after the general; a
@@ -85,6 +86,10 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
             "This attempt is over. What twsloop asked by itself is held back and asked again; a "
             "request of the program's own fails.",
         ),
+        "ask_again": Action(
+            Ends.REQUEST, "A subscription that was answered once is asked for again, after pauses "
+            "that grow, and when what it lacks is back; one that never was is over.",
+        ),
         "resubscribe": Action(
             Ends.REQUEST, "The gateway has ended the subscription; it is asked for anew."
         ),
@@ -123,7 +128,7 @@ FIXED = frozenset(
 _FIELDS = ("category", "severity", "retry", "scope", "what_happens_next")
 _ANY = "*"
 #: Which part of a code's line a general row is about, the most special first.
-_KINDS = ("severity", "scope", "category")
+_KINDS = ("severity", "scope", "category", "retry")
 
 
 @attrs.frozen
@@ -131,8 +136,8 @@ class PolicyRow:
     """One row of the table.
 
     Attributes:
-        match: A code, a range ``low-high``, ``severity:``, ``scope:`` or ``category:`` with a word,
-            or ``*``.
+        match: A code, a range ``low-high``, ``severity:``, ``scope:``, ``category:`` or ``retry:``
+            with a word, or ``*``.
         text: The pattern that IB's text has to fit, or None.
         contexts: Where it counts.
         action: What is done there; empty for a row that only changes fields.
@@ -159,7 +164,8 @@ class _Table:
     Attributes:
         by_code: The rows of single codes.
         ranges: ``(codes, row)``.
-        general: The rows of severities, scopes, categories, and of everything, by ``match``.
+        general: The rows of severities, scopes, categories, of whether asking again can help, and
+            of everything, by ``match``.
     """
 
     by_code: Mapping[int, tuple[PolicyRow, ...]]
@@ -227,7 +233,9 @@ def _read_row(cells: Mapping[str, str], where: str) -> PolicyRow:
         because=cells["because"],
     )
     kind, colon, value = row.match.partition(":")
-    known = {"severity": SEVERITIES, "scope": _SCOPES, "category": CATEGORIES}.get(kind, ())
+    known = {
+        "severity": SEVERITIES, "scope": _SCOPES, "category": CATEGORIES, "retry": _RETRIES
+    }.get(kind, ())  # fmt: skip
     if colon and value not in known:
         msg = f"{where}: there is no {kind} {value!r}"
     elif not colon and not re.fullmatch(r"\*|\d+(-\d+)?", row.match):
@@ -246,6 +254,7 @@ def _read_row(cells: Mapping[str, str], where: str) -> PolicyRow:
 
 
 _SCOPES = ("order", "request", "connection", "system")
+_RETRIES = ("no", "yes", "after_reconnect")
 
 
 @attrs.frozen

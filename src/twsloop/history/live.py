@@ -20,7 +20,7 @@ import attrs
 
 from twsloop.connection.core import Core
 from twsloop.connection.streams import Feed, Stream, StreamPlan
-from twsloop.errors import HistoryError, NoHistory, PacingViolation, RequestError
+from twsloop.errors import HistoryError, PacingViolation, RequestError
 from twsloop.events import Ends, Notice
 from twsloop.processors import Where
 from twsloop.session.farms import FarmKind
@@ -175,7 +175,7 @@ class LiveBarsOpener:
 
     def historicalData(self, reqId: int, bar: Any) -> None:
         """A bar of the answer."""
-        feed = self._core.streams.feed(reqId)
+        feed = self._core.streams.feed(reqId, "historicalData")
         following = self._following.get(feed.state) if feed is not None else None
         read = read_bar(bar, following.show) if following is not None else None
         if following is not None and read is not None:
@@ -183,7 +183,7 @@ class LiveBarsOpener:
 
     def historicalDataEnd(self, reqId: int, start: str, end: str) -> None:
         """The answer is whole."""
-        feed = self._core.streams.feed(reqId)
+        feed = self._core.streams.feed(reqId, "historicalDataEnd")
         following = self._following.get(feed.state) if feed is not None else None
         if feed is None or following is None:
             return
@@ -205,7 +205,7 @@ class LiveBarsOpener:
 
     def historicalDataUpdate(self, reqId: int, bar: Any) -> None:
         """The bar under way."""
-        feed = self._core.streams.feed(reqId)
+        feed = self._core.streams.feed(reqId, "historicalDataUpdate")
         following = self._following.get(feed.state) if feed is not None else None
         read = read_bar(bar, following.show) if following is not None else None
         if feed is None or following is None or read is None:
@@ -225,25 +225,20 @@ class LiveBarsOpener:
         """A notice about a feed: ask again if that makes sense."""
         if notice.ends is not Ends.REQUEST:
             return False
-        if notice.action == "resubscribe":
-            feed.again(notice.text)
-            return True
-        error = RequestError(
-            notice.text,
-            code=notice.code,
-            req_id=notice.req_id,
-            request=feed.request,
-            category=notice.category,
+        named = named_error(
+            RequestError(
+                notice.text,
+                code=notice.code,
+                req_id=notice.req_id,
+                request=feed.request,
+                category=notice.category,
+            )
         )
-        named = named_error(error)
-        if named is error:
-            return False
-        known = self._following[feed.state].bars.current is not None
         if isinstance(named, PacingViolation):
             self._pacer.violated(self._core.clock.monotonic())
-            feed.again(notice.text, at_once=False)
-        elif isinstance(named, NoHistory) and known:
-            feed.again(notice.text, at_once=False)
+            feed.again(notice.text, at_once=False)  # the pacer has not allowed for others
+        elif self._core.streams.care.ended(feed.life, notice):
+            feed.notice = notice
         else:
             feed.fail(named)
         return True

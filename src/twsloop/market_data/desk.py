@@ -17,7 +17,7 @@ from typing import Any
 from ibapi.contract import Contract
 
 from twsloop.clock import Timer
-from twsloop.connection.care import COMPETING_SESSION, DATA_KEPT, DATA_LOST, SERVED, SERVERS_LOST
+from twsloop.connection.care import DATA_KEPT, DATA_LOST, SERVED, SERVERS_LOST
 from twsloop.connection.core import Core
 from twsloop.connection.life import StreamStatus
 from twsloop.errors import (
@@ -238,7 +238,8 @@ class LineDesk:
 
     def _renew(self, line: Line) -> None:
         """Ask for a line anew, under a new id."""
-        if line.req_id is not None:
+        gone = line.life is not None and line.life.gone
+        if line.req_id is not None and not gone:
             self._core.cancelMktData(line.req_id)
         self._forget_timers(line)
         self.ledger.assign(line, None)
@@ -392,14 +393,11 @@ class LineDesk:
             line.ticker.apply_notice(notice)
             return
         life = line.life
-        if life is not None:
-            if notice.code == COMPETING_SESSION:
-                line.ticker.withhold(notice)
-            if self._care.ended(life, notice):
-                line.ticker.apply_notice(notice)
-                self._ages_changed()
-                return
         self.slots.learn(notice.code, notice.text, line)
+        if life is not None and self._care.ended(life, notice):
+            (line.ticker.withhold if life.competing else line.ticker.apply_notice)(notice)
+            self._ages_changed()
+            return
         error = RequestError(
             notice.text,
             code=notice.code,

@@ -38,8 +38,12 @@ DEPTH_HALTED = 316
 DEPTH_REST = 1.0
 
 
-def _time(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+def _time(seconds: int) -> datetime | None:
+    """A time as IB tells it; None for one that is none."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
 
 
 class EventProcessor:
@@ -61,7 +65,8 @@ class EventProcessor:
         self, reqId: int, position: int, operation: int, side: int, price: float, size: Decimal
     ) -> None:
         """A row of an exchange's own book."""
-        self._row(reqId, operation, side, position, DepthRow(price, size))
+        feed = self._core.streams.feed(reqId, "updateMktDepth")
+        self._row(feed, operation, side, position, DepthRow(price, size))
 
     def updateMktDepthL2(  # noqa: PLR0917  (IB's signature)
         self,
@@ -76,11 +81,12 @@ class EventProcessor:
     ) -> None:
         """A row of a book that says whose each row is."""
         del isSmartDepth
-        self._row(reqId, operation, side, position, DepthRow(price, size, marketMaker))
+        feed = self._core.streams.feed(reqId, "updateMktDepthL2")
+        self._row(feed, operation, side, position, DepthRow(price, size, marketMaker))
 
     def rerouteMktDepthReq(self, reqId: int, conId: int, exchange: str) -> None:
         """The book is another contract's (a CFD's is its underlying's)."""
-        feed = self._core.streams.feed(reqId)
+        feed = self._core.streams.feed(reqId, "rerouteMktDepthReq")
         if feed is not None:
             self._reroute(feed, conId, exchange)
 
@@ -96,8 +102,9 @@ class EventProcessor:
             return True
         return False
 
-    def _row(self, req_id: int, operation: int, side: int, position: int, row: DepthRow) -> None:
-        feed = self._core.streams.feed(req_id)
+    def _row(
+        self, feed: Feed[Any] | None, operation: int, side: int, position: int, row: DepthRow
+    ) -> None:
         if feed is None:
             return
         told = float_or_none(row.price), decimal_or_none(row.size)
@@ -121,7 +128,8 @@ class EventProcessor:
     ) -> None:
         """A trade."""
         del tickType
-        self._tick(reqId, _trade(time, price, size, tickAttribLast, exchange, specialConditions))
+        feed = self._core.streams.feed(reqId, "tickByTickAllLast")
+        _put(feed, _trade(time, price, size, tickAttribLast, exchange, specialConditions))
 
     def tickByTickBidAsk(  # noqa: PLR0917  (IB's signature)
         self,
@@ -134,8 +142,11 @@ class EventProcessor:
         tickAttribBidAsk: Any,
     ) -> None:
         """A change of the best bid or ask."""
+        when = _time(time)
+        if when is None:
+            return
         tick = BidAskTick(
-            _time(time),
+            when,
             bidPrice,
             askPrice,
             decimal_or_none(bidSize),
@@ -143,27 +154,36 @@ class EventProcessor:
             bool(tickAttribBidAsk.bidPastLow),
             bool(tickAttribBidAsk.askPastHigh),
         )
-        self._tick(reqId, tick)
+        _put(self._core.streams.feed(reqId, "tickByTickBidAsk"), tick)
 
     def tickByTickMidPoint(self, reqId: int, time: int, midPoint: float) -> None:
         """A change of the midpoint."""
-        self._tick(reqId, MidpointTick(_time(time), midPoint))
+        when = _time(time)
+        if when is not None:
+            feed = self._core.streams.feed(reqId, "tickByTickMidPoint")
+            _put(feed, MidpointTick(when, midPoint))
 
     # What was asked for to come before the stream: `number_of_ticks`.
 
     def historicalTicks(self, reqId: int, ticks: list[Any], done: bool) -> None:
         """Earlier midpoints."""
         del done
+        feed = self._core.streams.feed(reqId, "historicalTicks")
         for one in ticks:
-            self._tick(reqId, MidpointTick(_time(one.time), one.price, historical=True))
+            when = _time(one.time)
+            if when is not None:
+                _put(feed, MidpointTick(when, one.price, historical=True))
 
     def historicalTicksBidAsk(self, reqId: int, ticks: list[Any], done: bool) -> None:
         """Earlier bids and asks."""
         del done
+        feed = self._core.streams.feed(reqId, "historicalTicksBidAsk")
         for one in ticks:
-            attrib = one.tickAttribBidAsk
+            attrib, when = one.tickAttribBidAsk, _time(one.time)
+            if when is None:
+                continue
             tick = BidAskTick(
-                _time(one.time),
+                when,
                 one.priceBid,
                 one.priceAsk,
                 decimal_or_none(one.sizeBid),
@@ -172,20 +192,16 @@ class EventProcessor:
                 bool(attrib.askPastHigh),
                 historical=True,
             )
-            self._tick(reqId, tick)
+            _put(feed, tick)
 
     def historicalTicksLast(self, reqId: int, ticks: list[Any], done: bool) -> None:
         """Earlier trades."""
         del done
+        feed = self._core.streams.feed(reqId, "historicalTicksLast")
         for one in ticks:
             attrib, codes = one.tickAttribLast, one.specialConditions
             tick = _trade(one.time, one.price, one.size, attrib, one.exchange, codes)
-            self._tick(reqId, attrs.evolve(tick, historical=True))
-
-    def _tick(self, req_id: int, tick: Tick) -> None:
-        feed = self._core.streams.feed(req_id)
-        if feed is not None:
-            feed.put(tick)
+            _put(feed, None if tick is None else attrs.evolve(tick, historical=True))
 
     # ---- real-time bars ------------------------------------------------------------------
 
@@ -202,11 +218,11 @@ class EventProcessor:
         count: int,
     ) -> None:
         """Five seconds. What IB does not count it sends as -1."""
-        feed = self._core.streams.feed(reqId)
-        if feed is None:
+        feed, when = self._core.streams.feed(reqId, "realtimeBar"), _time(time)
+        if feed is None or when is None:
             return
         bar = RealTimeBar(
-            _time(time), open_, high, low, close,
+            when, open_, high, low, close,
             _counted(decimal_or_none(volume)),
             _counted(decimal_or_none(wap)),
             _counted(int_or_none(count)),
@@ -216,9 +232,12 @@ class EventProcessor:
 
 def _trade(  # noqa: PLR0917  (IB's fields)
     time: int, price: float, size: Decimal, attrib: Any, exchange: str, conditions: str
-) -> TradeTick:
+) -> TradeTick | None:
+    when = _time(time)
+    if when is None:
+        return None
     return TradeTick(
-        _time(time),
+        when,
         price,
         decimal_or_none(size),
         exchange or "",
@@ -226,6 +245,12 @@ def _trade(  # noqa: PLR0917  (IB's fields)
         bool(attrib.pastLimit),
         bool(attrib.unreported),
     )
+
+
+def _put(feed: Feed[Any] | None, tick: Tick | None) -> None:
+    """Tell of a tick; one with a time that there is not is none."""
+    if feed is not None and tick is not None:
+        feed.put(tick)
 
 
 def _counted(value: Any) -> Any:

@@ -130,7 +130,7 @@ class AskAgain:
 
         See `twsloop.connection.streams.StreamPlan.on_notice`.
         """
-        hasty = notice.code in {HASTY, TOO_FAST_BARS}
+        hasty = notice.code in {HASTY, TOO_FAST_BARS} and notice.action == "retry"
         if not hasty or not self._core.pacing.enabled:  # without pauses it would be the same again
             return False
         tries = 0 if feed.known else self._tries.get(feed, 0)
