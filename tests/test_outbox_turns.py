@@ -56,59 +56,110 @@ def left(desk: Desk) -> str:
     return desk.stream.decode().replace("LEN:", "").strip()
 
 
-# ---- a cancel of what is still queued ----------------------------------------------------------
+# ---- a cancel of what waits --------------------------------------------------------------------
 
 
-def test_a_cancel_takes_its_request_out_of_the_queue_and_neither_leaves() -> None:
+def test_a_request_and_its_cancel_that_nothing_holds_up_both_leave() -> None:
+    """As with IB's client: what was not looked at yet does not wait for anything."""
     desk = Desk()
     put(desk, HISTORICAL, 5)
+    put(desk, CANCEL_HISTORICAL, 5)
+    desk.outbox.drain()
+    assert left(desk) == "history 5 cancel 5"
+    assert desk.outbox.withdrawn == 0
+
+
+def test_a_cancel_takes_a_request_that_waits_out_of_the_queue_and_neither_leaves() -> None:
+    desk = Desk()
+    desk.outbox.pause()
+    put(desk, HISTORICAL, 5)
     put(desk, HISTORICAL, 6)
+    desk.outbox.drain()
     put(desk, CANCEL_HISTORICAL, 5)
     assert desk.outbox.waiting(Lane.HISTORY) == 1
-    desk.outbox.drain()
+    desk.outbox.resume()
     assert left(desk) == "history 6"
     assert desk.fates[:2] == [(b"history 5", Fate.NOT_SENT), (b"cancel 5", Fate.NOT_SENT)]
     assert desk.outbox.withdrawn == 1
+
+
+async def test_what_the_rate_holds_up_waits_and_what_came_after_it_does_not_yet() -> None:
+    desk = Desk(rate=1, limit=10)
+    put(desk, HISTORICAL, 1)
+    put(desk, HISTORICAL, 2)
+    desk.outbox.drain()
+    put(desk, HISTORICAL, 3)
+    put(desk, CANCEL_HISTORICAL, 2)
+    put(desk, CANCEL_HISTORICAL, 3)
+    assert desk.outbox.withdrawn == 1
+    desk.clock.advance(10)
+    assert left(desk) == "history 1 history 3 cancel 3"
+
+
+async def test_a_cancel_that_comes_to_a_request_held_by_a_rule_withdraws_it() -> None:
+    """Both were put before anything was looked at; the rule is what makes the request wait."""
+    desk = Desk(limit=10)
+    put(desk, HISTORICAL, 1, Gate(3.0))
+    put(desk, HISTORICAL, 1, label="second")
+    put(desk, CANCEL_HISTORICAL, 1)
+    put(desk, HISTORICAL, 2)
+    desk.outbox.drain()
+    assert left(desk) == "history 2"
+    assert desk.outbox.waiting() == 0
+    assert desk.fates == [
+        (b"history 2", Fate.SENT),
+        (b"history 1", Fate.NOT_SENT), (b"second 1", Fate.NOT_SENT), (b"cancel 1", Fate.NOT_SENT),
+    ]  # fmt: skip
+    desk.clock.advance(10)
+    assert left(desk) == "history 2"
+    assert desk.clock.pending() == 0
 
 
 def test_the_cancel_of_an_id_that_has_left_before_leaves_as_well() -> None:
     desk = Desk()
     put(desk, QUOTES, 5, lane=Lane.REQUEST)
     desk.outbox.drain()
+    desk.outbox.pause()
     put(desk, QUOTES, 5, lane=Lane.REQUEST, label="twin")
-    put(desk, CANCEL_QUOTES, 5, lane=Lane.REQUEST)
     desk.outbox.drain()
+    put(desk, CANCEL_QUOTES, 5, lane=Lane.REQUEST)
+    desk.outbox.resume()
     assert left(desk) == "quotes 5 cancel 5"
 
 
 def test_a_cancel_of_another_kind_with_the_same_id_takes_nothing_out() -> None:
     desk = Desk()
+    desk.outbox.pause()
     put(desk, HISTORICAL, 5)
-    put(desk, CANCEL_QUOTES, 5, lane=Lane.REQUEST)
     desk.outbox.drain()
+    put(desk, CANCEL_QUOTES, 5, lane=Lane.REQUEST)
+    desk.outbox.resume()
     assert left(desk) == "cancel 5 history 5"
 
 
 def test_ten_thousand_queued_and_cancelled_leave_nothing_behind() -> None:
     desk = Desk(limit=10_000)
+    desk.outbox.pause()
     for req_id in range(10_000):
         put(desk, HISTORICAL, req_id)
+    desk.outbox.drain()
     for req_id in range(10_000):
         put(desk, CANCEL_HISTORICAL, req_id)
     assert desk.outbox.waiting() == 0
     assert sum(len(lane) for lane in desk.outbox._lanes) <= 1001
-    desk.outbox.drain()
+    desk.outbox.resume()
     assert left(desk) == ""
     assert len(desk.fates) == 20_000
 
 
 def test_what_was_taken_out_does_not_fill_its_lane() -> None:
-    desk = Desk(limit=2)
+    desk = Desk(limit=2, live=True)
+    desk.outbox.pause()
     for req_id in range(20):
         put(desk, HISTORICAL, req_id)
         put(desk, CANCEL_HISTORICAL, req_id)
     put(desk, HISTORICAL, 100)
-    desk.outbox.drain()
+    desk.outbox.resume()
     assert left(desk) == "history 100"
 
 

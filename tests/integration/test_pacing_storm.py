@@ -46,7 +46,7 @@ class Storm:
         self.app: IBGateway = self.double.app
         pacing = self.app._tws.pacing
         pacing.enabled, pacing.outbox.pacer.rates.ceiling = True, OWN
-        self.client = SimpleNamespace(lines={}, subscriptions={})
+        self.client: Any = SimpleNamespace(lines={}, subscriptions={})
         self.hub: Any = SimpleNamespace(
             clock=self.double.clock, clients={1: self.client},
             engine=SimpleNamespace(catalogue=CATALOGUE),
@@ -282,8 +282,13 @@ def test_three_refusals_in_a_burst_do_not_keep_the_next_session_from_being_ready
         strict, pacing__enabled=True, reconnect__first_delay=0.05, connection__ready_timeout=5
     )
     ready = threading.Semaphore(0)
+
+    def tell(fact: SessionChanged) -> None:
+        if fact.new == "READY":
+            ready.release()
+
     with IBGateway(config) as gateway:
-        gateway.observe(SessionChanged, lambda fact: fact.new == "READY" and ready.release())
+        gateway.observe(SessionChanged, tell)
         for _ in range(3):
             strict.faults.strike(last=3)
             assert ready.acquire(timeout=PATIENCE)

@@ -102,6 +102,8 @@ class MessageRate:
 
     def limit(self, now: float) -> int:
         """Messages a second; 0 for no limit."""
+        if not self._steps:
+            return self.ceiling
         while self._steps and now >= self._next_step:
             self._steps.pop()
             self._next_step += self.RECOVERY
@@ -153,6 +155,7 @@ class Pacer:
         self.rates = MessageRate(rate)
         self._configured, self._reserve = rate, reserve
         self._spread = spread
+        self._shares = 0, 0, 0
         self._sent: deque[float] = deque()
         self._last_bulk = -SPAN
         self._held_until = 0.0
@@ -160,19 +163,28 @@ class Pacer:
     def share(self, urgency: Urgency, now: float) -> int:
         """How many messages of an urgency fit into one span; 0 for no limit."""
         limit = self.rates.limit(now)
-        if not limit or urgency is Urgency.URGENT:
-            return limit
+        if limit != self._shares[0]:
+            self._shares = self._divide(limit)
+        return self._shares[urgency]
+
+    def _divide(self, limit: int) -> tuple[int, int, int]:
+        """The share of each urgency in a rate."""
+        if not limit:
+            return 0, 0, 0
         # A small rate cannot keep much back: something of each urgency has to be able to leave, and
         # what complaints leave of the rate is for requests as well.
         least = min(self._reserve, 2)
-        reserve = min(max(self._reserve * limit // (self._configured or limit), least), limit - 1)
-        return limit - (reserve if urgency is Urgency.BULK else (reserve + 1) // 2)
+        reserve = max(self._reserve * limit // (self._configured or limit), least)
+        reserve = min(reserve, limit - 1)
+        return limit, limit - (reserve + 1) // 2, limit - reserve
 
     def wait(self, now: float, urgency: Urgency = Urgency.BULK) -> float:
         """Seconds until one more message may leave; 0 if it may leave now."""
         if not self.rates.ceiling:
             return 0.0
         share, sent = self.share(urgency, now), self._sent
+        if len(sent) < share * AT_ONCE and now >= self._held_until:
+            return 0.0  # so it is mostly, however old the oldest of them is
         while sent and sent[0] + SPAN <= now + _INSTANT:
             sent.popleft()
         due = now

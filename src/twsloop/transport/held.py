@@ -51,6 +51,10 @@ class Held:
             self._behind.setdefault(message.key, [])
         heapq.heappush(self._heap, (max(until, now + LEAST_S), number, message, reason))
 
+    def has(self, key: tuple[int, int] | None) -> bool:
+        """Whether one of an id is held."""
+        return key is not None and key in self._behind
+
     def behind(self, message: Outgoing) -> bool:
         """Let a message wait behind a held one of its id; False if there is none."""
         waiting = self._behind.get(message.key) if message.key is not None else None

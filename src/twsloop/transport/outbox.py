@@ -4,8 +4,10 @@ Theory of operation. Everything that leaves passes through it: one lock guards t
 window and the epoch of the session. A message goes into a lane by its kind; the lanes are emptied
 in order of urgency (session > cancel > order > request > history), each first in, first out, and
 never faster than the pacing allows. Requests and their own cancels share a lane, so that two
-messages of one id never change places; the one exception is wanted: the cancel of something that is
-still queued here takes it out of its lane, and neither ever leaves.
+messages of one id never change places; the one exception is wanted: the cancel of a request that
+waits here takes it out of its lane, and neither ever leaves. It waits when it was looked at and had
+to stay, because of pacing, a rule, or a gateway that does not read. What merely was not looked at
+yet leaves, and its cancel behind it, as with IB's client.
 
 A request may have to wait for its own turn, beside that of its lane (`Outgoing.turn`: IB's rules
 for history, say). It is set aside then (`held`), the others of its lane go on, and what has the
@@ -55,7 +57,14 @@ _URGENCY = {
     Lane.REQUEST: Urgency.BULK,
     Lane.HISTORY: Urgency.BULK,
 }
-_REQUESTS = frozenset(CANCELS.values())
+#: The request that each cancel ends, and each such request itself.
+_ENDS = {number: number for number in CANCELS.values()} | dict(CANCELS)
+#: A member of an Enum is looked up slowly.
+_QUEUED = Fate.QUEUED
+#: What is said of a message while others have the loop thread.
+_LATER = Wait(TURNS_PAUSE, "its turn is being looked for")
+#: A lane: what stands in it, what is set aside, how much of the rate it may use.
+_Row = tuple[deque[Outgoing], Held, Urgency]
 
 
 @attrs.frozen
@@ -105,6 +114,7 @@ class Outbox:
         unique: Callable[[int], bool] = lambda _id: False,
     ) -> None:
         self._clock = clock
+        self._now = clock.monotonic
         self.pacer = Pacer(rate, reserve)
         self._limit = limit
         self._wake = wake
@@ -114,7 +124,9 @@ class Outbox:
         self._lanes: tuple[deque[Outgoing], ...] = tuple(deque() for _ in Lane)
         self._held: tuple[Held, ...] = tuple(Held() for _ in Lane)
         #: What belongs to each lane, the most urgent first.
-        self._rows = tuple(zip(self._lanes, self._held, _URGENCY.values(), strict=True))
+        self._rows: tuple[_Row, ...] = tuple(
+            zip(self._lanes, self._held, _URGENCY.values(), strict=True)
+        )
         #: How many wait in each lane, those set aside included, those taken out not.
         self._counts = [0] * len(Lane)
         #: Requests that wait, by number and id, for their cancels.
@@ -122,6 +134,9 @@ class Outbox:
         #: The highest id that left, by number: one above it has no earlier message of its own.
         self._highest: dict[int, int] = {}
         self._dropped: list[Outgoing] = []
+        #: How many entered so far, how many of them cancels can find, and how many were looked at.
+        self._entered = self._indexed = self._looked_at = 0
+        self._turns_left = TURNS_AT_ONCE
         self._write: Callable[[bytes], object] | None = None
         self._paused = False
         self._timer: Timer | None = None
@@ -219,11 +234,17 @@ class Outbox:
             SendQueueFull: Its lane is full. Cancels, orders and the session's own are never full
                 here: the gate of the orders counts those.
         """
+        lane, number = message.lane, _ENDS.get(message.number)
+        if number is None or lane < Lane.REQUEST:
+            number = message.number
+        else:
+            req_id = self._identify(message.body)
+            if req_id is not None:
+                message.key = number, req_id
         with self._lock:
             if self._write is None:
                 msg = "not connected"
                 raise NotConnected(msg)
-            lane = message.lane
             if lane >= Lane.REQUEST and not message.cancels and self._counts[lane] >= self._limit:
                 self.refused += 1
                 msg = (
@@ -231,12 +252,12 @@ class Outbox:
                     "the gateway does not read, or requests come faster than pacing allows"
                 )
                 raise SendQueueFull(msg)
-            message.since = self._clock.monotonic()
-            needed = True
-            if message.number in CANCELS and self._by_key:
-                needed = not self._withdraw_request(message)
-            if needed:
-                self._enter(message)
+            message.since = self._now()
+            if not self._by_key or number == message.number or not self._withdraw_request(message):
+                self._entered += 1
+                message.serial = self._entered
+                self._counts[lane] += 1
+                self._lanes[lane].append(message)
         self._wake()
 
     def withdraw(self, order_id: int) -> bool:
@@ -264,7 +285,7 @@ class Outbox:
             False if it has left, or was dropped, already.
         """
         with self._lock:
-            if message.fate is not Fate.QUEUED or not message.entered:
+            if message.fate is not Fate.QUEUED or not message.serial:
                 return False
             self._take_out(message)
         _tell([message], Fate.NOT_SENT)
@@ -289,98 +310,136 @@ class Outbox:
         sent: list[Outgoing] = []
         with self._lock:
             write = self._write
-            if write is None or self._paused:
+            if write is None:
                 return
-            now = self._clock.monotonic()
+            if self._paused:
+                self._stay()
+                return
+            now = self._now()
             wait = self._collect(now, sent)
             if sent:
-                data = b"".join(message.data for message in sent)
+                data = sent[0].data if len(sent) == 1 else b"".join([one.data for one in sent])
                 write(data)
-                self.traffic.bytes_out += len(data)
-                self.traffic.messages_out += len(sent)
+                traffic = self.traffic
+                traffic.bytes_out += len(data)
+                traffic.messages_out += len(sent)
         if wait is not None:
             self._arm(now + wait)
         if sent:
             _tell(sent, Fate.SENT)
+        if self._dropped:
+            self._tell_dropped()
 
     # ---- inside (the lock is held) ---------------------------------------------------------
 
     def _collect(self, now: float, sent: list[Outgoing]) -> float | None:
         """Take out what may leave; after how many seconds to look again, if at all."""
-        turns, soonest = TURNS_AT_ONCE, None
-        for queue, held, urgency in self._rows:
-            set_aside = held.numbers
-            if not queue and not set_aside:
+        self._turns_left, soonest = TURNS_AT_ONCE, math.inf
+        for row in self._rows:
+            queue, held, _ = row
+            if not queue and not held.numbers:
                 continue
-            while True:
-                is_due = bool(set_aside) and held.is_due(now)
-                if not is_due and not queue:
-                    break
-                wait = self.pacer.wait(now, urgency)
-                if wait:
-                    return wait if soonest is None else min(wait, soonest)
-                message = held.pop() if is_due else queue.popleft()
-                if message.fate is not Fate.QUEUED:
-                    continue
-                if set_aside and not is_due and held.behind(message):
-                    continue
-                if message.turn is not None:
-                    turns -= 1
-                    if turns < 0:
-                        held.add(message, now + TURNS_PAUSE, "its turn is being looked for", now)
-                        return TURNS_PAUSE
-                    turn = message.turn.wait(now)
-                    if turn is not None:
-                        held.add(message, now + turn.seconds, turn.reason, now)
-                        continue
-                    message.turn.leave(now)
-                if set_aside:
-                    queue.extendleft(reversed(held.release(message)))
-                self._leaves(message, now, urgency)
-                sent.append(message)
-            due = held.next_due()
+            wait = self._empty(row, now, sent)
+            if wait:
+                return min(wait, soonest)
+            due = held.next_due() if held.numbers else None
             if due is not None:
-                soonest = due - now if soonest is None else min(soonest, due - now)
-        return None if soonest is None else max(soonest, 0.0)
+                soonest = min(soonest, max(due - now, 0.0))
+        return None if soonest == math.inf else soonest
 
-    def _leaves(self, message: Outgoing, now: float, urgency: Urgency) -> None:
-        self.pacer.spend(now, urgency)
-        self._counts[message.lane] -= 1
-        if message.key is not None:
-            number, req_id = message.key
+    def _empty(self, row: _Row, now: float, sent: list[Outgoing]) -> float:
+        """Take out what may leave of one lane; the seconds for which nothing more may, or 0."""
+        queue, held, urgency = row
+        pacer, numbers = self.pacer, held.numbers
+        while True:
+            is_due = bool(numbers) and held.is_due(now)
+            if not is_due and not queue:
+                return 0.0
+            wait = pacer.wait(now, urgency)
+            if wait:
+                self._stay()
+                return wait
+            message = held.pop() if is_due else queue.popleft()
+            if message.fate is not _QUEUED:
+                continue
+            if numbers or message.turn is not None:
+                if not self._has_turn(message, held, now, was_held=is_due):
+                    if self._turns_left < 0:
+                        return TURNS_PAUSE
+                    continue
+                if numbers:
+                    queue.extendleft(reversed(held.release(message)))
+            pacer.spend(now, urgency)
+            self._counts[message.lane] -= 1
+            if message.key is not None:
+                self._key_left(message, message.key)
+            sent.append(message)
+
+    def _has_turn(self, message: Outgoing, held: Held, now: float, *, was_held: bool) -> bool:
+        """Whether a message's own turn is here; else it is set aside."""
+        if not was_held and held.has(message.key):
+            # The rule that its request waits for was not known when a cancel came.
+            if message.number in CANCELS and self._withdraw_request(message):
+                self._counts[message.lane] -= 1
+                return False
+            if held.behind(message):
+                self._index_one(message)
+                return False
+        if message.turn is None:
+            return True
+        self._turns_left -= 1
+        wait = message.turn.wait(now) if self._turns_left >= 0 else _LATER
+        if wait is not None:
+            held.add(message, now + wait.seconds, wait.reason, now)
+            self._index_one(message)
+            return False
+        message.turn.leave(now)
+        return True
+
+    def _key_left(self, message: Outgoing, key: tuple[int, int]) -> None:
+        if message.indexed:
             self._forget_key(message)
-            if req_id > self._highest.get(number, -1):
-                self._highest[number] = req_id
+        number, req_id = key
+        if req_id > self._highest.get(number, -1):
+            self._highest[number] = req_id
 
-    def _enter(self, message: Outgoing) -> None:
-        lane = message.lane
-        if lane >= Lane.REQUEST:
-            number = CANCELS.get(message.number, message.number)
-            if number in _REQUESTS:
-                req_id = self._identify(message.body)
-                if req_id is not None:
-                    message.key = number, req_id
-                    if message.number == number:
-                        self._by_key.setdefault(message.key, []).append(message)
-        message.entered = True
-        self._counts[lane] += 1
-        self._lanes[lane].append(message)
+    def _stay(self) -> None:
+        """What stands in the lanes was looked at, and has to stay."""
+        self._index()
+        self._looked_at = self._entered
+
+    def _index(self) -> None:
+        """Let cancels find what stands in the lanes."""
+        for lane in (Lane.REQUEST, Lane.HISTORY):
+            for message in reversed(self._lanes[lane]):
+                if message.serial <= self._indexed:
+                    break
+                self._index_one(message)
+        self._indexed = self._entered
+
+    def _index_one(self, message: Outgoing) -> None:
+        """Let its cancel find a request."""
+        key = message.key
+        if key is not None and message.number == key[0] and not message.indexed:
+            message.indexed = True
+            self._by_key.setdefault(key, []).append(message)
 
     def _withdraw_request(self, cancel: Outgoing) -> bool:
         """Take the request that a cancel ends out of its lane; whether that is all there was."""
-        req_id = self._identify(cancel.body)
-        number = CANCELS[cancel.number]
-        if req_id is None:
+        key = cancel.key
+        first = self._by_key[key][0] if key is not None and key in self._by_key else None
+        if key is None or first is None:
             return False
-        waiting = tuple(self._by_key.get((number, req_id), ()))
-        if not waiting:
+        if first.serial > self._looked_at and first not in self._held[first.lane].numbers:
             return False
-        for message in waiting:
+        self._index()  # others of its id wait behind it
+        for message in tuple(self._by_key[key]):
             self._take_out(message)
             message.fate = Fate.NOT_SENT
             self._dropped.append(message)
             self.withdrawn += 1
         # One of this id that has left before is what the cancel is for, then.
+        number, req_id = key
         if not self._unique(req_id) and req_id <= self._highest.get(number, -1):
             return False
         self._dropped.append(cancel)
@@ -391,7 +450,7 @@ class Outbox:
         lane = message.lane
         self._counts[lane] -= 1
         self._forget_key(message)
-        message.entered = False
+        message.serial = 0
         queue, held = self._lanes[lane], self._held[lane]
         if held.take(message):
             queue.extendleft(reversed(held.release(message)))
@@ -402,10 +461,11 @@ class Outbox:
             queue.extend(live)
 
     def _forget_key(self, message: Outgoing) -> None:
-        same = self._by_key.get(message.key, []) if message.key is not None else []
-        if message in same:
+        if message.indexed and message.key is not None:
+            message.indexed = False
+            same = self._by_key[message.key]
             same.remove(message)
-            if not same and message.key is not None:
+            if not same:
                 del self._by_key[message.key]
 
     def _why(self, lane: Lane, now: float) -> tuple[Wait, float]:

@@ -55,7 +55,8 @@ class Outgoing:
         fate: What became of it.
         since: When it was queued, in the clock's monotonic seconds.
         key: The number of the request it is, or ends, and its id.
-        entered: Whether it stands in its lane.
+        serial: The how manieth it was to enter the lanes; 0 if it does not wait in one.
+        indexed: Whether its cancel can find it.
     """
 
     data: bytes
@@ -69,7 +70,8 @@ class Outgoing:
     fate: Fate = Fate.QUEUED
     since: float = 0.0
     key: tuple[int, int] | None = None
-    entered: bool = False
+    serial: int = 0
+    indexed: bool = False
 
     @property
     def body(self) -> bytes:
