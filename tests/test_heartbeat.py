@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from twsloop.clock import ManualClock
+from tests.conftest import LoopFactory
+from twsloop.clock import ManualClock, Timer
 from twsloop.events import Fact, HeartbeatMissed, HeartbeatRestored
 from twsloop.heartbeat import HeartbeatMonitor
 
@@ -251,3 +255,55 @@ async def test_a_machine_that_slept_asks_at_once_and_gives_the_answer_its_time(
     assert len(watch.probes) == 3
     clock.advance(5)
     assert watch.dead == [15], "and one that is dead is found out as ever"
+
+
+class _HeldClock(ManualClock):
+    """A clock that a test moves, but for what is due at once: that is the loop's own."""
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
+        if delay:
+            return super().call_later(delay, callback, *args)
+        return asyncio.get_running_loop().call_later(delay, callback, *args)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_what_came_while_the_loop_was_held_is_read_before_the_link_is_given_up(
+    answered: bool, loop_factory: LoopFactory
+) -> None:
+    """The answer lies in the socket; the timer is looked at before it."""
+
+    async def main() -> None:
+        watch, (ours, theirs) = Watch(_HeldClock()), socket.socketpair()
+        watch.on_probe = lambda: theirs.send(b"\0") if answered else None
+
+        class Reader(asyncio.Protocol):
+            def data_received(self, _data: bytes) -> None:
+                watch.monitor.heartbeat_received()
+
+        ours.setblocking(False)
+        link, _ = await asyncio.get_running_loop().create_connection(Reader, sock=ours)
+        watch.monitor.start_monitoring()
+        watch.clock.advance(15.5)  # question and deadline in one turn of the loop
+        for _ in range(6):
+            await asyncio.sleep(0)
+        assert bool(watch.dead) is not answered
+        watch.monitor.stop_monitoring()
+        link.abort()
+        theirs.close()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main())
+
+
+async def test_a_question_that_cannot_be_asked_does_not_end_the_watch() -> None:
+    watch = Watch()
+
+    def fails() -> None:
+        raise RuntimeError
+
+    watch.on_probe = fails
+    watch.monitor.start_monitoring()
+    with pytest.raises(RuntimeError):
+        watch.clock.advance(10)
+    watch.clock.advance(5)
+    assert watch.dead == [15]

@@ -16,6 +16,10 @@ from twsloop.session.liveness import Liveness, Verdict
 
 __all__ = ["HeartbeatMonitor"]
 
+#: So many turns of the loop pass before a link is given up: a loop that was held looks at its
+#: timers before its sockets (uvloop also calls what is due at once before it reads: so two).
+TURNS = 2
+
 
 class HeartbeatMonitor:
     """Watches one link; on its loop's thread only.
@@ -116,11 +120,15 @@ class HeartbeatMonitor:
         delay = life.next_look(self._clock.monotonic())
         self._timer = self._clock.call_later(delay, self._look, life)
 
-    def _look(self, life: Liveness) -> None:
+    def _look(self, life: Liveness, turns: int = TURNS) -> None:
         if life is not self._life:
             return  # a timer of a watch that has ended
         now = self._clock.monotonic()
         verdict = life.look(now, half=self._half is not None and self._half())
+        if verdict in {Verdict.DEAD, Verdict.DEAF} and turns:
+            # What has come meanwhile is read first.
+            self._timer = self._clock.call_later(0.0, self._look, life, turns - 1)
+            return
         if verdict is Verdict.DEAD:
             silence, missed = now - life.last_life, self._missed
             self.stop_monitoring()
@@ -139,10 +147,12 @@ class HeartbeatMonitor:
                 self._missed = True
                 silence = now - life.last_life
                 self._tell(HeartbeatMissed(time=self._clock.now(), silence=silence))
-            if life is self._life:
+        try:
+            if verdict is Verdict.PROBE and life is self._life:
                 self._probe()
-        if life is self._life:
-            self._arm(life)
+        finally:  # a question that cannot be asked must not end the watch
+            if life is self._life:
+                self._arm(life)
 
     def _tell(self, fact: Fact) -> None:
         if self._on_fact is not None:

@@ -54,3 +54,26 @@ def test_a_long_message_that_comes_slowly_is_waited_for(double: GatewayDouble[IB
     assert heard == ["<xml>"] * 5
     assert double.app.session_state is State.READY
     double.stop()
+
+
+def test_a_gateway_of_slow_messages_has_time_for_its_answer(
+    double: GatewayDouble[IBGateway],
+) -> None:
+    """Looked at just after one slow message and before the next: the answer stands behind both."""
+    watch, ask = double.app._driver.life._watch, double.app.event_loop.call
+    body = b"\0\0\0\xdb\n\x05<xml>"
+    data = len(body).to_bytes(4, "big") + body
+    assert not ask(watch._is_slow)
+    pour(double, data[:5])
+    assert not ask(watch._is_slow), "reads cut messages all the time"
+    double.advance(2)
+    assert ask(watch._is_slow)
+    pour(double, data[5:])
+    assert ask(watch._is_slow), "it has just ended"
+    double.advance(4.9)
+    assert ask(watch._is_slow)
+    double.advance(0.1)
+    assert not ask(watch._is_slow)
+    pour(double, data)
+    assert not ask(watch._is_slow), "whole at once"
+    double.stop()

@@ -103,6 +103,18 @@ def test_a_look_that_comes_far_too_late_asks_again_once() -> None:
         assert life.look(8000) is Verdict.PROBE, "and again after the next sleep"
 
 
+def test_a_look_that_comes_seconds_too_late_asks_again_once() -> None:
+    """A callback held the thread for 8 s: the answer came, and timers are looked at before it."""
+    for late in (1.1, 3.0, 4.9):
+        life = Liveness(10, 5, now=0, answers=True)
+        assert life.look(10) is Verdict.PROBE
+        assert life.look(15 + late) is Verdict.PROBE, "nothing was read meanwhile"
+        assert life.look(20 + late) is Verdict.DEAD
+    life = Liveness(10, 5, now=0, answers=True)
+    assert life.look(10) is Verdict.PROBE
+    assert life.look(15.2) is Verdict.DEAD, "that is about on time"
+
+
 def test_a_reader_that_is_behind_waits_for_the_answer_in_what_it_has_not_read() -> None:
     life = Liveness(10, 5, now=0, answers=True)
     assert life.look(10) is Verdict.PROBE

@@ -85,14 +85,33 @@ def test_a_gateway_that_never_answers_is_wedged_after_three_and_tried_rarely() -
     assert [plan.number for plan in plans] == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("other", [Outcome.FAILED, Outcome.ID_TAKEN])
-def test_a_wedge_is_over_when_the_gateway_says_anything(other: Outcome) -> None:
+@pytest.mark.parametrize("other", [Outcome.FAILED, Outcome.REFUSED])
+def test_a_wedge_is_over_when_the_gateway_closes_or_is_gone(other: Outcome) -> None:
     retries = Retries(RULES)
     for _ in range(3):
         retries.failed(Outcome.MUTE)
     assert retries.plan(0.0).wedged
     retries.failed(other)
     assert not retries.plan(0.0).wedged
+    retries.failed(Outcome.MUTE)
+    assert not retries.plan(0.0).wedged, "three in a row, again"
+
+
+def test_a_wedge_whose_dead_attempts_hold_our_id_is_still_a_wedge() -> None:
+    """It hangs after startApi: each of our own dead attempts is the next one's 326 for a while."""
+    retries = Retries(RULES)
+    retries.stood(100)
+    outcomes = [Outcome.MUTE, Outcome.ID_TAKEN] * 4
+    assert waits(retries, outcomes) == [0.1, 0.5, 5, 1, 5, 120, 5, 120]
+    plan = retries.plan(0.0)
+    assert (plan.wait, plan.wedged, plan.id_taken) == (5, False, True), "a 326 is an answer"
+
+
+def test_an_id_that_was_taken_for_long_does_not_slow_down_what_comes_after() -> None:
+    retries = Retries(RULES)
+    retries.stood(100)
+    waits(retries, [Outcome.ID_TAKEN] * 12)
+    assert waits(retries, [Outcome.FAILED] * 3) == [5, 0.5, 1]
 
 
 def test_no_wedge_is_called_where_it_is_switched_off() -> None:
@@ -148,13 +167,14 @@ def test_every_wait_is_explained_by_what_went_wrong(
     for event in events:
         if isinstance(event, Outcome):
             retries.failed(event)
-            mute = mute + 1 if event is Outcome.MUTE else 0
+            if event is not Outcome.ID_TAKEN:
+                mute = mute + 1 if event is Outcome.MUTE else 0
         else:
             retries.stood(event)
             mute = 0
         plan = retries.plan(chance)
         assert plan.mute == mute
-        assert plan.wedged is (0 < wedge_after <= mute)
+        assert plan.wedged is (0 < wedge_after <= mute and event is not Outcome.ID_TAKEN)
         assert plan.id_taken is (event is Outcome.ID_TAKEN)
         less = 1 - jitter * chance
         longest = max(backoff.cap, rules.wedge_delay, rules.id_delay)

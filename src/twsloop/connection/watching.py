@@ -36,6 +36,8 @@ class LinkWatch:
         self._give_up = give_up
         #: Since when a message is half there; None when none is.
         self._half_since: float | None = None
+        #: When a slow message became whole at last.
+        self._slow_at: float | None = None
         self._monitor: HeartbeatMonitor | None = None
         core.add_slice(self, ("currentTime",))
 
@@ -58,7 +60,7 @@ class LinkWatch:
 
     def stop(self) -> None:
         """The session is over."""
-        self._half_since = None
+        self._half_since = self._slow_at = None
         if self._monitor is not None:
             self._monitor.stop_monitoring()
             self._monitor = None
@@ -70,7 +72,11 @@ class LinkWatch:
 
     def message_came(self) -> None:
         """A message is whole."""
-        self._half_since = None
+        if self._half_since is not None:
+            now = self._core.clock.monotonic()
+            if now - self._half_since >= SLOW_MESSAGE:
+                self._slow_at = now
+            self._half_since = None
 
     def batch_done(self, began: float, took: float, pending: int) -> None:
         """What one read brought was handed over.
@@ -94,9 +100,13 @@ class LinkWatch:
             )
 
     def _is_slow(self) -> bool:
-        """Whether a message has been half there for longer than reads just cut it."""
-        since = self._half_since
-        return since is not None and self._core.clock.monotonic() - since >= SLOW_MESSAGE
+        """Whether a message is, or was just now, half there for longer than reads just cut it."""
+        now, since = self._core.clock.monotonic(), self._half_since
+        if since is not None and now - since >= SLOW_MESSAGE:
+            return True
+        # One that has just ended says the same: an answer stands behind others as slow.
+        limit = self._core.config.heartbeat.deadline
+        return self._slow_at is not None and now - self._slow_at < limit
 
     def currentTime(self, time: int) -> None:
         """EWrapper's: the answer to the question, whoever asked it."""

@@ -5,7 +5,7 @@ death. But a link can be dead in one direction alone: quotes keep coming, and wh
 (the gateway's side of it does not read any more). No byte that comes in shows that; an answer does.
 So the question is asked every so often even while bytes come, and must be answered.
 
-A look that comes far later than it was due means that we were the ones who were away: the machine
+A look that comes later than it was due means that we were the ones who were away: the machine
 slept, or a callback held the thread. What came meanwhile has not been read yet. Then the gateway is
 asked again before it is judged, once. And the answer may well stand behind what is not read yet:
 while reading alone takes more than half of our time, and while a long message is coming in slowly,
@@ -18,7 +18,10 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["Liveness", "Verdict"]
+__all__ = ["LATE", "Liveness", "Verdict"]
+
+#: How late a look may be and still be one on time, seconds.
+LATE = 1.0
 
 
 class Verdict(Enum):
@@ -110,7 +113,7 @@ class Liveness:
         if self._asked is not None:
             if now < self._asked + self._deadline:
                 return Verdict.WAIT
-            if not self._away and now >= self._asked + self._deadline + self._late:
+            if not self._away and now >= self._asked + self._deadline + LATE:
                 self._away = True
                 return self._ask(now)
             if not self._heard:
@@ -133,11 +136,6 @@ class Liveness:
         asked = self._asked
         due = self._next_question() if asked is None else asked + self._deadline
         return max(due - now, 0.0)
-
-    @property
-    def _late(self) -> float:
-        """How late a look may be and still be one on time."""
-        return max(self._deadline, 1.0)
 
     def _next_question(self) -> float:
         return (self._answered if self._answers else self._last) + self._silence

@@ -12,6 +12,8 @@ Five schedules, because five things keep a session from coming back:
   far as we can see, and is tried rarely.
 * Our client id is taken (326): a session of ours that died without a word holds it until the
   gateway notices. Another id would not see our orders, so the same one is tried at even intervals.
+  A gateway that hangs after startApi may say so of our own dead attempts, in between: that is no
+  sign that it hangs no more.
 """
 
 from __future__ import annotations
@@ -74,7 +76,8 @@ class Try:
     Attributes:
         number: Which one it is since a session last stood, from 1.
         wait: Seconds until it.
-        mute: How many attempts in a row found a gateway that accepts and does not answer.
+        mute: How many attempts in a row found a gateway that accepts and does not answer, apart
+            from those that found the client id taken.
         wedged: Whether those are enough to say that it hangs.
         id_taken: Whether the client id was in use the last time.
     """
@@ -120,11 +123,14 @@ class Retries:
 
     def failed(self, outcome: Outcome) -> None:
         """An attempt failed."""
+        self._id_taken = outcome is Outcome.ID_TAKEN
+        if self._id_taken:
+            self._refused = 0
+            return  # it has a schedule of its own, and says nothing of the other failures
         self._refused = self._refused + 1 if outcome is Outcome.REFUSED else 0
         if not 0 < self._refused <= self._rules.refused_tries:
             self._failures += 1
         self._mute = self._mute + 1 if outcome is Outcome.MUTE else 0
-        self._id_taken = outcome is Outcome.ID_TAKEN
 
     def plan(self, chance: float) -> Try:
         """The next attempt; each call plans one more.
@@ -134,7 +140,7 @@ class Retries:
         """
         rules = self._rules
         self._number += 1
-        wedged = 0 < rules.wedge_after <= self._mute
+        wedged = 0 < rules.wedge_after <= self._mute and not self._id_taken
         less = 1.0 - rules.backoff.jitter * chance
         if self._id_taken:
             wait = rules.id_delay * less
