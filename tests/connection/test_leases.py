@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sqlite3
@@ -20,8 +21,9 @@ import pytest
 from tests.support.clients import settings
 from tests.support.scripted import Peer, ScriptedServer
 from twsloop.connection import IBKRConnection
-from twsloop.connection.leases import SILENT, LeaseFile, address_of
+from twsloop.connection.leases import MIGRATIONS, SILENT, LeaseFile, address_of
 from twsloop.connection.processes import Process, here, is_alive
+from twsloop.database import Database
 from twsloop.errors import ClientIdLeased
 from twsloop.session.state import State
 
@@ -65,14 +67,43 @@ async def test_taking_it_again_is_a_beat_and_keeps_its_beginning(file: Path) -> 
     assert (holder.taken_at, holder.beat_at) == (NOW, later)
 
 
-async def test_two_connections_of_one_process_are_left_to_the_gateway(file: Path) -> None:
-    first, second = LeaseFile(file), LeaseFile(file)
-    assert await first.take(*PLACE, NOW) is None
-    holder = await second.take(*PLACE, NOW)
+@pytest.mark.parametrize("ends_first", [0, 1])
+async def test_of_two_connections_of_one_process_the_last_one_gives_the_id_back(
+    file: Path, ends_first: int
+) -> None:
+    """Whether the two may is left to the gateway."""
+    files = [LeaseFile(file), LeaseFile(file)]
+    for one in files:
+        assert await one.take(*PLACE, NOW) is None
+    await files.pop(ends_first).give_back(*PLACE)
+    holder = await other(file).take(*PLACE, NOW)
     assert holder is not None
     assert holder.process == here()
-    await second.give_back(*PLACE)
-    assert await other(file).take(*PLACE, NOW) is not None, "it was not the second one's to give"
+    await files[0].give_back(*PLACE)
+    assert await other(file).take(*PLACE, NOW) is None
+
+
+async def test_a_row_that_nobody_can_read_holds_nothing(file: Path) -> None:
+    for beat in ("yesterday", "0001-01-01T00:00:00+14:00"):
+        assert await other(file).take(*PLACE, NOW) is None
+        with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as connection:
+            connection.execute("UPDATE lease SET beat_at = ?", (beat,))
+        mine = LeaseFile(file)
+        assert await mine.take(*PLACE, NOW) is None
+        assert await other(file, process=Process("x", 5, "1")).take(*PLACE, NOW) is not None
+        await mine.give_back(*PLACE)
+
+
+async def test_a_file_of_the_first_form_is_taken_over(file: Path) -> None:
+    async with Database(file, migrations=MIGRATIONS[:1]) as database:
+        stamp = NOW.isoformat()
+        await database.execute(
+            "INSERT INTO lease VALUES (?, ?, 'x', ?, ?, ?, 'old.py', ?, ?)",
+            (*PLACE, OTHER.node, OTHER.pid, OTHER.started, stamp, stamp),
+        )
+    holder = await other(file, process=Process("x", 5, "1")).take(*PLACE, NOW)
+    assert holder is not None
+    assert (holder.process, holder.program) == (OTHER, "old.py")
 
 
 async def test_the_dead_hold_nothing(file: Path) -> None:

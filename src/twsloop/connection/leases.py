@@ -11,7 +11,8 @@ a process that cannot be looked at (another machine or container shares the file
 not say when processes began), the beat that it writes every so often tells.
 
 Two connections of one process may use one id as far as this file is concerned: the gateway will say
-what it thinks of that. The file is a convenience. If it cannot be used, a warning says so, and the
+what it thinks of that. Each has a row of its own, so that the end of one does not give away what
+the other still has. The file is a convenience. If it cannot be used, a warning says so, and the
 session is made without it.
 """
 
@@ -63,6 +64,29 @@ MIGRATIONS: tuple[Migration, ...] = (
             """,
         ),
     ),
+    Migration(
+        2,
+        "one row a connection",
+        (
+            "ALTER TABLE lease RENAME TO lease_of_one",
+            """
+            CREATE TABLE lease (
+                address TEXT NOT NULL,
+                client_id INTEGER NOT NULL,
+                token TEXT NOT NULL,
+                node TEXT NOT NULL,
+                pid INTEGER NOT NULL,
+                started TEXT NOT NULL,
+                program TEXT NOT NULL,
+                taken_at TEXT NOT NULL,
+                beat_at TEXT NOT NULL,
+                PRIMARY KEY (address, client_id, token)
+            ) STRICT, WITHOUT ROWID
+            """,
+            "INSERT INTO lease SELECT * FROM lease_of_one",
+            "DROP TABLE lease_of_one",
+        ),
+    ),
 )
 
 #: How often the holder of a lease says that it lives, seconds.
@@ -71,6 +95,10 @@ BEAT = 20.0
 SILENT = timedelta(seconds=3.5 * BEAT)
 #: How long another program may keep the file to itself, seconds: no connect waits longer for it.
 BUSY = 0.25
+
+#: How long the end of a session waits for a file that does not answer, real seconds.
+PATIENCE = 2.0
+_REMOVE = "DELETE FROM lease WHERE address = ? AND client_id = ? AND token = ?"
 
 #: Names of this machine, as programs write them.
 _LOOPBACK = frozenset({"localhost", "::1", "0.0.0.0", ""})  # noqa: S104  (names, nothing listens)
@@ -91,14 +119,12 @@ class Holder:
         program: What it was started as.
         taken_at: Since when it has it, UTC.
         beat_at: When it said last that it lives, UTC.
-        token: Tells apart what one process took.
     """
 
     process: Process
     program: str
     taken_at: datetime
     beat_at: datetime
-    token: str
 
     def lives(self, now: datetime, alive: Callable[[Process], bool | None] = is_alive) -> bool:
         """Whether it is still there; by its beat where it cannot be looked at."""
@@ -132,22 +158,27 @@ class LeaseFile:
         """Take a lease, and beat if it is ours already.
 
         Returns:
-            None if it is ours now; else who has it (this process, by another connection, perhaps).
+            None if it is ours now; else who has it: another process, which lives.
 
         Raises:
             StorageError: The file cannot be used.
         """
         async with self._open() as database, database.transaction() as work:
-            holder = await self._holder(work, address, client_id)
-            if holder is not None and holder.token != self._token:
-                if holder.process == self._me or holder.lives(now, self._alive):
+            taken_at = now
+            for token, holder in await self._holders(work, address, client_id):
+                if token == self._token:
+                    taken_at = now if holder is None else holder.taken_at
+                elif holder is not None and holder.process == self._me:
+                    continue
+                elif holder is not None and holder.lives(now, self._alive):
                     return holder
-                logger.info(
-                    "client id %d at %s was held by process %d, which is gone",
-                    client_id, address, holder.process.pid,
-                )  # fmt: skip
-            ours = holder is not None and holder.token == self._token
-            taken_at = holder.taken_at if holder is not None and ours else now
+                else:
+                    await work.execute(_REMOVE, (address, client_id, token))
+                    pid = 0 if holder is None else holder.process.pid
+                    logger.info(
+                        "client id %d at %s was held by process %d, which is gone",
+                        client_id, address, pid,
+                    )  # fmt: skip
             await work.execute(
                 "INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -164,31 +195,32 @@ class LeaseFile:
             StorageError: The file cannot be used.
         """
         async with self._open() as database:
-            await database.execute(
-                "DELETE FROM lease WHERE address = ? AND client_id = ? AND token = ?",
-                (address, client_id, self._token),
-            )
+            await database.execute(_REMOVE, (address, client_id, self._token))
 
     def _open(self) -> Database:
         return Database(self.path, migrations=MIGRATIONS, busy_timeout=BUSY)
 
     @staticmethod
-    async def _holder(work: Transaction, address: str, client_id: int) -> Holder | None:
+    async def _holders(
+        work: Transaction, address: str, client_id: int
+    ) -> list[tuple[str, Holder | None]]:
+        """Each with its token; None for a row of no version that we know."""
         rows = await work.fetch(
             "SELECT * FROM lease WHERE address = ? AND client_id = ?", (address, client_id)
         )
-        if not rows:
-            return None
-        row = rows[0]
-        try:
-            taken_at, beat_at = (
-                datetime.fromisoformat(row[name]).astimezone(UTC)
-                for name in ("taken_at", "beat_at")
-            )
-        except ValueError:
-            return None  # of no version that we know: it is written over
-        process = Process(row["node"], row["pid"], row["started"])
-        return Holder(process, row["program"], taken_at, beat_at, row["token"])
+        found: list[tuple[str, Holder | None]] = []
+        for row in rows:
+            try:
+                taken_at, beat_at = (
+                    datetime.fromisoformat(row[name]).astimezone(UTC)
+                    for name in ("taken_at", "beat_at")
+                )
+            except (ValueError, OverflowError):
+                found.append((row["token"], None))
+                continue
+            process = Process(row["node"], row["pid"], row["started"])
+            found.append((row["token"], Holder(process, row["program"], taken_at, beat_at)))
+        return found
 
 
 class ClientIdLease:
@@ -237,8 +269,7 @@ class ClientIdLease:
             self._arm()
             return
         self._held = None
-        if holder.process != here():
-            raise leased(target, holder)
+        raise leased(target, holder)
 
     def release(self) -> None:
         """Give it back, soon; nothing happens if it is not ours."""
@@ -252,7 +283,7 @@ class ClientIdLease:
     async def released(self) -> None:
         """Wait until what is under way is done."""
         if self._work is not None and not self._work.done():  # else its loop may be closed
-            await asyncio.wait({self._work})
+            await asyncio.wait({self._work}, timeout=PATIENCE)
 
     # ---- inside --------------------------------------------------------------------------
 
