@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import weakref
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from ibapi.contract import Contract
@@ -213,6 +215,30 @@ def test_an_error_without_an_id_fails_the_singleton_and_the_next_has_its_turn(wi
     wire.reply(POSITION_END)
     assert second.result(PATIENCE) == []
     assert not other.done()
+
+
+def test_an_error_without_an_id_fails_only_what_its_text_speaks_of(wire: Wire) -> None:
+    core = wire.core
+
+    def ask(key: str, send: Callable[[], object]) -> Any:
+        return core.ask(lambda _i: send(), request=key, key=key)
+
+    data = ask("fa", lambda: core.requestFA(1))
+    orders = ask("open_orders", core.reqAllOpenOrders)
+    done = ask("completed_orders", lambda: core.reqCompletedOrders(False))
+    wire.await_request(3)
+    text = (
+        "Error validating request.-'bF' : cause - FA data operations ignored for non FA customers"
+    )
+    wire.reply(text_body(4, 2, -1, 321, text, ""), OPEN_ORDER_END)
+    with pytest.raises(RequestError, match="FA data operations"):
+        data.result(PATIENCE)
+    assert orders.result(PATIENCE) == []
+    assert not done.done()
+    # One that speaks of what nobody asked for may mean any of them.
+    wire.reply(text_body(4, 2, -1, 321, "Error validating request.-'b' : cause - market rule", ""))
+    with pytest.raises(RequestError, match="market rule"):
+        done.result(PATIENCE)
 
 
 def test_a_singleton_whose_waiter_left_keeps_its_answer_from_the_next(wire: Wire) -> None:

@@ -40,6 +40,8 @@ from twsloop.processors.registry import SUBSCRIBED
 from twsloop.session.pending import Key, Pending, PendingTable
 from twsloop.transport import Fate, Outgoing
 
+from .meant import keys_meant
+
 __all__ = ["Asks", "Channel"]
 
 #: A message was refused because too many came; which one it was, the gateway does not say.
@@ -263,7 +265,9 @@ class Asks:
         if notice.req_id >= 0:
             keys: list[Key] = [notice.req_id]
         else:
-            keys = [p.key for p in self._table.under_way() if isinstance(p.key, str)]
+            under_way = [p.key for p in self._table.under_way() if isinstance(p.key, str)]
+            meant = keys_meant(notice.text)
+            keys = [key for key in under_way if key in meant] or [*under_way]
         refused = [self.refused(key, notice) for key in keys]  # all of them
         return any(refused)
 
