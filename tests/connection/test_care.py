@@ -519,6 +519,21 @@ def test_bars_that_a_correction_ended_are_asked_for_at_once(at: Market) -> None:
     assert len(at.asked("AAPL", "reqRealTimeBars")) == 3
 
 
+@both
+def test_data_of_another_kind_are_a_gap(at: Market) -> None:
+    apple = at.app.subscribe("AAPL")
+    at.tick("AAPL")
+    at.app.market_data.set_data_type("delayed_frozen")
+    (ticker,) = apple
+    assert (at.status(apple), ticker.bid, ticker.stale) == (INTERRUPTED, None, True)
+    (gap,) = apple.gaps
+    assert (gap.cause, gap.reason) == (GapCause.PROGRAM, "delayed frozen data was asked for")
+    assert ticker.stale_because == gap.reason
+    at.tick("AAPL")
+    assert (at.status(apple), ticker.bid, ticker.stale) == (LIVE, 100.0, False)
+    assert at.told() == ["StreamStarted", "GapStarted", "GapEnded"]
+
+
 def test_what_is_not_permitted_ends(at: Market) -> None:
     trades = at.app.market_data.ticks("AAPL")
     req_id = at.asked("AAPL", "reqTickByTickData")[-1].reqId

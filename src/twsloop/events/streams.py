@@ -26,7 +26,10 @@ class GapCause(StrEnum):
     SILENCE = "silence"
     """Nothing came for longer than it may be silent."""
     GATEWAY = "gateway"
-    """The gateway ended it, or said that it has to be read anew (10182, 10225, 316)."""
+    """The gateway ended it, or refused it for now, or said that it has to be read anew (10182,
+    10225, 316, 162)."""
+    PROGRAM = "program"
+    """The program asked for data of another kind, and so for the stream anew."""
 
 
 def _line(stream: str, what: str, reason: str) -> str:

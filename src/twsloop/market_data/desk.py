@@ -172,6 +172,9 @@ class LineDesk:
         for line in self.ledger if renew else ():
             if not line.snapshot and line.req_id is not None:
                 line.ticker.forget()
+                if line.life is not None:
+                    reason = f"{kind.name.lower().replace('_', ' ')} data was asked for"
+                    self._care.interrupt(line.life, GapCause.PROGRAM, reason)
                 self._renew(line)
 
     # ---- on the loop thread --------------------------------------------------------------
