@@ -88,7 +88,7 @@ class Storm:
         end = self.double.clock.monotonic() + seconds
         while True:
             self.judge_all()
-            until = self.double.clock.until_next()
+            until = vars(self)["double"].clock.until_next()
             left = end - self.double.clock.monotonic()
             if until is None or until > left:
                 self.double.advance(max(left, 0.0))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,10 @@ from tests.support.desk import PATIENCE
 from tests.support.fake_tws import FakeTws, error
 from twsloop import Config, IBGateway, stock
 from twsloop.clock import ManualClock
+from twsloop.connection.streams import Stream
 from twsloop.errors import RequestError
+from twsloop.history.live_state import BarUpdate
+from twsloop.market_data.quoting import BATCH
 from twsloop.market_data.turns import Interval
 
 TOO_MANY = "Max number of tick-by-tick requests has been reached."
@@ -138,3 +143,82 @@ def test_an_interval_forgets_what_is_old() -> None:
     assert len(interval._left) <= 1001
     assert interval.wait(3000.0, 2999) is not None
     assert interval.wait(3000.0, 2000) is None
+
+
+# ---- what waits on a timer of its own is listed, too ---------------------------------------------
+
+
+def aapl() -> Any:
+    contract = stock("AAPL")
+    contract.conId = 265598
+    return contract
+
+
+def test_live_bars_that_wait_for_their_turn_say_why_and_no_more_when_they_left(case: Paced) -> None:
+    def follow() -> Stream[BarUpdate]:
+        return case.gateway.history.live_bars(
+            aapl(), bar_size="5 secs", duration=timedelta(hours=1)
+        )
+
+    first = follow()
+    case.tws.next("reqHistoricalData")
+    first.cancel()
+    case.settle()
+    case.clock.advance(1)
+    second = follow()
+    case.settle()
+    case.clock.advance(2)
+    (waiting,) = case.gateway.waiting()
+    assert waiting.reason == "the same was asked less than 15 s ago"
+    assert waiting.request.startswith("live bars of 5 secs")
+    assert (waiting.lane, waiting.seconds) == ("history", pytest.approx(2))
+    assert waiting.expected == pytest.approx(15.5 - 3)
+    case.clock.advance(13)
+    case.tws.next("reqHistoricalData")
+    assert case.gateway.waiting() == ()
+    assert second.active
+
+
+def test_a_stream_that_is_not_wanted_any_more_does_not_wait(case: Paced) -> None:
+    for _ in range(2):
+        stream = case.gateway.market_data.realtime_bars("AAPL")
+        case.settle()
+        case.clock.advance(1)
+        rows = case.gateway.waiting()
+        stream.cancel()
+        case.settle()
+    assert [row.reason for row in rows] == ["the same was asked less than 15 s ago"]
+    assert case.gateway.waiting() == ()
+
+
+def test_a_regulatory_snapshot_that_waits_says_why(case: Paced) -> None:
+    data = case.gateway.market_data
+    futures = [data.regulatory_snapshot(name, accept_cost=True) for name in ("AAPL", "MSFT")]
+    case.tws.next("reqMktData")
+    case.settle()
+    (waiting,) = case.gateway.waiting()
+    assert (waiting.request, waiting.reason) == (
+        "regulatory snapshot of MSFT", "one regulatory snapshot a second",
+    )  # fmt: skip
+    case.clock.advance(1)
+    case.settle()
+    case.clock.advance(0.5)  # where the Outbox counts them, a second is longer
+    case.tws.next("reqMktData")
+    assert case.gateway.waiting() == ()
+    assert not any(future.done() for future in futures)
+
+
+def test_snapshots_for_which_there_is_no_place_are_listed(case: Paced) -> None:
+    names = [f"S{n}" for n in range(BATCH + 3)]
+    future = case.gateway.market_data.quotes(names)
+    for _ in range(BATCH):
+        case.tws.next("reqMktData")
+    case.settle()
+    rows = case.gateway.waiting()
+    assert [row.request for row in rows] == [f"quote of {name}" for name in names[BATCH:]]
+    assert {row.lane for row in rows} == {"place"}
+    assert rows[0].reason == f"{BATCH} snapshots are under way, and all places are taken"
+    assert [row.position for row in rows] == [0, 1, 2]
+    future.cancel()
+    case.settle()
+    assert case.gateway.waiting() == ()

@@ -115,6 +115,7 @@ class Pacing:
         """Everything that waits to be asked, and why; from any thread."""
         rows = [self._row(one) for one in self.outbox.queued()]
         rows += [self._turn_row(pending, place) for pending, place in self._core.asks.waiting()]
+        rows += self._feed_rows()
         for source in self._sources:
             rows.extend(source())
         return tuple(rows)
@@ -152,6 +153,27 @@ class Pacing:
             position=place + 1,
             **self.since(pending.since),
         )
+
+    def _feed_rows(self) -> list[WaitingRequest]:
+        """Streams whose requests wait for their turn before they come here."""
+        now = self._core.clock.monotonic()
+        turns = [
+            (feed, turn) for feed in self._core.streams
+            if feed.req_id is not None and (turn := feed.turn) is not None
+        ]  # fmt: skip
+        turns.sort(key=lambda one: one[1][1])
+        return [
+            WaitingRequest(
+                request=feed.request,
+                lane="history",
+                reason=reason,
+                expected=max(until - now, 0.0),
+                position=place,
+                req_id=feed.req_id,
+                **self.since(since),
+            )
+            for place, (feed, (since, until, reason)) in enumerate(turns)
+        ]
 
     def counts(self) -> dict[str, float]:
         """What was withdrawn, asked again or spilled so far, by name; only what happened at all."""

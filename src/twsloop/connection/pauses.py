@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from twsloop.errors import ConnectionLost, NotConnected
+from twsloop.session.waiting import WaitingRequest
 
 if TYPE_CHECKING:
     from .core import Core
@@ -27,7 +28,10 @@ class Pauses:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._waiting: dict[asyncio.Future[None], str] = {}
+        #: Of those that `waiting` is to name: until when, why, since when.
+        self._told: dict[asyncio.Future[None], tuple[str, float, str, float]] = {}
         core.on_down(self._down)
+        core.pacing.list_waits(self._waits)
 
     def require_session(self, request: str) -> None:
         """See that something can be asked now.
@@ -42,12 +46,13 @@ class Pauses:
             msg = f"{request}: not connected"
             raise NotConnected(msg)
 
-    async def sleep(self, seconds: float, request: str) -> None:
+    async def sleep(self, seconds: float, request: str, reason: str = "") -> None:
         """Wait before something is asked.
 
         Args:
             seconds: How long.
             request: What is to be asked, in words.
+            reason: Why it waits, for `IBGateway.waiting`; empty where another list names it.
 
         Raises:
             NotConnected: There is no session.
@@ -57,11 +62,29 @@ class Pauses:
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         timer = self._core.clock.call_later(seconds, _end, over)
         self._waiting[over] = request
+        if reason:
+            now = self._core.clock.monotonic()
+            self._told[over] = request, now + seconds, reason, now
         try:
             await over
         finally:
             timer.cancel()
             del self._waiting[over]
+            self._told.pop(over, None)
+
+    def _waits(self) -> list[WaitingRequest]:
+        now = self._core.clock.monotonic()
+        return [
+            WaitingRequest(
+                request=request,
+                lane="request",
+                reason=reason,
+                expected=max(until - now, 0.0),
+                position=place,
+                **self._core.pacing.since(since),
+            )
+            for place, (request, until, reason, since) in enumerate(list(self._told.values()))
+        ]
 
     def _down(self) -> None:
         for over, request in self._waiting.items():

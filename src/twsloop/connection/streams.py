@@ -360,7 +360,7 @@ class Streams:
         if feed.received is not None and feed.plan.reset is not None:
             feed.plan.reset(feed.state)
         req_id = self._core.request_ids.take()
-        feed.req_id, feed.whole, feed.waits = req_id, False, False
+        feed.req_id, feed.whole, feed.waits, feed.turn = req_id, False, False, None
         self._by_id[req_id] = feed
         self.expect(feed)
         try:

@@ -110,7 +110,7 @@ class LiveBarsOpener:
             now = core.clock.monotonic()
             wait = self._pacer.wait(now, paced)
             if wait is not None:
-                feed.waits = True
+                feed.wait(wait.seconds, wait.reason)
                 core.clock.call_later(wait.seconds, send, req_id)
                 return
             following = self._following[feed.state]

@@ -292,7 +292,7 @@ class EventStreams:
                 return
             seconds = self._pace((what, kind))
             if seconds:
-                feed.waits = True
+                feed.wait(seconds, "IB's rules for history hold for real-time bars, too")
                 core.clock.call_later(seconds, send, req_id)
                 return
             asked.add(req_id)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -22,6 +22,7 @@ from twsloop.connection.pauses import Pauses
 from twsloop.connection.streams import SERVED
 from twsloop.errors import NotConnected, RequestError, RequestTimeout, SlotsExhausted
 from twsloop.event_loop import SharedWork
+from twsloop.session.waiting import WaitingRequest
 from twsloop.wire.identity import contract_key
 
 from .desk import LineDesk
@@ -139,6 +140,9 @@ class Quoting:
         self._under_way: set[_Waiter] = set()
         #: Those who wait for one of these to make room.
         self._queue: set[asyncio.Future[None]] = set()
+        #: What waits for that, by who asks: the contracts' symbols, and since when.
+        self._missing: dict[object, tuple[Iterable[tuple[str, Any]], float]] = {}
+        core.pacing.list_waits(self._waits)
 
     async def one(
         self, symbol: str, contract: Contract, max_age: float | None, seconds: float | None
@@ -191,7 +195,7 @@ class Quoting:
             max(self._regulatory_free_at, now) + REGULATORY_PAUSE,
         )
         if wait > 0:
-            await self._pauses.sleep(wait, request)
+            await self._pauses.sleep(wait, request, "one regulatory snapshot a second")
         line = self._desk.line(contract, snapshot=True, timeout=self._deadline(seconds))
         line.regulatory = True
         waiter = _Waiter(self._core, symbol, line)
@@ -214,8 +218,14 @@ class Quoting:
             live = self._live(contract, None)
             if live is not None:
                 return live
-            while not self._may_start(contract):
-                await self._somebody_leaves()
+            if not self._may_start(contract):
+                name = contract.localSymbol or contract.symbol
+                self._missing[token := object()] = ((name, contract),), self._core.clock.monotonic()
+                try:
+                    while not self._may_start(contract):
+                        await self._somebody_leaves()
+                finally:
+                    del self._missing[token]
             waiter = self._start("", contract, self._deadline(None))
             try:
                 await waiter.over
@@ -254,6 +264,7 @@ class Quoting:
     ) -> None:
         """Take snapshots of all that is missing, as many at a time as there is room for."""
         under_way: dict[asyncio.Future[None], _Waiter] = {}
+        self._missing[token := object()] = missing, self._core.clock.monotonic()
         try:
             while missing or under_way:
                 while missing and self._may_start(missing[0][1]):
@@ -273,8 +284,27 @@ class Quoting:
                     else:
                         found[waiter.symbol] = waiter.quote()
         finally:
+            del self._missing[token]
             for waiter in under_way.values():
                 self._leave(waiter)
+
+    def _waits(self) -> list[WaitingRequest]:
+        """Snapshots that there is no place for yet; from any thread."""
+        reason = f"{len(self._under_way)} snapshots are under way, and all places are taken"
+        found: list[WaitingRequest] = []
+        for missing, since in list(self._missing.values()):
+            found += [
+                WaitingRequest(
+                    request=f"quote of {symbol}",
+                    lane="place",
+                    reason=reason,
+                    expected=None,
+                    position=len(found) + place,
+                    **self._core.pacing.since(since),
+                )
+                for place, (symbol, _) in enumerate(list(missing))
+            ]
+        return found
 
     def _may_start(self, contract: Contract) -> bool:
         # With nothing under way a refusal is the answer: nothing of ours will make room.
