@@ -367,6 +367,21 @@ async def test_a_fill_is_not_told(feed: ManualFeed, clock: ManualClock) -> None:
         await telling
 
 
+async def test_a_correction_is_no_fill(feed: ManualFeed, clock: ManualClock) -> None:
+    script = {"fault": [{"fault": "execution_corrected", "after": "fill", "times": 3}]}
+    async with (
+        PaperGateway(feed=feed, clock=clock, faults=script) as gateway,
+        connect(gateway) as c,
+    ):
+        await c.ready()
+        for order_id in (1, 2):
+            feed.send([feed.quote("AAPL", 270.0, 270.05 + order_id)])
+            c.send("placeOrder", orderId=order_id, contract=AAPL, order=ORDER)
+            c.send("reqCurrentTime")
+            await c.until("currentTime")
+            assert len(gateway.faults.record) == order_id
+
+
 async def test_a_delay_after_an_event(feed: ManualFeed, clock: ManualClock) -> None:
     script = entries({"fault": "close", "after": "join", "delay": 3})
     async with (

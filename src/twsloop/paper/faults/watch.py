@@ -6,6 +6,7 @@ Only while a plan waits is anybody heard: a gateway without one asks nobody.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from twsloop.paper.clients.client import Client
 from twsloop.paper.clients.hub import Hub
@@ -17,6 +18,10 @@ __all__ = ["Watch"]
 #: Requests that are events by another name, too.
 ORDERS = frozenset({"placeOrder", "exerciseOptions"})
 CANCELS = frozenset({"cancelOrder", "reqGlobalCancel"})
+
+#: How the id of an execution ends that is told for the first time, of the order as a whole: its
+#: corrections, and the legs of a combination, are no fills of their own.
+FIRST = ".01.01"
 
 
 class Watch:
@@ -48,7 +53,12 @@ class Watch:
         return False
 
     def _told(self, news: Sequence[Outgoing]) -> Sequence[Outgoing]:
-        for client_id, name, _ in news:
-            if name == "execDetails":
+        for client_id, name, message in news:
+            if name == "execDetails" and _is_first(message):
                 self._happened("fill", client_id)
         return news
+
+
+def _is_first(message: Any) -> bool:
+    """Whether an execution is told that was not told before."""
+    return str(message.execution.execId).endswith(FIRST)
