@@ -10,6 +10,7 @@ from tests.test_transport import Desk
 from twsloop.errors import SendQueueFull
 from twsloop.session.pacing import Wait
 from twsloop.transport import Fate, Lane, Outgoing
+from twsloop.transport.outbox import MANY_CANCELS
 
 HISTORICAL, CANCEL_HISTORICAL = 20, 25
 QUOTES, CANCEL_QUOTES = 1, 2
@@ -297,3 +298,16 @@ async def test_no_two_messages_of_one_id_change_places_and_none_is_lost(
     for key in {one.key for one in sent if one.key is not None}:
         mine = [one.data for one in sent if one.key == key]
         assert [data for data in frames if data in mine] == mine
+
+
+def test_very_many_cancels_are_taken_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk(limit=5)
+    desk.outbox.pause()
+    for order_id in range(MANY_CANCELS + 5):
+        put(desk, 4, order_id, lane=Lane.CANCEL)
+    assert desk.outbox.waiting(Lane.CANCEL) == MANY_CANCELS + 5
+    (record,) = caplog.records
+    assert record.getMessage().startswith("1000 cancels wait to be sent")
+    desk.outbox.close()
+    desk.outbox.open(desk.written.append)
+    assert not desk.outbox.warned

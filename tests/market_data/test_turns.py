@@ -18,6 +18,7 @@ from twsloop.errors import RequestError
 from twsloop.history.live_state import BarUpdate
 from twsloop.market_data.quoting import BATCH
 from twsloop.market_data.turns import Interval
+from twsloop.session.waiting import WaitingRequest
 
 TOO_MANY = "Max number of tick-by-tick requests has been reached."
 
@@ -171,7 +172,8 @@ def test_live_bars_that_wait_for_their_turn_say_why_and_no_more_when_they_left(c
     (waiting,) = case.gateway.waiting()
     assert waiting.reason == "the same was asked less than 15 s ago"
     assert waiting.request.startswith("live bars of 5 secs")
-    assert (waiting.lane, waiting.seconds) == ("history", pytest.approx(2))
+    assert waiting.lane == "history"
+    assert waiting.seconds == pytest.approx(2)
     assert waiting.expected == pytest.approx(15.5 - 3)
     case.clock.advance(13)
     case.tws.next("reqHistoricalData")
@@ -180,6 +182,7 @@ def test_live_bars_that_wait_for_their_turn_say_why_and_no_more_when_they_left(c
 
 
 def test_a_stream_that_is_not_wanted_any_more_does_not_wait(case: Paced) -> None:
+    rows: tuple[WaitingRequest, ...] = ()
     for _ in range(2):
         stream = case.gateway.market_data.realtime_bars("AAPL")
         case.settle()

@@ -21,6 +21,7 @@ Any thread may `Outbox.put`; only the loop thread writes.
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections import deque
@@ -43,6 +44,8 @@ __all__ = ["REQUEST_LANE_LIMIT", "Outbox", "Queued"]
 
 #: Most messages that may wait in the lanes for requests and history, unless told otherwise.
 REQUEST_LANE_LIMIT = 10_000
+#: So many cancels may wait before it is said aloud: they are always taken, so nothing bounds them.
+MANY_CANCELS = 1000
 #: So many turns are looked at in one go before others have the loop thread, and for how long they
 #: have it, seconds.
 TURNS_AT_ONCE, TURNS_PAUSE = 200, 0.002
@@ -65,6 +68,9 @@ _QUEUED = Fate.QUEUED
 _LATER = Wait(TURNS_PAUSE, "its turn is being looked for")
 #: A lane: what stands in it, what is set aside, how much of the rate it may use.
 _Row = tuple[deque[Outgoing], Held, Urgency]
+
+
+logger = logging.getLogger(__name__)
 
 
 @attrs.frozen
@@ -100,6 +106,7 @@ class Outbox:
         traffic: What passed, in and out.
         withdrawn: How many messages were taken out by their own cancel.
         refused: How many messages were refused because their lane was full.
+        warned: Whether it was said in this session that very many cancels wait.
     """
 
     def __init__(
@@ -143,6 +150,7 @@ class Outbox:
         self._timer_due = 0.0
         self.epoch = 0
         self.withdrawn = self.refused = 0
+        self.warned = False
         self.traffic = Traffic()
 
     @property
@@ -190,6 +198,7 @@ class Outbox:
             self._paused = False
             self.pacer.reset()
             self._highest.clear()
+            self.warned = False
             self.epoch += 1
             return self.epoch
 
@@ -258,6 +267,13 @@ class Outbox:
                 message.serial = self._entered
                 self._counts[lane] += 1
                 self._lanes[lane].append(message)
+            many = lane is Lane.CANCEL and self._counts[lane] >= MANY_CANCELS
+        if many and not self.warned:
+            self.warned = True
+            logger.warning(
+                "%d cancels wait to be sent: the gateway does not read, or a program cancels "
+                "faster than the message rate allows", MANY_CANCELS,
+            )  # fmt: skip
         self._wake()
 
     def withdraw(self, order_id: int) -> bool:
