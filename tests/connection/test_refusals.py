@@ -69,13 +69,13 @@ def test_what_was_answered_once_outlives_a_refusal_that_may_pass(at: Market, kin
     assert at.double.failures == []
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_what_truly_refuses_it_ends_it(at: Market, kind: Kind) -> None:
-    for name, (code, text) in FINAL.items():
+@pytest.mark.parametrize("name", FINAL)
+def test_what_truly_refuses_it_ends_it(at: Market, name: str) -> None:
+    for kind in KINDS.values():
         stream = kind.open(at)
         kind.answer(at)
-        at.double.error(code, text, id=kind.requests(at)[-1].reqId)
-        assert at.status(stream) == "over", name
+        at.double.error(*FINAL[name], id=kind.requests(at)[-1].reqId)
+        assert at.status(stream) == "over", kind.request
         asked = len(kind.requests(at))
         at.double.advance(3 * SILENT)
         assert len(kind.requests(at)) == asked

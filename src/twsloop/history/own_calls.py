@@ -150,8 +150,11 @@ class OwnCalls:
         if notice.req_id < 0 or notice.local:
             return
         mine = [name for name in _OPEN if (name, notice.req_id) in self._open]
-        fast = notice.code == SERVICE_ERROR and VIOLATION in notice.text.lower()
-        if notice.code == REAL_TIME_ERROR or (mine and fast):
+        text = notice.text.lower()
+        fast = notice.code == SERVICE_ERROR and VIOLATION in text
+        # The same code says that there is no permission, which has nothing to do with haste.
+        hasty_bars = notice.code == REAL_TIME_ERROR and "permission" not in text
+        if hasty_bars or (mine and fast):
             self._pacer.violated(self._core.clock.monotonic())
         if notice.ends is Ends.REQUEST:
             for name in mine:
