@@ -114,8 +114,9 @@ def test_a_lost_link_comes_back_after_growing_waits_under_the_same_client_id(
     assert watch.states[-1][0] is State.DISCONNECTED
     told = [one.message for one in caplog.records if one.levelname == "WARNING"]
     assert [text for text in told if text.startswith("session ")] == [
-        "session DISCONNECTED: the gateway closed the link"
-    ], "once, and not at each attempt"
+        "session DISCONNECTED: the gateway closed the link",
+        "session READY: everything may be asked",
+    ], "its end and its return, and not each attempt"
 
 
 def test_the_user_hears_a_next_valid_id_that_it_asks_for_after_a_reconnect() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -285,6 +286,24 @@ def test_a_gateway_without_ibs_servers_is_degraded_and_says_what_that_means(
         ready = watched.wait(State.READY, 2)
         assert "(1102)" in ready.reason
         assert ready.epoch == 1, "the session itself went on"
+
+
+def test_who_reads_only_warnings_is_told_of_the_end_of_what_they_were_told(
+    gateway: PaperGateway, version: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = Watched(gateway, version)
+    with caplog.at_level(logging.INFO, "twsloop.connection.core"), watched.client:
+        gateway.faults.server_lost().end()
+        watched.wait(State.READY, 2)
+        gateway.faults.reset(1)
+        watched.wait(State.WAITING)
+        watched.clock.advance(1)
+        watched.wait(State.READY, 3)
+        gateway.faults.server_lost(data="lost")
+        watched.wait(State.DEGRADED, 2)
+    told = [(record.levelname, record.getMessage().split(":")[0]) for record in caplog.records]
+    of_ready = [level for level, words in told if words == "session READY"]
+    assert of_ready == ["INFO", "WARNING", "WARNING"], "the first is no news"
 
 
 def test_waiting_in_a_window_and_after_the_weekly_login_says_so(

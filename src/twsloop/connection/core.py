@@ -185,6 +185,8 @@ class Core:
         #: Set by the orders slice: (are the open orders known?, why not?)
         self.orders_known: Callable[[], tuple[bool, str]] | None = None
         self._standing = standing(self, "not started", self.clock.now())
+        #: Whether READY is missed: a session that stood was lost, or is DEGRADED.
+        self._missed = False
         #: When the last byte came, in the clock's monotonic seconds; None before the first of a
         #: session.
         self.heard_at: float | None = None
@@ -309,7 +311,10 @@ class Core:
             lost = event is Event.LINK_LOST and before in {State.READY, State.DEGRADED}
             if lost:
                 self.metrics.counter("sessions_lost").add()
-            level = logging.WARNING if lost else logging.INFO
+            # Whoever reads only warnings was told of the loss, or of 1100, and is told of its end.
+            back = self.state is State.READY and self._missed
+            self._missed = not back and (self._missed or lost or self.state is State.DEGRADED)
+            level = logging.WARNING if lost or back else logging.INFO
             self.session_told(before, reason or event.name, level)
         return changed
 
