@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,6 +86,46 @@ def test_a_position_may_be_told_after_its_execution() -> None:
     assert repr(row) == "<PositionInGap X: 0 -> 5, explained>"
 
 
+@given(st.lists(st.tuples(sizes, st.integers(0, 50)), min_size=1), st.integers(0, 20))
+def test_executions_that_are_told_late_may_be_in_the_position_already(
+    traded: list[tuple[int, int]], known: int
+) -> None:
+    traded.sort(key=lambda trade: trade[1])
+    fills = [
+        attrs.evolve(
+            fill(("DU1", 1), size, BEGAN + timedelta(seconds=1), f"a.{n}.01.01"),
+            executed_at=BEGAN - timedelta(seconds=60 - at),
+        )
+        for n, (size, at) in enumerate(traded)
+    ]
+    before = sum(size for size, _ in traded[:known])
+    after = sum(size for size, _ in traded)
+    rows = compare_positions(
+        {("DU1", 1): Holding("X", Decimal(before))},
+        {("DU1", 1): Holding("X", Decimal(after))},
+        fills,
+        BEGAN,
+    )
+    assert all(row.explained for row in rows)
+    assert bool(rows) is (before != after)
+
+
+def test_another_client_may_have_traded() -> None:
+    held = {("DU1", 1): Holding("X", Decimal(5))}
+    (row,) = compare_positions({}, held, [], BEGAN, sees_all=False)
+    assert row.explained is None
+    assert repr(row) == (
+        "<PositionInGap X: 0 -> 5, executions say +0, another client may have traded>"
+    )
+    report = GapReport(time=BEGAN, cause="asked", began=BEGAN, ended=BEGAN, positions=(row,))
+    assert "1 position changed by no execution that this client is told of" in str(report)
+    assert not report.complete
+    (row,) = compare_positions({}, held, [], BEGAN)
+    assert row.explained is False
+    report = attrs.evolve(report, positions=(row,))
+    assert str(report).endswith("1 position changed by no execution")
+
+
 def record(status: OrderStatus = OrderStatus.SUBMITTED, order_id: int = 1) -> OrderRecord:
     made = OrderRecord(order_id, 1, stock("AAPL"), limit_order("BUY", 10, 100))
     made.status, made.acknowledged = status, True
@@ -128,19 +169,19 @@ def test_the_verdicts() -> None:
         one = record()
         gap = gap_of(one)
         one.status = status
-        (row,) = compare_orders(gap, [], whole=True)
+        (row,) = compare_orders(gap, [], whole=True, revived={})
         assert (row.verdict, row.before, row.after) == (verdict, "Submitted", str(status))
     changed = record()
     gap = gap_of(changed)
     changed.order = with_fields(limit_order("BUY", 10, 100), lmtPrice=99.0)
-    assert compare_orders(gap, [changed], whole=False)[0].verdict is GapVerdict.MOVED
-    assert compare_orders(gap, [], whole=False)[0].verdict is GapVerdict.UNCERTAIN
+    assert compare_orders(gap, [changed], whole=False, revived={})[0].verdict is GapVerdict.MOVED
+    assert compare_orders(gap, [], whole=False, revived={})[0].verdict is GapVerdict.UNCERTAIN
 
 
 def test_what_we_sent_ourselves_meanwhile_did_not_appear() -> None:
     ours, foreign = record(), record(order_id=2)
     ours.sent = ours.order
-    (row,) = compare_orders(gap_of(), [ours, foreign], whole=True)
+    (row,) = compare_orders(gap_of(), [ours, foreign], whole=True, revived={})
     assert (row.order_id, row.verdict, row.before) == (2, "appeared", None)
 
 
@@ -170,7 +211,7 @@ def test_a_report_says_in_one_line_what_is_wrong() -> None:
         cause="link",
         began=BEGAN,
         ended=BEGAN + timedelta(seconds=12.4),
-        orders=compare_orders(gap, [], whole=True),
+        orders=compare_orders(gap, [], whole=True, revived={}),
         ids_rolled_back=True,
         unknown=("positions: no answer",),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 
 import attrs
@@ -76,9 +77,9 @@ class Floor:
         assert row.quantity == SIZE
 
 
-@pytest.fixture(params=SESSIONS)
-def floor(request: pytest.FixtureRequest) -> Iterator[Floor]:
-    version, loop_factory = SESSIONS[request.param]
+@contextmanager
+def open_floor(name: str, patience: float = 0.05) -> Iterator[Floor]:
+    version, loop_factory = SESSIONS[name]
     with PaperGateway(max_version=version, feed="manual", clock=ManualClock()) as paper:
         paper.market.set_price("AAPL", bid=100.0, ask=100.1)
         settings = config_for(
@@ -86,13 +87,19 @@ def floor(request: pytest.FixtureRequest) -> Iterator[Floor]:
             reconnect__first_delay=0.01,
             reconnect__cap=0.02,
             orders__look_again=0.05,
-            orders__commission_timeout=0.05,
+            orders__commission_timeout=patience,
         )
         with IBGateway(settings, loop_factory=loop_factory) as client:
             client.positions().result(PATIENCE)
             made = Floor(paper, client)
             made.listen()
             yield made
+
+
+@pytest.fixture(params=SESSIONS)
+def floor(request: pytest.FixtureRequest) -> Iterator[Floor]:
+    with open_floor(request.param) as made:
+        yield made
 
 
 # ---- on their way ------------------------------------------------------------------------
@@ -116,24 +123,30 @@ def test_reports_that_come_three_times(floor: Floor, kind: str) -> None:
     floor.is_right(trade)
 
 
-@pytest.mark.parametrize("kind", ["commissionAndFeesReport", "orderStatus", "openOrder"])
+@pytest.mark.parametrize("kind", KINDS[:4])
 def test_reports_that_never_come(floor: Floor, kind: str) -> None:
     trade = floor.works()
     floor.paper.faults.missing_reports(kind=kind)
     floor.dip()
-    floor.is_right(trade)  # a commission is asked for after [orders] commission_timeout
-
-
-def test_an_execution_that_was_never_told_is_found_by_comparing(floor: Floor) -> None:
-    trade = floor.works()
-    floor.paper.faults.missing_reports(kind="execDetails")
-    floor.dip()
-    assert trade.done.result(PATIENCE) is OrderStatus.FILLED
-    floor.settle()
-    assert trade.fills == ()
-    report = floor.client.orders.reconcile().result(PATIENCE)
-    assert [fill.shares for fill in report.executions] == [SIZE]
+    # What it cost, and what it traded, is asked for after [orders] commission_timeout.
     floor.is_right(trade)
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_an_execution_that_was_never_told_is_found_by_comparing(name: str) -> None:
+    with open_floor(name, patience=600) as floor:
+        trade = floor.works()
+        floor.paper.faults.missing_reports(kind="execDetails")
+        floor.dip()
+        assert trade.done.result(PATIENCE) is OrderStatus.FILLED
+        floor.settle()
+        assert trade.fills == ()
+        report = floor.client.orders.reconcile().result(PATIENCE)
+        assert [fill.shares for fill in report.executions] == [SIZE]
+        assert report.positions == ()  # the position was told before
+        assert report.complete
+        assert "changed by no" not in str(report)
+        floor.is_right(trade)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +207,70 @@ def test_an_order_that_fills_after_it_was_cancelled(floor: Floor) -> None:
     floor.dip()
     until(trade, OrderStatus.FILLED)
     assert floor.fills.next().shares == SIZE
+
+
+def dead(floor: Floor) -> Trade:
+    """An order that is told to be cancelled, and is alive."""
+    trade = floor.works()
+    floor.paper.faults.cancelled_but_alive()
+    assert trade.done.result(PATIENCE) is OrderStatus.CANCELLED
+    floor.settle()
+    return trade
+
+
+def lives(floor: Floor, trade: Trade, report: GapReport) -> None:
+    """It is shown alive, it is said so, and it can be cancelled, or fill."""
+    assert trade.status is OrderStatus.SUBMITTED
+    assert trade.active
+    (row,) = report.of("revived")
+    assert (row.order_id, row.after) == (trade.order_id, "Submitted")
+    floor.dip()
+    until(trade, OrderStatus.FILLED)
+    floor.settle()
+    assert [fill.shares for fill in trade.fills] == [SIZE]
+    assert [fill.shares for fill in (floor.fills.next(), *floor.fills.rest())] == [SIZE]
+
+
+def test_an_order_that_was_told_cancelled_and_is_listed_lives(floor: Floor) -> None:
+    trade = dead(floor)
+    lives(floor, trade, floor.client.orders.reconcile().result(PATIENCE))
+
+
+def test_an_order_that_was_told_cancelled_lives_in_the_next_session(floor: Floor) -> None:
+    trade = dead(floor)
+    floor.paper.faults.reset()
+    lives(floor, trade, floor.reports.next())
+
+
+def test_an_order_that_was_told_cancelled_lives_after_an_outage(floor: Floor) -> None:
+    trade = dead(floor)
+    floor.paper.faults.server_lost().end()
+    lives(floor, trade, floor.reports.next())
+
+
+def test_whoever_asks_for_open_orders_finds_the_one_that_was_told_cancelled(floor: Floor) -> None:
+    trade = dead(floor)
+    (row,) = floor.client.open_orders().result(PATIENCE)
+    assert (row.order_id, row.status) == (trade.order_id, OrderStatus.SUBMITTED)
+    trade.cancel()
+    until(trade, OrderStatus.CANCELLED)
+    report = floor.client.orders.reconcile().result(PATIENCE)
+    assert report.of("revived") == ()
+    assert trade.status is OrderStatus.CANCELLED
+
+
+def test_a_word_of_an_order_that_was_on_its_way_revives_nothing(floor: Floor) -> None:
+    trade = floor.works()
+    floor.paper.faults.late_reports(kind="orderStatus", seconds=5.0)
+    floor.paper.faults.bare_status()
+    trade.cancel()
+    assert trade.done.result(PATIENCE) is OrderStatus.CANCELLED
+    floor.pass_time(5.0)
+    floor.settle()
+    assert trade.status is OrderStatus.CANCELLED
+    report = floor.client.orders.reconcile().result(PATIENCE)
+    assert report.of("revived") == ()
+    assert trade.status is OrderStatus.CANCELLED
 
 
 def test_a_status_alone(floor: Floor) -> None:

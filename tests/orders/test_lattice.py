@@ -3,7 +3,9 @@
 A model gateway holds the truth of one order and writes IB's own sequences of reports about it
 (``matching_engine.md`` 3, ``domain.md`` c). They reach the book in any order, twice, late or never.
 Two things have to hold whatever happens: an order that is live at the gateway is never shown dead,
-and one that is dead there is not shown live any more after one reconcile.
+and one that is dead there is not shown live any more after one reconcile. The one exception is a
+gateway that tells an end which is not true: then the next list that it is asked for shows the order
+alive again. What is told twice changes nothing, and leaves the order's log alone.
 """
 
 from __future__ import annotations
@@ -49,8 +51,8 @@ from twsloop.events import (
 from twsloop.orders.book import Change, OrderBook
 from twsloop.orders.builders import limit_order
 from twsloop.orders.reading import execution_base
-from twsloop.orders.state import FINAL, OrderInput, OrderRecord, OrderStatus
-from twsloop.orders.steps import ending, is_working
+from twsloop.orders.state import FINAL, REVOCABLE, OrderInput, OrderRecord, OrderStatus
+from twsloop.orders.steps import ending, is_working, visible
 
 START = datetime(2026, 9, 28, 13, 32, 25, tzinfo=UTC)
 PERM = 900
@@ -77,6 +79,11 @@ class Gateway(RuleBasedStateMachine):
         self.wanted: list[Any] = []
         self.cancelling = False
         self.unheard = False
+        #: The gateway has told an end that is not true, and was not asked since.
+        self.lied = self.was_false = False
+        self.revivals = 0
+        #: A list of open orders that is on its way: when it was asked for, and what it says.
+        self.listing: tuple[int, Report | None] | None = None
         # What is under way.
         self.reports: list[Report] = []
 
@@ -251,6 +258,17 @@ class Gateway(RuleBasedStateMachine):
         self.reports.append(self.status())
         self.error(202, "Order Canceled - reason:")
 
+    @precondition(lambda self: self.live)
+    @rule(notice=st.booleans())
+    def cancel_falsely(self, notice: bool) -> None:
+        """It is told to be cancelled, and goes on working."""
+        self.lied = self.was_false = True
+        was, self.state = self.state, "cancelled"
+        self.reports.append(self.status())
+        if notice:
+            self.error(202, "Order Canceled - reason:")
+        self.state = was
+
     @precondition(lambda self: self.dead)
     @rule()
     def cancel_too_late(self) -> None:
@@ -293,9 +311,12 @@ class Gateway(RuleBasedStateMachine):
         at = data.draw(st.integers(0, len(self.reports) - 1))
         report = self.reports[at] if again else self.reports.pop(at)
         self.now += timedelta(seconds=1)
-        logged, self.unheard = len(self.record.log), False
+        logged, shown, self.unheard = len(self.record.log), visible(self.record), False
+        told = len(self.facts)
         report()
-        assert len(self.record.log) > logged or self.unheard
+        if len(self.record.log) == logged and not self.unheard:  # then it says nothing new
+            assert visible(self.record) == shown
+            assert len(self.facts) == told
 
     @precondition(lambda self: self.reports)
     @rule()
@@ -317,6 +338,7 @@ class Gateway(RuleBasedStateMachine):
         gone = self.state == "absent"
         self.reports.clear()
         self.wanted.clear()
+        self.listing = None
         if not self.record.final:
             self.keep(self.book.apply_refused_change(self.record, self.now, every=True))
         self.keep(self.book.apply_input(self.record, OrderInput.LINK_LOST, self.now, "link lost"))
@@ -329,7 +351,10 @@ class Gateway(RuleBasedStateMachine):
             assert self.record.executed == self.filled
             assert self.record.settled is not self.live
         if self.state == "rejected":
-            assert self.record.status in {OrderStatus.REJECTED, OrderStatus.UNCERTAIN}
+            ends = {OrderStatus.REJECTED, OrderStatus.UNCERTAIN}
+            if self.was_false:  # of two ends that were told, the first one is shown
+                ends.add(OrderStatus.CANCELLED)
+            assert self.record.status in ends
 
     @precondition(lambda self: self.state != "absent" and not self.wanted)
     @rule()
@@ -338,7 +363,35 @@ class Gateway(RuleBasedStateMachine):
         self.reconcile()
         assert self.record.final is not self.live
 
+    @precondition(lambda self: self.state != "absent" and self.listing is None)
+    @rule(waits=st.booleans())
+    def ask_for_a_list(self, waits: bool) -> None:
+        """The gateway writes it now, and it arrives now or later."""
+        self.listing = self.book.ends_heard, self.open_order() if self.live else None
+        if not waits:
+            self.hear_the_list()
+
+    @precondition(lambda self: self.listing is not None)
+    @rule()
+    def hear_the_list(self) -> None:
+        assert self.listing is not None
+        (asked, shown), self.listing = self.listing, None
+        if shown is None:
+            return
+        shown()
+        if self.dead and self.state != "filled":
+            self.completed()()  # the other list, which was written after this one
+        self.believe(asked)
+
+    def believe(self, asked: int) -> None:
+        if self.book.is_contradicted(self.record, asked):
+            assert self.record.status in REVOCABLE
+            self.keep(self.book.revive(self.record, self.now))
+            assert not self.record.final
+            self.revivals += 1
+
     def reconcile(self) -> None:
+        asked = self.book.ends_heard
         if self.live:
             self.open_order()()
         elif self.dead:
@@ -346,15 +399,35 @@ class Gateway(RuleBasedStateMachine):
         for base in self.shares:
             self.execution(base)()
             self.commission(base)()
+        if self.live:
+            self.believe(asked)
+            # What is under way may say once more what is not true.
+            self.lied = self.lied and bool(self.reports)
+        log, shown = list(self.record.log), visible(self.record)
+        self.hear_all_again()
+        assert self.record.log == log
+        assert visible(self.record) == shown
         listed = {self.record} if self.live else set()
         for change in self.book.reconcile(self.book.live(), listed, self.now, "gone"):
             self.keep(change)
+
+    def hear_all_again(self) -> None:
+        """The same answers once more: they say nothing new."""
+        told = len(self.facts)
+        if self.live:
+            self.open_order()()
+        elif self.dead:
+            self.completed()()
+        for base in self.shares:
+            self.execution(base)()
+            self.commission(base)()
+        assert len(self.facts) == told
 
     # ---- what always holds ---------------------------------------------------------------
 
     @invariant()
     def no_live_order_is_shown_dead(self) -> None:
-        if self.live:
+        if self.live and not self.lied:
             assert self.record.status not in FINAL, self.record.log
             assert not self.record.final, self.record.log
 
@@ -371,7 +444,7 @@ class Gateway(RuleBasedStateMachine):
         costs = [fact.exec_id for fact in self.facts if isinstance(fact, CommissionReported)]
         assert len(costs) == len(set(costs))
         for kind in (OrderFilled, OrderCancelled, OrderExpired):
-            assert sum(type(fact) is kind for fact in self.facts) <= 1
+            assert sum(type(fact) is kind for fact in self.facts) <= 1 + self.revivals
 
     @invariant()
     def the_log_is_whole(self) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from twsloop.orders.state import (
     FINAL,
+    REVOCABLE,
     TRANSITIONS,
     WORDS,
     WORKING,
@@ -85,6 +86,10 @@ def test_the_words_are_those_of_ibs_manual_and_expired() -> None:
         (S.SUBMITTED, S.EXPIRED, S.EXPIRED),
         (S.EXPIRED, S.SUBMITTED, S.EXPIRED),
         (S.EXPIRED, S.FILLED, S.FILLED),
+        (S.CANCELLED, E.LISTED, S.UNCERTAIN),  # and then the listed word
+        (S.REJECTED, E.LISTED, S.UNCERTAIN),
+        (S.FILLED, E.LISTED, S.FILLED),
+        (S.REFUSED, E.LISTED, S.REFUSED),
     ],
 )
 def test_known_cases(state: OrderStatus, event: OrderStatus | OrderInput, new: OrderStatus) -> None:
@@ -116,7 +121,9 @@ def test_after_a_fill_or_a_cancel_the_end_is_fixed(events: list[OrderStatus | Or
         before, state = state, next_status(state, event)
         if before is S.FILLED:
             assert state is S.FILLED
-        if before in CANCELS:
+        if event is E.LISTED and before in REVOCABLE:
+            assert state is S.UNCERTAIN
+        elif before in CANCELS:
             assert state in {before, S.FILLED}
         assert next_status(state, event) is state  # a repeat changes nothing
 

@@ -16,6 +16,7 @@ from twsloop.gateway import IBGateway
 from twsloop.orders.builders import bracket, limit_order
 from twsloop.orders.state import OrderStatus
 from twsloop.orders.trade import Trade
+from twsloop.orders.watch import FACTOR, TRIES
 
 ACK, PAY = 4.0, 9.0
 EXEC = "0000e0d5.6ab9ea82.01.01"
@@ -144,6 +145,65 @@ def test_a_commission_that_does_not_come_is_asked_for() -> None:
         assert trade.commission == 1
         case.clock.advance(10 * PAY)
         assert case.unpaid.rest() == []
+
+
+def test_an_execution_that_a_status_tells_of_is_asked_for() -> None:
+    with watched() as case:
+        trade = case.sent()
+        fills = Heard()
+        trade.on_fill(fills)
+        case.tws.say(order_status(trade.order_id, "Submitted", filled=4, remaining=6))
+        until(trade, OrderStatus.SUBMITTED)
+        case.tws.executions = [execution(trade.order_id, EXEC, 4), commission(EXEC)]
+        case.clock.advance(PAY)
+        assert fills.next().shares == 4
+        case.clock.advance(100 * PAY)
+        case.settle()
+        assert [entry.source for entry in trade.log].count("late") == 1
+        assert fills.rest() == []
+
+
+def test_an_execution_that_nobody_lists_is_asked_for_so_often_at_most() -> None:
+    with watched() as case:
+        trade = case.sent()
+        case.tws.say(order_status(trade.order_id, "Filled", filled=10, remaining=0))
+        until(trade, OrderStatus.FILLED)
+        case.settle()
+        for tried in range(2 * TRIES):
+            case.clock.advance(PAY * FACTOR**tried)
+            case.settle()
+        late = [entry.text for entry in trade.log if entry.source == "late"]
+        assert len(late) == TRIES
+        assert late[-1] == (
+            f"no execution tells of 10 that are filled; asked for ({TRIES} of {TRIES})"
+        )
+        # What the gateway tells later is taken all the same.
+        case.tws.say(execution(trade.order_id, EXEC, 10), commission(EXEC))
+        assert trade.settled.result(PATIENCE) is OrderStatus.FILLED
+
+
+def test_a_list_that_was_on_its_way_revives_nothing() -> None:
+    with watched(orders__compare_positions=False) as case:
+        trade = case.sent()
+        case.tws.say(order_status(trade.order_id, "Submitted"))
+        until(trade, OrderStatus.SUBMITTED)
+        case.tws.silent = ("reqAllOpenOrders",)
+        asked = case.gateway.orders.reconcile()
+        case.tws.next("reqAllOpenOrders")
+        case.tws.say(
+            order_status(trade.order_id, "Cancelled"),
+            open_order(trade.order_id, "Submitted"),
+            message("openOrderEnd"),
+        )
+        assert asked.result(PATIENCE).of("revived") == ()
+        assert trade.status is OrderStatus.CANCELLED
+        # One that is asked for now is another thing.
+        asked = case.gateway.orders.reconcile()
+        case.tws.next("reqAllOpenOrders")
+        case.tws.say(open_order(trade.order_id, "Submitted"), message("openOrderEnd"))
+        (row,) = asked.result(PATIENCE).of("revived")
+        assert (row.before, row.after) == ("Cancelled", "Submitted")
+        assert trade.active
 
 
 def test_a_commission_in_time_is_not_asked_for() -> None:

@@ -25,6 +25,9 @@ class GapVerdict(StrEnum):
     CANCELLED = "cancelled"
     """It was cancelled, or its time in force ended."""
     REJECTED = "rejected"
+    REVIVED = "revived"
+    """It was told to be cancelled or rejected, and is open: a list that was asked for after that
+    shows it."""
     APPEARED = "appeared"
     """It is open, and nobody here knew of it: another client's, by hand, an earlier process's."""
     VANISHED = "vanished"
@@ -82,8 +85,10 @@ class PositionInGap:
         before: What was held before.
         after: What is held now.
         by_fills: What the executions that became known since add up to; sold is negative.
-        explained: Whether they are the whole difference. If not, something happened that no
-            execution tells of: an assignment, a transfer, a trade that is not listed any more.
+        explained: Whether they are the whole difference. If False, something happened that no
+            execution tells of: an assignment, a transfer, a trade that is not listed any more. None
+            is unknown: another client of the account may have traded, whose executions the gateway
+            tells to that client alone (and to the master client).
     """
 
     account: str
@@ -92,10 +97,12 @@ class PositionInGap:
     before: Decimal
     after: Decimal
     by_fills: Decimal = Decimal(0)
-    explained: bool
+    explained: bool | None
 
     def __repr__(self) -> str:
         fits = "explained" if self.explained else f"executions say {self.by_fills:+f}"
+        if self.explained is None:
+            fits += ", another client may have traded"
         return f"<PositionInGap {self.symbol}: {self.before:f} -> {self.after:f}, {fits}>"
 
 
@@ -163,9 +170,13 @@ class GapReport(Fact):
         spent = (self.ended - self.began).total_seconds()
         text = f"gap of {spent:.1f} s ({self.cause}): orders: {orders}"
         text += f"; {_counted(len(self.executions), 'execution')} missed"
-        odd = sum(not position.explained for position in self.positions)
-        if odd:
-            text += f"; {_counted(odd, 'position')} changed by no execution"
+        for explained, what in (
+            (False, "changed by no execution"),
+            (None, "changed by no execution that this client is told of"),
+        ):
+            odd = sum(position.explained is explained for position in self.positions)
+            if odd:
+                text += f"; {_counted(odd, 'position')} {what}"
         if self.ids_rolled_back:
             text += "; order ids rolled back"
         return text + "".join(f"; unknown: {what}" for what in self.unknown)

@@ -39,6 +39,7 @@ class Board:
 
     Attributes:
         uncertain: Told when nobody knows any more what became of an order of ours.
+        traded: Told of each order of ours that changed, and of which something is filled.
     """
 
     def __init__(self, core: Core, book: OrderBook, keeper: Keeper) -> None:
@@ -47,6 +48,7 @@ class Board:
         self._keeper = keeper
         self._trades: dict[OrderRecord, Trade] = {}
         self.uncertain: Callable[[], object] = lambda: None
+        self.traded: Callable[[OrderRecord], object] = lambda _record: None
 
     def trades(self) -> tuple[Trade, ...]:
         """All, by order id; from any thread."""
@@ -86,6 +88,8 @@ class Board:
 
     def announce(self, change: Change) -> None:
         """Tell everyone what a report changed."""
+        if change.known:
+            return
         for fact in change.facts:
             _log(fact)
             self._core.tell(fact)
@@ -99,6 +103,8 @@ class Board:
             self._tell(trade, change)
         if record.own and record.status is OrderStatus.UNCERTAIN:
             self.uncertain()
+        if record.own and (record.status_filled or record.status is OrderStatus.FILLED):
+            self.traded(record)
         for gone in self._book.settle(record):
             self._trades.pop(gone, None)
 

@@ -26,7 +26,16 @@ from .folding import Pool
 from .keeping import KEEP_SETTLED, Keeping, Memory, is_over
 from .reading import size
 from .reference import origin_of, split_reference
-from .state import FINAL, OrderInput, OrderRecord, OrderStatus, word_of
+from .state import (
+    FINAL,
+    REVOCABLE,
+    WORKING,
+    OrderInput,
+    OrderRecord,
+    OrderStatus,
+    next_status,
+    word_of,
+)
 from .steps import (
     CANCELLED,
     TERMS,
@@ -43,6 +52,17 @@ from .steps import (
 )
 
 __all__ = ["Change", "OrderBook"]
+
+#: What says that an order is over.
+_ENDS = frozenset(
+    {
+        OrderStatus.CANCELLED,
+        OrderStatus.API_CANCELLED,
+        OrderStatus.EXPIRED,
+        OrderInput.KILLED,
+        OrderInput.CANCEL_NOTICE,
+    }
+)
 
 
 class OrderBook:
@@ -68,6 +88,10 @@ class OrderBook:
         self._closed = closed
         self._by_id: dict[tuple[int, int], OrderRecord] = {}
         self._by_perm: dict[int, OrderRecord] = {}
+        #: Orders of ours whose permanent id was not told yet.
+        self._unnamed: dict[OrderRecord, None] = {}
+        #: How many words that an order is over have been heard: a time, for what came before what.
+        self.ends_heard = 0
         self._contracts = Pool()
         self._keeping = Keeping(keep)
         self._memory = Memory()
@@ -101,6 +125,7 @@ class OrderBook:
         """Take in an order of ours, before anything is sent."""
         record.symbol = record.symbol or self.label(record.contract)
         self._by_id[record.client_id, record.order_id] = record
+        self._unnamed[record] = None
         record.sized(record.order)
         record.note(now, "created", describe_record(record))
         fact = attrs.evolve(fact_of(OrderCreated, record, now), reason=record.purpose)
@@ -210,10 +235,22 @@ class OrderBook:
     def apply_completed(self, contract: Any, order: Any, state: Any, now: datetime) -> Change:
         """A completedOrder: how an order of today ended; one that we do not know is not kept."""
         record = self.find(order.clientId, order.orderId, order.permId) or self._by_token(order)
+        told = hash(
+            (
+                state.status,
+                state.completedStatus,
+                order.filledQuantity,
+                *(getattr(order, name) for name in TERMS),
+            )
+        )
+        if record is not None and self._is_completed_as(record, told, state.status):
+            self._over(record)
+            return Change(record, known=True)
         if record is None or not order.permId or record.perm_id not in {0, order.permId}:
             return Change(None)
         before = visible(record)
         was_filled = record.filled
+        record.completed_as = told
         self._identify(record, order.permId)
         record.status_filled = max(record.status_filled, size(order.filledQuantity))
         self._take_last_terms(record, order)
@@ -228,14 +265,15 @@ class OrderBook:
 
     def apply_execution(self, contract: Any, execution: Any, now: datetime) -> Change:
         """An execDetails: new, repeated, or the correction of an earlier one."""
+        known = self.executions.is_known(execution.execId)
+        kept = self.executions.find(execution.execId) if known else None
+        if kept is not None and kept.record is not None:
+            return Change(kept.record, known=True)
         record = self.find(execution.clientId, execution.orderId, execution.permId)
-        if self.executions.is_known(execution.execId):
-            kept = self.executions.find(execution.execId)
-            if kept is not None and kept.record is None and record is not None:
-                return self._join(kept, record, now)  # the order has turned up meanwhile
+        if known:
             if kept is not None and record is not None:
-                record.note(now, "execDetails", f"{execution.execId} again")
-            return Change(record)
+                return self._join(kept, record, now)  # the order has turned up meanwhile
+            return Change(record, known=True)
         booked = self.executions.take(contract, execution, now)
         if record is None:
             self.executions.await_order(booked)
@@ -315,6 +353,30 @@ class OrderBook:
             and record.status is not OrderStatus.CREATED
         ]
 
+    def is_contradicted(self, record: OrderRecord, asked: int) -> bool:
+        """Whether a list of open orders that shows an order proves that its end was not true.
+
+        The gateway made the list after it had told the end, if the list was asked for after that
+        was heard. An end that was told, or told again, since then, counts more.
+
+        Args:
+            record: An order that the list shows.
+            asked: `ends_heard`, when the list was asked for.
+        """
+        word = word_of(record.ib_status)
+        if record.status not in REVOCABLE or record.ended_at > asked or word not in WORKING:
+            return False
+        # What was rejected may be listed for a while, as Inactive.
+        return not (record.status is OrderStatus.REJECTED and word is OrderStatus.INACTIVE)
+
+    def revive(self, record: OrderRecord, now: datetime) -> Change:
+        """An order whose end is contradicted (`is_contradicted`) is where the list shows it."""
+        why = f"{record.ib_status} in a list that was asked for after its end was told"
+        record.reason, record.error_code, record.completed_as = "", None, None
+        self._move(record, OrderInput.LISTED, now, "openOrder", why)
+        change = self._move(record, word_of(record.ib_status), now, "openOrder")
+        return attrs.evolve(change, changed=True)
+
     def settle(self, record: OrderRecord) -> list[OrderRecord]:
         """To be called after each change that everybody has been told of.
 
@@ -362,17 +424,35 @@ class OrderBook:
 
         A completed order has no other id, but it has what we wrote into its reference.
         """
+        if not self._unnamed:
+            return None
         token = split_reference(order.orderRef)[1]
-        unnamed = (record for record in self._by_id.values() if not record.perm_id)
-        return next((one for one in unnamed if token and one.own and one.token == token), None)
+        return next((one for one in self._unnamed if token and one.token == token), None)
+
+    @staticmethod
+    def _is_completed_as(record: OrderRecord, told: int, word: str) -> bool:
+        """Whether a completedOrder says what an earlier one has made of this order."""
+        return (
+            record.completed_as == told
+            and record.status in FINAL
+            and record.ib_status == word
+            and next_status(record.status, word_of(word)) is record.status
+        )
+
+    def _over(self, record: OrderRecord) -> None:
+        """The gateway says that an order is over, for the first time or again."""
+        self.ends_heard += 1
+        record.ended_at = self.ends_heard
 
     def _identify(self, record: OrderRecord, perm_id: int) -> None:
         if perm_id and record.perm_id != perm_id:
             record.perm_id = perm_id
             self._by_perm[perm_id] = record
+            self._unnamed.pop(record, None)
 
     def _forget(self, record: OrderRecord) -> None:
         self._memory.add(record)
+        self._unnamed.pop(record, None)
         if self._by_id.get((record.client_id, record.order_id)) is record:
             del self._by_id[record.client_id, record.order_id]
         if self._by_perm.get(record.perm_id) is record:
@@ -414,16 +494,20 @@ class OrderBook:
         now: datetime,
         source: str,
     ) -> Change:
-        """The gateway's word about an order; ``was`` is what was visible, and filled, before."""
+        """The gateway's word about an order; ``was`` is what was visible, and filled, before.
+
+        One that says what is known already is not written into the order's log.
+        """
         before, was_filled = was
-        record.acknowledged = True
+        news, record.acknowledged = not record.acknowledged, True
         record.abandoned = False
         if record.status is OrderStatus.UNCERTAIN:
             record.reason = ""  # why nobody knew
         record.ib_status = word
         held = f", held: {record.why_held}" if record.why_held else ""
         text = f"{word}, {record.filled} filled, {record.remaining} open{held}"
-        record.note(now, source, text)
+        if news or before != visible(record):
+            record.note(now, source, text)
         change = self._move(record, word_of(word), now, source)
         facts = change.facts
         if record.status not in FINAL:
@@ -438,4 +522,6 @@ class OrderBook:
         source: str,
         reason: str = "",
     ) -> Change:
+        if event in _ENDS:
+            self._over(record)
         return move(record, event, now, source, reason, closed=self._closed)

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 import attrs
 
 from twsloop.events import CommissionReported, Fill, order_story
+from twsloop.wire.values import decimal_or_none
 
 from .keeping import Memory
 from .reading import (
@@ -187,20 +188,16 @@ class Executions:
             if listed is not None:
                 listed.commission = fact
             return Change(None, (fact,) if self._memory.add_commission(report.execId) else ())
+        known = self._commissions.get(report.execId)
         record = booked.record if booked is not None else None
+        if known is not None and _says(known, report, realized):
+            return Change(record, known=True)
         order_id = record.order_id if record else None
         fact = read_commission(report, realized, order_id=order_id, now=now)
         if record is not None:
             story = order_story(record.client_id, record.order_id)
             fact = attrs.evolve(fact, correlation_id=story)
-        known = self._commissions.get(report.execId)
-        if record is not None:
             record.note(now, "commission", f"{fact.commission} {fact.currency} for {fact.exec_id}")
-        if known is not None and (known.commission, known.realized_pnl) == (
-            fact.commission,
-            fact.realized_pnl,
-        ):
-            return Change(record)
         self._commissions[report.execId] = fact
         if record is None or booked is None or booked.fill.exec_id != report.execId:
             return Change(None, (fact,), changed=True)
@@ -217,3 +214,9 @@ class Executions:
             self._memory.add_execution(version)
             if self._commissions.pop(version, None) is not None:
                 self._memory.add_commission(version)
+
+
+def _says(known: CommissionReported, report: Any, realized: Decimal | None) -> bool:
+    """Whether a commission report says what is known already."""
+    cost = decimal_or_none(report.commissionAndFees) or Decimal(0)
+    return (known.commission, known.realized_pnl) == (cost, realized)

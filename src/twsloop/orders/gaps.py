@@ -8,7 +8,7 @@ comes live in the meantime was not missed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,7 @@ from twsloop.events import CommissionReported, Fill, GapVerdict, OrderInGap, Pos
 
 from .holdings import Holding, Holdings
 from .reading import execution_base
-from .state import OrderRecord, OrderStatus
+from .state import WORKING, OrderRecord, OrderStatus
 from .steps import TERMS
 
 __all__ = ["Gap", "Standing", "compare_orders", "compare_positions", "standing_of"]
@@ -126,7 +126,11 @@ class Gap:
 
 
 def compare_orders(
-    gap: Gap, open_now: Collection[OrderRecord], *, whole: bool
+    gap: Gap,
+    open_now: Collection[OrderRecord],
+    *,
+    whole: bool,
+    revived: Mapping[OrderRecord, Standing],
 ) -> tuple[OrderInGap, ...]:
     """What became of each order.
 
@@ -134,16 +138,20 @@ def compare_orders(
         gap: How they stood before.
         open_now: The orders that the gateway lists as open.
         whole: Whether all lists could be had, so that what is in none of them is not there.
+        revived: The orders that were told to be over, and are open: how they stood.
     """
+    alive = {record: before for record, before in revived.items() if record.status in WORKING}
     rows = [
         _row(record, before, _verdict(record, before, listed=whole or record in open_now))
         for record, before in gap.orders.items()
+        if record not in alive
     ]
+    rows += [_row(record, before, GapVerdict.REVIVED) for record, before in alive.items()]
     rows += [
         _row(record, None, GapVerdict.APPEARED)
         for record in open_now
         # What we sent ourselves meanwhile did not appear.
-        if record not in gap.orders and record.sent is None
+        if record not in gap.orders and record not in alive and record.sent is None
     ]
     return tuple(rows)
 
@@ -179,8 +187,54 @@ def _row(record: OrderRecord, before: Standing | None, verdict: GapVerdict) -> O
     )
 
 
+@attrs.define
+class _Traded:
+    """What became known of one position's executions.
+
+    Attributes:
+        told: What those that became known since the gap began add up to.
+        since: What those of them add up to that were executed since.
+        perhaps: The others, and those told shortly before the gap: the position may have been
+            reported with them already.
+    """
+
+    told: Decimal = Decimal(0)
+    since: Decimal = Decimal(0)
+    perhaps: list[Fill] = attrs.Factory(list)
+
+    def explains(self, change: Decimal) -> bool:
+        """Whether the position may have changed by just these.
+
+        What is reported of a position holds all that was executed before: of the executions that
+        may be in it, the earlier ones are.
+        """
+        total = self.since
+        if change == total:
+            return True
+        # IB's times are of whole seconds: within one, they count in the order they were told in.
+        for fill in sorted(self.perhaps, key=_when)[::-1]:
+            total += _signed(fill)
+            if change == total:
+                return True
+        return False
+
+
+def _signed(fill: Fill) -> Decimal:
+    return fill.shares if fill.side == "BOT" else -fill.shares
+
+
+def _when(fill: Fill) -> datetime:
+    return fill.executed_at or fill.time
+
+
 def compare_positions(
-    before: Holdings, after: Holdings, fills: Iterable[Fill], began: datetime
+    before: Holdings,
+    after: Holdings,
+    fills: Iterable[Fill],
+    began: datetime,
+    *,
+    late: Collection[str] = (),
+    sees_all: bool = True,
 ) -> tuple[PositionInGap, ...]:
     """The positions that are not what they were, or should not be.
 
@@ -189,23 +243,27 @@ def compare_positions(
         after: How they are now; flat ones may be left out.
         fills: All executions that are known, a combo's by its legs alone.
         began: When the gap began.
+        late: The ids of executions that were traded before that, whatever their times say.
+        sees_all: Whether the executions of other clients are told to this one.
     """
-    signed: dict[tuple[str, int], Decimal] = {}
-    earlier: dict[tuple[str, int], Decimal] = {}
+    traded: dict[tuple[str, int], _Traded] = {}
     for fill in fills:
         if fill.con_id is None or fill.time < began - SETTLING:
             continue
-        key = fill.account, fill.con_id
-        size = fill.shares if fill.side == "BOT" else -fill.shares
-        into = signed if fill.time >= began else earlier
-        into[key] = into.get(key, Decimal(0)) + size
+        of = traded.setdefault((fill.account, fill.con_id), _Traded())
+        since = fill.time >= began
+        of.told += _signed(fill) if since else 0
+        if since and fill.exec_id not in late and _when(fill) >= began:
+            of.since += _signed(fill)
+        else:
+            of.perhaps.append(fill)
     rows = []
-    for key in dict.fromkeys((*before, *after, *signed)):
+    for key in dict.fromkeys((*before, *after, *traded)):
         was, now = before.get(key), after.get(key)
         change = (now.quantity if now else Decimal(0)) - (was.quantity if was else Decimal(0))
-        by_fills = signed.get(key, Decimal(0))
-        explained = change in {by_fills, by_fills + earlier.get(key, Decimal(0))}
-        if change or by_fills:
+        of = traded.get(key, _Traded())
+        explained = True if of.explains(change) else (False if sees_all else None)
+        if change or not explained:
             rows.append(
                 PositionInGap(
                     account=key[0],
@@ -213,7 +271,7 @@ def compare_positions(
                     symbol=(now or was or Holding("", Decimal(0))).symbol,
                     before=was.quantity if was else Decimal(0),
                     after=now.quantity if now else Decimal(0),
-                    by_fills=by_fills,
+                    by_fills=of.told,
                     explained=explained,
                 )
             )

@@ -263,7 +263,7 @@ class Repair:
 
     async def _report(self, gap: Gap, lists: Lists, began: float) -> GapReport:
         core, epoch = self._core, self._core.epoch
-        orders = compare_orders(gap, lists.open, whole=lists.whole)
+        orders = compare_orders(gap, lists.open, whole=lists.whole, revived=lists.revived)
         try:
             after, problem = await self._ask_positions()
         finally:
@@ -271,7 +271,16 @@ class Repair:
         unknown = [*lists.unknown]
         moved: tuple[PositionInGap, ...] = ()
         if after is not None and gap.held is not None:
-            moved = compare_positions(gap.held, after, self._fills(), gap.began)
+            # Where the link was whole, the position may have been told, and its execution not.
+            late = {fill.exec_id for fill in gap.executions} if gap.cause == "asked" else set()
+            moved = compare_positions(
+                gap.held,
+                after,
+                self._fills(),
+                gap.began,
+                late=late,
+                sees_all=self._sees_all(),
+            )
         elif problem or self._compares:
             unknown.append(problem or "positions: nobody had asked for them before the gap")
         report = GapReport(
@@ -301,6 +310,11 @@ class Repair:
         """The executions that change positions: of a combo, those of its legs."""
         known = self._book.executions.fills()
         return [booked.fill for booked in known if booked.contract.secType != "BAG"]
+
+    def _sees_all(self) -> bool:
+        """Whether executions of other clients are told to this one, as to the master client."""
+        known = self._book.executions.fills()
+        return any(booked.fill.client_id != self._core.client_id for booked in known)
 
     @property
     def _compares(self) -> bool:

@@ -9,7 +9,11 @@ one live for ever (one waits for it). So the table is total, no pair is an error
 lattice:
 
 * FILLED is the top: nothing leaves it.
-* CANCELLED and EXPIRED yield to a fill only: the exchange may have filled what was being cancelled.
+* CANCELLED and EXPIRED yield to a fill: the exchange may have filled what was being cancelled. No
+  working word that is pushed revives them, for it may have been on its way. What does is a list of
+  open orders that was asked for after the last word of the end, and shows the order, while nothing
+  tells of its end again: then the gateway contradicts itself, and the later word counts
+  (`OrderInput.LISTED` makes it UNCERTAIN, and the listed word is taken next).
 * Among the working states the gateway's latest word wins.
 * INACTIVE is a working state: the gateway may hold an order and let it live again (shares being
   located). Only together with an error that kills the order does it become REJECTED.
@@ -40,6 +44,7 @@ from .story import LOG_LENGTH, LogEntry, brief, without_repeats
 
 __all__ = [
     "FINAL",
+    "REVOCABLE",
     "TRANSITIONS",
     "WORDS",
     "WORKING",
@@ -103,6 +108,8 @@ class OrderInput(StrEnum):
     """The session ended."""
     MISSING = "missing"
     """After a gap: not among the open orders, and nothing else tells of it."""
+    LISTED = "listed"
+    """Among the open orders of a list that was asked for after its end was told."""
     ABANDONED = "abandoned"
     """No further session will come that could tell."""
     REFUSED = "refused"
@@ -120,6 +127,15 @@ FINAL = frozenset(
         OrderStatus.REFUSED,
         OrderStatus.NOT_SENT,
         OrderStatus.SIMULATED,
+    }
+)
+#: The ends that a list of open orders can contradict. (NOT_SENT yields to any word.)
+REVOCABLE = frozenset(
+    {
+        OrderStatus.CANCELLED,
+        OrderStatus.API_CANCELLED,
+        OrderStatus.EXPIRED,
+        OrderStatus.REJECTED,
     }
 )
 #: The gateway's words for an order that may still trade.
@@ -187,11 +203,12 @@ def _row(state: OrderStatus) -> dict[Event, OrderStatus]:
         OrderStatus.FILLED: OrderStatus.FILLED,
         OrderInput.ALL_FILLED: OrderStatus.FILLED,
     }
+    listed: dict[Event, OrderStatus] = {OrderInput.LISTED: OrderStatus.UNCERTAIN}
     if state in _CANCELS:
-        return stay | fills
+        return stay | fills | listed
     if state is OrderStatus.REJECTED:
         kept = dict.fromkeys((*_CANCELS, OrderStatus.INACTIVE, OrderStatus.PENDING_SUBMIT), state)
-        return stay | follow | kept | fills
+        return stay | follow | kept | fills | listed
     if state is OrderStatus.NOT_SENT:
         return stay | follow | fills
     if state is OrderStatus.CREATED:
@@ -254,6 +271,8 @@ class OrderRecord:
         refused_changes: The errors (code, text) that refused a change of it.
         cancel_asked: We have asked the gateway to cancel it.
         expired: It ended because its time in force did.
+        ended_at: How many ends of orders the book had heard of when this one's end was last told.
+        completed_as: What the last completedOrder said of it, hashed.
         asked: The contract as the program gave it, by which more is known of it; None if another
             process placed the order.
         tag: The user's own reference: the front of its ``orderRef``.
@@ -297,6 +316,8 @@ class OrderRecord:
     refused_changes: frozenset[tuple[int | None, str]] = frozenset()
     cancel_asked: bool = False
     expired: bool = False
+    ended_at: int = 0
+    completed_as: int | None = None
     asked: Any = None
     tag: str = ""
     token: str = ""

@@ -99,11 +99,13 @@ class Change:
         record: The order; None where the order is not known (yet).
         facts: What happened, in order.
         changed: Whether anything that can be read is different now.
+        known: The report repeats what is known: nobody has to be told, and nothing looked at.
     """
 
     record: OrderRecord | None
     facts: tuple[Fact, ...] = ()
     changed: bool = False
+    known: bool = False
 
     @property
     def fills(self) -> tuple[Fill, ...]:

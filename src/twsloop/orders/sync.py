@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+import logging
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -15,10 +16,13 @@ from twsloop.event_loop import Future
 
 from .book import Change, OrderBook
 from .executions import BookedFill
-from .state import OrderRecord
+from .gaps import Standing, standing_of
+from .state import REVOCABLE, OrderRecord
 from .views import CompletedOrder, OrderView, read_completed, view_of
 
 __all__ = ["Lists", "Sync"]
+
+logger = logging.getLogger(__name__)
 
 #: The share of ``ready_timeout`` that fetching may take: its failure is not the session's.
 PATIENCE = 0.6
@@ -37,10 +41,12 @@ class Lists:
     Attributes:
         open: The orders that it lists as open, of all clients.
         errors: Why a list could not be had; empty if all of them were.
+        revived: The orders whose end the list of open orders has contradicted, and how they stood.
     """
 
     open: tuple[OrderRecord, ...]
     errors: tuple[Exception, ...] = ()
+    revived: Mapping[OrderRecord, Standing] = attrs.field(factory=dict)
 
     @property
     def whole(self) -> bool:
@@ -152,11 +158,15 @@ class Sync:
             self._judge([record], lists, reason)
 
     async def ask_all(self) -> Lists:
-        """Ask for open, completed and executed orders; the book hears of each."""
+        """Ask for open, completed and executed orders; the book hears of each.
+
+        An order that was told to be over, and is listed as open all the same, lives again.
+        """
         params = self._core.config.connection
         timeout = min(params.request_timeout, params.ready_timeout * PATIENCE)
         # Sent one behind the other, answered one after the other: one round trip for all three.
-        asked = [self.ask_open(timeout)]
+        moment: list[int] = []
+        asked = [self.ask_open(timeout, moment=moment)]
         # An older gateway does not know the question: no end would ever come.
         if self._core.server_version >= MIN_SERVER_VER_COMPLETED_ORDERS:
             asked.append(self._ask_completed(timeout))
@@ -170,7 +180,29 @@ class Sync:
                 answers.append([])
                 errors.append(error)
         records = (record for record in answers[0] if isinstance(record, OrderRecord))
-        return Lists(tuple(dict.fromkeys(records)), tuple(errors))
+        listed = tuple(dict.fromkeys(records))
+        # A word that was on its way may look like a part of the list: the list of completed orders
+        # has to be there, which then names the order, too.
+        revived = self._revive(listed, moment[0]) if moment and not errors else {}
+        return Lists(listed, tuple(errors), revived)
+
+    def _revive(self, listed: Iterable[OrderRecord], asked: int) -> dict[OrderRecord, Standing]:
+        """Show alive what a list shows open although it was told to be over before."""
+        revived = {
+            record: standing_of(record)
+            for record in listed
+            if self._book.is_contradicted(record, asked)
+        }
+        for record, before in revived.items():
+            change = self._book.revive(record, self._core.clock.now())
+            logger.warning(
+                "order %d was told to be %s, and is open: it is %s",
+                record.order_id,
+                before.status,
+                record.status,
+            )
+            self._announce(change)
+        return revived
 
     # ---- questions of users --------------------------------------------------------------
 
@@ -188,8 +220,7 @@ class Sync:
             share: Whether a list that is on its way already will do.
         """
         self._must_hear("open orders")
-        records = await self.ask_open(limit, share=("open orders",) if share else None)
-        return list(dict.fromkeys(record for record in records if not record.final))
+        return await self._live(await self.ask_open(limit, ("open orders",) if share else None))
 
     async def bound(self, limit: float | None = None) -> list[OrderRecord]:
         """Our open orders; for client 0 those that were placed by hand become its own."""
@@ -202,7 +233,13 @@ class Sync:
             timeout=limit,
             share=("open orders to bind",),
         )
-        return list(dict.fromkeys(record for record in records if not record.final))
+        return await self._live(records)
+
+    async def _live(self, listed: list[Any]) -> list[OrderRecord]:
+        """The orders of a list that are live; what is said to be over is looked at once more."""
+        if any(record.status in REVOCABLE for record in listed):
+            await self.ask_all()
+        return list(dict.fromkeys(record for record in listed if not record.final))
 
     async def completed(self, *, api_only: bool, limit: float | None) -> list[CompletedOrder]:
         """The orders of today that nothing can change any more."""
@@ -232,11 +269,28 @@ class Sync:
             )
             raise RequestError(text, request=request)
 
-    def ask_open(self, timeout: float | None, share: Hashable = None) -> Future[list[Any]]:
-        """Ask for all open orders; the book hears of each."""
+    def ask_open(
+        self,
+        timeout: float | None,
+        share: Hashable = None,
+        moment: list[int] | None = None,
+    ) -> Future[list[Any]]:
+        """Ask for all open orders; the book hears of each.
+
+        Args:
+            timeout: Seconds for the answer.
+            share: What a list must be asked with that is on its way already, and will do.
+            moment: Takes how many ends the book had heard of when the question was sent.
+        """
         core = self._core
+
+        def send(_id: int) -> None:
+            if moment is not None:
+                moment[:] = [self._book.ends_heard]
+            core.reqAllOpenOrders()
+
         return core.ask(
-            lambda _id: core.reqAllOpenOrders(),
+            send,
             request="open orders",
             key="open_orders",
             timeout=timeout,

@@ -4,9 +4,16 @@ An order that left and is answered by nothing, and an execution whose commission
 told as facts after a while ([orders] ``ack_timeout``, ``commission_timeout``), and the gateway is
 asked for what it knows: open, completed and executed orders. Nothing is ever sent again. An order
 that none of the lists shows is UNCERTAIN then; any later word of the gateway takes that back.
+
+Where a status counts more as filled than the executions add up to, an execution was not told, and
+after ``commission_timeout`` the executions are asked for: `TRIES` times at most, each wait longer.
 """
 
 from __future__ import annotations
+
+import logging
+from decimal import Decimal
+from weakref import WeakKeyDictionary
 
 from ibapi.execution import ExecutionFilter
 
@@ -29,6 +36,11 @@ from .sync import Sync
 
 __all__ = ["Watch"]
 
+logger = logging.getLogger(__name__)
+
+#: How often executions are asked for that a status tells of, and by how much longer each wait is.
+TRIES, FACTOR = 3, 3
+
 
 class Watch:
     """Misses what does not come.
@@ -46,9 +58,13 @@ class Watch:
         self._board = board
         self._sync = sync
         self._missing: dict[OrderRecord, None] = {}
-        self._unpaid: dict[str, None] = {}
+        #: Why executions are asked for: commissions and executions that are late.
+        self._wanted: set[str] = set()
+        #: Orders that lack executions, and how much of each was filled when that was noticed.
+        self._short: WeakKeyDictionary[OrderRecord, Decimal] = WeakKeyDictionary()
         self._asking = False
         core.on_fact(self._heard)
+        board.traded = self._traded
 
     def left(self, record: OrderRecord) -> None:
         """An order was handed to the socket.
@@ -118,8 +134,33 @@ class Watch:
             waited=waited,
         )
         self._board.announce(Change(record, (fact,), changed=True))
-        self._unpaid[fill.exec_id] = None
+        self._wanted.add(fill.exec_id)
         self._look()
+
+    def _traded(self, record: OrderRecord) -> None:
+        """Something of an order is filled: are all the executions here?"""
+        timeout, filled = self._core.config.orders.commission_timeout, record.filled
+        if not timeout or record.executed >= filled or filled <= self._short.get(record, 0):
+            return
+        self._short[record] = filled
+        self._core.clock.call_later(timeout, self._unexecuted, record, filled, 1)
+
+    def _unexecuted(self, record: OrderRecord, filled: Decimal, tried: int) -> None:
+        core = self._core
+        if self._short.get(record) != filled:
+            return  # more of it is filled, and waited for
+        if record.executed >= record.filled or not core.connected:
+            del self._short[record]  # the next session asks for everything
+            return
+        lacking = record.filled - record.executed
+        text = f"no execution tells of {lacking:f} that are filled; asked for ({tried} of {TRIES})"
+        record.note(core.clock.now(), "late", text)
+        logger.warning("order %d: %s", record.order_id, text)
+        self._wanted.add(f"order {record.order_id}")
+        self._look()
+        if tried < TRIES:
+            wait = core.config.orders.commission_timeout * FACTOR**tried
+            core.clock.call_later(wait, self._unexecuted, record, filled, tried + 1)
 
     # ---- asking --------------------------------------------------------------------------
 
@@ -132,9 +173,9 @@ class Watch:
         """One question for all that is late; what becomes late meanwhile waits for the next."""
         missing: dict[OrderRecord, None] = {}
         try:
-            while self._missing or self._unpaid:
+            while self._missing or self._wanted:
                 missing, self._missing = self._missing, {}
-                self._unpaid.clear()
+                self._wanted.clear()
                 if not missing:
                     await self._sync.ask_executions(ExecutionFilter(), None)
                     continue
