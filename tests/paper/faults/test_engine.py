@@ -73,6 +73,27 @@ async def test_a_script_lets_a_fault_begin_and_end(feed: ManualFeed, clock: Manu
         assert [one.what for one in gateway.faults.record] == ["begins", "ends"]
 
 
+async def test_a_fault_that_cannot_begin_is_one_sentence_and_the_others_go_on(
+    feed: ManualFeed, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    script = {"fault": [{"fault": "order_warning", "at": 5}, {"fault": "refuse", "at": 5}]}
+    async with PaperGateway(feed=feed, clock=clock, faults=script) as gateway:
+        await gateway.go_away()
+        clock.advance(5)
+        await gateway.open()
+        happened = [(one.fault.name, one.what) for one in gateway.faults.record]
+    assert happened == [
+        ("order_warning", "happens"),
+        ("order_warning", "fails"),
+        ("refuse", "begins"),
+    ]
+    (line,) = (one for one in caplog.records if one.levelname == "WARNING")
+    assert line.getMessage() == (
+        "the fault order_warning could not begin: the paper gateway is not running"
+    )
+    assert line.exc_info is None
+
+
 def test_every_fault_is_a_method_with_its_parameters() -> None:
     for name, kind in FAULTS.items():
         method = inspect.signature(getattr(FaultControl, name))

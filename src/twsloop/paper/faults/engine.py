@@ -15,7 +15,7 @@ from datetime import datetime
 import attrs
 
 from twsloop.clock import Timer
-from twsloop.errors import FaultError
+from twsloop.errors import FaultError, PaperError
 from twsloop.paper.clients.hub import Hub
 from twsloop.paper.connection import Connection
 
@@ -40,7 +40,8 @@ class Happened:
 
     Attributes:
         time: When, by the gateway's clock.
-        what: ``begins`` or ``ends``; of an instant fault ``happens``.
+        what: ``begins`` or ``ends``; of an instant fault ``happens``; ``fails`` where nothing came
+            of that.
         fault: The fault with its parameters.
         clients: Whom it hit; None: all.
     """
@@ -169,7 +170,9 @@ class FaultEngine:
         try:
             active.ending = fault.begin(stage)
         except BaseException:
+            active.on = False
             stage.close()
+            self._note("fails", active)
             raise
         if fault.instant:
             active.on = False
@@ -275,6 +278,9 @@ class FaultEngine:
     def _run(self, plan: Plan) -> None:
         try:
             self.begin(plan.fault, plan.clients, plan.lasting)
+        except PaperError as error:
+            # As when the gateway is away just then.
+            logger.warning("the fault %s could not begin: %s", plan.fault.name, error)
         except Exception:
             # The script goes on: the other faults have nothing to do with this one.
             logger.exception("the fault %s could not begin", plan.fault.name)
