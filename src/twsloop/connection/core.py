@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+from collections import deque
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
@@ -185,6 +186,8 @@ class Core:
         #: Set by the orders slice: (are the open orders known?, why not?)
         self.orders_known: Callable[[], tuple[bool, str]] | None = None
         self._standing = standing(self, "not started", self.clock.now())
+        #: Changes of the session, the first of them being told just now.
+        self._untold: deque[tuple[State, SessionStatus, int]] = deque()
         #: Whether READY is missed: a session that stood was lost, or is DEGRADED.
         self._missed = False
         #: When the last byte came, in the clock's monotonic seconds; None before the first of a
@@ -319,19 +322,30 @@ class Core:
         return changed
 
     def session_told(self, before: State, reason: str, level: int = logging.INFO) -> None:
-        """Tell the observers where the session is, and why."""
-        logger.log(level, "session %s: %s", self.state.name, reason)
-        self._standing = standing(self, reason, self.clock.now())
+        """Tell the observers where the session is, and why.
+
+        What one of them changes is told after all of them know what it was told.
+        """
+        self._untold.append((before, standing(self, reason, self.clock.now()), level))
+        if len(self._untold) > 1:
+            return
+        while self._untold:
+            self._tell_session(*self._untold[0])
+            self._untold.popleft()
+
+    def _tell_session(self, before: State, status: SessionStatus, level: int) -> None:
+        logger.log(level, "session %s: %s", status.state.name, status.reason)
+        self._standing = status
         for observer in list(self._session_observers):
-            self._guarded(observer, self.state, reason)
+            self._guarded(observer, status.state, status.reason)
         self.tell(
             SessionChanged(
-                time=self.clock.now(),
-                correlation_id=session_story(self.client_id, self.epoch),
+                time=status.since,
+                correlation_id=session_story(self.client_id, status.epoch),
                 old=before.name,
-                new=self.state.name,
-                reason=reason,
-                epoch=self.epoch,
+                new=status.state.name,
+                reason=status.reason,
+                epoch=status.epoch,
             )
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from concurrent.futures import CancelledError
 from typing import Any, Literal
 
 import attrs
@@ -18,7 +19,13 @@ from ibapi.errors import ALREADY_CONNECTED, CONNECT_FAIL, INVALID_SYMBOL
 from ibapi.utils import isAsciiPrintable
 
 from twsloop.config import check_live_gates
-from twsloop.errors import ConnectionFailed, LoopError, StateError, WrongThread
+from twsloop.errors import (
+    ConnectionFailed,
+    LoopError,
+    LoopNotRunning,
+    StateError,
+    WrongThread,
+)
 
 from .compat import check_overrides
 from .core import Core
@@ -64,13 +71,22 @@ class Driver:
         self._told = _Told()
         self._where: Callbacks = "loop"
         self._running_in: int | None = None
+        self._starting = threading.Lock()
 
     # ---- supervised ----------------------------------------------------------------------
 
     def start(self) -> None:
         """See `IBKRConnection.start`."""
-        core = self._core
         self._refuse_loop_thread("start()")
+        if not self._starting.acquire(blocking=False):
+            raise StateError("session", self._core.state.name, "start")
+        try:
+            self._start()
+        finally:
+            self._starting.release()
+
+    def _start(self) -> None:
+        core = self._core
         if self.life.wanted:
             if self.life.attempting:
                 raise StateError("session", core.state.name, "start")
@@ -83,9 +99,12 @@ class Driver:
             params.host, params.port, params.client_id, params.max_version, self._options()
         )
         keep = core.config.reconnect.enabled if self.reconnect is None else self.reconnect
-        self._start_loop()
+        core.event_loop.start()
         try:
             core.event_loop.submit(self._make, target, keep).result()
+        except (LoopNotRunning, CancelledError):  # another thread stopped it meanwhile
+            self.stop()
+            raise target.given_up("stopped") from None
         except BaseException:
             self.stop()
             raise
@@ -112,7 +131,7 @@ class Driver:
         target = Target(
             host or "127.0.0.1", int(port), client_id, params.max_version, self._options()
         )
-        self._start_loop()
+        core.event_loop.start()
         try:
             core.event_loop.submit(self._open, target).result()
         except ConnectionFailed as error:
@@ -171,13 +190,6 @@ class Driver:
         core.registry.set_app(self.app)
         if core.registry.queue is not None:
             core.registry.queue.clear()  # what an earlier session left belongs to nobody now
-
-    def _start_loop(self) -> None:
-        loop = self._core.event_loop
-        fresh = not loop.alive
-        loop.start()
-        if fresh:
-            loop.at_stop(self.life.finish)
 
     def disconnect(self) -> None:
         """See `IBKRConnection.disconnect`."""

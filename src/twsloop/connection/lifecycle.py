@@ -79,6 +79,9 @@ class Lifecycle:
         #: The newest link's, whether it stands already or not; None when none is wanted.
         self._transport: Transport | None = None
         self._closing: set[Transport] = set()
+        #: The port before the gateway said that it changes it; None when one of them answered.
+        self._other_port: int | None = None
+        self._hooked = False
         self._hello: asyncio.Future[None] | None = None
         self._identified: asyncio.Future[None] | None = None
         self._decoder: Any = None
@@ -123,6 +126,9 @@ class Lifecycle:
         try:
             await self._take_lease(target)
             await self._establish()
+        except asyncio.CancelledError:  # the loop was ending already: its clean-up has been
+            self._finish("stopped")
+            raise target.given_up("stopped") from None
         except ConnectionFailed as error:
             if not (keep and self._wanted and self._supervisor.retries_first(error)):
                 self._finish(str(error))
@@ -161,7 +167,11 @@ class Lifecycle:
         self._maybe_identified()
 
     def _begin(self, target: Target, *, keep: bool, supervised: bool) -> None:
+        if not self._hooked:  # here, as a loop may just end when it is asked for from elsewhere
+            self._hooked = True
+            self._core.event_loop.at_stop(self.finish)
         self._target, self._keep, self._wanted = target, keep, True
+        self._other_port = None
         self._core.supervised = supervised
         self._sessions = 0
         self._announced = False
@@ -195,7 +205,7 @@ class Lifecycle:
             core.session_changed(Event.IDENTIFIED, "the accounts and the next order id are known")
             await self.waits.within(timeout, self._sync(), self._not_ready)
             self._require(State.SYNCING)
-        except ConnectionFailed as error:
+        except Exception as error:
             self._give_up(str(error))
             raise
         finally:
@@ -205,7 +215,7 @@ class Lifecycle:
     def _ready(self) -> None:
         core = self._core
         core.registry.muted.clear()
-        core.retrying = None
+        core.retrying = self._other_port = None
         self._supervisor.ready()
         core.session_changed(Event.SYNCED, "everything may be asked")
         self._remarks.ready()
@@ -242,6 +252,9 @@ class Lifecycle:
             made = reach(transport, hosts, target.port)
             await self.waits.within(left, made, lambda: target.tcp_late(seconds))
         except OSError as error:
+            if self._other_port is not None:  # it may have stayed, or have gone back
+                self._target = attrs.evolve(target, port=self._other_port)
+                self._other_port = target.port
             raise target.tcp_failed(error) from error
         except BaseException:
             # Interrupted: uvloop then ends a link that stands already without telling its protocol.
@@ -371,9 +384,13 @@ class Lifecycle:
             core.registry.muted |= ONCE
         self._sessions += 1
         core.session_changed(Event.HELLO, f"server version {version}")
+        if transport is not self._transport:
+            return  # an observer has ended it
         self._announced = True
         self._client.adopt(target, version, hello.connection_time, self._decoder)
         self._client.begin_api()
+        if transport is not self._transport:
+            return  # so has the user's startApi
         self._watch.start()
         core.registry.fanout.connectAck()
         if self._hello is not None and not self._hello.done():
@@ -410,7 +427,9 @@ class Lifecycle:
     def port_changed(self, port: int) -> None:
         """The gateway said 1300: it drops this link, and listens on another port."""
         assert self._target is not None
-        self._target = attrs.evolve(self._target, port=port)
+        if port != self._target.port:
+            self._other_port = self._target.port
+            self._target = attrs.evolve(self._target, port=port)
 
     # ---- ending and making again ---------------------------------------------------------
 
@@ -426,6 +445,7 @@ class Lifecycle:
 
     async def finish(self) -> None:
         """The loop ends: end the session, and let what was written leave."""
+        self._hooked = False
         self.disconnect("stopped")
         await self._lease.released()
         waits = [asyncio.ensure_future(t.ended.wait()) for t in self._closing if t.ended]
@@ -434,6 +454,7 @@ class Lifecycle:
         for transport in list(self._closing):
             transport.abort()
         await asyncio.sleep(0)
+        self._closing.clear()  # the next loop knows nothing of them
 
     def _finish(self, reason: str) -> None:
         """No session is wanted any more."""

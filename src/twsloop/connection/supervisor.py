@@ -103,6 +103,10 @@ class Supervisor:
             except ConnectionFailed as failed:
                 error, reason = failed, str(failed)
                 self._retries.failed(_outcome(failed))
+            except Exception as failed:  # noqa: BLE001  (reported; a session is still wanted)
+                core.errors.report_exception("reconnect", failed)
+                error, reason = None, f"the attempt failed with {failed!r}"
+                self._retries.failed(Outcome.FAILED)
             else:
                 return None, ""
         return error, reason

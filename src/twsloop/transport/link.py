@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from typing import Protocol, cast
 
 from twsloop.errors import FramingError
@@ -14,6 +16,9 @@ __all__ = ["CLOSE_GRACE", "Listener", "Transport"]
 
 #: How long a link that was closed may take to hand on what was written before, seconds.
 CLOSE_GRACE = 1.0
+
+#: So many reads are made at most of a link that broke.
+REST = 64
 
 
 class Listener(Protocol):
@@ -99,7 +104,22 @@ class Transport(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The link has ended."""
+        if exc is not None and self._fault is None:
+            self._read_rest()
         self._end(self._fault or exc)
+
+    def _read_rest(self) -> None:
+        """Hear what the gateway said last: our write found the link broken before we had read it.
+
+        The socket is open until this is over; where the system does not let us, nothing is lost.
+        """
+        sock = None if self._transport is None else self._transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            for _ in range(REST):
+                data = b"" if sock is None else os.read(sock.fileno(), 65536)
+                if not data or self._down:
+                    return
+                self.data_received(data)
 
     # ---- ours ----------------------------------------------------------------------------
 
