@@ -24,8 +24,8 @@ from twsloop.orders.state import OrderRecord
 #: Fields of these names, or of these types, hold IB's objects.
 NAMES = frozenset({"contract", "order", "details", "asked", "sent"})
 TYPES = re.compile(r"\b(Contract|ContractDetails|Order)\b")
-#: An instrument of history's store is told by a key.
-OTHERWISE = frozenset({("SeriesKey", "contract")})
+#: An instrument of history's store is told by a key; how many were asked is a number.
+OTHERWISE = frozenset({("SeriesKey", "contract"), ("RequestStats", "asked")})
 NOW = datetime(2026, 9, 28, 14, 30, tzinfo=UTC)
 #: With every field set; most rows leave out most of theirs.
 LONGEST = 500
