@@ -15,13 +15,8 @@ business only if the user asked for it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
-from weakref import WeakValueDictionary
-
-import attrs
+from typing import Any
 
 from twsloop.clock import Timer
 from twsloop.errors import (
@@ -29,17 +24,16 @@ from twsloop.errors import (
     LoopNotRunning,
     NotConnected,
     RequestCancelled,
-    RequestError,
     RequestTimeout,
     SendQueueFull,
 )
 from twsloop.event_loop import Future, IBKREventLoop
 from twsloop.events import Ends, Notice
 from twsloop.ids import RequestIds
-from twsloop.processors.registry import SUBSCRIBED
 from twsloop.session.pending import Key, Pending, PendingTable
-from twsloop.transport import Fate, Outgoing
+from twsloop.transport import Fate
 
+from .channel import Channel, Holders, Send, Shared, Waiter, refusal
 from .meant import keys_meant
 
 __all__ = ["Asks", "Channel"]
@@ -48,44 +42,6 @@ __all__ = ["Asks", "Channel"]
 TOO_FAST = 100
 #: How often a request is asked again that may have been refused as too fast.
 MOST_REPEATS = 2
-#: Sends a request; given its id (-1 for a request without one).
-Send = Callable[[int], object]
-
-
-class Sent(Protocol):
-    """What was queued within `Channel.sending`."""
-
-    messages: list[Outgoing]
-
-
-@attrs.frozen
-class Channel:
-    """How requests leave.
-
-    Attributes:
-        sending: A context: tells the fate of each message that is queued inside, and lists them;
-            given what they ask, in words.
-        withdraw: Takes a message that still waits out of its queue.
-        answer_limit: Seconds for an answer, unless a request says otherwise.
-        queue_limit: Seconds that a request may wait for its turn to leave.
-        most: How many requests may wait for one that has the same end marker.
-    """
-
-    sending: Callable[[str, Callable[[Fate], object]], AbstractContextManager[Sent]]
-    withdraw: Callable[[Outgoing], bool]
-    answer_limit: float
-    queue_limit: float
-    most: int = 10_000
-
-
-@attrs.define(eq=False)
-class _Waiter:
-    """What belongs to one request under way: how to send and cancel it, and who waits."""
-
-    send: Send
-    cancel: Send | None = None
-    future: Future[list[Any]] | None = None
-    messages: list[Outgoing] = attrs.Factory(list)
 
 
 class Asks:
@@ -99,21 +55,18 @@ class Asks:
     """
 
     #: Who may hold a subscription without an id.
-    SLICES, USER = "slices", "user"
+    SLICES, USER = Holders.SLICES, Holders.USER
 
     def __init__(
         self, loop: IBKREventLoop, request_ids: RequestIds, private: set[str], channel: Channel
     ) -> None:
         self._loop = loop
         self._request_ids = request_ids
-        self._private = private
         self._channel = channel
         self._table = PendingTable()
         self._sending: Pending | None = None
-        #: Requests that may be shared, under way: what makes them the same -> their result.
-        self._shared: WeakValueDictionary[Hashable, Future[list[Any]]] = WeakValueDictionary()
-        self._share_lock = threading.Lock()
-        self._holders: dict[str, set[str]] = {key: set() for key in SUBSCRIBED}
+        self._shared = Shared()
+        self._holders = Holders(private)
         self._timer: Timer | None = None
         self._timer_due = 0.0
         #: How many were asked again, and how many were refused because too many waited.
@@ -153,9 +106,9 @@ class Asks:
             timeout=self._channel.answer_limit if timeout is None else timeout,
         )
         future: Future[list[Any]] = Future(self._loop, on_abandon=lambda: self._abandon(pending))
-        pending.token = _Waiter(send, cancel, future)
+        pending.token = Waiter(send, cancel, future)
         if share is not None:
-            under_way = self._share(share, future)
+            under_way = self._shared.join(share, future)
             if under_way is not None:
                 return under_way
         if self._loop.in_loop():
@@ -167,18 +120,9 @@ class Asks:
                 future.set_exception(NotConnected(f"{request}: not connected"))
         return future
 
-    def _share(self, share: Hashable, future: Future[list[Any]]) -> Future[list[Any]] | None:
-        """A view of the same request, if it is under way; else ``future`` is under way now."""
-        with self._share_lock:
-            under_way = self._shared.get(share)
-            view = under_way.join() if under_way is not None else None
-            if view is None:
-                self._shared[share] = future
-            return view
-
     def hold(self, key: str, holder: str) -> None:
         """A subscription without an id or an end marker is held by ``holder`` now (loop thread)."""
-        self._holders[key].add(holder)
+        self._holders.hold(key, holder)
         self._decide(key)
 
     def raw(self, key: str, send: Send, request: str) -> None:
@@ -189,7 +133,7 @@ class Asks:
                 request=request,
                 timeout=self._channel.answer_limit,
                 raw=True,
-                token=_Waiter(send),
+                token=Waiter(send),
             )
         )
 
@@ -199,13 +143,13 @@ class Asks:
         Returns:
             Whether nobody holds it now, so that it may be cancelled at the gateway.
         """
-        self._holders[key].discard(holder)
+        free = self._holders.release(key, holder)
         if holder == self.USER:
             for pending in (self._table.get(key), *self._table.waiting(key)):
                 if pending is not None and pending.raw:
                     self._drop(pending, None)
         self._decide(key)
-        return not self._holders[key]
+        return free
 
     def __len__(self) -> int:
         """How many requests wait for their answer, or for their turn; any thread."""
@@ -256,7 +200,7 @@ class Asks:
             return False
         sending = self._sending
         if sending is not None and notice.local and notice.req_id in {-1, sending.key}:
-            self._drop(sending, _error(sending, notice))
+            self._drop(sending, refusal(sending, notice))
             return True
         if notice.ends is not Ends.REQUEST:
             return False
@@ -274,7 +218,7 @@ class Asks:
     def refused(self, key: Key, notice: Notice) -> bool:
         """The answer is a notice, as an error of this request; False if nobody waited for it."""
         pending = self._table.get(key)
-        return pending is not None and self.fail(key, _error(pending, notice))
+        return pending is not None and self.fail(key, refusal(pending, notice))
 
     def refused_for_rate(self, span: float) -> None:
         """The gateway refused a message as too fast (100), and does not say which (loop thread).
@@ -318,9 +262,7 @@ class Asks:
     def link_lost(self, reason: str) -> None:
         """The session is over: everything that waited fails."""
         everything = self._table.clear()
-        for holders in self._holders.values():
-            holders.clear()
-        self._private.clear()
+        self._holders.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -333,7 +275,7 @@ class Asks:
     # ---- sending -------------------------------------------------------------------------
 
     def _start(self, pending: Pending) -> None:
-        waiter: _Waiter = pending.token
+        waiter: Waiter = pending.token
         if waiter.future is not None and waiter.future.cancelled():
             return
         pending.since = self._loop.clock.monotonic()
@@ -348,11 +290,10 @@ class Asks:
             self._send(pending)
 
     def _send(self, pending: Pending) -> None:
-        waiter: _Waiter = pending.token
+        waiter: Waiter = pending.token
         key = pending.key
         if isinstance(key, str):
-            if key in SUBSCRIBED:
-                self._holders[key].add(self.USER if pending.raw else self.SLICES)
+            self._holders.asked(pending)
             self._decide(key)
         outer, self._sending = self._sending, pending
         try:
@@ -415,19 +356,10 @@ class Asks:
 
     def _decide(self, key: str) -> None:
         """Whose answer comes in under this key now."""
-        pending = self._table.get(key)
-        if pending is not None:
-            ours = not pending.raw
-        else:
-            holders = self._holders.get(key, ())
-            ours = self.SLICES in holders and self.USER not in holders
-        if ours:
-            self._private.add(key)
-        else:
-            self._private.discard(key)
+        self._holders.decide(key, self._table.get(key))
 
     def _abandon(self, pending: Pending) -> None:
-        waiter: _Waiter = pending.token
+        waiter: Waiter = pending.token
         future, waiter.future = waiter.future, None
         if self._table.get(pending.key) is not pending:
             self._table.drop(pending)
@@ -442,7 +374,7 @@ class Asks:
             future.set_exception(RequestCancelled("its last waiter left", request=pending.request))
 
     def _cancel(self, pending: Pending) -> None:
-        waiter: _Waiter = pending.token
+        waiter: Waiter = pending.token
         if waiter.cancel is not None and isinstance(pending.key, int):
             waiter.cancel(pending.key)
 
@@ -485,16 +417,3 @@ class Asks:
 def _nobody(_pending: Pending, *, answered: bool) -> None:
     """Watch nothing."""
     del answered
-
-
-def _error(pending: Pending, notice: Notice) -> BaseException:
-    """The exception that an error notice means for a request."""
-    if notice.code == 504:
-        return NotConnected(f"{pending.request}: not connected")
-    return RequestError(
-        notice.text,
-        code=notice.code,
-        req_id=notice.req_id,
-        request=pending.request,
-        category=notice.category,
-    )
