@@ -155,7 +155,9 @@ class Watch:
         lacking = record.filled - record.executed
         text = f"no execution tells of {lacking:f} that are filled; asked for ({tried} of {TRIES})"
         record.note(core.clock.now(), "late", text)
-        logger.warning("order %d: %s", record.order_id, text)
+        # What an earlier process ordered may have traded on a day of which nothing is listed.
+        level = logging.INFO if record.sent is None else logging.WARNING
+        logger.log(level, "order %d: %s", record.order_id, text)
         self._wanted.add(f"order {record.order_id}")
         self._look()
         if tried < TRIES:
