@@ -186,6 +186,12 @@ def run(options: argparse.Namespace, progress: Progress) -> None:
         for trader in traders:
             trader.start()
         try:
+            for trader in traders:  # what never was answered is refused for good by many a fault
+                wait_for(
+                    f"client {trader.client_id} has not heard all",
+                    options.limit,
+                    lambda trader=trader: all(trader.heard.values()),
+                )
             while progress.done < options.faults:
                 planned = draw(progress.seed, progress.done, options.names)
                 _one(remote, planned, progress, options)

@@ -65,8 +65,8 @@ class Trader:
         #: How many changes were asked for, by order id.
         self.changes: Counter[int] = Counter()
         self.trades: list[Trade] = []
-        #: When each subscription was last heard, on the monotonic clock.
-        self.heard: dict[str, float] = {}
+        #: When each subscription was last heard, on the monotonic clock; 0 for not yet.
+        self.heard: dict[str, float] = dict.fromkeys((*SYMBOLS, *SILENCE.keys() - {"quotes"}), 0.0)
         self.refused: Counter[str] = Counter()
         self._chance = random.Random(f"{seed}:{client_id}")
         self._pause = threading.Event()
