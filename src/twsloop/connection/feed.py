@@ -109,7 +109,7 @@ class StreamPlan:
     has_image: bool = False
     reset: Callable[[Any], object] | None = None
     deadline: float | None = None
-    contract: Any = None
+    contract: Any = attrs.field(default=None, repr=False)
     farms: tuple[FarmKind, ...] = (FarmKind.MARKET_DATA,)
     quiet: bool = False
     rhythm: float = 0.0
