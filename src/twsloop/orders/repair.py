@@ -344,7 +344,9 @@ class Repair:
     def _ids_rolled_back(self, told: int, known: int) -> None:
         core = self._core
         logger.warning(
-            "the gateway's next order id went back to %d; ids go on from %d", told, known
+            "the gateway's next order id went back to %d; no id below %d is used again",
+            told,
+            known,
         )
         story = session_story(core.client_id, core.epoch)
         core.tell(
