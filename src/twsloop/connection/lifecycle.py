@@ -17,24 +17,23 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 from ibapi.const import NO_VALID_ID
 from ibapi.decoder import Decoder
 from ibapi.errors import BAD_LENGTH
 
-from twsloop.clock import SystemClock
 from twsloop.config import check_accounts
 from twsloop.errors import ConnectionFailed, FramingError
 from twsloop.processors.registry import ONCE
 from twsloop.session.state import Event, State
-from twsloop.transport import CLOSE_GRACE, Transport
+from twsloop.transport import Transport
 from twsloop.wire.handshake import client_hello
 
 from .core import Core
 from .leases import ClientIdLease
-from .naming import addresses_of, reach
+from .links import Client, Closing, make_link
 from .remarks import Remarks
 from .stages import Target, why
 from .supervisor import Supervisor
@@ -42,26 +41,6 @@ from .waits import Waits
 from .watching import LinkWatch
 
 __all__ = ["Lifecycle", "Target"]
-
-
-class Client(Protocol):
-    """What the lifecycle tells IB's client object."""
-
-    def adopt(self, target: Target, version: int, connection_time: bytes, decoder: Any) -> None:
-        """The hello was exchanged: the client is connected."""
-        ...
-
-    def begin_api(self) -> None:
-        """Send startApi."""
-        ...
-
-    def message_done(self) -> None:
-        """One message was handed to everyone who hears it."""
-        ...
-
-    def closed(self) -> None:
-        """The session is over for good: call connectionClosed."""
-        ...
 
 
 class Lifecycle:
@@ -78,7 +57,7 @@ class Lifecycle:
         self._target: Target | None = None
         #: The newest link's, whether it stands already or not; None when none is wanted.
         self._transport: Transport | None = None
-        self._closing: set[Transport] = set()
+        self._closing = Closing()
         #: The port before the gateway said that it changes it; None when one of them answered.
         self._other_port: int | None = None
         self._hooked = False
@@ -240,26 +219,14 @@ class Lifecycle:
         )
 
     async def _tcp(self, target: Target, seconds: float) -> None:
-        clock, transport = self._core.clock, Transport(self, self._core.outbox)
-        self._transport = transport
-        until = clock.monotonic() + seconds
-        hosts: tuple[str, ...] = (target.host,)
+        self._transport = transport = Transport(self, self._core.outbox)
         try:
-            if isinstance(clock, SystemClock):  # where time is a test's, names are the loop's
-                asked = addresses_of(target.host, target.port)
-                hosts = await self.waits.within(seconds, asked, lambda: target.name_late(seconds))
-            left = max(until - clock.monotonic(), 0.0)
-            made = reach(transport, hosts, target.port)
-            await self.waits.within(left, made, lambda: target.tcp_late(seconds))
+            await make_link(transport, target, self.waits, seconds)
         except OSError as error:
             if self._other_port is not None:  # it may have stayed, or have gone back
                 self._target = attrs.evolve(target, port=self._other_port)
                 self._other_port = target.port
             raise target.tcp_failed(error) from error
-        except BaseException:
-            # Interrupted: uvloop then ends a link that stands already without telling its protocol.
-            transport.abandon()
-            raise
 
     async def _sync(self) -> None:
         """Let the slices fetch and renew; one that fails is reported, and does not stop READY."""
@@ -336,7 +303,7 @@ class Lifecycle:
     def link_down(self, transport: Transport, error: BaseException | None) -> None:
         """The link has ended, wanted or not."""
         core, target = self._core, self._target
-        self._closing.discard(transport)
+        self._closing.ended(transport)
         if transport is not self._transport or core.state in {State.DISCONNECTED, State.WAITING}:
             return
         assert target is not None
@@ -448,13 +415,7 @@ class Lifecycle:
         self._hooked = False
         self.disconnect("stopped")
         await self._lease.released()
-        waits = [asyncio.ensure_future(t.ended.wait()) for t in self._closing if t.ended]
-        if waits:
-            await asyncio.wait(waits, timeout=CLOSE_GRACE)
-        for transport in list(self._closing):
-            transport.abort()
-        await asyncio.sleep(0)
-        self._closing.clear()  # the next loop knows nothing of them
+        await self._closing.all_ended()
 
     def _finish(self, reason: str) -> None:
         """No session is wanted any more."""
@@ -472,10 +433,8 @@ class Lifecycle:
         transport, self._transport = self._transport, None
         self._watch.stop()
         self._core.session_ended(reason)
-        if transport is not None and transport.ended is not None:
-            if not transport.ended.is_set():
-                self._closing.add(transport)
-            transport.close()
+        if transport is not None:
+            self._closing.close(transport)
 
     def link_useless(self, why_so: BaseException) -> None:
         """The link is dead, as far as we can tell, or its session is of no use."""

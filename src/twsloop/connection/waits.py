@@ -21,13 +21,14 @@ class Waits:
         clock: For the deadlines.
 
     Attributes:
+        clock: It.
         attempting: Whether an attempt is under way.
         failure: What ended it from elsewhere; the first reason counts.
         awaited: What is waited for just now.
     """
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.clock = clock
         self.attempting = False
         self.failure: ConnectionFailed | None = None
         self.awaited: asyncio.Future[Any] | None = None
@@ -44,7 +45,7 @@ class Waits:
             expired = True
             task.cancel()
 
-        timer = self._clock.call_later(seconds, expire)
+        timer = self.clock.call_later(seconds, expire)
         self.awaited = task
         if self.failure is not None:
             task.cancel()
