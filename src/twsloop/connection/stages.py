@@ -122,9 +122,9 @@ class Target:
     def id_in_use(self) -> ClientIdInUse:
         """Error 326."""
         return ClientIdInUse(
-            f"client id {self.client_id} is in use (326): another program is connected with it. "
-            "Choose another client id, or end that program; a session that died may hold it until "
-            "the gateway notices",
+            f"client id {self.client_id} is in use (326): by another program, or by a session of "
+            "ours that died, until the gateway notices. End that program, or choose another client "
+            "id for one of the two",
             **self._where,
         )
 
