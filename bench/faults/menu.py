@@ -99,12 +99,13 @@ MENU: Mapping[str, _Dish] = MappingProxyType(
         "bust_event": _Dish(1, _plain),
         "history_forgotten": _Dish(1, _plain),
         "history_refused": _Dish(1, _some(requests=(1, 2)), LONG),
+        # Not "unseen": of an order that was told cancelled, and is in no list, nobody can know.
         "nightly_restart": _Dish(
             4,
             _some(
                 away=(0.1, 1.0),
                 next_id=("kept", "rolled_back", "reset", "advanced"),
-                orders=("kept", "lost", "unseen"),
+                orders=("kept", "lost"),
                 push=("usual", "before", "after", "never"),
             ),
             all_clients=True,
