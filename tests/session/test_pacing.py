@@ -185,7 +185,7 @@ def test_a_slower_rate_has_a_smaller_reserve(urgency: Urgency) -> None:
     for _ in range(9):
         now += 2.0
         pacer.complained(now, "max=50", refused=True)
-    shares = {Urgency.URGENT: 9, Urgency.ORDER: 8, Urgency.BULK: 7}
+    shares = {Urgency.URGENT: 45, Urgency.ORDER: 8, Urgency.BULK: 7}
     assert pacer.share(urgency, now) == shares[urgency]
 
 
@@ -194,8 +194,17 @@ def test_the_rate_recovers_while_sessions_come_and_go() -> None:
     pacer.complained(0.0, "", refused=True)
     for now in range(1, 30):
         pacer.reset()
-        assert pacer.share(Urgency.URGENT, float(now)) == 22
-    assert pacer.share(Urgency.URGENT, 30.0) == 45
+        assert pacer.share(Urgency.BULK, float(now)) == 22
+    assert pacer.share(Urgency.BULK, 30.0) == 45
+
+
+def test_what_is_urgent_does_not_wait_for_what_left_before_a_complaint() -> None:
+    pacer = Pacer(45, reserve=9, spread=False)
+    while not pacer.wait(0.0):
+        pacer.spend(0.0)
+    pacer.complained(0.1, "max=50 rec=51 (1)", refused=True)
+    assert pacer.wait(0.1, Urgency.URGENT) == 0
+    assert pacer.wait(0.1, Urgency.ORDER) > 1
 
 
 def test_a_new_session_starts_without_the_hold_of_the_old_one() -> None:

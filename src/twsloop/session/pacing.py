@@ -162,6 +162,10 @@ class Pacer:
 
     def share(self, urgency: Urgency, now: float) -> int:
         """How many messages of an urgency fit into one span; 0 for no limit."""
+        if urgency is Urgency.URGENT:
+            # A cancel, or the heartbeat's question, does not wait for what left before a complaint:
+            # a question that is late looks like a link that is dead.
+            return self.rates.ceiling
         limit = self.rates.limit(now)
         if limit != self._shares[0]:
             self._shares = self._divide(limit)
