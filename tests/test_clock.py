@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -179,3 +180,10 @@ def test_every_timer_fires_once_and_in_order(delays: list[float], moves: list[fl
         assert fired == sorted(fired)
 
     asyncio.run(run())
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="a system without that clock")
+def test_a_span_counts_the_sleep_of_the_machine() -> None:
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    shown = SystemClock().monotonic()
+    assert before <= shown <= time.clock_gettime(time.CLOCK_BOOTTIME)
