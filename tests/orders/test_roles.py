@@ -48,7 +48,10 @@ def test_an_observer_reads_orders_and_places_none(name: str) -> None:
 @pytest.mark.parametrize("name", SESSIONS)
 def test_a_reader_of_data_follows_no_orders(name: str) -> None:
     with session(name, "data") as (_, reader):
-        for question in (reader.open_orders, reader.executions, reader.orders.completed):
+        for question in (
+            *(reader.open_orders, reader.executions, reader.orders.completed),
+            reader.orders.reconcile,
+        ):
             with pytest.raises(RequestError, match="role = observer"):
                 question().result(PATIENCE)
         refused = reader.place_order("AAPL", limit_order("BUY", 1, 90))

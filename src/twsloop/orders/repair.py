@@ -211,6 +211,7 @@ class Repair:
         """Fetch and compare now.
 
         Raises:
+            RequestError: The session's role is to follow no orders.
             NotConnected: There is no session.
             ConnectionLost: It ended before the answers were there.
         """
@@ -359,7 +360,7 @@ class Repair:
         """Ask for one order now; where it is then.
 
         Raises:
-            RequestError: A list could not be had.
+            RequestError: A list could not be had, or the role is to follow no orders.
             NotConnected: There is no session.
             ConnectionLost: It ended before the answers were there.
         """
@@ -372,6 +373,7 @@ class Repair:
         return record.status
 
     def _must_be_connected(self, what: str) -> None:
+        self._sync.must_hear(what)
         if self._core.state not in _SERVING:
             msg = f"{what}: not connected (the session is {self._core.state.name})"
             raise NotConnected(msg)

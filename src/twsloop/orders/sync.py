@@ -219,13 +219,13 @@ class Sync:
             limit: Seconds for the answer.
             share: Whether a list that is on its way already will do.
         """
-        self._must_hear("open orders")
+        self.must_hear("open orders")
         return await self._live(await self.ask_open(limit, ("open orders",) if share else None))
 
     async def bound(self, limit: float | None = None) -> list[OrderRecord]:
         """Our open orders; for client 0 those that were placed by hand become its own."""
         core = self._core
-        self._must_hear("open orders to bind")
+        self.must_hear("open orders to bind")
         records = await core.ask(
             lambda _id: core.reqOpenOrders(),
             request="open orders to bind",
@@ -243,7 +243,7 @@ class Sync:
 
     async def completed(self, *, api_only: bool, limit: float | None) -> list[CompletedOrder]:
         """The orders of today that nothing can change any more."""
-        self._must_hear("completed orders")
+        self.must_hear("completed orders")
         share = ("completed orders", api_only)
         rows = await self._ask_completed(limit, api_only=api_only, share=share)
         return [read_completed(*row, symbol=self._book.label(row[0])) for row in rows]
@@ -252,15 +252,17 @@ class Sync:
         self, wanted: ExecutionFilter, limit: float | None = None
     ) -> list[BookedFill]:
         """The executions that fit a filter, each with its commission."""
-        self._must_hear("executions")
+        self.must_hear("executions")
         share = ("executions", tuple(sorted(vars(wanted).items(), key=str)))
         rows = await self.ask_executions(wanted, limit, share=repr(share))
         return self._book.executions.listed_fills(rows)
 
-    # ---- inside --------------------------------------------------------------------------
+    def must_hear(self, request: str) -> None:
+        """Raise in a session whose role is to follow no orders.
 
-    def _must_hear(self, request: str) -> None:
-        """Raise in a session whose role is to follow no orders."""
+        Raises:
+            RequestError: The text says what to set.
+        """
         role = self._core.role
         if not role.hears_orders:
             text = (
@@ -268,6 +270,8 @@ class Sync:
                 "Set role = observer to read them"
             )
             raise RequestError(text, request=request)
+
+    # ---- inside --------------------------------------------------------------------------
 
     def ask_open(
         self,
