@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.program import run
+from tests.support.program import PATIENCE, environment, run
 from twsloop import errors
 from twsloop.cli import run as run_here
 from twsloop.cli.exits import MEANINGS, Exit, describe_exits, exit_of
@@ -29,6 +31,16 @@ def test_help_names_every_command_and_every_exit_code(tmp_path: Path) -> None:
         *("--log-level", "--paper", "--env-file"),
     ):
         assert option in out
+
+
+def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "twsloop", "--help"],
+        env=environment(tmp_path), cwd=tmp_path,
+        capture_output=True, text=True, check=False, timeout=PATIENCE,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == run("--help", home=tmp_path)[1]
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, "subscriptions add", "subscriptions list"])
