@@ -49,8 +49,8 @@ class OrderParams(Section):
     commission_timeout: float = option(
         30.0,
         "float",
-        "How long an execution may wait for its commission report before it is asked for; 0 never "
-        "asks.",
+        "How long an execution's commission report, or an execution that an order's status tells "
+        "of, may be missing. Then the executions are asked for, which brings both; 0 never asks.",
         unit="seconds",
         low=0,
         high=86400,
