@@ -6,14 +6,16 @@ import concurrent.futures
 import threading
 from collections.abc import Iterator
 
+import attrs
 import pytest
 
 from tests.support.clients import PATIENCE, await_condition
 from tests.support.desk import config_for
-from twsloop import Deliver, IBGateway, limit_order
+from twsloop import Deliver, IBGateway, events, limit_order
 from twsloop.orders.state import OrderStatus
 from twsloop.orders.trade import Trade
 from twsloop.paper import PaperGateway
+from twsloop.processors.policy import Policy
 
 
 @pytest.fixture(params=[225, 200], ids=["protobuf", "text"])
@@ -48,3 +50,36 @@ def test_a_stuck_listener_stops_new_orders_and_no_cancel(gateway: IBGateway) -> 
         placed = gateway.place_order("MSFT", order)
         await_condition(lambda: placed.status is OrderStatus.SUBMITTED)
         assert len(heard) >= 2
+
+
+ABOUT_ORDERS = [
+    kind
+    for kind in vars(events).values()
+    if isinstance(kind, type)
+    and issubclass(kind, events.Fact)
+    and (
+        kind.__module__ in {events.Fill.__module__, events.GapReport.__module__}
+        or "order_id" in attrs.fields_dict(kind)
+    )
+]
+
+
+def test_every_fact_about_orders_is_known_as_one() -> None:
+    assert {events.GapReport, events.OrderIdsRolledBack, events.CommissionLate} <= {*ABOUT_ORDERS}
+    assert [k for k in ABOUT_ORDERS if not issubclass(k, events.OrderFact)] == []
+
+
+@pytest.mark.parametrize("policy", ["drop_oldest", "latest"])
+def test_a_slow_observer_misses_no_report_of_a_gap(gateway: IBGateway, policy: str) -> None:
+    go, heard = threading.Event(), list[events.GapReport]()
+
+    def observe(report: events.GapReport) -> None:
+        assert go.wait(PATIENCE)
+        heard.append(report)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        gateway.observe(events.GapReport, observe, Deliver(pool, bound=1, policy=Policy(policy)))
+        told = [gateway.orders.reconcile().result(PATIENCE) for _ in range(4)]
+        go.set()
+        await_condition(lambda: len(heard) == len(told))
+    assert heard == told

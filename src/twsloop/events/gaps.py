@@ -8,8 +8,8 @@ from enum import StrEnum
 
 import attrs
 
-from .basis import Fact, aware, in_utc
-from .orders import CommissionReported, Fill
+from .basis import aware, in_utc
+from .orders import CommissionReported, Fill, OrderFact
 
 __all__ = ["GapReport", "GapVerdict", "OrderIdsRolledBack", "OrderInGap", "PositionInGap"]
 
@@ -107,7 +107,7 @@ class PositionInGap:
 
 
 @attrs.frozen(kw_only=True)
-class GapReport(Fact):
+class GapReport(OrderFact):
     """After a gap: what was missed, what is put right, and what nobody knows.
 
     Open, completed and executed orders and the positions were fetched and compared with what was
@@ -187,7 +187,7 @@ def _counted(number: int, what: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class OrderIdsRolledBack(Fact):
+class OrderIdsRolledBack(OrderFact):
     """The gateway's next order id is below ids that it has used: it has forgotten them.
 
     That happens at a restart of a gateway that keeps no ids, or whose owner had them reset. Ids go

@@ -18,6 +18,7 @@ __all__ = [
     "OrderCreated",
     "OrderEvent",
     "OrderExpired",
+    "OrderFact",
     "OrderFilled",
     "OrderPartiallyFilled",
     "OrderRejected",
@@ -26,7 +27,15 @@ __all__ = [
 
 
 @attrs.frozen(kw_only=True)
-class OrderEvent(Fact):
+class OrderFact(Fact):
+    """Something about orders; whoever observes it is told all of it, however slow (nothing drops).
+
+    Every fact that a program may need to know its orders derives from it.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class OrderEvent(OrderFact):
     """A step on an order's way; the subclasses say which.
 
     Attributes:
@@ -119,7 +128,7 @@ class AcknowledgementLate(OrderEvent):
 
 
 @attrs.frozen(kw_only=True)
-class Fill(Fact):
+class Fill(OrderFact):
     """One execution.
 
     Attributes:
@@ -165,7 +174,7 @@ class Fill(Fact):
 
 
 @attrs.frozen(kw_only=True)
-class CommissionReported(Fact):
+class CommissionReported(OrderFact):
     """What one execution cost.
 
     Attributes:
@@ -184,7 +193,7 @@ class CommissionReported(Fact):
 
 
 @attrs.frozen(kw_only=True)
-class CommissionLate(Fact):
+class CommissionLate(OrderFact):
     """An execution's commission report has not come for too long; it is asked for.
 
     Attributes:

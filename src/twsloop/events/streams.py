@@ -16,7 +16,10 @@ class GapCause(StrEnum):
     """What interrupted a stream."""
 
     LINK = "link"
-    """The link to the gateway was lost."""
+    """The link to the gateway was lost, or the gateway ended it: nobody here asked for that."""
+    STOPPED = "stopped"
+    """The program ended the session itself: ``stop()``, ``disconnect()``, the end of ``with``. No
+    fault: who holds the stream holds it still, and it goes on with the next session."""
     SERVERS = "servers"
     """The gateway lost IB's servers (1100), and perhaps its subscriptions (1101)."""
     FARM = "farm"
@@ -41,6 +44,9 @@ def _line(stream: str, what: str, reason: str) -> str:
 class GapStarted(Fact):
     """From here on a stream may have missed something.
 
+    Not every gap is a fault: of one whose `cause` is `GapCause.STOPPED`, the program ended the
+    session itself. What is held then is not closed, because the next ``start()`` goes on with it.
+
     Attributes:
         stream: Which stream, in words (``quotes of AAPL``, ``depth of EUR.USD``).
         reason: Why.
@@ -54,6 +60,8 @@ class GapStarted(Fact):
     farm: str = ""
 
     def __str__(self) -> str:
+        if self.cause is GapCause.STOPPED:
+            return _line(self.stream, "paused: the program ended the session", self.reason)
         return _line(self.stream, "a gap began", self.reason)
 
 
@@ -103,6 +111,8 @@ class StreamStarted(Fact):
 @attrs.frozen(kw_only=True)
 class StreamClosed(Fact):
     """Nothing more will come from a stream.
+
+    The end of a session closes none: what is held goes on in the next one.
 
     Attributes:
         stream: Which stream.

@@ -18,7 +18,7 @@ from twsloop.contracts import to_contract
 from twsloop.contracts.requests import Contracts
 from twsloop.error_handler import ErrorHandler
 from twsloop.event_loop import Future
-from twsloop.events import CommissionReported, Fact, Fill, OrderEvent
+from twsloop.events import Fact, OrderFact
 from twsloop.history.requests import History
 from twsloop.market_data.quotes import Quote
 from twsloop.market_data.requests import MarketData, Symbols
@@ -343,15 +343,14 @@ class IBGateway(OrderGate):
         if not (isinstance(given, type) and issubclass(given, Fact)):
             msg = f"{kind!r} is no class of twsloop.events: give Fill, Notice, Fact ..."
             raise TypeError(msg)
-        about_orders = any(
-            issubclass(one, kind) or issubclass(kind, one)
-            for one in (OrderEvent, Fill, CommissionReported)
-        )
+        about_orders = issubclass(kind, OrderFact) or issubclass(OrderFact, kind)
         delivery = delivery_for(self._tws, callback, where, keep=about_orders)
 
         def tell(fact: Fact) -> None:
             if isinstance(fact, kind):
-                delivery((fact,), (type(fact), fact.correlation_id))
+                # Of orders none takes the place of another: a key of its own for each.
+                about = object() if isinstance(fact, OrderFact) else fact.correlation_id
+                delivery((fact,), (type(fact), about))
 
         forget = self._tws.on_fact(tell)
 
