@@ -43,6 +43,7 @@ from .routing import ErrorRoute
 from .sending import OwnCallHook, Sender, Sending
 from .standing import as_of_now, standing
 from .streams import Streams
+from .telling import SessionLog
 from .windows import calendar_of
 
 __all__ = ["STAND_INS", "Core", "Sending", "Shown", "StandIns"]
@@ -170,6 +171,8 @@ class Core:
         )
         self.dispatcher = Dispatcher(self.registry, self.metrics, self.millis)
         self.machine = SessionMachine()
+        #: What moved the session last, and why.
+        self.moved: tuple[Event, str] = (Event.DISCONNECT, "not started")
         self.calendar = calendar_of(config)
         self.accounts: tuple[str, ...] = ()
         self.client_id = config.connection.client_id
@@ -186,6 +189,7 @@ class Core:
         #: Set by the orders slice: (are the open orders known?, why not?)
         self.orders_known: Callable[[], tuple[bool, str]] | None = None
         self._standing = standing(self, "not started", self.clock.now())
+        self._log = SessionLog(logger, self.clock)
         #: Changes of the session, the first of them being told just now.
         self._untold: deque[tuple[State, SessionStatus, int]] = deque()
         #: Whether READY is missed: a session that stood was lost, or is DEGRADED.
@@ -246,6 +250,11 @@ class Core:
     def is_subscription(self, req_id: int) -> bool:
         """Whether a request of that id goes on until it is cancelled; loop thread."""
         return any(known(req_id) is not None for known in self.subscriptions)
+
+    def tells_itself(self, code: int) -> bool:
+        """Whether the attempt under way says in its own words what this code means for it."""
+        ours = self.supervised or self.retrying is not None
+        return ours and code == CLIENT_ID_IN_USE and self.state is State.STARTING
 
     # ---- listening -----------------------------------------------------------------------
 
@@ -311,6 +320,7 @@ class Core:
         before = self.machine.state
         changed = self.machine.handle(event)
         if changed:
+            self.moved = event, reason or event.name
             lost = event is Event.LINK_LOST and before in {State.READY, State.DEGRADED}
             if lost:
                 self.metrics.counter("sessions_lost").add()
@@ -334,7 +344,7 @@ class Core:
             self._untold.popleft()
 
     def _tell_session(self, before: State, status: SessionStatus, level: int) -> None:
-        logger.log(level, "session %s: %s", status.state.name, status.reason)
+        self._log.tell(status, level)
         self._standing = status
         for observer in list(self._session_observers):
             self._guarded(observer, status.state, status.reason)
