@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,15 @@ from hypothesis import strategies as st
 
 from tests.support.caring import BROKEN, CONNECTING, OK, SILENT, Market, market
 from twsloop.contracts import stock
-from twsloop.events import FarmChanged, GapCause, GapEnded, GapStarted, StreamClosed, StreamStarted
+from twsloop.events import (
+    FarmChanged,
+    GapCause,
+    GapEnded,
+    GapStarted,
+    SessionChanged,
+    StreamClosed,
+    StreamStarted,
+)
 from twsloop.session.farms import FarmState
 from twsloop.session.state import State
 
@@ -24,6 +33,12 @@ def at(request: pytest.FixtureRequest) -> Iterator[Market]:
     """At server version 225, or as `both` says."""
     with market(getattr(request, "param", 225)) as made:
         yield made
+
+
+def start_again(at: Market) -> None:
+    """The next session; what was asked for until it is READY can be answered, too."""
+    at.double.start()
+    at.double.sent += at.double.started_with
 
 
 both = pytest.mark.parametrize("at", [225, 200], indirect=True)
@@ -397,6 +412,66 @@ def test_what_is_cancelled_between_two_sessions_is_not_asked_for_in_the_next(at:
     assert not {"reqMktData", "reqTickByTickData"} & {*since}
 
 
+@both
+@pytest.mark.parametrize("how", ["stopped", "disconnected"])
+def test_a_stop_that_was_asked_for_is_no_lost_link(
+    at: Market, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is held goes on with the next start, so nothing is closed; and nothing is alarming."""
+    apple, book = at.app.subscribe("AAPL"), at.app.market_data.depth("NVDA")
+    at.tick("AAPL")
+    at.depth("NVDA")
+    with caplog.at_level(logging.DEBUG):
+        at.double.stop() if how == "stopped" else at.app.disconnect()
+    for gap in (*apple.gaps, *book.gaps):
+        assert (gap.cause, gap.reason, gap.ended) == (GapCause.STOPPED, how, None)
+    lines = [str(fact) for fact in at.facts if isinstance(fact, GapStarted)]
+    assert sorted(lines) == [
+        f"depth of NVDA: paused: the program ended the session: {how}",
+        f"quotes of AAPL: paused: the program ended the session: {how}",
+    ]
+    assert StreamClosed.__name__ not in at.told()
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert (at.status(apple), at.status(book)) == (INTERRUPTED, INTERRUPTED)
+    if how == "stopped":
+        start_again(at)
+        at.tick("AAPL")
+        ended = at.facts[-1]
+        assert (type(ended), ended.cause) == (GapEnded, GapCause.STOPPED)
+        assert at.status(apple) == LIVE
+
+
+def test_what_was_interrupted_before_the_stop_stays_so(at: Market) -> None:
+    apple = at.app.subscribe("AAPL")
+    at.tick("AAPL")
+    at.double.drop()
+    at.double.stop()
+    start_again(at)
+    at.tick("AAPL")
+    assert [gap.cause for gap in apple.gaps] == [GapCause.LINK]
+
+
+def test_a_link_lost_is_one_though_an_observer_then_stops(at: Market) -> None:
+    apple = at.app.subscribe("AAPL")
+    at.tick("AAPL")
+    at.app.observe(SessionChanged, lambda _fact: at.app.disconnect())
+    at.double.drop()
+    (gap,) = apple.gaps
+    assert gap.cause is GapCause.LINK
+    assert gap.reason == "the session ended: the gateway reset the link"
+
+
+def test_an_observer_that_ends_the_session_amid_other_news_is_no_lost_link(at: Market) -> None:
+    """That it ended is told after the rest; why it did is known at once."""
+    trades = at.app.market_data.ticks("AAPL")
+    at.trade("AAPL")
+    at.app.observe(SessionChanged, lambda _fact: at.app.disconnect())
+    core = at.app._tws
+    core.event_loop.call(core.session_told, State.READY, "something else")
+    (gap,) = trades.gaps
+    assert (gap.cause, gap.reason) == (GapCause.STOPPED, "disconnected")
+
+
 @pytest.mark.parametrize("before", ["lost", "withheld"])
 def test_what_stopped_it_in_the_session_before_does_not_hold_it_now(
     at: Market, before: str
@@ -629,15 +704,49 @@ def test_no_line_is_silent_for_longer_than_its_limit(at: Market) -> None:
     assert (len(at.asked("AAPL")), at.status(apple)) == (2, INTERRUPTED)
     (gap,) = apple.gaps
     assert (gap.cause, gap.reason) == (GapCause.SILENCE, "silent for 10 s, longer than it may be")
-    at.double.advance(19)
-    assert len(at.asked("AAPL")) == 2
-    at.double.advance(1)
-    assert len(at.asked("AAPL")) == 3
+    for times in range(3, 23):  # each time, however often that was in vain
+        at.double.advance(9)
+        assert len(at.asked("AAPL")) == times - 1
+        at.double.advance(1)
+        assert len(at.asked("AAPL")) == times
+    assert apple.gaps == (gap,)
     at.tick("AAPL")
     assert at.status(apple) == LIVE
     apple.max_silence = None
     at.double.advance(3600)
-    assert (len(at.asked("AAPL")), apple.max_silence) == (3, None)
+    assert (len(at.asked("AAPL")), apple.max_silence) == (22, None)
+
+
+def test_a_stream_of_ticks_is_asked_for_no_faster_than_ib_lets_us(at: Market) -> None:
+    """It would be cancelled, and wait for its turn, for most of the time."""
+    trades = at.app.market_data.ticks("AAPL")
+    at.trade("AAPL")
+    trades.max_silence = 4
+    at.double.advance(60)
+    at.trade("AAPL")
+    before = len(at.asked("AAPL", "reqTickByTickData"))
+    at.double.advance(3.9)
+    assert at.status(trades) == LIVE
+    at.double.advance(0.1)  # told at once, and asked for: the last time is long ago
+    assert at.status(trades) == INTERRUPTED
+    for times in range(before + 1, before + 10):
+        assert len(at.asked("AAPL", "reqTickByTickData")) == times
+        at.double.advance(15)
+        assert len(at.asked("AAPL", "reqTickByTickData")) == times
+        at.double.advance(0.5)
+
+
+def test_a_limit_counts_for_what_tells_little_by_its_nature_too(at: Market) -> None:
+    bulletins = at.app.news.bulletins()
+    at.double.say(
+        "updateNewsBulletin", newsMsgId=1, newsMsgType=1, newsMessage="x", originatingExch="N"
+    )
+    bulletins.max_silence = 100
+    at.double.advance(100)
+    for times in range(2, 8):
+        assert len(at.double.sent_of("reqNewsBulletins")) == times
+        assert at.status(bulletins) == INTERRUPTED
+        at.double.advance(100)
 
 
 def test_the_shortest_limit_of_all_holders_counts(at: Market) -> None:

@@ -3,7 +3,8 @@
 Theory of operation. Every subscription, a feed or a market data line, has a `Life`. What happens to
 the gateway interrupts those that it concerns, and no others: a lost link and lost servers (1100)
 all of them, a broken farm those that it serves, 10197 the one that it names. An item ends the gap,
-whatever else was said: data is the proof.
+whatever else was said: data is the proof. The end that the program itself makes of a session is a
+pause of all of them, and no fault: they are held still, and the next session goes on with them.
 
 When the gateway says that it has again what it had lost (1102, 2104), that proves nothing. The
 subscriptions that should tell something now are given ``[market_data] silent_after`` seconds to do
@@ -12,7 +13,8 @@ What should tell something: what was lively before the gap, what is traded now a
 contract's hours are known, and what answers a new request at once (a quote, a book). The others go
 on without a proof, as IB says that they do.
 
-The same watch keeps a subscription to the silence that its holder allows (``max_silence``), asks
+The same watch keeps a subscription to the silence that its holder allows (``max_silence``): it is
+asked for anew whenever it was silent for so long, each time, with no pauses that grow. It asks
 again for what is withheld by a competing session (10197), for what the gateway has ended (10182,
 10225), and for what was answered once and is refused for now (a farm is broken, too many asked):
 which code is which stands in ``error_policy.csv``. What was answered once ends only by what truly
@@ -44,7 +46,7 @@ from twsloop.events import (
     StreamStarted,
 )
 from twsloop.session.farms import FarmKind, FarmState
-from twsloop.session.state import State
+from twsloop.session.state import Event, State
 
 from .farms import Farms
 from .life import Gap, Life, LifeFact, StreamStatus
@@ -269,11 +271,15 @@ class Care:
         self._servers_lost = ""
         self.farms.clear()
         self._redoing.clear()
-        reason = f"the session ended: {self._core.status().reason}"
+        event, reason = self._core.moved
+        if event is Event.DISCONNECT:
+            cause = GapCause.STOPPED
+        else:
+            cause, reason = GapCause.LINK, f"the session ended: {reason}"
         for life in tuple(self._lives):
             life.competing = False
             life.attempts = 0
-            self.interrupt(life, GapCause.LINK, reason)
+            self.interrupt(life, cause, reason)
 
     def _broken(self, farm: str, reason: str) -> None:
         """A farm broke: interrupt what it serves, and look whether anything else falls silent."""
@@ -365,11 +371,12 @@ class Care:
 
     def _worth_another(self, life: Life) -> bool:
         """Whether it makes sense to ask for it anew while it is silent."""
+        if life.vital.max_silence is not None:  # its holder knows better than any rule
+            return True
         if life.quiet:
             return False
-        limited = life.vital.max_silence is not None
         new = life.status is StreamStatus.OPENING and not life.attempts
-        return new or limited or life.answers or self._should_tell(life)
+        return new or life.answers or self._should_tell(life)
 
     def _resume(self, life: Life, reason: str) -> None:
         """It goes on, as far as anybody can tell."""
@@ -431,9 +438,9 @@ class Care:
     def _pause(self, life: Life) -> float:
         """How long to wait for its answer."""
         limit, usual = life.vital.max_silence, self._usual(life)
-        base = usual if limit is None else limit
-        longest = max(base, LONGEST_SILENCE_S if limit is None else 8 * base)
-        return float(min(base * 2.0 ** min(life.attempts, 16), longest))
+        if limit is not None:  # a request that waits for its turn would only be cancelled longer
+            return max(limit, life.apart)
+        return float(min(usual * 2.0 ** min(life.attempts, 16), max(usual, LONGEST_SILENCE_S)))
 
     def _look_in(self, life: Life, seconds: float) -> None:
         life.rest()

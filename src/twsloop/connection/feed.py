@@ -93,6 +93,7 @@ class StreamPlan:
         rhythm: How often it tells something while its market is open, seconds; 0 where that
             depends on the market.
         answers: Asked for anew, it tells at once how things stand, though nothing happens.
+        apart: How far apart two requests for it have to be, seconds, by IB's rule.
     """
 
     request: str
@@ -114,6 +115,7 @@ class StreamPlan:
     quiet: bool = False
     rhythm: float = 0.0
     answers: bool = False
+    apart: float = 0.0
 
     @property
     def depends(self) -> tuple[Dependence, ...]:
@@ -169,6 +171,7 @@ class Feed(Generic[T]):
             quiet=plan.quiet,
             rhythm=plan.rhythm,
             answers=plan.answers,
+            apart=plan.apart,
         )
 
     @property

@@ -126,6 +126,8 @@ class Life:
     quiet: bool = False
     #: How often it tells something while its market is open, seconds; 0 where that depends.
     rhythm: float = 0.0
+    #: Two requests for it are at least so far apart, seconds: IB's rule.
+    apart: float = 0.0
     #: Asked for anew, it tells at once how things stand, though nothing happens: quotes, books.
     answers: bool = False
     status: StreamStatus = StreamStatus.OPENING

@@ -21,9 +21,9 @@ from .bar_maker import BarMaker
 from .depth import Depth, DepthBook
 from .event_processor import BARS, DEPTH, TICKS, EventProcessor
 from .local_bars import FIVE_SECONDS, BarRule, LocalBar
-from .slots import Pool, Slots
+from .slots import HASTE, Pool, Slots
 from .tick_rows import BidAskTick, MidpointTick, RealTimeBar, Tick, TickKind, TradeTick
-from .turns import AskAgain, LiveTurns
+from .turns import MARGIN_S, AskAgain, LiveTurns
 
 __all__ = ["EventStreams"]
 
@@ -246,6 +246,7 @@ class EventStreams:
             release=self.slots.give,
             on_notice=self._again.notice,
             contract=contract,
+            apart=HASTE + MARGIN_S,
         )
 
     # ---- bars ----------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from twsloop.session.pacing import Wait
 
 from .slots import HASTE
 
-__all__ = ["AskAgain", "Interval", "LiveTurns"]
+__all__ = ["MARGIN_S", "AskAgain", "Interval", "LiveTurns"]
 
 #: How much longer than IB's our spans are, seconds: what a network may take from between two.
 MARGIN_S = 0.5
