@@ -18,7 +18,7 @@ from twsloop import IBGateway
 from twsloop.clock import ManualClock
 from twsloop.connection.remarks import new_port
 from twsloop.errors import ClientIdInUse
-from twsloop.events import Fact, HeartbeatMissed, SessionChanged
+from twsloop.events import Fact, HeartbeatMissed, Notice, SessionChanged
 from twsloop.paper import PaperGateway
 from twsloop.session.roles import Role
 from twsloop.session.state import State
@@ -136,10 +136,15 @@ def test_a_gateway_that_accepts_and_never_answers_is_wedged_and_tried_rarely(
         assert (ready.wedged, ready.client_id) == (False, 1)
 
 
-def test_a_ghost_of_our_own_is_waited_for_under_the_same_id(version: int) -> None:
+def test_a_ghost_of_our_own_is_waited_for_under_the_same_id(
+    version: int, caplog: pytest.LogCaptureFixture
+) -> None:
     time = ManualClock()
+    caplog.set_level(logging.DEBUG, "twsloop")
+    notices: list[Notice] = []
     with PaperGateway(feed="manual", clock=time) as gateway:
         watched = Watched(gateway, version, connection__client_id=9)
+        watched.client.observe(Notice, notices.append)
         with watched.client:
             gateway.faults.ghost(9, seconds=60)
             transport = watched.life._transport
@@ -159,6 +164,34 @@ def test_a_ghost_of_our_own_is_waited_for_under_the_same_id(version: int) -> Non
             watched.clock.advance(5)
             ready = watched.wait(State.READY, 2)
             assert (ready.client_id, ready.id_taken) == (9, False)
+    facts = [notice.severity for notice in notices if notice.code == 326]
+    assert facts == ["fatal"] * 3, "the fact itself is whole"
+    told = [(r.levelname, r.getMessage()) for r in caplog.records if "326" in r.getMessage()]
+    warned = [text for level, text in told if level == "WARNING"]
+    assert len(warned) == 1, warned
+    assert "the same id is tried again" in warned[0]
+    shown = [text for level, text in told if level != "DEBUG"]
+    assert not any("unique client id" in text for text in shown), shown
+    assert len(shown) == 2, "the first failure, and what follows from it"
+
+
+def test_a_refused_port_is_told_once_and_tried_in_silence(
+    gateway: PaperGateway, version: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = Watched(gateway, version, reconnect__first_delay=8, reconnect__refused_wait=8)
+    with caplog.at_level(logging.INFO, "twsloop.connection.core"), watched.client:
+        gateway.faults.refuse()
+        gateway.faults.close(1)
+        watched.wait(State.WAITING)
+        watched.clock.advance(0.1)
+        for count in range(2, 11):
+            waiting = watched.wait(State.WAITING, count)
+            assert "connection refused" in waiting.reason, "an observer is told each time"
+            watched.clock.advance(8)
+        told = [record.getMessage() for record in caplog.records]
+    whole = [text for text in told if "connection refused" in text]
+    assert [text.split(":")[0] for text in whole] == ["session DISCONNECTED", "session WAITING"]
+    assert "no session for 64 s, 9 attempts" in whole[1]
 
 
 def test_the_first_connection_with_an_id_in_use_raises_or_waits_as_long_as_it_may(
@@ -196,7 +229,7 @@ def test_the_first_connection_with_an_id_in_use_raises_or_waits_as_long_as_it_ma
     ],
 )
 def test_a_half_open_link_is_noticed_within_silence_and_deadline(
-    version: int, direction: str, words: str
+    version: int, direction: str, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     feed = ManualFeed()
     feed.send([feed.quote("AAPL", 270.00, 270.05, 100)])
@@ -218,6 +251,9 @@ def test_a_half_open_link_is_noticed_within_silence_and_deadline(
             lost = watched.wait(State.DISCONNECTED)
             assert words in lost.reason
             assert bool(facts) is (direction != "read"), "it was not silent"
+            watched.wait(State.WAITING)
+    told = [record.getMessage() for record in caplog.records if words in record.getMessage()]
+    assert len(told) == 1, "once is enough"
 
 
 def test_a_link_on_which_all_is_well_is_left_alone(gateway: PaperGateway, version: int) -> None:

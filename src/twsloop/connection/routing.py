@@ -57,6 +57,7 @@ class ErrorRoute:
             order_known=working,
             correlation_id=order_story(core.client_id, req_id) if hint == "order" else "",
             raised=hint == "request" and core.request_ids.issued(req_id),
+            logged=not local and core.tells_itself(code),
         )
         core.asks.notice(notice)
         core.noticed(notice)

@@ -147,6 +147,8 @@ class Supervisor:
                 "session, which the gateway has not noticed yet; the same id is tried again, "
                 "because another one would not see its orders"
             )
+        elif plan.id_taken:
+            reason = f"{reason}. Until then the same id is tried again"
         text = f"{reason}; next attempt in {plan.wait:.1f} s"
         window = core.calendar.window(now)
         if window is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from twsloop.heartbeat import HeartbeatMonitor
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
     from .core import Core
 
 __all__ = ["MESSAGE_DEADLINE", "LinkWatch"]
-
-logger = logging.getLogger(__name__)
 
 #: How long a message may take from its first byte to its last, seconds. Its bytes are signs of
 #: life, so the heartbeat does not see that nothing is heard when a length lies.
@@ -132,5 +129,4 @@ class LinkWatch:
         )
 
     def _end(self, text: str) -> None:
-        logger.warning("%s: the link is given up", text)
         self._give_up(ConnectionAbortedError(text))

@@ -170,6 +170,7 @@ class ErrorHandler:
         order_known: bool = False,
         correlation_id: str = "",
         raised: bool = False,
+        logged: bool = False,
     ) -> Notice:
         """Sort one call of IB's ``error``, keep it, count it, and tell the listeners.
 
@@ -184,6 +185,7 @@ class ErrorHandler:
             order_known: The order has been reported as working.
             correlation_id: The story it belongs to.
             raised: Whoever asked gets it as an exception, so that the log need not shout.
+            logged: Whoever it concerns logs what it means; here it is a matter of level debug.
         """
         if scope_hint is None and req_id >= FIRST_REQUEST_ID:
             scope_hint = "request"
@@ -212,7 +214,7 @@ class ErrorHandler:
         # Our own cancel crossed the end of what it cancels: that happens, and nobody can act on it.
         crossed = code == CANCEL_CROSSED and req_id >= FIRST_REQUEST_ID
         level = logging.INFO if crossed or raised else _LEVELS[notice.severity]
-        log.log(level, "%s", notice, extra=about)
+        log.log(logging.DEBUG if logged else level, "%s", notice, extra=about)
         self._keep(notice)
         self._tell(notice)
         return notice
