@@ -11,7 +11,8 @@ from tests.faults.test_servers import open_ids
 from tests.faults.trial import BID, SYMBOL, Trial
 from tests.support.clients import Background, await_condition
 from twsloop import market_order
-from twsloop.errors import ClientIdInUse
+from twsloop.errors import ClientIdInUse, OrdersRefused
+from twsloop.events import Notice
 from twsloop.session.state import State
 
 
@@ -158,6 +159,67 @@ def test_a_gateway_that_is_read_only_after_its_restart_takes_no_orders(trial: Tr
     assert trade.done.result(10) in {"REFUSED", "REJECTED"}
     assert "Read-Only" in trade.reason
     assert trial.fills == []
+
+
+def read_only(trial: Trial) -> str:
+    """The gateway is read-only from now on; why it takes no order that it is asked for."""
+    trial.faults.read_only()
+    told = trial.gw.place_order(SYMBOL, market_order("BUY", 10))
+    assert told.done.result(10) == "REJECTED"
+    return told.reason
+
+
+def test_a_gateway_that_said_it_is_read_only_is_sent_no_more_orders(trial: Trial) -> None:
+    resting = trial.rest()
+    assert "Read-Only" in read_only(trial)
+    assert not trial.gw.orders_known
+    assert "Read-Only" in trial.gw.orders_unknown_because
+    again = trial.gw.place_order(SYMBOL, market_order("BUY", 10))
+    assert again.done.result(10) == "REFUSED"
+    assert "Read-Only" in again.reason
+    with pytest.raises(OrdersRefused, match="Read-Only"):
+        resting.modify(lmtPrice=90.5).result(10)
+    assert resting.status == "Submitted"
+    assert [row.order_id for row in trial.gw.open_orders().result(10)] == [resting.order_id]
+    assert not trial.gw.orders_known
+    assert trial.gw.orders.reconcile().result(10).complete
+    assert not trial.gw.orders_known
+
+
+def test_cancels_pass_to_a_gateway_that_is_read_only(trial: Trial) -> None:
+    resting = trial.rest()
+    lasting = trial.faults.read_only()
+    trial.gw.place_order(SYMBOL, market_order("BUY", 10)).done.result(10)
+    lasting.end()  # of the orders that were asked for before, it takes back what it is told to
+    resting.cancel()
+    trial.until(lambda: resting.status == "Cancelled")
+
+
+def test_the_next_session_finds_out_anew_whether_the_gateway_is_read_only(trial: Trial) -> None:
+    trial.watch()
+    lasting = trial.faults.read_only()
+    trial.gw.place_order(SYMBOL, market_order("BUY", 10)).done.result(10)
+    lasting.end()
+    trial.faults.reset()
+    trial.recover()
+    assert trial.gw.orders_known
+    assert trial.rest().status == "Submitted"
+
+
+def test_ids_that_are_refused_say_that_the_gateway_is_read_only(trial: Trial) -> None:
+    trial.faults.read_only()
+    trial.gw.reqIds(-1)
+    trial.until(lambda: not trial.gw.orders_known)
+    refused = trial.gw.place_order(SYMBOL, market_order("BUY", 10))
+    assert refused.done.result(10) == "REFUSED"
+    assert "Read-Only" in refused.reason
+
+
+def test_other_requests_that_are_refused_with_the_same_code_stop_no_orders(trial: Trial) -> None:
+    trial.gw.requestFA(1)
+    trial.wait_fact(Notice, lambda told: told.code == 321)
+    assert trial.gw.orders_known
+    assert trial.rest().status == "Submitted"
 
 
 @pytest.mark.parametrize("answer", ["openOrderEnd", "execDetailsEnd", "completedOrdersEnd"])

@@ -50,6 +50,7 @@ def test_paper_sends() -> None:
         ({"connected": False, "session": "WAITING"}, "", Answer.REFUSE, "WAITING"),
         ({"fetching": True, "orders_known": False}, "", Answer.HOLD, "fetched"),
         ({"orders_known": False, "reason": "read-only"}, "", Answer.REFUSE, "read-only"),
+        ({"read_only": "the gateway is read-only"}, "", Answer.REFUSE, "is read-only"),
         ({}, "DU7654321", Answer.REFUSE, "does not have"),
         ({}, "U1234567", Answer.REFUSE, "live account"),
         ({"accounts": ("U1234567",)}, "", Answer.REFUSE, "live account"),

@@ -50,6 +50,7 @@ class Situation:
         queued: How many orders wait to be let go, or to be written, already.
         window: The planned reset or restart that it is in, in words, if that refuses orders.
         behind: Who is behind with reports about orders, in words.
+        read_only: The gateway has said that it takes no orders, in words.
     """
 
     connected: bool
@@ -62,6 +63,7 @@ class Situation:
     queued: int = 0
     window: str = ""
     behind: str = ""
+    read_only: str = ""
 
 
 def judge(config: Config, situation: Situation, account: str) -> Verdict:
@@ -96,8 +98,10 @@ def judge(config: Config, situation: Situation, account: str) -> Verdict:
         return Verdict(Answer.REFUSE, "the order names an account that this login does not have")
     if situation.fetching:
         return Verdict(Answer.HOLD, "the open orders are being fetched")
-    if not situation.orders_known:
-        return Verdict(Answer.REFUSE, f"the open orders are not known: {situation.reason}")
+    unknown = f"the open orders are not known: {situation.reason}"
+    blind = situation.read_only or ("" if situation.orders_known else unknown)
+    if blind:
+        return Verdict(Answer.REFUSE, blind)
     if situation.behind:
         # A program that has not heard of its fills must not place the next order by them.
         return Verdict(Answer.REFUSE, situation.behind)

@@ -399,6 +399,7 @@ class Orders:
     def _notice(self, notice: Notice) -> None:
         # Users hear of it next, and whatever they call then has to pass the gate by itself.
         self.way_out.shut()
+        self.sync.heed(notice)
         previewed = preview_key(notice.req_id)
         if previewed in self._core.asks and notice.ends is not Ends.NOTHING:
             self._core.asks.refused(previewed, notice)

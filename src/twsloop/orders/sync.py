@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from ibapi.server_versions import MIN_SERVER_VER_COMPLETED_ORDERS
 from twsloop.connection.core import Core
 from twsloop.errors import RequestError, SessionError
 from twsloop.event_loop import Future
+from twsloop.events import Notice
 
 from .book import Change, OrderBook
 from .executions import BookedFill
@@ -30,6 +32,8 @@ PATIENCE = 0.6
 
 #: A read-only gateway says so (and others do, of what they are not set up for).
 NOT_ALLOWED = 321
+#: What tells the one from the others (error_texts_observed.csv).
+_READ_ONLY = re.compile(r"read-?only\s+mode", re.IGNORECASE)
 
 LOST_WITH_THE_LINK = "after the link was lost the gateway lists it neither open nor completed"
 
@@ -81,6 +85,8 @@ class Sync:
         decided: Whether that was tried, so that ``known`` is the last word on it.
         reason: Why they are not known.
         refused: The gateway will not tell them, as it is set up: asking again is of no use.
+        read_only: The gateway has said in this session that it takes no orders, and what to do;
+            else empty. The lists are still asked for, and ``known`` stays False.
     """
 
     def __init__(self, core: Core, book: OrderBook, announce: Callable[[Change], object]) -> None:
@@ -91,13 +97,29 @@ class Sync:
         self.decided = False
         self.refused = False
         self.reason = "no session yet"
+        self.read_only = ""
         self._session = object()
 
     def forget(self, reason: str) -> None:
         """The session is over: what was known may be wrong now."""
         self.known = self.decided = self.refused = False
         self.reason = reason
+        self.read_only = ""  # the next session finds out anew
         self._session = object()
+
+    def heed(self, notice: Notice) -> None:
+        """The gateway says something: that it is read-only, perhaps."""
+        core = self._core
+        if notice.code != NOT_ALLOWED or notice.local or not _READ_ONLY.search(notice.text):
+            return
+        if self.read_only or not core.connected or not core.role.sends_orders:
+            return
+        self.read_only = (
+            f"the gateway is read-only ({notice.text.rstrip('. ')}): untick Read-Only API in its "
+            "settings, and connect again"
+        )
+        self.known, self.refused, self.reason = False, True, self.read_only
+        logger.warning("no order is sent in this session: %s", self.read_only)
 
     def skip(self, why: str) -> None:
         """They are not wanted: nothing is asked, and nobody waits for it."""
@@ -113,9 +135,10 @@ class Sync:
         lists = await self.ask_all()
         if session is not self._session:
             return None
-        self.known, self.decided = lists.whole, True
-        self.reason = "; ".join(lists.unknown)
-        self.refused = any(getattr(error, "code", None) == NOT_ALLOWED for error in lists.errors)
+        self.known, self.decided = lists.whole and not self.read_only, True
+        self.reason = self.read_only or "; ".join(lists.unknown)
+        not_allowed = any(getattr(error, "code", None) == NOT_ALLOWED for error in lists.errors)
+        self.refused = not_allowed or bool(self.read_only)
         if lists.whole:
             self._judge(self._book.live(), lists, LOST_WITH_THE_LINK)
         return lists
@@ -138,7 +161,7 @@ class Sync:
         if session is not self._session:
             return None
         if lists.whole:
-            self.known, self.reason = True, ""
+            self.known, self.reason = not self.read_only, self.read_only
             self._judge([record for record in asked if not record.final], lists, why)
         return lists
 

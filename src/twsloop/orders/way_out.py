@@ -150,6 +150,7 @@ class WayOut:
             fetching=core.supervised and not sync.decided,
             orders_known=sync.known or not core.supervised,
             reason=sync.reason,
+            read_only=sync.read_only,
             accounts=core.accounts,
             named=self._processor.named,
             queued=core.outbox.waiting(Lane.ORDER) + len(self._held),
