@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -625,3 +626,20 @@ def test_orders_of_another_client_are_seen_and_not_touched() -> None:
         (view,) = second.open_orders().result(PATIENCE)
         assert (view.client_id, view.own) == (1, False)
         assert second.trades() == ()
+
+
+def test_the_log_names_each_order_without_its_account(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "twsloop.orders.board")
+    account = desk.gateway.accounts[0]
+    order = limit_order("BUY", 10, "100")
+    order.account = account
+    trade = desk.gateway.place_order("AAPL", order)
+    desk.gateway.place_order("AAPL", limit_order("BUY", 1, "100", account="DU7654321"))
+    trade.cancel()
+    assert trade.done.result(PATIENCE) is OrderStatus.CANCELLED
+    said = [record.getMessage() for record in caplog.records]
+    assert f"order {trade.order_id} created: BUY 10 LMT 100.0 AAPL, 0 of 10 filled" in said
+    assert any(text.startswith(f"order {trade.order_id} cancelled: BUY 10") for text in said)
+    assert not [text for text in said if account in text or "DU7654321" in text]

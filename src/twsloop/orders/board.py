@@ -14,11 +14,13 @@ from typing import Any
 from twsloop.connection.core import Core
 from twsloop.event_loop import Future
 from twsloop.events import Fact, OrderEvent
+from twsloop.log import mask
 from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
 
 from .book import Change, OrderBook
 from .state import OrderInput, OrderRecord, OrderStatus
+from .steps import describe_record
 from .trade import Keeper, OnFill, OnUpdate, Trade
 
 __all__ = ["Board", "Callbacks"]
@@ -91,7 +93,7 @@ class Board:
         if change.known:
             return
         for fact in change.facts:
-            _log(fact)
+            _log(fact, change.record)
             self._core.tell(fact)
         record = change.record
         if record is None:
@@ -148,8 +150,8 @@ class Board:
             trade.give_up()
 
 
-def _log(fact: Fact) -> None:
-    if not isinstance(fact, OrderEvent):
+def _log(fact: Fact, record: OrderRecord | None) -> None:
+    if not isinstance(fact, OrderEvent) or not logger.isEnabledFor(logging.INFO):
         return
     extra = {
         "symbol": fact.symbol,
@@ -159,5 +161,8 @@ def _log(fact: Fact) -> None:
         "correlation_id": fact.correlation_id,
     }
     word = type(fact).__name__.removeprefix("Order").lower()
+    which = describe_record(record) if record is not None else fact.symbol
     why = f": {fact.reason}" if fact.reason else ""
-    logger.info("order %s, %s of %s filled%s", word, fact.filled, fact.quantity, why, extra=extra)
+    # Masked here, too: the program's own handlers write what comes as it comes.
+    text = mask(f"{which}, {fact.filled:f} of {fact.quantity:f} filled{why}")
+    logger.info("order %d %s: %s", fact.order_id, word, text, extra=extra)
