@@ -736,6 +736,22 @@ def test_a_stream_of_ticks_is_asked_for_no_faster_than_ib_lets_us(at: Market) ->
         at.double.advance(0.5)
 
 
+def test_a_stream_of_ticks_that_falls_silent_soon_is_told_and_kept_until_its_turn(
+    at: Market,
+) -> None:
+    trades = at.app.market_data.ticks("AAPL")
+    trades.max_silence = 4
+    at.double.advance(1)
+    at.trade("AAPL")
+    at.double.advance(4)
+    assert at.status(trades) == INTERRUPTED
+    at.double.advance(10)
+    assert at.double.sent_of("cancelTickByTickData") == []
+    at.double.advance(0.5)
+    assert len(at.double.sent_of("cancelTickByTickData")) == 1
+    assert len(at.asked("AAPL", "reqTickByTickData")) == 2
+
+
 def test_a_limit_counts_for_what_tells_little_by_its_nature_too(at: Market) -> None:
     bulletins = at.app.news.bulletins()
     at.double.say(

@@ -123,7 +123,8 @@ class Care:
     def asked(self, life: Life) -> None:
         """Its request has left."""
         life.rest()
-        life.since, life.dead, life.gone = self._core.clock.monotonic(), False, False
+        life.since = life.asked_at = self._core.clock.monotonic()
+        life.dead = life.gone = False
         blocked = self._blocked(life)
         if blocked:
             life.doubtful, life.reason = True, blocked
@@ -477,7 +478,12 @@ class Care:
             return
         reason = f"silent for {limit:g} s, longer than it may be"
         self.interrupt(life, GapCause.SILENCE, reason)
-        if not self._blocked(life) and life.vital.asked:
+        if self._blocked(life) or not life.vital.asked:
+            return
+        early = life.asked_at + life.apart - self._core.clock.monotonic()
+        if early > 0:  # it would be cancelled now, and wait for its turn: it is heard meanwhile
+            self._look_in(life, early)
+        else:
             self._redo(life, reason)
 
     def _redo(self, life: Life, reason: str) -> None:

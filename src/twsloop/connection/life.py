@@ -150,6 +150,8 @@ class Life:
     attempts: int = 0
     #: Since when its silence counts, in the clock's monotonic seconds.
     since: float = 0.0
+    #: When its request left, in the same seconds.
+    asked_at: float = 0.0
     timer: Timer | None = None
 
     @property

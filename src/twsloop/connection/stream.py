@@ -144,7 +144,7 @@ class Stream(Generic[T]):
     def max_silence(self) -> float | None:
         """For how long it may be silent, seconds; None for as long as it likes. May be set.
 
-        After so long it is interrupted (`on_life`), and asked for anew.
+        After so long it is interrupted (`on_life`), and asked for anew, each time.
         """
         return self._max_silence
 
