@@ -14,17 +14,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 
-from tests.support.clients import settings
+from tests.conftest import LoopFactory
+from tests.support.clients import PATIENCE, Background, await_condition, settings
 from tests.support.scripted import Peer, ScriptedServer
-from twsloop.connection import IBKRConnection
+from twsloop.connection import IBKRConnection, leases
 from twsloop.connection.leases import MIGRATIONS, SILENT, LeaseFile, address_of
 from twsloop.connection.processes import Process, here, is_alive
 from twsloop.database import Database
-from twsloop.errors import ClientIdLeased
+from twsloop.errors import ClientIdLeased, ConnectionFailed
 from twsloop.session.state import State
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)
@@ -245,6 +247,64 @@ def test_a_file_that_cannot_be_used_warns_and_stops_nobody(
         assert client.session.ready
     warned = [r.message for r in caplog.records if r.levelno == logging.WARNING]
     assert any("client ids are not kept apart" in text for text in warned), warned
+
+
+def test_a_file_that_hangs_warns_and_stops_nobody_and_is_written_when_it_answers(
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    loop_factory: LoopFactory,
+) -> None:
+    """As on a network drive whose server is away: the system's call does not come back."""
+    answers, opened = threading.Event(), sqlite3.connect
+
+    def hang(path: Path, **options: Any) -> Any:
+        answers.wait(PATIENCE)
+        return opened(path, **options)
+
+    def rows() -> int:
+        with contextlib.closing(opened(file)) as connection:
+            try:
+                return len(connection.execute("SELECT * FROM lease").fetchall())
+            except sqlite3.OperationalError:
+                return 0  # no table yet, or just being made
+
+    monkeypatch.setattr(sqlite3, "connect", hang)
+    monkeypatch.setattr(leases, "ANSWER", 0.05)
+    with ScriptedServer(serve) as server:
+        config = settings(server.port, session__lease_file=file)
+        with IBKRConnection(config, loop_factory=loop_factory) as client:
+            assert client.session.ready
+            warned = [r.message for r in caplog.records if r.levelno == logging.WARNING]
+            assert any("has not answered for 0.05 s" in text for text in warned), warned
+            answers.set()
+            await_condition(lambda: rows() == 1, "it was not taken")
+        assert rows() == 0, "it was given back"
+
+
+def test_a_stop_does_not_wait_for_a_file_that_hangs(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, asked, opened = threading.Event(), threading.Event(), sqlite3.connect
+
+    def hang(path: Path, **options: Any) -> Any:
+        asked.set()
+        answers.wait(PATIENCE)
+        return opened(path, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", hang)
+    monkeypatch.setattr(leases, "ANSWER", PATIENCE)
+    monkeypatch.setattr(leases, "PATIENCE", 0.05)
+    with ScriptedServer(serve) as server:
+        client = IBKRConnection(settings(server.port, session__lease_file=file))
+        starting = Background(client.start)
+        assert asked.wait(PATIENCE)
+        client.stop()
+        with pytest.raises(ConnectionFailed, match="while connecting"):
+            starting.result()
+        assert not answers.is_set()
+        assert server.connections == 0
+    answers.set()
 
 
 @contextmanager

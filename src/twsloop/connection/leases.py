@@ -13,7 +13,8 @@ not say when processes began), the beat that it writes every so often tells.
 Two connections of one process may use one id as far as this file is concerned: the gateway will say
 what it thinks of that. Each has a row of its own, so that the end of one does not give away what
 the other still has. The file is a convenience. If it cannot be used, a warning says so, and the
-session is made without it.
+session is made without it. It is used in threads that nobody has to wait for: a file on a network
+drive may hang in a call of the system that nothing interrupts.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import asyncio
 import logging
 import secrets
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ from twsloop.errors import ClientIdLeased, StorageError
 
 from .processes import Process, here, is_alive
 from .stages import Target
+from .waits import aside
 
 if TYPE_CHECKING:
     from .core import Core
@@ -96,7 +98,10 @@ SILENT = timedelta(seconds=3.5 * BEAT)
 #: How long another program may keep the file to itself, seconds: no connect waits longer for it.
 BUSY = 0.25
 
-#: How long the end of a session waits for a file that does not answer, real seconds.
+#: How long a start waits for a file that does not answer (a network drive that hangs), real
+#: seconds.
+ANSWER = 5.0
+#: How long the end of a session does.
 PATIENCE = 2.0
 _REMOVE = "DELETE FROM lease WHERE address = ? AND client_id = ? AND token = ?"
 
@@ -223,6 +228,10 @@ class LeaseFile:
         return found
 
 
+#: The address of a gateway, and a client id there.
+Place = tuple[str, int]
+
+
 class ClientIdLease:
     """The lease of one connection; loop thread only.
 
@@ -236,9 +245,9 @@ class ClientIdLease:
         # Where time is a test's, no other program is meant.
         wanted = params.lease and isinstance(core.clock, SystemClock)
         self._file = LeaseFile(params.lease_file) if wanted else None
-        self._held: tuple[str, int] | None = None
+        self._held: Place | None = None
         self._timer: Timer | None = None
-        self._work: asyncio.Future[None] | None = None
+        self._work: asyncio.Future[Any] | None = None
 
     @property
     def held(self) -> bool:
@@ -256,20 +265,28 @@ class ClientIdLease:
         await self.released()
         key = (address_of(target.host, target.port), target.client_id)
         self._held = key  # from here on: who is interrupted now may have it, and gives it back
-        try:
-            holder = await self._file.take(*key, self._core.clock.now())
-        except StorageError as error:
-            self._held = None
+        self._work = taking = asyncio.ensure_future(self._try(key))
+        done, _ = await asyncio.wait({taking}, timeout=ANSWER)
+        if not done:
             logger.warning(
-                "client ids are not kept apart between programs: %s (the file can be deleted at "
-                "any time; [session] lease = no does without it)", error,
+                "client ids are not kept apart between programs: the file of the leases, %s, has "
+                "not answered for %g s: does it lie on a network drive that hangs? ([session] "
+                "lease_file names another one; lease = no does without it)",
+                self._file.path, ANSWER,
             )  # fmt: skip
+            self._arm()  # the next beat takes it, if the file answers by then
             return
-        if holder is None:
+        found = taking.result()
+        if found is None:
             self._arm()
             return
         self._held = None
-        raise leased(target, holder)
+        if isinstance(found, Holder):
+            raise leased(target, found)
+        logger.warning(
+            "client ids are not kept apart between programs: %s (the file can be deleted at "
+            "any time; [session] lease = no does without it)", found,
+        )  # fmt: skip
 
     def release(self) -> None:
         """Give it back, soon; nothing happens if it is not ours."""
@@ -278,7 +295,7 @@ class ClientIdLease:
             self._timer.cancel()
             self._timer = None
         if held is not None:
-            self._go(self._give_back(held))
+            self._go(self._give_back, held)
 
     async def released(self) -> None:
         """Wait until what is under way is done."""
@@ -295,29 +312,38 @@ class ClientIdLease:
         if self._held is not None:
             self._arm()
             if self._work is None or self._work.done():
-                self._go(self._say_alive(self._held))
+                self._go(self._say_alive, self._held)
 
-    def _go(self, work: Coroutine[Any, Any, None]) -> None:
+    def _go(self, work: Callable[[Place], Awaitable[object]], held: Place) -> None:
         before = self._work
 
         async def in_turn() -> None:
             if before is not None and not before.done():
                 await asyncio.wait({before})
             try:
-                await work
+                await work(held)
             except (StorageError, RuntimeError) as error:  # RuntimeError: Python ends, no threads
                 # A dead holder is found out without its word.
                 logger.debug("the lease of a client id was not written: %s", error)
 
         self._work = asyncio.ensure_future(in_turn())
 
-    async def _say_alive(self, held: tuple[str, int]) -> None:
-        assert self._file is not None
-        await self._file.take(*held, self._core.clock.now())
+    async def _try(self, key: Place) -> Holder | StorageError | RuntimeError | None:
+        """Take it: None; or who has it, or why the file cannot be used."""
+        try:
+            return await self._say_alive(key)
+        except (StorageError, RuntimeError) as error:  # RuntimeError: Python ends, no threads
+            return error
 
-    async def _give_back(self, held: tuple[str, int]) -> None:
-        assert self._file is not None
-        await self._file.give_back(*held)
+    async def _say_alive(self, held: Place) -> Holder | None:
+        file, now = self._file, self._core.clock.now()
+        assert file is not None
+        return await aside("lease", lambda: asyncio.run(file.take(*held, now)))
+
+    async def _give_back(self, held: Place) -> None:
+        file = self._file
+        assert file is not None
+        await aside("lease", lambda: asyncio.run(file.give_back(*held)))
 
 
 def leased(target: Target, holder: Holder) -> ClientIdLeased:

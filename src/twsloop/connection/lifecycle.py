@@ -159,11 +159,8 @@ class Lifecycle:
     async def _take_lease(self, target: Target) -> None:
         """See that no other program of this machine has the client id."""
         self.waits.attempting, self.waits.failure = True, None
-        seconds = self._core.config.connection.connect_timeout
         try:
-            await self.waits.within(
-                seconds, self._lease.take(target), lambda: target.tcp_late(seconds)
-            )
+            await self.waits.until_done(self._lease.take(target))
         finally:
             self.waits.attempting = False
 

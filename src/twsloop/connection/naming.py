@@ -8,11 +8,11 @@ question is asked in a daemon thread; whoever gives up just leaves.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import socket
-import threading
 from collections.abc import Iterable
+
+from .waits import aside
 
 __all__ = ["addresses_of", "reach"]
 
@@ -25,29 +25,16 @@ async def addresses_of(host: str, port: int) -> tuple[str, ...]:
     """
     if _needs_no_question(host):
         return (host,)
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[tuple[str, ...]] = loop.create_future()
 
-    def tell(found: tuple[str, ...] | BaseException) -> None:
-        if answer.done():
-            return  # given up meanwhile
-        if isinstance(found, BaseException):
-            answer.set_exception(found)
-        else:
-            answer.set_result(found)
-
-    def ask() -> None:
-        found: tuple[str, ...] | BaseException
+    def ask() -> tuple[str, ...]:
         try:
             rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found = tuple(dict.fromkeys(str(row[4][0]) for row in rows))
-        except (OSError, UnicodeError) as error:
-            found = error if isinstance(error, OSError) else OSError(f"no host name: {error}")
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(tell, found)
+        except UnicodeError as error:
+            msg = f"no host name: {error}"
+            raise OSError(msg) from error
+        return tuple(dict.fromkeys(str(row[4][0]) for row in rows))
 
-    threading.Thread(target=ask, name=f"twsloop-resolve-{host}", daemon=True).start()
-    return await answer
+    return await aside(f"resolve-{host}", ask)
 
 
 async def reach(protocol: asyncio.BaseProtocol, hosts: Iterable[str], port: int) -> None:
