@@ -6,7 +6,7 @@ import contextlib
 import random
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -33,12 +33,16 @@ SETTINGS: dict[str, Any] = {
     "reconnect.cap": 0.5,
     "reconnect.wedge_delay": 1.0,
     "reconnect.id_delay": 0.2,
+    # A client keeps what is over up to a number; a long run shall come to it soon.
+    "orders.keep_settled": 100,
     "market_data.silent_after": 2.0,
     "market_data.competing_retry": 5.0,
 }
 #: How long each subscription may be silent, seconds: then it is told, and asked for anew. Bars that
 #: are kept up to date come every five.
 SILENCE = {"quotes": 5.0, "depth": 5.0, "tick by tick": 5.0, "bars": 10.0}
+#: How many of its newest orders a trader changes and cancels.
+TOUCHED = 50
 #: Orders that work in the market's neighbourhood: how far from it, in dollars.
 NEAR = 0.05
 
@@ -62,9 +66,10 @@ class Trader:
         self.app = IBGateway(Config.load(environ={}, overrides=overrides))
         #: How often each execution was told.
         self.fills: Counter[str] = Counter()
-        #: How many changes were asked for, by order id.
-        self.changes: Counter[int] = Counter()
-        self.trades: list[Trade] = []
+        #: How many orders of each id came to the gateway by our own doing: one, and its changes.
+        self.placed: Counter[int] = Counter()
+        #: Those that may still be touched; what is over is the client's to keep or to forget.
+        self._trades: deque[Trade] = deque(maxlen=TOUCHED)
         #: When each subscription was last heard, on the monotonic clock; 0 for not yet.
         self.heard: dict[str, float] = dict.fromkeys((*SYMBOLS, *SILENCE.keys() - {"quotes"}), 0.0)
         self.refused: Counter[str] = Counter()
@@ -160,24 +165,28 @@ class Trader:
             self._touch(what)
 
     def _place(self, symbol: str, order: Any) -> None:
-        self.trades.append(self.app.place_order(stock(symbol), order))
+        self._remember(self.app.place_order(stock(symbol), order))
+
+    def _remember(self, *trades: Trade) -> None:
+        self.placed.update(trade.order_id for trade in trades)
+        self._trades.extend(trades)
 
     def _bracket(self, symbol: str) -> None:
         price = self._price(symbol, "BUY", near=True)
         if price is not None:
             legs = bracket("BUY", 1, entry=price, take_profit=price + 2, stop_loss=price - 2)
-            self.trades += self.app.place_orders(stock(symbol), legs)
+            self._remember(*self.app.place_orders(stock(symbol), legs))
 
     def _touch(self, what: str) -> None:
         """Change or cancel an order that works, as far as we know."""
-        working = [trade for trade in self.trades[-50:] if not trade.done.done()]
+        working = [trade for trade in self._trades if not trade.done.done()]
         if not working:
             return
         trade = self._chance.choice(working)
         if what == "cancel":
             trade.cancel()
         elif trade.order.orderType == "LMT":
-            self.changes[trade.order_id] += 1
+            self.placed[trade.order_id] += 1
             with contextlib.suppress(ValueError):
                 trade.modify(limit_price=round(trade.order.lmtPrice - 0.01, 2))
 
