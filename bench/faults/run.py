@@ -177,6 +177,7 @@ def calm(
     into.fills = sum(len(trader.fills) for trader in traders)
     into.orders = sum(len(trader.placed) for trader in traders)
     for trader in traders:
+        trader.clear()
         trader.go_on()
 
 

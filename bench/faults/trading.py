@@ -103,6 +103,12 @@ class Trader:
         """Place nothing more until `go_on`."""
         self._pause.set()
 
+    def clear(self) -> None:
+        """Cancel what works: a run of any length has a few orders open, not thousands."""
+        for trade in self.app.trades():
+            if not trade.done.done():
+                trade.cancel()
+
     def go_on(self) -> None:
         """Trade again."""
         self._pause.clear()

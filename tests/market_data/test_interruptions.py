@@ -32,6 +32,7 @@ class Case:
     def __init__(self, tws: FakeTws) -> None:
         self.tws = tws
         overrides = {
+            "orders.compare_positions": False,  # nothing is asked that no test has asked for
             "connection.port": tws.port,
             "heartbeat.enabled": False,
             "pacing.enabled": False,
