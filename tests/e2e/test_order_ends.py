@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.support.desk import PATIENCE, Heard, config_for
+from tests.support.desk import PATIENCE, Heard, config_for, settle
 from twsloop import IBGateway
 from twsloop.clock import ManualClock
 from twsloop.events import OrderCancelled, OrderExpired
@@ -51,7 +51,7 @@ def test_orders_expire_with_their_time_and_not_otherwise(
     clock.advance(30)
     fact = expired.next()
     assert (fact.order_id, fact.status) == (of_the_day, "Cancelled")
-    gateway.positions().result(PATIENCE)
+    settle(gateway)
     trades = {trade.order_id: trade for trade in gateway.trades()}
     assert [trades[one].expired for one in (until, of_the_day, of_today, kept)] == [
         True,

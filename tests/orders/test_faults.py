@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from tests.orders.test_sessions import until
-from tests.support.desk import PATIENCE, Heard, config_for
+from tests.support.desk import PATIENCE, Heard, config_for, settle
 from tests.support.sessions import SESSIONS
 from twsloop import IBGateway, PaperGateway
 from twsloop.clock import ManualClock
@@ -60,7 +60,7 @@ class Floor:
 
     def settle(self) -> None:
         """Return when all that the gateway has said was heard."""
-        self.client.positions().result(PATIENCE)
+        settle(self.client)
 
     def is_right(self, trade: Trade) -> None:
         """The order is filled, and everything about it was told just once."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.desk import settle
 from tests.support.wireclient import WireClient, brief
 from twsloop.clock import ManualClock
 from twsloop.config import Config, ConnectionParams
@@ -401,5 +402,5 @@ def test_from_many_threads_at_once(paper: PaperGateway, client: IBGateway) -> No
     for thread in threads:
         thread.join()
     assert paper.market.book("AAPL").volume == before + 200
-    client.positions().result(timeout=10)  # everything that was told before has come
+    settle(client)  # everything that was told before has come
     assert subscription.tickers["AAPL"].last == paper.market.book("AAPL").last

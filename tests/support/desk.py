@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,12 @@ from twsloop.config import Config
 from twsloop.gateway import IBGateway
 from twsloop.paper.server import PaperGateway
 
-__all__ = ["Desk", "Heard", "open_desk"]
+__all__ = ["Desk", "Heard", "open_desk", "settle"]
 
 #: How long a test waits for what has to come.
 PATIENCE = 10.0
+#: So many turns of the loop a request may take until it leaves, from where it was handed in.
+TURNS = 8
 
 
 class Heard:
@@ -50,6 +53,22 @@ class Heard:
         return items
 
 
+def settle(gateway: IBGateway) -> None:
+    """Return when what a client had asked before has left, and all that was said was handled.
+
+    By a question of its own: `IBGateway.positions` joins one that is under way, which a session
+    asks when it begins, and whose answer may have been written before.
+    """
+    core = gateway._tws
+
+    async def ask() -> None:
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        await core.ask(lambda _id: core.reqPositions(), request="settling", key="positions")
+
+    core.event_loop.submit(ask).result(PATIENCE)
+
+
 class Desk:
     """The market, the paper gateway, and our client."""
 
@@ -67,8 +86,8 @@ class Desk:
         self.paper.call(self.feed.send, [self.feed.trade(symbol, price, size)])
 
     def settle(self) -> None:
-        """Return when everything that the gateway had sent before has been handled."""
-        self.gateway.positions().result(PATIENCE)
+        """Return when the gateway has done what it was asked before, and its word was handled."""
+        settle(self.gateway)
 
     def on_loop(self, work: Any, *args: Any) -> Any:
         """Run something on our client's loop thread."""
