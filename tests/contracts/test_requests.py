@@ -14,7 +14,7 @@ from ibapi.contract import Contract, ContractDetails
 
 from tests.support.asking import Wire, opened, session
 from tests.support.clients import PATIENCE, await_condition
-from tests.support.desk import config_for
+from tests.support.desk import Heard, config_for
 from tests.support.scripted import Peer, ScriptedServer, text_body
 from tests.support.sessions import SESSIONS, open_session
 from twsloop import Config, IBGateway, PaperGateway, forex, stock
@@ -32,6 +32,7 @@ from twsloop.errors import (
     SymbolError,
     UnknownContract,
 )
+from twsloop.session.state import State
 
 HOURS = 3600.0
 
@@ -318,10 +319,13 @@ def test_chains_keep_what_was_listed_apart_from_what_expires(pair: Pair) -> None
 
 # ------------------------------------------------------------------------------ over restarts
 def closing(paper: PaperGateway, config: Config) -> IBGateway:
-    """A session that has begun, and whose gateway is gone."""
-    gw = IBGateway(config)
+    """A session that has begun, and whose gateway is gone, as the client knows by now."""
+    gw, states = IBGateway(config), Heard()
+    gw.on_session(lambda state, _reason: states(state))
     gw.start()
+    states.until(lambda state: state is State.READY)
     paper.stop()
+    states.until(lambda state: state is State.DISCONNECTED)
     return gw
 
 
