@@ -52,6 +52,12 @@ def an_example(kind: type[Fact]) -> Fact:
             "float": 1.5,
             "Decimal": Decimal("1.50"),
             "datetime": NOON,
+            "bool": True,
+            "tuple[int, ...]": (7, 8),
+            "Mapping[str, Any]": {"a": 1},
+            "Mapping[str, str]": {"a": "1"},
+            "Literal['place', 'modify', 'exercise']": "place",
+            "RiskCheck": events.RiskCheck(name="x", passed=True),
         }[str(field.type)]
     return kind(**made)
 

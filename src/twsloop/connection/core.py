@@ -208,6 +208,7 @@ class Core:
         self._session_observers: list[SessionObserver] = []
         self._notice_hooks: list[Callable[[Notice], object]] = []
         self._fact_hooks: list[Callable[[Fact], object]] = []
+        self._connect_hooks: list[Hook] = []
         self._ready_hooks: list[Hook] = []
         self._down_hooks: list[Hook] = []
         self.streams = Streams(self)
@@ -270,6 +271,10 @@ class Core:
         """Call ``observer(state, reason)`` at each change of state."""
         self._session_observers.append(observer)
 
+    def on_connect(self, hook: Hook) -> None:
+        """Run ``hook`` (sync or async) before each attempt to connect; it must not raise."""
+        self._connect_hooks.append(hook)
+
     def on_ready(self, hook: Hook) -> None:
         """Run ``hook`` (sync or async) in SYNCING, before each READY: fetch, renew."""
         self._ready_hooks.append(hook)
@@ -309,6 +314,11 @@ class Core:
         """A fact happened: hand it to the observers."""
         for hook in list(self._fact_hooks):
             self._guarded(hook, fact)
+
+    @property
+    def connect_hooks(self) -> tuple[Hook, ...]:
+        """What runs before each attempt to connect."""
+        return tuple(self._connect_hooks)
 
     @property
     def ready_hooks(self) -> tuple[Hook, ...]:

@@ -197,7 +197,11 @@ class Lifecycle:
         self._remarks.ready()
 
     async def _open(self, target: Target) -> None:
-        """TCP and the hello."""
+        """TCP and the hello, after what has to be known before."""
+        for hook in self._core.connect_hooks:
+            result = hook()
+            if inspect.isawaitable(result):
+                await result
         core, params = self._core, self._core.config.connection
         loop = asyncio.get_running_loop()
         self._hello = loop.create_future()

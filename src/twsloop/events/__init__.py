@@ -18,6 +18,14 @@ from .basis import Ends, Fact, order_story, request_story, session_story, to_rec
 from .gaps import GapReport, GapVerdict, OrderIdsRolledBack, OrderInGap, PositionInGap
 from .gateway import Notice
 from .health import CallbackSlow, LoopLagged
+from .intents import (
+    ConfigTaken,
+    IdentityBroken,
+    OrderIntent,
+    OrderStep,
+    QuoteSeen,
+    SessionBegan,
+)
 from .orders import (
     AcknowledgementLate,
     CommissionLate,
@@ -34,6 +42,13 @@ from .orders import (
     OrderSubmitted,
 )
 from .positions import PositionChanged, PositionClosed, PositionEvent, PositionOpened
+from .risk import (
+    KillSwitchChanged,
+    RiskBreached,
+    RiskCheck,
+    RiskLimitChanged,
+    RiskVerdict,
+)
 from .session import FarmChanged, HeartbeatMissed, HeartbeatRestored, SessionChanged
 from .streams import GapCause, GapEnded, GapStarted, StreamClosed, StreamStarted
 
@@ -42,6 +57,7 @@ __all__ = [
     "CallbackSlow",
     "CommissionLate",
     "CommissionReported",
+    "ConfigTaken",
     "Ends",
     "Fact",
     "FarmChanged",
@@ -53,6 +69,8 @@ __all__ = [
     "GapVerdict",
     "HeartbeatMissed",
     "HeartbeatRestored",
+    "IdentityBroken",
+    "KillSwitchChanged",
     "LoopLagged",
     "Notice",
     "OrderCancelled",
@@ -63,14 +81,22 @@ __all__ = [
     "OrderFilled",
     "OrderIdsRolledBack",
     "OrderInGap",
+    "OrderIntent",
     "OrderPartiallyFilled",
     "OrderRejected",
+    "OrderStep",
     "OrderSubmitted",
     "PositionChanged",
     "PositionClosed",
     "PositionEvent",
     "PositionInGap",
     "PositionOpened",
+    "QuoteSeen",
+    "RiskBreached",
+    "RiskCheck",
+    "RiskLimitChanged",
+    "RiskVerdict",
+    "SessionBegan",
     "SessionChanged",
     "StreamClosed",
     "StreamStarted",

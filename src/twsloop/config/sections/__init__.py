@@ -11,11 +11,13 @@ from .connection import PORTS, ConnectionParams
 from .contracts import ContractParams
 from .errors import ErrorParams
 from .history import HistoryParams
+from .journal import JournalParams
 from .log import LogSettings
 from .market_data import MarketDataParams
 from .orders import LiveParams, OrderParams
 from .pacing import PacingParams
 from .paper import PaperParams
+from .risk import KillSwitchParams, RiskParams
 from .session import HeartbeatParams, LoopParams, ReconnectParams, SessionParams
 from .storage import StorageParams
 
@@ -27,6 +29,8 @@ __all__ = [
     "ErrorParams",
     "HeartbeatParams",
     "HistoryParams",
+    "JournalParams",
+    "KillSwitchParams",
     "LiveParams",
     "LogSettings",
     "LoopParams",
@@ -35,6 +39,7 @@ __all__ = [
     "PacingParams",
     "PaperParams",
     "ReconnectParams",
+    "RiskParams",
     "SessionParams",
     "StorageParams",
 ]
