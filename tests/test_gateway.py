@@ -118,10 +118,10 @@ def test_it_says_what_it_is_connected_with() -> None:
 
 def test_an_observer_that_left_leaves_nothing_behind() -> None:
     gateway = IBGateway(Config.load(environ={}))
-    before = len(gateway._tws._fact_hooks)
+    before = len(gateway._tws.hooks._fact)
     for _ in range(100):
         gateway.observe(Fact, print)()
-    assert len(gateway._tws._fact_hooks) == before
+    assert len(gateway._tws.hooks._fact) == before
 
 
 @pytest.mark.parametrize("kind", ["Notice", int, None])

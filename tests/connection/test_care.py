@@ -467,7 +467,7 @@ def test_an_observer_that_ends_the_session_amid_other_news_is_no_lost_link(at: M
     at.trade("AAPL")
     at.app.observe(SessionChanged, lambda _fact: at.app.disconnect())
     core = at.app._tws
-    core.event_loop.call(core.session_told, State.READY, "something else")
+    core.event_loop.call(core.moves.tell, State.READY, "something else")
     (gap,) = trades.gaps
     assert (gap.cause, gap.reason) == (GapCause.STOPPED, "disconnected")
 

@@ -1,7 +1,9 @@
 """`IBKRConnection`: IB's EWrapper and EClient over our own transport.
 
 * `base` is the object itself: IB's methods as IB's users know them, on our loop thread;
-* `core` is its inside, which the slices are given, under names no subclass can take away;
+* `core` is its inside, which the slices are given, under names no subclass can take away; `hooks`
+  are those who want to know what happens, `moves` takes the session through its table and tells
+  them;
 * `driver` starts, runs and ends it, in whatever thread that is asked for;
 * `lifecycle` makes, ends and remakes the session, with a deadline for each stage; `stages` has the
   words for what can go wrong;

@@ -21,9 +21,10 @@ from twsloop.transport import is_cancel, lane_of
 from twsloop.wire.framing import MAX_FRAME, frame
 
 from .compat import check_ibapi, check_overrides
-from .core import Core, Shown
+from .core import Core
 from .dispatch import PROTOBUF_OFFSET, RAW_ID_VERSION
 from .driver import Callbacks, Driver
+from .shown import Shown
 from .singletons import EndMarkers, Executions, Singletons
 
 __all__ = ["Callbacks", "IBKRConnection"]

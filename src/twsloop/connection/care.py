@@ -272,7 +272,7 @@ class Care:
         self._servers_lost = ""
         self.farms.clear()
         self._redoing.clear()
-        event, reason = self._core.moved
+        event, reason = self._core.moves.newest
         if event is Event.DISCONNECT:
             cause = GapCause.STOPPED
         else:

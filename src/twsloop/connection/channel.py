@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
 import attrs
@@ -21,7 +21,10 @@ from twsloop.processors.registry import SUBSCRIBED
 from twsloop.session.pending import Pending
 from twsloop.transport import Fate, Outgoing
 
-__all__ = ["Channel", "Holders", "Send", "Shared", "Waiter", "refusal"]
+if TYPE_CHECKING:
+    from .core import Core
+
+__all__ = ["Channel", "Holders", "Send", "Shared", "Waiter", "channel_of", "refusal"]
 
 #: Sends a request; given its id (-1 for a request without one).
 Send = Callable[[int], object]
@@ -51,6 +54,17 @@ class Channel:
     answer_limit: float
     queue_limit: float
     most: int = 10_000
+
+
+def channel_of(core: Core) -> Channel:
+    """How the requests of a connection leave, and how long they wait, by its settings."""
+    return Channel(
+        sending=lambda request, on_fate: core.sending(None, on_fate, request),
+        withdraw=core.outbox.drop,
+        answer_limit=core.config.connection.request_timeout,
+        queue_limit=core.config.pacing.queue_timeout,
+        most=core.config.pacing.queue_limit,
+    )
 
 
 @attrs.define(eq=False)

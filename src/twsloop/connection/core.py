@@ -7,24 +7,20 @@ user's object: the slices are handed this one.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
-from collections import deque
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
-from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-import attrs
 from ibapi.client import EClient
 
-from twsloop.clock import Clock, SystemClock
+from twsloop.clock import Clock
 from twsloop.config import Config
 from twsloop.error_handler import ErrorHandler
-from twsloop.event_loop import Future, IBKREventLoop, LoopFactory
-from twsloop.events import Fact, Notice, SessionChanged, session_story
+from twsloop.event_loop import Future, LoopFactory
+from twsloop.events import Fact, Notice
 from twsloop.ids import OrderIds, RequestIds
 from twsloop.metrics import Metrics
 from twsloop.processors import CallbackQueue, Registry
@@ -35,64 +31,30 @@ from twsloop.session.state import Event, SessionMachine, State
 from twsloop.session.status import SessionStatus
 from twsloop.transport import Fate, Lane
 
-from .asks import Asks, Channel
+from .asks import Asks
+from .channel import channel_of
 from .dispatch import Dispatcher, UnknownMessage
 from .health import Health
+from .hooks import Hook, Hooks, SessionObserver
+from .moves import Moves
 from .pacing import Pacing
 from .routing import ErrorRoute
 from .sending import OwnCallHook, Sender, Sending
-from .standing import as_of_now, standing
+from .shown import Shown
+from .stand_ins import STAND_INS, StandIns, clock_and_loop
+from .standing import as_of_now
 from .streams import Streams
-from .telling import SessionLog
 from .windows import calendar_of
 
 __all__ = ["STAND_INS", "Core", "Sending", "Shown", "StandIns"]
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 #: IB's codes that say the gateway has lost, or has again, its own link to IB's servers.
 SERVER_LOST = frozenset({1100, 2110})
 SERVER_BACK = frozenset({1101, 1102})
 #: The client id is in use; the gateway closes the link right after.
 CLIENT_ID_IN_USE = 326
-
-SessionObserver = Callable[[State, str], object]
-Hook = Callable[[], Any]
-
-
-@attrs.frozen
-class StandIns:
-    """What takes the place of a connection's clock and loop thread in a test.
-
-    Attributes:
-        clock: Used where the program names no other.
-        event_loop: Makes the loop; called as `IBKREventLoop` is.
-    """
-
-    clock: Clock
-    event_loop: Callable[..., IBKREventLoop]
-
-
-#: Of the connections that are made in this context; set by `twsloop.testing.GatewayDouble`, because
-#: a program's own class may pass on no argument of ours.
-STAND_INS: ContextVar[StandIns | None] = ContextVar("twsloop_stand_ins", default=None)
-
-
-class Shown(Generic[T]):
-    """A read-only attribute that a user's own attribute of the same name may hide.
-
-    A property would make ``self.event_loop = ...`` in a user's program an error.
-    """
-
-    def __init__(self, read: Callable[[Any], T]) -> None:
-        self._read = read
-        self.__doc__ = read.__doc__
-
-    def __get__(self, owner: Any, kind: type | None = None) -> T:
-        """Read it; of the class, the descriptor itself."""
-        return self if owner is None else self._read(owner)  # type: ignore[return-value]
 
 
 class Core:
@@ -117,6 +79,8 @@ class Core:
         health: What is counted and timed.
         pacing: The gateway's limits, and what waits because of them.
         streams: The requests that go on until they are cancelled.
+        hooks: Who is called when something happens to the session.
+        moves: Moves the session, and tells where it is.
         role: What the session is for.
         calendar: The resets and restarts that are planned.
         accounts: The accounts of the session, as managedAccounts named them.
@@ -134,8 +98,8 @@ class Core:
     ) -> None:
         self.owner = owner
         self.config = config
-        stand_ins = STAND_INS.get()
-        self.clock = clock or (stand_ins.clock if stand_ins is not None else SystemClock())
+        own = clock_and_loop()
+        self.clock = clock or own.clock
         self.metrics = Metrics()
         self.errors = ErrorHandler(self.clock, rules=config.errors.rules)
         self.request_ids = RequestIds()
@@ -146,8 +110,7 @@ class Core:
             slow=self.slow_callback,
             patience=config.loop.slow_callback,
         )
-        make_loop = stand_ins.event_loop if stand_ins is not None else IBKREventLoop
-        self.event_loop = make_loop(
+        self.event_loop = own.event_loop(
             name=f"twsloop-{config.connection.client_id}",
             clock=self.clock,
             loop_factory=loop_factory,
@@ -155,24 +118,16 @@ class Core:
             on_exception=self.errors.report_exception,
         )
         self._sender = Sender(self)
-        self.pacing = Pacing(self, self._sender.wake, unlimited=stand_ins is not None)
+        self.pacing = Pacing(self, self._sender.wake, unlimited=own.still)
         self.outbox = self.pacing.outbox
         self.asks = Asks(
             self.event_loop,
             self.request_ids,
             self.registry.private,
-            Channel(
-                sending=lambda request, on_fate: self.sending(None, on_fate, request),
-                withdraw=self.outbox.drop,
-                answer_limit=config.connection.request_timeout,
-                queue_limit=config.pacing.queue_timeout,
-                most=config.pacing.queue_limit,
-            ),
+            channel_of(self),
         )
         self.dispatcher = Dispatcher(self.registry, self.metrics, self.millis)
         self.machine = SessionMachine()
-        #: What moved the session last, and why.
-        self.moved: tuple[Event, str] = (Event.DISCONNECT, "not started")
         self.calendar = calendar_of(config)
         self.accounts: tuple[str, ...] = ()
         self.client_id = config.connection.client_id
@@ -188,12 +143,8 @@ class Core:
         self.next_attempt_at: datetime | None = None
         #: Set by the orders slice: (are the open orders known?, why not?)
         self.orders_known: Callable[[], tuple[bool, str]] | None = None
-        self._standing = standing(self, "not started", self.clock.now())
-        self._log = SessionLog(logger, self.clock)
-        #: Changes of the session, the first of them being told just now.
-        self._untold: deque[tuple[State, SessionStatus, int]] = deque()
-        #: Whether READY is missed: a session that stood was lost, or is DEGRADED.
-        self._missed = False
+        self.hooks = Hooks(self.registry)
+        self.moves = Moves(self, self.machine, logger)
         #: When the last byte came, in the clock's monotonic seconds; None before the first of a
         #: session.
         self.heard_at: float | None = None
@@ -205,19 +156,13 @@ class Core:
         #: Whether run() has to know of messages whose callbacks nobody hears (msgLoopRec).
         self.hears_messages = False
         self._session_open = False
-        self._session_observers: list[SessionObserver] = []
-        self._notice_hooks: list[Callable[[Notice], object]] = []
-        self._fact_hooks: list[Callable[[Fact], object]] = []
-        self._connect_hooks: list[Hook] = []
-        self._ready_hooks: list[Hook] = []
-        self._down_hooks: list[Hook] = []
         self.streams = Streams(self)
         #: Each says whether an id is that of a subscription; slices with lines of their own add to
         #: it (see `is_subscription`).
         self.subscriptions: list[Callable[[int], object]] = [self.streams.feed]
         self.registry.intercept("error", ErrorRoute(self).error)
         self.on_notice(self.pacing.heard)
-        self.health = Health(self, watched=stand_ins is None)
+        self.health = Health(self, watched=not own.still)
         self.asks.watch = self.health.requests.over
 
     # ---- what is true now ----------------------------------------------------------------
@@ -242,7 +187,7 @@ class Core:
 
     def status(self) -> SessionStatus:
         """How it stands with the session; from any thread."""
-        return as_of_now(self, self._standing)
+        return as_of_now(self, self.moves.status)
 
     def millis(self) -> int:
         """The time now, in milliseconds since 1970, as IB's error callback carries it."""
@@ -269,23 +214,23 @@ class Core:
 
     def on_session(self, observer: SessionObserver) -> None:
         """Call ``observer(state, reason)`` at each change of state."""
-        self._session_observers.append(observer)
+        self.hooks.on_session(observer)
 
     def on_connect(self, hook: Hook) -> None:
         """Run ``hook`` (sync or async) before each attempt to connect; it must not raise."""
-        self._connect_hooks.append(hook)
+        self.hooks.connect.append(hook)
 
     def on_ready(self, hook: Hook) -> None:
         """Run ``hook`` (sync or async) in SYNCING, before each READY: fetch, renew."""
-        self._ready_hooks.append(hook)
+        self.hooks.ready.append(hook)
 
     def on_down(self, hook: Hook) -> None:
         """Run ``hook`` (sync) when a session has ended."""
-        self._down_hooks.append(hook)
+        self.hooks.on_down(hook)
 
     def on_notice(self, hook: Callable[[Notice], object]) -> None:
         """Call ``hook(notice)`` for each call of IB's error, after it was sorted."""
-        self._notice_hooks.append(hook)
+        self.hooks.on_notice(hook)
 
     def on_own_call(self, hook: OwnCallHook) -> None:
         """Call ``hook(body, queued)`` for each message that a program's own call of EClient sends.
@@ -296,78 +241,20 @@ class Core:
 
     def on_fact(self, hook: Callable[[Fact], object]) -> Callable[[], None]:
         """Call ``hook(fact)`` for each fact that `tell` is given; returns what ends that."""
-        self._fact_hooks.append(hook)
-
-        def end() -> None:
-            with contextlib.suppress(ValueError):  # twice does nothing more
-                self._fact_hooks.remove(hook)
-
-        return end
+        return self.hooks.on_fact(hook)
 
     def noticed(self, notice: Notice) -> None:
         """The gateway, or IB's client, said something: tell those who hear notices."""
-        for hook in list(self._notice_hooks):
-            self._guarded(hook, notice)
+        self.hooks.notice(notice)
         self.tell(notice)
 
     def tell(self, fact: Fact) -> None:
         """A fact happened: hand it to the observers."""
-        for hook in list(self._fact_hooks):
-            self._guarded(hook, fact)
-
-    @property
-    def connect_hooks(self) -> tuple[Hook, ...]:
-        """What runs before each attempt to connect."""
-        return tuple(self._connect_hooks)
-
-    @property
-    def ready_hooks(self) -> tuple[Hook, ...]:
-        """What runs before each READY."""
-        return tuple(self._ready_hooks)
+        self.hooks.fact(fact)
 
     def session_changed(self, event: Event, reason: str) -> bool:
         """Move the session by the table, and tell the observers."""
-        before = self.machine.state
-        changed = self.machine.handle(event)
-        if changed:
-            self.moved = event, reason or event.name
-            lost = event is Event.LINK_LOST and before in {State.READY, State.DEGRADED}
-            if lost:
-                self.metrics.counter("sessions_lost").add()
-            # Whoever reads only warnings was told of the loss, or of 1100, and is told of its end.
-            back = self.state is State.READY and self._missed
-            self._missed = not back and (self._missed or lost or self.state is State.DEGRADED)
-            level = logging.WARNING if lost or back else logging.INFO
-            self.session_told(before, reason or event.name, level)
-        return changed
-
-    def session_told(self, before: State, reason: str, level: int = logging.INFO) -> None:
-        """Tell the observers where the session is, and why.
-
-        What one of them changes is told after all of them know what it was told.
-        """
-        self._untold.append((before, standing(self, reason, self.clock.now()), level))
-        if len(self._untold) > 1:
-            return
-        while self._untold:
-            self._tell_session(*self._untold[0])
-            self._untold.popleft()
-
-    def _tell_session(self, before: State, status: SessionStatus, level: int) -> None:
-        self._log.tell(status, level)
-        self._standing = status
-        for observer in list(self._session_observers):
-            self._guarded(observer, status.state, status.reason)
-        self.tell(
-            SessionChanged(
-                time=status.since,
-                correlation_id=session_story(self.client_id, status.epoch),
-                old=before.name,
-                new=status.state.name,
-                reason=status.reason,
-                epoch=status.epoch,
-            )
-        )
+        return self.moves.move(event, reason)
 
     def session_began(self, write: Callable[[bytes], object]) -> None:
         """The hello was exchanged: messages may leave."""
@@ -382,8 +269,7 @@ class Core:
         if not self._session_open:
             return
         self._session_open = False
-        for hook in list(self._down_hooks):
-            self._guarded(hook)
+        self.hooks.down()
 
     # ---- asking --------------------------------------------------------------------------
 
@@ -449,9 +335,6 @@ class Core:
         self._sender.put(data, lane, cancels=cancels)
 
     # ---- callbacks -----------------------------------------------------------------------
-
-    def _guarded(self, function: Callable[..., object], *args: Any) -> None:
-        self.registry.call(getattr(function, "__name__", ""), (function,), args)
 
     def slow_callback(self, name: str, seconds: float) -> None:
         """A callback held the loop thread for longer than it may."""

@@ -198,7 +198,7 @@ class Lifecycle:
 
     async def _open(self, target: Target) -> None:
         """TCP and the hello, after what has to be known before."""
-        for hook in self._core.connect_hooks:
+        for hook in tuple(self._core.hooks.connect):
             result = hook()
             if inspect.isawaitable(result):
                 await result
@@ -231,7 +231,7 @@ class Lifecycle:
 
     async def _sync(self) -> None:
         """Let the slices fetch and renew; one that fails is reported, and does not stop READY."""
-        for hook in self._core.ready_hooks:
+        for hook in tuple(self._core.hooks.ready):
             try:
                 result = hook()
                 if inspect.isawaitable(result):
@@ -450,6 +450,6 @@ class Lifecycle:
         if reason and self._wanted:
             # The failed attempt has been told of already; that there will be no other one has not.
             self._core.retrying = None
-            self._core.session_told(self._core.state, reason)
+            self._core.moves.tell(self._core.state, reason)
             self._finish(reason)
         return last

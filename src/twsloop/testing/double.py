@@ -24,7 +24,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from twsloop.clock import Clock, ManualClock
 from twsloop.connection import IBKRConnection
-from twsloop.connection.core import STAND_INS, StandIns
+from twsloop.connection.stand_ins import STAND_INS, StandIns
 from twsloop.errors import NotConnected, ParseError, TapeError
 from twsloop.gateway import IBGateway
 from twsloop.paper.tape.playback import Playback
