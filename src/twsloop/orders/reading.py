@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from twsloop.events import CommissionReported, Fill, order_story
+from twsloop.events.execution_ids import correction_of, execution_base, versions_of
 from twsloop.wire.times import read_time
 from twsloop.wire.values import decimal_or_none
 
@@ -24,8 +25,6 @@ __all__ = [
     "versions_of",
 ]
 
-#: A version has two digits in IB's ids; more digits are something else.
-_MOST_VERSIONS = 99
 #: Order types that have no limit price, or no stop price: the gateway's echo says 0.0 there.
 _NO_LIMIT = frozenset({"MKT", "STP", "MIT", "MOC", "MTL", "TRAIL"})
 _NO_STOP = frozenset({"MKT", "LMT", "MOC", "LOC", "MTL"})
@@ -43,30 +42,6 @@ def prices_of(order: Any) -> tuple[Decimal | None, Decimal | None]:
 def size(value: Any) -> Decimal:
     """A size of IB's; 0 for unset."""
     return decimal_or_none(value) or Decimal(0)
-
-
-def execution_base(exec_id: str) -> str:
-    """The part of an execution id that a correction keeps: all but the digits after the last dot.
-
-    An id that does not end in digits is its own base.
-    """
-    base, dot, last = exec_id.rpartition(".")
-    return base if dot and last.isdigit() else exec_id
-
-
-def correction_of(exec_id: str) -> int:
-    """Which version of the execution it is: 1 for the first, more for corrections."""
-    _, dot, last = exec_id.rpartition(".")
-    return int(last) if dot and last.isdigit() else 0
-
-
-def versions_of(exec_id: str) -> list[str]:
-    """An execution's id, after those of the versions that it corrects, the first one first."""
-    base, number = execution_base(exec_id), correction_of(exec_id)
-    if base == exec_id or number > _MOST_VERSIONS:
-        return [exec_id]
-    width = len(exec_id) - len(base) - 1
-    return [*(f"{base}.{earlier:0{width}}" for earlier in range(1, number)), exec_id]
 
 
 def read_execution(

@@ -37,6 +37,7 @@ from typing import Any
 import attrs
 
 from twsloop.events import CommissionReported, Fill
+from twsloop.events.execution_ids import is_leg
 from twsloop.wire.showing import order_words
 
 from .folding import folded, unfolded
@@ -453,15 +454,6 @@ _LOG_STEP = 100
 def may_be_working(record: OrderRecord) -> bool:
     """Whether there may be something to cancel: it is live, or nobody knows what became of it."""
     return not record.final or record.status is OrderStatus.UNCERTAIN
-
-
-#: An execution id has four segments; a combo leg's has five.
-_LEG_SEGMENTS = 5
-
-
-def is_leg(exec_id: str) -> bool:
-    """Whether an execution is that of one leg of a combo."""
-    return exec_id.count(".") + 1 >= _LEG_SEGMENTS
 
 
 def _size(value: Any) -> Decimal | None:

@@ -26,11 +26,12 @@ from twsloop.events import (
     Fill,
     order_story,
 )
+from twsloop.events.execution_ids import is_leg
 from twsloop.session.state import State
 
 from .board import Board
 from .book import OrderBook
-from .state import OrderInput, OrderRecord, is_leg
+from .state import OrderInput, OrderRecord
 from .steps import Change, fact_of
 from .sync import Sync
 
