@@ -3,6 +3,7 @@
 ``make fuzz`` sends a million of them in text and a million in protobuf. What must hold:
 
 - the gateway does not end, and no handler of it fails (its log shows no traceback);
+- every frame that cannot be read is answered so (320), and every question for the time in its turn;
 - a connection whose frames are whole stays, whatever is in them; one whose framing breaks is ended;
 - another client is undisturbed: its quotes go on, and it is answered all the time;
 - it does not grow: what a frame left behind would show in a million of them.
@@ -29,9 +30,17 @@ from typing import Any
 import attrs
 
 from tests.support.protos import build
-from twsloop.errors import EncodeError, FramingError
+from twsloop.errors import EncodeError, FramingError, ParseError
 from twsloop.wire import codec, framing, handshake
-from twsloop.wire.messages import OUTBOUND, OUTBOUND_BY_NAME, RAW_ID_SINCE, message_class
+from twsloop.wire.messages import (
+    INBOUND_BY_NAME,
+    OUTBOUND,
+    OUTBOUND_BY_NAME,
+    PROTOBUF_OFFSET,
+    RAW_ID_SINCE,
+    Direction,
+    message_class,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Requests of each kind that frames are made from.
@@ -44,6 +53,8 @@ BREAK_EVERY = 20_000
 SESSION = 40_000
 #: The gateway has to answer within this time, however much it has to read before, seconds.
 PATIENCE_S = 30.0
+#: What the gateway says of a frame that it cannot read begins so.
+REFUSED = b"Error reading request"
 #: By so much it may grow after its first tenth of the frames, in MiB.
 GROWTH_MIB = 40.0
 NASTY = (
@@ -82,6 +93,8 @@ class Outcome:
         frames: How many frames were sent.
         seconds: In which time.
         answers: How many messages came back.
+        unreadable: How many of the frames no gateway can read.
+        refused: How many times the gateway said that it could not.
         reconnects: How many sessions it took.
         first_mib: Resident memory after the first tenth.
         last_mib: Resident memory at the end.
@@ -92,6 +105,8 @@ class Outcome:
     frames: int = 0
     seconds: float = 0.0
     answers: int = 0
+    unreadable: int = 0
+    refused: int = 0
     reconnects: int = 0
     first_mib: float = 0.0
     last_mib: float = 0.0
@@ -188,8 +203,11 @@ class Session:
     def __init__(self, port: int, version: int, client_id: int) -> None:
         self.port, self.version, self.client_id = port, version, client_id
         self.messages = 0
+        self.refused = 0
         self.times = 0
-        self._answered = asyncio.Condition()
+        #: How many times the time was asked for, with what a malformed frame asked.
+        self.times_asked = 0
+        self._came = asyncio.Condition()
         self._ended: str | None = None
 
     async def open(self) -> None:
@@ -215,14 +233,31 @@ class Session:
         Raises:
             Trouble: It did not come, or the connection ended.
         """
-        wanted = self.times + 1
+        self.times_asked += 1
+        wanted = self.times_asked
         self.send("reqCurrentTime")
+        await self._heard(lambda: self.times >= wanted, "was not answered")
+
+    @property
+    def told(self) -> int:
+        """How many messages came that are no answers to questions for the time."""
+        return self.messages - self.times
+
+    async def hear_more(self, told: int) -> None:
+        """Wait until more has been told than so many messages.
+
+        Raises:
+            Trouble: Nothing came, or the connection ended.
+        """
+        await self._heard(lambda: self.told > told, "was told no quote")
+
+    async def _heard(self, condition: Callable[[], bool], trouble: str) -> None:
         try:
-            async with asyncio.timeout(PATIENCE_S), self._answered:
-                await self._answered.wait_for(lambda: self.times >= wanted or self._ended)
+            async with asyncio.timeout(PATIENCE_S), self._came:
+                await self._came.wait_for(lambda: condition() or self._ended)
         except TimeoutError:
-            raise Trouble(f"client {self.client_id} was not answered in {PATIENCE_S} s") from None
-        if self.times < wanted:
+            raise Trouble(f"client {self.client_id} {trouble} in {PATIENCE_S} s") from None
+        if not condition():
             raise Trouble(f"client {self.client_id} lost its connection: {self._ended}")
 
     async def close(self) -> None:
@@ -243,26 +278,31 @@ class Session:
             raise Trouble("a broken frame did not end its connection") from None
         self.writer.close()
 
+    def _head(self, name: str) -> bytes:
+        """What the gateway's messages of one kind begin with."""
+        number = INBOUND_BY_NAME[name].number
+        if self.version < RAW_ID_SINCE:
+            return b"%d\0" % number
+        return (number + PROTOBUF_OFFSET).to_bytes(4, "big")
+
     async def _read(self) -> None:
         frames = framing.FrameReader()
-        head = b"49\0" if self.version < RAW_ID_SINCE else (249).to_bytes(4, "big")
+        time_head, error_head = (self._head(name) for name in ("currentTime", "errMsg"))
         reason = "the gateway closed it"
         try:
             while data := await self.reader.read(1 << 18):
                 frames.feed(data)
-                told = 0
                 for body in frames.frames():
                     self.messages += 1
-                    told += body.startswith(head)
-                if told:
-                    async with self._answered:
-                        self.times += told
-                        self._answered.notify_all()
+                    self.times += body.startswith(time_head)
+                    self.refused += body.startswith(error_head) and REFUSED in body
+                async with self._came:
+                    self._came.notify_all()
         except (OSError, FramingError) as error:
             reason = repr(error)
-        async with self._answered:
+        async with self._came:
             self._ended = reason
-            self._answered.notify_all()
+            self._came.notify_all()
 
 
 def resident_mib(pid: int) -> float:
@@ -271,6 +311,14 @@ def resident_mib(pid: int) -> float:
         if row.startswith("VmRSS:"):
             return int(row.split()[1]) / 1024
     raise Trouble("the gateway is gone")
+
+
+def asked_for(body: bytes, version: int) -> str | None:
+    """What a frame asks for, by its name; None if it cannot be read."""
+    try:
+        return codec.decode(Direction.OUTBOUND, body, version).type.name
+    except ParseError:
+        return None
 
 
 async def storm(port: int, pid: int, version: int, count: int, seed: int) -> Outcome:
@@ -298,8 +346,12 @@ async def storm(port: int, pid: int, version: int, count: int, seed: int) -> Out
         stop = min(outcome.frames + SESSION, count)
         while outcome.frames < stop:
             size = min(BATCH, stop - outcome.frames)
-            session.writer.write(b"".join(framing.frame(frames.body()) for _ in range(size)))
+            bodies = [frames.body() for _ in range(size)]
+            session.writer.write(b"".join(framing.frame(body) for body in bodies))
             outcome.frames += size
+            asked = [asked_for(body, version) for body in bodies if body]
+            outcome.unreadable += asked.count(None)
+            session.times_asked += asked.count("reqCurrentTime")
             await session.ask_time()
             await other.ask_time()
             if outcome.frames >= count // 10 and not outcome.first_mib:
@@ -312,10 +364,10 @@ async def storm(port: int, pid: int, version: int, count: int, seed: int) -> Out
         else:
             await session.close()
         outcome.answers += session.messages
-        if other.messages - told < 1:
-            raise Trouble("the other client's quotes stand still")
-        told = other.messages
-    outcome.ticks = other.messages
+        outcome.refused += session.refused
+        await other.hear_more(told)
+        told = other.told
+    outcome.ticks = other.told
     await other.close()
     outcome.seconds = time.monotonic() - began
     outcome.last_mib = resident_mib(pid)
@@ -356,6 +408,11 @@ def judge(outcome: Outcome, log: Path) -> None:
     written = log.read_text(encoding="utf-8", errors="replace")
     if written:
         raise Trouble(f"the gateway's log:\n{written[:6000]}")
+    if outcome.refused < outcome.unreadable:
+        raise Trouble(
+            f"at {outcome.version} the gateway said of {outcome.refused:,} frames that it could "
+            f"not read them, and there were {outcome.unreadable:,}"
+        )
     growth = outcome.last_mib - outcome.first_mib
     if growth > GROWTH_MIB:
         raise Trouble(
@@ -375,7 +432,8 @@ def main() -> None:
         for one in run(options.frames, options.seed, tuple(options.versions)):
             print(  # noqa: T201 - a program for the terminal
                 f"{one.version}: {one.frames:,} malformed frames in {one.seconds:.0f} s "
-                f"({one.frames / one.seconds:,.0f}/s), {one.answers:,} answers, "
+                f"({one.frames / one.seconds:,.0f}/s), {one.answers:,} answers, {one.refused:,} of them "
+                f"that a frame cannot be read, "
                 f"{one.reconnects} sessions, the other client was told {one.ticks:,} messages; "
                 f"memory {one.first_mib:.0f} -> {one.last_mib:.0f} MiB",
                 flush=True,
