@@ -16,7 +16,7 @@ from twsloop.clock import ManualClock
 from twsloop.errors import FaultError
 from twsloop.paper import PaperGateway
 from twsloop.paper.faults import FAULTS, FaultControl
-from twsloop.paper.faults.fault import params_of
+from twsloop.paper.faults.fault import Fault, params_of
 from twsloop.paper.faults.table import merged
 from twsloop.paper.faults.wire_links import HalfOpen, Reset
 
@@ -131,3 +131,12 @@ async def test_whom_and_how_long_are_checked_as_in_scripts(
         gateway.faults.half_open(**options)
     assert told in str(caught.value)
     assert not gateway.faults.record
+
+
+def test_a_fault_that_does_not_say_how_it_begins_is_none() -> None:
+    @attrs.frozen(kw_only=True)
+    class Hiccup(Fault):
+        """It says nothing of what it does."""
+
+    with pytest.raises(TypeError, match=r"abstract method '?begin"):
+        Hiccup()  # type: ignore[abstract]

@@ -22,6 +22,7 @@ where chance and timers come from.
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -125,7 +126,7 @@ class Stage:
 
 
 @attrs.frozen(kw_only=True)
-class Fault:
+class Fault(abc.ABC):
     """One thing that a gateway or a network does to its clients; subclasses say what.
 
     ``name`` is what scripts call it. ``instant`` faults happen and are over: they cannot last.
@@ -136,10 +137,10 @@ class Fault:
     instant: ClassVar[bool] = False
     of_clients: ClassVar[bool] = True
 
+    @abc.abstractmethod
     def begin(self, stage: Stage) -> End | None:
         """Let it happen; on the gateway's loop.
 
         Returns:
             What ends it, None if nothing does.
         """
-        raise NotImplementedError
