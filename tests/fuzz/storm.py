@@ -432,8 +432,8 @@ def main() -> None:
         for one in run(options.frames, options.seed, tuple(options.versions)):
             print(  # noqa: T201 - a program for the terminal
                 f"{one.version}: {one.frames:,} malformed frames in {one.seconds:.0f} s "
-                f"({one.frames / one.seconds:,.0f}/s), {one.answers:,} answers, {one.refused:,} of them "
-                f"that a frame cannot be read, "
+                f"({one.frames / one.seconds:,.0f}/s), {one.answers:,} answers, "
+                f"{one.refused:,} of them that a frame cannot be read, "
                 f"{one.reconnects} sessions, the other client was told {one.ticks:,} messages; "
                 f"memory {one.first_mib:.0f} -> {one.last_mib:.0f} MiB",
                 flush=True,
