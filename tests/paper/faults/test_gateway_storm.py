@@ -202,12 +202,12 @@ async def test_a_fault_outlives_a_gateway_that_is_opened_again(
         assert set(gateway.hub.farms.states.values()) == {FarmState.OK}
 
 
-@pytest.mark.parametrize("name", GATEWAY_FAULTS)
+@pytest.mark.parametrize("name", [name for table in GATEWAY_FAULTS for name in table])
 async def test_each_fault_plays_by_a_script_and_leaves_a_gateway_that_answers(name: str) -> None:
     """With its defaults, to a client of an old protocol that has everything open."""
     clock = ManualClock()
     entry: dict[str, Any] = {"fault": name, "at": 1}
-    if not GATEWAY_FAULTS[name].instant:
+    if not FAULTS[name].instant:
         entry["lasting"] = 2
     async with PaperGateway(feed="manual", clock=clock, faults={"fault": [entry]}) as gateway:
         gateway.market.quote("AAPL", 270.0, 270.1)

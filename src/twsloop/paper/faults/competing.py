@@ -11,7 +11,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 import attrs
@@ -31,6 +32,7 @@ from .params import count, flag, text
 from .silence import KINDS, Key, found_in, silence_of
 
 __all__ = [
+    "DATA_FAULTS",
     "BustEvent",
     "CompetingSession",
     "DataRefused",
@@ -274,3 +276,17 @@ class HistoryForgotten(Fault):
             for kind, req_id in tuple(client.subscriptions):
                 if kind == HISTORY and stage.hits(client.client_id):
                     client.end_subscription(kind, req_id)
+
+
+DATA_FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
+    {
+        "competing_session": CompetingSession,
+        "data_refused": DataRefused,
+        "depth_halted": DepthHalted,
+        "depth_reset": DepthReset,
+        "bust_event": BustEvent,
+        "live_bars_fail": LiveBarsFail,
+        "history_forgotten": HistoryForgotten,
+        "history_refused": HistoryRefused,
+    }
+)

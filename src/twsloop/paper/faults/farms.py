@@ -8,6 +8,8 @@ sec-def farm tells 2157, and contracts are not found until 2158.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import attrs
@@ -33,6 +35,7 @@ from .params import choice, flag, many, number
 from .silence import KINDS, Key, found_in, silence_of
 
 __all__ = [
+    "FARM_FAULTS",
     "HISTORY_REQUESTS",
     "FarmDown",
     "FarmIdle",
@@ -220,3 +223,11 @@ class FarmIdle(Fault):
             return False
         instrument = found_in(hub, request.message)
         return instrument is not None and self.farm in farms_of(hub.farms, KINDS[name], instrument)
+
+
+FARM_FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
+    {
+        "farm_down": FarmDown,
+        "farm_idle": FarmIdle,
+    }
+)

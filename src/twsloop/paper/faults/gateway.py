@@ -3,76 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
-from .competing import (
-    BustEvent,
-    CompetingSession,
-    DataRefused,
-    DepthHalted,
-    DepthReset,
-    HistoryForgotten,
-    HistoryRefused,
-    LiveBarsFail,
-)
-from .farms import FarmDown, FarmIdle
+from .competing import DATA_FAULTS
+from .farms import FARM_FAULTS
 from .fault import Fault
-from .outages import ServerLost
-from .reports import (
-    DuplicateReports,
-    LateAnswers,
-    LateReports,
-    MissingAnswers,
-    MissingReports,
-    ReorderedReports,
-    ShuffledReports,
-)
-from .restarts import NightlyRestart, PortChanged, ReadOnly, SundayRestart
-from .stories import (
-    BareStatus,
-    CancelledButAlive,
-    ExecutionCorrected,
-    InactiveThenAlive,
-    OrderUnresolved,
-    OrderWarning,
-    RejectedThenAlive,
-)
+from .outages import OUTAGE_FAULTS
+from .reports import REPORT_FAULTS
+from .restarts import RESTART_FAULTS
+from .stories import STORY_FAULTS
 
 __all__ = ["GATEWAY_FAULTS"]
 
-GATEWAY_FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
-    {
-        one.name: one
-        for one in (
-            ServerLost,
-            FarmDown,
-            FarmIdle,
-            CompetingSession,
-            DataRefused,
-            DepthHalted,
-            DepthReset,
-            BustEvent,
-            LiveBarsFail,
-            HistoryForgotten,
-            HistoryRefused,
-            NightlyRestart,
-            SundayRestart,
-            PortChanged,
-            ReadOnly,
-            LateReports,
-            MissingReports,
-            DuplicateReports,
-            ReorderedReports,
-            ShuffledReports,
-            LateAnswers,
-            MissingAnswers,
-            OrderWarning,
-            RejectedThenAlive,
-            InactiveThenAlive,
-            CancelledButAlive,
-            BareStatus,
-            OrderUnresolved,
-            ExecutionCorrected,
-        )
-    }
+GATEWAY_FAULTS: tuple[Mapping[str, type[Fault]], ...] = (
+    OUTAGE_FAULTS,
+    FARM_FAULTS,
+    DATA_FAULTS,
+    RESTART_FAULTS,
+    REPORT_FAULTS,
+    STORY_FAULTS,
 )

@@ -14,7 +14,8 @@ ask about orders, executions and positions from memory: as it was when the serve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
 import attrs
@@ -36,7 +37,7 @@ from .fault import End, Fault, Stage
 from .params import choice, many, number
 from .silence import silence_of
 
-__all__ = ["LOST", "NO_SERVER", "Outage", "ServerLost", "forget_subscriptions"]
+__all__ = ["LOST", "NO_SERVER", "OUTAGE_FAULTS", "Outage", "ServerLost", "forget_subscriptions"]
 
 LOST = (1100, "Connectivity between IBKR and Trader Workstation has been lost.")
 _BROKEN = (
@@ -303,3 +304,10 @@ class ServerLost(Fault):
             stage.later(seconds, again)
 
         stage.later(seconds, again)
+
+
+OUTAGE_FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
+    {
+        "server_lost": ServerLost,
+    }
+)

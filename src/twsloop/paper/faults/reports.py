@@ -8,7 +8,8 @@ build told Filled before the execution, commissions come late or never.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import attrs
@@ -22,6 +23,7 @@ from .fault import End, Fault, Stage
 from .params import choice, count, number, text
 
 __all__ = [
+    "REPORT_FAULTS",
     "DuplicateReports",
     "LateAnswers",
     "LateReports",
@@ -313,3 +315,16 @@ class LateAnswers(Fault):
             clock.call_later(self.seconds, tell, client, name, message)
 
         return _answers(stage, self, later)
+
+
+REPORT_FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
+    {
+        "late_reports": LateReports,
+        "missing_reports": MissingReports,
+        "duplicate_reports": DuplicateReports,
+        "reordered_reports": ReorderedReports,
+        "shuffled_reports": ShuffledReports,
+        "late_answers": LateAnswers,
+        "missing_answers": MissingAnswers,
+    }
+)

@@ -8,7 +8,8 @@ never transmitted is gone. Orders work at their exchanges while nobody is there 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import attrs
@@ -26,7 +27,7 @@ from .fault import End, Fault, Stage
 from .outages import Outage, ServerLost
 from .params import choice, count, number
 
-__all__ = ["NightlyRestart", "PortChanged", "ReadOnly", "SundayRestart"]
+__all__ = ["RESTART_FAULTS", "NightlyRestart", "PortChanged", "ReadOnly", "SundayRestart"]
 
 MOVED = (
     "TWS socket port has been reset and this connection is being dropped. "
@@ -217,3 +218,13 @@ class ReadOnly(Fault):
             return end
 
         return stage.each_hub(install)
+
+
+RESTART_FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
+    {
+        "nightly_restart": NightlyRestart,
+        "sunday_restart": SundayRestart,
+        "port_changed": PortChanged,
+        "read_only": ReadOnly,
+    }
+)

@@ -26,6 +26,7 @@ from .fault import Fault, Stage
 from .params import count, number, text
 
 __all__ = [
+    "STORY_FAULTS",
     "BareStatus",
     "CancelledButAlive",
     "ExecutionCorrected",
@@ -244,3 +245,16 @@ class ExecutionCorrected(Fault):
             ):
                 return one
         return None
+
+
+STORY_FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
+    {
+        "order_warning": OrderWarning,
+        "rejected_then_alive": RejectedThenAlive,
+        "inactive_then_alive": InactiveThenAlive,
+        "cancelled_but_alive": CancelledButAlive,
+        "bare_status": BareStatus,
+        "order_unresolved": OrderUnresolved,
+        "execution_corrected": ExecutionCorrected,
+    }
+)

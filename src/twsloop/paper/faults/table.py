@@ -31,4 +31,4 @@ def merged(tables: Iterable[Mapping[str, type[Fault]]]) -> Mapping[str, type[Fau
     return MappingProxyType(found)
 
 
-FAULTS = merged((*WIRE_FAULTS, GATEWAY_FAULTS))
+FAULTS = merged((*WIRE_FAULTS, *GATEWAY_FAULTS))

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 from collections.abc import Iterable
-from typing import Any
 
 from twsloop.clock import Clock
 from twsloop.errors import PaperError
-from twsloop.paper.catalogue.instruments import Catalogue
-from twsloop.paper.market.vocabulary import Event, Feed, Sink, TopOfBook
+from twsloop.paper.market.vocabulary import Event, Feed, Sink
+
+from .wrapped import WrappedFeed
 
 __all__ = ["LastingFeed"]
 
 
-class LastingFeed:
+class LastingFeed(WrappedFeed):
     """Starts a feed once, however often it is started and stopped itself; `end` ends it.
 
     Args:
@@ -26,17 +25,10 @@ class LastingFeed:
     """
 
     def __init__(self, source: Feed) -> None:
-        self.source = source
-        self.instruments: Catalogue = source.instruments
-        self.always_open: bool = source.always_open
-        self.finished: concurrent.futures.Future[None] = source.finished
+        super().__init__(source)
         self.ended = False
         self._sink: Sink | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        """What else the feed has, such as its seed."""
-        return getattr(self.source, name)
 
     def start(self, sink: Sink, clock: Clock) -> None:
         """Begin to call ``sink`` with events, or go on; on the running loop.
@@ -66,30 +58,6 @@ class LastingFeed:
         self.ended = True
         self._sink = None
         self.source.stop()
-
-    def book(self, con_id: int) -> TopOfBook:
-        """The one live book of an instrument.
-
-        Raises:
-            KeyError: The catalogue has no such instrument.
-        """
-        return self.source.book(con_id)
-
-    def subscribe(self, con_id: int) -> None:
-        """Somebody watches this instrument from now on (counted)."""
-        self.source.subscribe(con_id)
-
-    def unsubscribe(self, con_id: int) -> None:
-        """Somebody watches it no more."""
-        self.source.unsubscribe(con_id)
-
-    def pause(self) -> None:
-        """Make no events until `resume`."""
-        self.source.pause()
-
-    def resume(self) -> None:
-        """Go on after `pause`."""
-        self.source.resume()
 
     def _relay(self, events: Iterable[Event]) -> None:
         if self._sink is not None:

@@ -8,18 +8,17 @@ left out: a price that was set stays until the next one is set.
 
 from __future__ import annotations
 
-import concurrent.futures
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from twsloop.clock import Clock
-from twsloop.paper.catalogue.instruments import Catalogue
-from twsloop.paper.market.vocabulary import Event, Feed, Sink, TopOfBook
+from twsloop.paper.market.vocabulary import Event, Feed, Sink
+
+from .wrapped import WrappedFeed
 
 __all__ = ["SteeredFeed"]
 
 
-class SteeredFeed:
+class SteeredFeed(WrappedFeed):
     """A feed that a test has its hand on.
 
     Args:
@@ -32,16 +31,9 @@ class SteeredFeed:
     """
 
     def __init__(self, source: Feed) -> None:
-        self.source = source
-        self.instruments: Catalogue = source.instruments
-        self.always_open: bool = source.always_open
-        self.finished: concurrent.futures.Future[None] = source.finished
+        super().__init__(source)
         self.held: set[int] = set()
         self.frozen = False
-
-    def __getattr__(self, name: str) -> Any:
-        """What else the feed has, such as its seed."""
-        return getattr(self.source, name)
 
     def start(self, sink: Sink, clock: Clock) -> None:
         """Begin to call ``sink`` with events; on the running loop, timers from ``clock``."""
@@ -51,30 +43,6 @@ class SteeredFeed:
     def stop(self) -> None:
         """Call the sink no more, and let go of files. Idempotent."""
         self.source.stop()
-
-    def book(self, con_id: int) -> TopOfBook:
-        """The one live book of an instrument, which the sink advances.
-
-        Raises:
-            KeyError: The catalogue has no such instrument.
-        """
-        return self.source.book(con_id)
-
-    def subscribe(self, con_id: int) -> None:
-        """Somebody watches this instrument from now on (counted)."""
-        self.source.subscribe(con_id)
-
-    def unsubscribe(self, con_id: int) -> None:
-        """Somebody watches it no more."""
-        self.source.unsubscribe(con_id)
-
-    def pause(self) -> None:
-        """Make no events until `resume`."""
-        self.source.pause()
-
-    def resume(self) -> None:
-        """Go on after `pause`."""
-        self.source.resume()
 
     def inject(self, events: Iterable[Event]) -> None:
         """Let something happen now, on the loop that the feed was started on."""
