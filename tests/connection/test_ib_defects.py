@@ -11,7 +11,6 @@ import itertools
 import logging
 import re
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -64,6 +63,31 @@ def ibs_client(port: int) -> Iterator[Client]:
             running.thread.join(PATIENCE)
         if reader is not None:
             reader.join(PATIENCE)
+
+
+@contextmanager
+def ibs_read_given_up(size: int) -> Iterator[threading.Event]:
+    """An event: IB's client has read so many bytes at once, and no more within its second.
+
+    Its own log tells it: what a read has brought, and that the time for more is over.
+    """
+    log, over, sizes = logging.getLogger("ibapi.connection"), threading.Event(), [0]
+
+    class Watch(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.msg.startswith("len ") and isinstance(record.args, tuple):
+                sizes.append(record.args[0])  # type: ignore[arg-type]
+            elif record.msg.startswith("socket timeout") and sizes[-1] == size:
+                over.set()
+
+    watch, level = Watch(), log.level
+    log.addHandler(watch)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield over
+    finally:
+        log.setLevel(level)
+        log.removeHandler(watch)
 
 
 @contextmanager
@@ -129,8 +153,9 @@ def test_defect_01_a_read_of_exactly_4096_bytes_is_not_lost() -> None:
     with ScriptedServer(asked(exactly_4096), asked(exactly_4096)) as server:
         with ibs_client(server.port) as theirs:
             theirs.heard.wait("nextValidId")
-            theirs.client.reqCurrentTime()
-            time.sleep(1.3)  # IB's socket timeout of a second is real time
+            with ibs_read_given_up(4096) as given_up:
+                theirs.client.reqCurrentTime()
+                assert given_up.wait(PATIENCE), "a newer ibapi has mended this: see the table"
             theirs.client.reqCurrentTime()
             theirs.heard.wait("currentTime")
             assert theirs.heard.of("error") == [], "a newer ibapi has mended this: see the table"
