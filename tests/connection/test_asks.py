@@ -29,6 +29,16 @@ def test_parts_and_their_end(wire: Wire) -> None:
     assert wire.heard.of("accountSummary") == [], "the answer to our own request is ours"
 
 
+def test_an_answer_that_nobody_gathers_ends_all_the_same(wire: Wire) -> None:
+    future = wire.summary(gather=False, timeout=10)
+    req_id = wire.await_request()[0][2]
+    wire.reply(value(req_id, "1"), value(req_id, "2"))
+    wire.slice_heard(2)
+    wire.clock.advance(9)
+    wire.reply(text_body(64, 1, req_id))
+    assert future.result(PATIENCE) == []
+
+
 def test_each_part_renews_the_deadline_and_silence_fails_it(wire: Wire) -> None:
     future = wire.summary(timeout=10, cancel=wire.core.cancelAccountSummary)
     req_id = wire.await_request()[0][2]

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from ibapi.order import Order
 
+from tests.orders.test_forgetting import objects
 from tests.orders.test_hard_cases import commission, execution
 from tests.orders.test_sessions import buy, config, until, working
 from tests.support.desk import PATIENCE, Heard
@@ -253,6 +255,32 @@ def test_executions_that_are_not_listed_any_more_are_kept() -> None:
         assert [fill.exec_id for fill in trade.fills] == [EXEC]
         assert trade.filled == 4
         assert case.fills.rest() == []
+
+
+def test_the_lists_of_the_day_are_read_and_not_gathered() -> None:
+    """A day has thousands of orders, each of several kilobytes as IB's client makes it."""
+    many = 200
+    completed = message(
+        "completedOrder",
+        contract={"conId": 265598, "symbol": "AAPL", "secType": "STK", "exchange": "SMART"},
+        order={"permId": 4711, "action": "BUY", "totalQuantity": "10", "orderType": "MKT"},
+        orderState={"status": "Filled", "completedStatus": "Filled Size: 10"},
+    )
+    with gaps() as case:
+        case.tws.silent = ("reqCompletedOrders",)
+        reconciled = case.gateway.orders.reconcile()
+        case.tws.next("reqCompletedOrders")
+        before = objects(Order)
+        case.tws.say(*[completed] * many)
+        case.settle()
+        assert objects(Order) < before + many // 2
+        case.tws.say(message("completedOrdersEnd"))
+        assert reconciled.result(PATIENCE).complete
+        # Who asks for the list has all of it.
+        listed = case.gateway.orders.completed()
+        case.tws.next("reqCompletedOrders")
+        case.tws.say(*[completed] * many, message("completedOrdersEnd"))
+        assert len(listed.result(PATIENCE)) == many
 
 
 # ---- what stays unknown ------------------------------------------------------------------

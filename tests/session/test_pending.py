@@ -47,6 +47,18 @@ def test_requests_without_an_id_queue_and_take_their_turn_when_asked() -> None:
     assert table.waiting("positions") == (late,)
 
 
+def test_parts_that_nobody_gathers_renew_the_deadline_and_are_gone() -> None:
+    table = PendingTable()
+    for pending in (
+        Pending(key=1, request="a list", timeout=10, gathers=False),
+        ask("positions", raw=True),
+    ):
+        table.add(pending)
+        assert table.part(pending.key, "a", now=105)
+        assert table.part(pending.key, "b", now=106)
+        assert (pending.parts, pending.first_at, pending.due) == ([], 105, 116)
+
+
 def test_parts_are_kept_in_order_and_renew_the_deadline() -> None:
     table = PendingTable()
     table.add(pending := ask(1, timeout=10))

@@ -83,6 +83,7 @@ class Asks:
         timeout: float | None = None,
         cancel: Send | None = None,
         share: Hashable = None,
+        gather: bool = True,
     ) -> Future[list[Any]]:
         """Send a request and gather its answer; from any thread.
 
@@ -95,15 +96,19 @@ class Asks:
             cancel: How IB cancels it, if it can; called when the last waiter has left.
             share: What makes two requests the same; one that is under way answers both. None is
                 never shared.
+            gather: Whether the parts are kept for the result. The answer to a question that is
+                asked for what slices make of it, part by part, may be as long as the day: a list
+                of all orders of it takes megabytes.
 
         Returns:
-            A Future of the parts, in order. It fails with RequestError, RequestTimeout,
-            ConnectionLost or NotConnected.
+            A Future of the parts, in order; of an empty list if they are not gathered. It fails
+            with RequestError, RequestTimeout, ConnectionLost or NotConnected.
         """
         pending = Pending(
             key=self._request_ids.take() if key is None else key,
             request=request,
             timeout=self._channel.answer_limit if timeout is None else timeout,
+            gathers=gather,
         )
         future: Future[list[Any]] = Future(self._loop, on_abandon=lambda: self._abandon(pending))
         pending.token = Waiter(send, cancel, future)
@@ -235,14 +240,14 @@ class Asks:
             pending
             for pending in self._table.under_way()
             if pending.left_at is not None and now - pending.left_at <= span
-            and not (pending.parts or pending.raw) and pending.repeats < MOST_REPEATS
+            and pending.first_at is None and not pending.raw and pending.repeats < MOST_REPEATS
         ]  # fmt: skip
         if doubtful:
             self._loop.clock.call_later(2 * span, self._ask_again, doubtful)
 
     def _ask_again(self, doubtful: list[Pending]) -> None:
         for pending in doubtful:
-            if self._table.get(pending.key) is not pending or pending.parts:
+            if self._table.get(pending.key) is not pending or pending.first_at is not None:
                 continue  # it was answered, or ended
             pending.repeats += 1
             self.repeated += 1
@@ -405,7 +410,7 @@ class Asks:
                 "does not read, or requests come faster than pacing allows"
             )
         else:
-            what = "further part of the answer" if pending.parts else "answer"
+            what = "further part of the answer" if pending.first_at is not None else "answer"
             text = f"no {what} within {pending.timeout:g} s"
         req_id = pending.key if isinstance(pending.key, int) else -1
         sent = pending.left_at is not None

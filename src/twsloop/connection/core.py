@@ -282,10 +282,17 @@ class Core:
         timeout: float | None = None,
         cancel: Callable[[int], object] | None = None,
         share: Hashable = None,
+        gather: bool = True,
     ) -> Future[list[Any]]:
         """Send a request and gather its answer (any thread); see `Asks.ask`."""
         return self.asks.ask(
-            send, request=request, key=key, timeout=timeout, cancel=cancel, share=share
+            send,
+            request=request,
+            key=key,
+            timeout=timeout,
+            cancel=cancel,
+            share=share,
+            gather=gather,
         )
 
     def answer_part(self, key: Key, item: Any) -> bool:

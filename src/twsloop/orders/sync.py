@@ -192,8 +192,9 @@ class Sync:
         asked = [self.ask_open(timeout, moment=moment)]
         # An older gateway does not know the question: no end would ever come.
         if self._core.server_version >= MIN_SERVER_VER_COMPLETED_ORDERS:
-            asked.append(self._ask_completed(timeout))
-        asked.append(self.ask_executions(ExecutionFilter(), timeout))
+            asked.append(self._ask_completed(timeout, gather=False))
+        # What the book makes of each part is all that is wanted of them: the lists are of a day.
+        asked.append(self.ask_executions(ExecutionFilter(), timeout, gather=False))
         answers: list[list[Any]] = []
         errors: list[Exception] = []
         for future in asked:
@@ -325,7 +326,12 @@ class Sync:
         )
 
     def _ask_completed(
-        self, timeout: float | None, *, api_only: bool = False, share: Hashable = None
+        self,
+        timeout: float | None,
+        *,
+        api_only: bool = False,
+        share: Hashable = None,
+        gather: bool = True,
     ) -> Future[list[Any]]:
         core = self._core
         return core.ask(
@@ -334,16 +340,30 @@ class Sync:
             key="completed_orders",
             timeout=timeout,
             share=share,
+            gather=gather,
         )
 
     def ask_executions(
-        self, wanted: ExecutionFilter, timeout: float | None, share: Hashable = None
+        self,
+        wanted: ExecutionFilter,
+        timeout: float | None,
+        share: Hashable = None,
+        *,
+        gather: bool = True,
     ) -> Future[list[Any]]:
-        """Ask for executions; the book hears of each, and of its commission."""
+        """Ask for executions; the book hears of each, and of its commission.
+
+        Args:
+            wanted: Which.
+            timeout: Seconds for the answer.
+            share: What a list must be asked with that is on its way already, and will do.
+            gather: Whether they are the answer, too; else that is empty.
+        """
         core = self._core
         return core.ask(
             lambda req_id: core.reqExecutions(req_id, wanted),
             request="executions",
             timeout=timeout,
             share=share,
+            gather=gather,
         )

@@ -180,7 +180,7 @@ class Watch:
                 missing, self._missing = self._missing, {}
                 self._wanted.clear()
                 if not missing:
-                    await self._sync.ask_executions(ExecutionFilter(), None)
+                    await self._sync.ask_executions(ExecutionFilter(), None, gather=False)
                     continue
                 listed = await self._sync.ask_all()
                 listed.require()

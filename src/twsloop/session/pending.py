@@ -36,8 +36,9 @@ class Pending:
         request: What was asked, in words.
         timeout: Seconds within which the answer, and then each further part, has to come.
         raw: Whether a user's own raw call made it; then its answer is everybody's.
+        gathers: Whether the parts of its answer are kept. Those of a raw call never are.
         token: The caller's own handle for it.
-        parts: What came so far.
+        parts: What came so far, if it is kept.
         due: When it times out; None before it was sent.
         left_at: When it was handed to the socket; None while it waits for that.
         since: When it was taken in.
@@ -50,6 +51,7 @@ class Pending:
     request: str
     timeout: float
     raw: bool = False
+    gathers: bool = True
     token: Any = None
     parts: list[Any] = attrs.Factory(list)
     due: float | None = None
@@ -108,7 +110,7 @@ class PendingTable:
         return self._by_key.get(key)
 
     def part(self, key: Key, item: Any, now: float) -> bool:
-        """A part of an answer came: keep it, and renew the deadline.
+        """A part of an answer came: keep it, if that is wanted, and renew the deadline.
 
         Returns:
             False if nobody waits for it.
@@ -116,7 +118,7 @@ class PendingTable:
         pending = self._by_key.get(key)
         if pending is None:
             return False
-        if not pending.raw:  # nobody gathers the answer to a raw call
+        if pending.gathers and not pending.raw:
             pending.parts.append(item)
         if pending.first_at is None:
             pending.first_at = now
