@@ -227,23 +227,25 @@ class Registry:
                     break
             else:
                 self._slices.append(_Listener(owner, functions))
-            self.rebuild()
+            self.rebuild(functions)
 
     def remove_slice(self, owner: object, names: Iterable[str] | None = None) -> None:
         """Let a slice stop listening, to some callbacks or to all."""
         with self._lock:
             for listener in self._slices:
                 if listener.owner is owner:
-                    for name in list(listener.functions) if names is None else names:
+                    gone = tuple(listener.functions if names is None else names)
+                    for name in gone:
                         listener.functions.pop(name, None)
-            self.rebuild()
+                    self.rebuild(gone)
 
     def set_app(self, app: object | None) -> None:
         """The object whose overrides are the second tier."""
         with self._lock:
-            self._app = None if app is None else _Listener(app, overrides(app))
+            was, functions = self._app, {} if app is None else overrides(app)
+            self._app = None if app is None else _Listener(app, functions)
             self.fanout._app = app  # noqa: SLF001  (it is made here)
-            self.rebuild()
+            self.rebuild([*functions, *(was.functions if was else ())])
 
     def add(self, processor: object, where: Where = None, bound: int = 10_000) -> None:
         """Let a user's processor listen.
@@ -276,16 +278,17 @@ class Registry:
                 name=type(processor).__name__,
             )
         with self._lock:
+            was = [p for p in self._processors if p.owner is processor]
             self._processors = [p for p in self._processors if p.owner is not processor]
             self._processors.append(_Listener(processor, functions, courier))
-            self.rebuild()
+            self.rebuild([*functions, *(name for old in was for name in old.functions)])
 
     def remove(self, processor: object) -> None:
         """Let a user's processor stop listening; nothing happens if it did not listen."""
         with self._lock:
             gone = [p for p in self._processors if p.owner is processor]
             self._processors = [p for p in self._processors if p.owner is not processor]
-            self.rebuild()
+            self.rebuild([name for listener in gone for name in listener.functions])
         # What waits for it elsewhere would come after it asked for no more.
         for listener in gone:
             functions = frozenset(listener.functions.values())
@@ -297,7 +300,7 @@ class Registry:
         """Let ``entry`` stand before everyone for one callback; it may `dispatch` to them."""
         with self._lock:
             self._entries[name] = entry
-            self.rebuild()
+            self.rebuild([name])
 
     def hears(self, names: Iterable[str]) -> bool:
         """Whether anybody listens to one of these callbacks."""
@@ -305,11 +308,17 @@ class Registry:
 
     # ---- building ------------------------------------------------------------------------
 
-    def rebuild(self) -> None:
-        """Make every attribute of the fan-out anew."""
+    def rebuild(self, names: Iterable[str] | None = None) -> None:
+        """Make the attributes of the fan-out anew.
+
+        Args:
+            names: Of the callbacks whose listeners changed; all unless told otherwise. (A gateway
+                hangs twenty listeners on its fan-out before it starts.)
+        """
         with self._lock:
-            heard = set()
-            for name in CALLBACKS:
+            changed = CALLBACKS.keys() if names is None else CALLBACKS.keys() & names
+            heard = set(self._heard - changed)
+            for name in changed:
                 built = self._build(name)
                 if built is not _nobody or name in self._entries:
                     heard.add(name)
