@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 from ibapi.comm import read_fields
 from ibapi.const import NO_VALID_ID
-from ibapi.decoder import Decoder
+from ibapi.decoder import Decoder as _Decoder
 from ibapi.errors import BAD_MESSAGE, UNKNOWN_ID
 from ibapi.utils import BadMessage
 
@@ -25,7 +25,7 @@ from twsloop.processors import Registry
 from twsloop.wire.messages import INBOUND
 from twsloop.wire.ticks import tick_price
 
-__all__ = ["Dispatcher", "UnknownMessage", "split_id"]
+__all__ = ["Decoder", "Dispatcher", "UnknownMessage", "split_id"]
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +61,19 @@ class UnknownMessage:
     size: int
     received: datetime
     payload: bytes = attrs.field(repr=False)
+
+
+class Decoder(_Decoder):
+    """IB's decoder, which looks at the signatures of all callbacks for each session anew.
+
+    It keeps what it found with the class, and callbacks do not change: once a process is enough.
+    """
+
+    def discoverParams(self) -> None:
+        """Look at the signatures of the callbacks, unless that was done."""
+        kinds = self.msgId2handleInfo.values()
+        if any(kind.wrapperMeth is not None and kind.wrapperParams is None for kind in kinds):
+            super().discoverParams()
 
 
 class _WrongCount(ValueError):

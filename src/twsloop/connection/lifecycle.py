@@ -21,7 +21,6 @@ from typing import Any
 
 import attrs
 from ibapi.const import NO_VALID_ID
-from ibapi.decoder import Decoder
 from ibapi.errors import BAD_LENGTH
 
 from twsloop.config import check_accounts
@@ -32,6 +31,7 @@ from twsloop.transport import Transport
 from twsloop.wire.handshake import client_hello
 
 from .core import Core
+from .dispatch import Decoder
 from .leases import ClientIdLease
 from .links import Client, Closing, make_link
 from .remarks import Remarks
