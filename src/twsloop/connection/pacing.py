@@ -14,7 +14,7 @@ no answer, are asked again.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from twsloop.errors import ParseError
 from twsloop.events import Notice
 from twsloop.session.pacing import SPAN, Wait, own_rate
 from twsloop.session.pending import Pending
-from twsloop.session.waiting import WaitingRequest, WaitSource
+from twsloop.session.waiting import Pause, WaitingRequest, WaitSource
 from twsloop.transport import Lane, Outbox, Queued
 from twsloop.transport.outgoing import Turn
 from twsloop.wire.codec import decode
@@ -125,6 +125,22 @@ class Pacing:
         seconds = max(self._core.clock.monotonic() - moment, 0.0)
         return {"since": self._core.clock.now() - timedelta(seconds=seconds), "seconds": seconds}
 
+    def rows(self, lane: str, pauses: Iterable[Pause]) -> list[WaitingRequest]:
+        """What `waiting` says of requests that wait for a time they know, in their order."""
+        now = self._core.clock.monotonic()
+        return [
+            WaitingRequest(
+                request=one.request,
+                lane=lane,
+                reason=one.reason,
+                expected=max(one.until - now, 0.0),
+                position=place,
+                req_id=one.req_id,
+                **self.since(one.since),
+            )
+            for place, one in enumerate(pauses)
+        ]
+
     def _row(self, one: Queued) -> WaitingRequest:
         message = one.message
         kind = OUTBOUND.get(message.number)
@@ -156,24 +172,16 @@ class Pacing:
 
     def _feed_rows(self) -> list[WaitingRequest]:
         """Streams whose requests wait for their turn before they come here."""
-        now = self._core.clock.monotonic()
         turns = [
-            (feed, turn) for feed in self._core.streams
+            Pause(
+                request=feed.request, until=turn[1], reason=turn[2], since=turn[0],
+                req_id=feed.req_id,
+            )
+            for feed in self._core.streams
             if feed.req_id is not None and (turn := feed.turn) is not None
         ]  # fmt: skip
-        turns.sort(key=lambda one: one[1][1])
-        return [
-            WaitingRequest(
-                request=feed.request,
-                lane="history",
-                reason=reason,
-                expected=max(until - now, 0.0),
-                position=place,
-                req_id=feed.req_id,
-                **self.since(since),
-            )
-            for place, (feed, (since, until, reason)) in enumerate(turns)
-        ]
+        turns.sort(key=lambda one: one.until)
+        return self.rows("history", turns)
 
     def counts(self) -> dict[str, float]:
         """What was withdrawn, asked again or spilled so far, by name; only what happened at all."""

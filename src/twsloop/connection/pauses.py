@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from twsloop.errors import ConnectionLost, NotConnected
-from twsloop.session.waiting import WaitingRequest
+from twsloop.session.waiting import Pause, WaitingRequest
 
 if TYPE_CHECKING:
     from .core import Core
@@ -28,8 +28,8 @@ class Pauses:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._waiting: dict[asyncio.Future[None], str] = {}
-        #: Of those that `waiting` is to name: until when, why, since when.
-        self._told: dict[asyncio.Future[None], tuple[str, float, str, float]] = {}
+        #: Of those that `waiting` is to name.
+        self._told: dict[asyncio.Future[None], Pause] = {}
         core.on_down(self._down)
         core.pacing.list_waits(self._waits)
 
@@ -64,7 +64,7 @@ class Pauses:
         self._waiting[over] = request
         if reason:
             now = self._core.clock.monotonic()
-            self._told[over] = request, now + seconds, reason, now
+            self._told[over] = Pause(request=request, until=now + seconds, reason=reason, since=now)
         try:
             await over
         finally:
@@ -73,18 +73,7 @@ class Pauses:
             self._told.pop(over, None)
 
     def _waits(self) -> list[WaitingRequest]:
-        now = self._core.clock.monotonic()
-        return [
-            WaitingRequest(
-                request=request,
-                lane="request",
-                reason=reason,
-                expected=max(until - now, 0.0),
-                position=place,
-                **self._core.pacing.since(since),
-            )
-            for place, (request, until, reason, since) in enumerate(list(self._told.values()))
-        ]
+        return self._core.pacing.rows("request", list(self._told.values()))
 
     def _down(self) -> None:
         for over, request in self._waiting.items():

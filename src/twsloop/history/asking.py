@@ -19,7 +19,7 @@ from twsloop.connection.core import Core
 from twsloop.connection.pauses import Pauses
 from twsloop.errors import NoHistory, PacingViolation, RequestError, SendQueueFull
 from twsloop.event_loop import SharedWork
-from twsloop.session.waiting import WaitingRequest
+from twsloop.session.waiting import Pause, WaitingRequest
 
 from .pacing import HistoryPacer, Paced, Wait
 
@@ -114,8 +114,7 @@ class PacedAsks:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.pacer = HistoryPacer()
-        #: What waits: request, until when, why, since when.
-        self._waiting: dict[int, tuple[str, float, str, float]] = {}
+        self._waiting: dict[int, Pause] = {}
         self._number = 0
         self._pauses = Pauses(core)
         self._shared = SharedWork(core.event_loop)
@@ -126,23 +125,12 @@ class PacedAsks:
         """What waits for its turn now, and why; from any thread."""
         now = self._core.clock.monotonic()
         return tuple(
-            Waiting(request, max(until - now, 0.0), reason)
-            for request, until, reason, _ in list(self._waiting.values())
+            Waiting(one.request, max(one.until - now, 0.0), one.reason)
+            for one in list(self._waiting.values())
         )
 
     def _waits(self) -> list[WaitingRequest]:
-        now = self._core.clock.monotonic()
-        return [
-            WaitingRequest(
-                request=request,
-                lane="history",
-                reason=reason,
-                expected=max(until - now, 0.0),
-                position=place,
-                **self._core.pacing.since(since),
-            )
-            for place, (request, until, reason, since) in enumerate(list(self._waiting.values()))
-        ]
+        return self._core.pacing.rows("history", list(self._waiting.values()))
 
     async def ask(self, question: Question, on_wait: OnWait | None = None) -> list[Any]:
         """Send a request when it may leave, and gather its answer.
@@ -190,7 +178,9 @@ class PacedAsks:
         try:
             while (wait := pacer.wait(core.clock.monotonic(), paced)) is not None:
                 until = core.clock.monotonic() + wait.seconds
-                self._waiting[number] = (request, until, wait.reason, since)
+                self._waiting[number] = Pause(
+                    request=request, until=until, reason=wait.reason, since=since
+                )
                 if on_wait is not None:
                     on_wait(wait)
                 await self._pauses.sleep(wait.seconds, request)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import attrs
 
-__all__ = ["WaitSource", "WaitingRequest"]
+__all__ = ["Pause", "WaitSource", "WaitingRequest"]
 
 
 @attrs.frozen(kw_only=True)
@@ -41,6 +41,25 @@ class WaitingRequest:
     def __str__(self) -> str:
         expected = "" if self.expected is None else f", about {self.expected:.0f} s more"
         return f"{self.request} has waited {self.seconds:.0f} s{expected}: {self.reason}"
+
+
+@attrs.frozen(kw_only=True)
+class Pause:
+    """One request that waits for a time it knows.
+
+    Attributes:
+        request: What is asked, in words.
+        until: When it may be asked, of the clock's monotonic seconds.
+        reason: Why not before, in words.
+        since: From when on it waits, of the same seconds.
+        req_id: Its request id, where it has one.
+    """
+
+    request: str
+    until: float
+    reason: str
+    since: float
+    req_id: int | None = None
 
 
 #: Lists what waits somewhere; from any thread.
