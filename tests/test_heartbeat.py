@@ -37,6 +37,12 @@ class Watch:
         self.probes.append(self.clock.monotonic())
         self.on_probe()
 
+    def hears(self, *, every: float, times: int = 1) -> None:
+        """Bytes come, so many times, each so many seconds after what was before."""
+        for _ in range(times):
+            self.clock.advance(every)
+            self.monitor.heartbeat_received()
+
 
 async def test_silence_is_probed_and_then_it_is_dead_once() -> None:
     watch = Watch()
@@ -59,9 +65,7 @@ async def test_silence_is_probed_and_then_it_is_dead_once() -> None:
 async def test_bytes_keep_it_quiet() -> None:
     watch = Watch()
     watch.monitor.start_monitoring()
-    for _ in range(20):
-        watch.clock.advance(9)
-        watch.monitor.heartbeat_received()
+    watch.hears(every=9, times=20)
     assert watch.monitor.silent_for == 0
     assert (watch.probes, watch.dead, watch.facts) == ([], [], [])
     watch.clock.advance(9.5)
@@ -71,8 +75,7 @@ async def test_bytes_keep_it_quiet() -> None:
 async def test_a_byte_after_the_question_restores_and_starts_anew() -> None:
     watch = Watch()
     watch.monitor.start_monitoring()
-    watch.clock.advance(12)
-    watch.monitor.heartbeat_received()
+    watch.hears(every=12)
     missed, restored = watch.facts
     assert isinstance(missed, HeartbeatMissed)
     assert missed.silence == 10
@@ -129,8 +132,7 @@ async def test_odd_times_do_not_make_a_timer_fire_for_ever(start: float) -> None
     watch = Watch()
     watch.clock.advance(start)
     watch.monitor.start_monitoring()
-    watch.clock.advance(3.3)
-    watch.monitor.heartbeat_received()
+    watch.hears(every=3.3)
     watch.clock.advance(15.1)
     assert len(watch.probes) == 1
     assert len(watch.dead) == 1
@@ -161,9 +163,7 @@ class Deaf(Watch):
 async def test_bytes_without_an_answer_end_a_link_and_are_no_silence() -> None:
     watch = Deaf()
     watch.monitor.start_monitoring()
-    for _ in range(29):
-        watch.clock.advance(0.5)
-        watch.monitor.heartbeat_received()
+    watch.hears(every=0.5, times=29)
     assert (watch.probes, watch.deaf) == ([10], [])
     watch.clock.advance(0.5)
     assert (watch.deaf, watch.dead, watch.facts) == ([5], [], [])
@@ -173,8 +173,7 @@ async def test_bytes_without_an_answer_end_a_link_and_are_no_silence() -> None:
 async def test_bytes_that_cease_just_before_the_question_are_missed_at_the_end() -> None:
     watch = Deaf()
     watch.monitor.start_monitoring()
-    watch.clock.advance(9)
-    watch.monitor.heartbeat_received()
+    watch.hears(every=9)
     watch.clock.advance(1)
     assert (watch.probes, watch.facts) == ([10], []), "asked in its turn, and not silent yet"
     watch.clock.advance(5)
@@ -205,23 +204,17 @@ async def test_an_answer_puts_the_next_question_off() -> None:
 async def test_a_message_that_comes_slowly_and_a_busy_reader_are_given_time() -> None:
     watch = Deaf()
     watch.monitor.start_monitoring()
-    watch.clock.advance(9)
-    watch.monitor.heartbeat_received()
+    watch.hears(every=9)
     watch.clock.advance(1)
     watch.slow = True
-    for _ in range(10):
-        watch.clock.advance(4)
-        watch.monitor.heartbeat_received()
+    watch.hears(every=4, times=10)
     assert watch.deaf == []
     watch.slow = False
     for _ in range(10):
-        watch.clock.advance(4)
-        watch.monitor.heartbeat_received()
+        watch.hears(every=4)
         watch.monitor.worked(3)
     assert watch.deaf == [], "busy with what came"
-    for _ in range(5):
-        watch.clock.advance(4)
-        watch.monitor.heartbeat_received()
+    watch.hears(every=4, times=5)
     assert len(watch.deaf) == 1
 
 

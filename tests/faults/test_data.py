@@ -26,28 +26,23 @@ def test_data_that_does_not_come_back_after_a_competing_session_is_asked_for(tri
 
 
 def test_a_book_that_is_reset_goes_on_from_nothing(trial: Trial) -> None:
-    book = trial.gw.market_data.depth(SYMBOL, 5)
-    await_condition(lambda: book.latest is not None and len(book.latest.bids) > 0)
+    book = trial.book()
     trial.faults.depth_reset()
     trial.wait_fact(Notice, lambda fact: fact.code == 317)
-    trial.market.set_price(SYMBOL, bid=97.0, ask=98.0)
-    trial.until(lambda: book.latest is not None and _best(book.latest) == 97.0)
+    trial.book_moves(book, 97.0)
     one_session(trial)
 
 
 def test_a_book_that_is_halted_is_asked_for_again(trial: Trial) -> None:
-    book = trial.gw.market_data.depth(SYMBOL, 5)
-    await_condition(lambda: book.latest is not None and len(book.latest.bids) > 0)
+    book = trial.book()
     trial.faults.depth_halted()
     trial.wait_fact(Notice, lambda fact: fact.code == 316)
-    trial.market.set_price(SYMBOL, bid=97.0, ask=98.0)
-    trial.until(lambda: book.latest is not None and _best(book.latest) == 97.0)
+    trial.book_moves(book, 97.0)
 
 
 def test_bars_that_a_bust_ends_are_asked_for_again(make_trial: MakeTrial) -> None:
     trial = make_trial(with_past()).start()
-    bars = trial.gw.history.live_bars(SYMBOL)
-    await_condition(lambda: len(bars.state.bars) > 0)
+    bars = trial.kept_bars()
     trial.faults.bust_event()
     trial.wait_fact(Notice, lambda fact: fact.code == 10225)
     trial.bars_move(bars, 123.0)
@@ -56,8 +51,7 @@ def test_bars_that_a_bust_ends_are_asked_for_again(make_trial: MakeTrial) -> Non
 
 def test_bars_that_fail_without_a_word_of_a_farm_are_asked_for_again(make_trial: MakeTrial) -> None:
     trial = make_trial(with_past()).start()
-    bars = trial.gw.history.live_bars(SYMBOL)
-    await_condition(lambda: len(bars.state.bars) > 0)
+    bars = trial.kept_bars()
     trial.faults.live_bars_fail()
     trial.wait_fact(Notice, lambda fact: fact.code == 10182)
     trial.bars_move(bars, 123.0)
@@ -80,8 +74,3 @@ def test_a_pacing_violation_is_waited_out_and_no_empty_answer(make_trial: MakeTr
     trial.until(bars.done, within=1200, step=5)
     assert len(bars.result(0)) > 0
     assert [one.code for one in trial.facts(Notice) if one.code == 162]
-
-
-def _best(depth: object) -> float:
-    best: float = depth.bids[0].price  # type: ignore[attr-defined]
-    return best

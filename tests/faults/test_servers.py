@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tests.faults.conftest import MakeTrial
 from tests.faults.trial import SYMBOL, Trial, with_past
-from tests.support.clients import await_condition
 from twsloop import PaperGateway
 from twsloop.events import Notice
 from twsloop.paper.faults.outages import LOST
@@ -106,8 +105,7 @@ def test_an_idle_farm_is_no_fault(trial: Trial) -> None:
 
 def test_bars_that_die_with_their_farm_are_kept_up_to_date_again(make_trial: MakeTrial) -> None:
     trial = make_trial(with_past()).start()
-    bars = trial.gw.history.live_bars(SYMBOL)
-    await_condition(lambda: len(bars.state.bars) > 0)
+    bars = trial.kept_bars()
     with trial.faults.farm_down("ushmds"):
         trial.wait_fact(Notice, lambda fact: fact.code == 10182)
     trial.bars_move(bars, 123.0)

@@ -21,6 +21,7 @@ from twsloop.clock import ManualClock
 from twsloop.connection.stream import Stream
 from twsloop.events import Fact, Fill, SessionChanged
 from twsloop.history.live_state import BarUpdate
+from twsloop.market_data.depth import Depth
 from twsloop.session.state import State
 
 __all__ = ["BID", "SYMBOL", "Setting", "Trial", "with_past"]
@@ -234,6 +235,12 @@ class Trial:
         self.market.set_price(symbol, bid=bid, ask=bid + 1)
         self.until(lambda: ticker.bid == bid, within)
 
+    def kept_bars(self) -> Stream[BarUpdate]:
+        """Bars that are kept up to date, and are there."""
+        bars = self.gw.history.live_bars(SYMBOL)
+        await_condition(lambda: len(bars.state.bars) > 0)
+        return bars
+
     def bars_move(self, bars: Stream[BarUpdate], price: float) -> None:
         """Print a trade; the bars that are kept up to date have to show it."""
 
@@ -243,6 +250,17 @@ class Trial:
             return bool(bars.state.bars[-1].close == price)
 
         self.until(shown, within=300, step=BAR_UPDATE)
+
+    def book(self) -> Stream[Depth]:
+        """A book that has its rows."""
+        book = self.gw.market_data.depth(SYMBOL, 5)
+        await_condition(lambda: book.latest is not None and len(book.latest.bids) > 0)
+        return book
+
+    def book_moves(self, book: Stream[Depth], bid: float) -> None:
+        """Move the market; the book has to show it."""
+        self.market.set_price(SYMBOL, bid=bid, ask=bid + 1)
+        self.until(lambda: book.latest is not None and book.latest.bids[0].price == bid)
 
     # ---- orders ----------------------------------------------------------------------------
 

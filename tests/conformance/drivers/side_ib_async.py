@@ -10,30 +10,21 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import side  # type: ignore[import-not-found]
 from ib_async import IB, LimitOrder, MarketOrder, Stock  # type: ignore[import-not-found]
-from side import (  # type: ignore[import-not-found]
-    PATIENCE_S,
-    QUANTITY,
-    REST_PRICE,
-    SYMBOL,
-    Driver,
-    arguments,
-    serve,
-    tell,
-)
 
 
-class Program(Driver):
+class Program(side.Driver):
     """The program."""
 
     def __init__(self) -> None:
         super().__init__()
         self.ib = IB()
-        self.share = Stock(SYMBOL, "SMART", "USD")
-        self.ib.errorEvent += lambda req_id, code, text, _contract: tell(
+        self.share = Stock(side.SYMBOL, "SMART", "USD")
+        self.ib.errorEvent += lambda req_id, code, text, _contract: side.tell(
             "error", id=req_id, code=code, text=text
         )
-        self.ib.disconnectedEvent += lambda: tell("closed")
+        self.ib.disconnectedEvent += lambda: side.tell("closed")
         self.ib.pendingTickersEvent += self._ticks
         self.ib.orderStatusEvent += self._status
         self.ib.execDetailsEvent += lambda _trade, fill: self.fills.append(fill.execution.execId)
@@ -54,16 +45,16 @@ class Program(Driver):
 
     def buy(self) -> None:
         """At the market."""
-        order = MarketOrder("BUY", QUANTITY, tif="DAY")
+        order = MarketOrder("BUY", side.QUANTITY, tif="DAY")
         self.ib.placeOrder(self.share, order)
 
     async def run(self, port: int, bars: bool) -> None:
         """Connect, watch, rest an order."""
-        tell("connecting")
+        side.tell("connecting")
         try:
             await self.ib.connectAsync("127.0.0.1", port, clientId=1)
         except Exception as error:
-            tell("failed", text=repr(error))
+            side.tell("failed", text=repr(error))
             return
         await self.ib.qualifyContractsAsync(self.share)
         self.ib.reqMktData(self.share)
@@ -73,23 +64,25 @@ class Program(Driver):
                 self.share, "", "1 D", "1 min", "TRADES", True, keepUpToDate=True
             )
             kept.updateEvent += self._bars
-        self.ib.placeOrder(self.share, LimitOrder("BUY", QUANTITY, REST_PRICE, tif="DAY"))
+        self.ib.placeOrder(self.share, LimitOrder("BUY", side.QUANTITY, side.REST_PRICE, tif="DAY"))
         await self._until(lambda: "Submitted" in self.statuses.values())
-        tell("ready")
+        side.tell("ready")
 
     async def _until(self, condition: Any) -> None:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(side.PATIENCE_S):
             while not condition():
                 await asyncio.sleep(0.02)
 
 
 def main() -> None:
     """Run the loop here, and read the commands in a thread."""
-    plan = arguments()
+    plan = side.arguments()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     program = Program()
-    reader = threading.Thread(target=serve, args=(program, loop.call_soon_threadsafe), daemon=True)
+    reader = threading.Thread(
+        target=side.serve, args=(program, loop.call_soon_threadsafe), daemon=True
+    )
     task = loop.create_task(program.run(plan.port, plan.bars))
     reader.start()
     loop.run_until_complete(task)

@@ -9,37 +9,28 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import side  # type: ignore[import-not-found]
 from ibapi.client import EClient
 from ibapi.contract import Contract
 from ibapi.order import Order
 from ibapi.wrapper import EWrapper
-from side import (  # type: ignore[import-not-found]
-    PATIENCE_S,
-    QUANTITY,
-    REST_PRICE,
-    SYMBOL,
-    Driver,
-    arguments,
-    serve,
-    tell,
-)
 
 
-class App(EWrapper, EClient, Driver):
+class App(EWrapper, EClient, side.Driver):
     """The program."""
 
     def __init__(self) -> None:
         EWrapper.__init__(self)
         EClient.__init__(self, self)
-        Driver.__init__(self)
+        side.Driver.__init__(self)
         self.next_id = 0
         self.happened = threading.Condition()
 
     def wait(self, what: str, condition: Any) -> None:
         """Wait until something came."""
         with self.happened:
-            if not self.happened.wait_for(condition, PATIENCE_S):
-                tell("failed", text=f"{what} did not come")
+            if not self.happened.wait_for(condition, side.PATIENCE_S):
+                side.tell("failed", text=f"{what} did not come")
 
     def _came(self) -> None:
         with self.happened:
@@ -54,11 +45,11 @@ class App(EWrapper, EClient, Driver):
 
     def connectionClosed(self) -> None:
         """The session is over."""
-        tell("closed")
+        side.tell("closed")
 
     def error(self, reqId: int, _time: int, code: int, text: str, _reject: str = "") -> None:
         """An error or a notice."""
-        tell("error", id=reqId, code=code, text=text)
+        side.tell("error", id=reqId, code=code, text=text)
 
     def tickPrice(self, reqId: int, tickType: int, price: float, attrib: Any) -> None:
         """A price."""
@@ -96,11 +87,16 @@ class App(EWrapper, EClient, Driver):
 
     def rest(self) -> None:
         """Far below the market."""
-        self._place("LMT", REST_PRICE)
+        self._place("LMT", side.REST_PRICE)
 
     def _place(self, kind: str, price: float = 0.0) -> None:
         order = Order()
-        order.action, order.orderType, order.totalQuantity, order.tif = "BUY", kind, QUANTITY, "DAY"
+        order.action, order.orderType, order.totalQuantity, order.tif = (
+            "BUY",
+            kind,
+            side.QUANTITY,
+            "DAY",
+        )
         if price:
             order.lmtPrice = price
         number, self.next_id = self.next_id, self.next_id + 1
@@ -110,15 +106,15 @@ class App(EWrapper, EClient, Driver):
 def share() -> Contract:
     """What is watched and traded."""
     made = Contract()
-    made.symbol, made.secType, made.exchange, made.currency = SYMBOL, "STK", "SMART", "USD"
+    made.symbol, made.secType, made.exchange, made.currency = side.SYMBOL, "STK", "SMART", "USD"
     return made
 
 
 def main() -> None:
     """Connect, watch, rest an order, and do what is asked."""
-    plan = arguments()
+    plan = side.arguments()
     app = App()
-    tell("connecting")
+    side.tell("connecting")
     app.connect("127.0.0.1", plan.port, 1)
     threading.Thread(target=app.run, daemon=True).start()
     app.wait("nextValidId", lambda: app.next_id > 0)
@@ -129,8 +125,8 @@ def main() -> None:
         app.wait("bars", lambda: app.close > 0)
     app.rest()
     app.wait("the order", lambda: "Submitted" in app.statuses.values())
-    tell("ready")
-    serve(app)
+    side.tell("ready")
+    side.serve(app)
 
 
 if __name__ == "__main__":

@@ -8,22 +8,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from side import (  # type: ignore[import-not-found]
-    PATIENCE_S,
-    QUANTITY,
-    REST_PRICE,
-    SYMBOL,
-    Driver,
-    arguments,
-    serve,
-    tell,
-)
+import side  # type: ignore[import-not-found]
 
 from twsloop import Config, IBGateway, limit_order, market_order
 from twsloop.events import Fill, Notice, SessionChanged
 
 
-class Program(Driver):
+class Program(side.Driver):
     """The program."""
 
     def __init__(self, port: int) -> None:
@@ -32,14 +23,14 @@ class Program(Driver):
         self.gw = IBGateway(Config.load(environ={}, overrides=overrides))
         self.gw.observe(SessionChanged, self._changed)
         self.gw.observe(
-            Notice, lambda one: tell("error", id=one.req_id, code=one.code, text=one.text)
+            Notice, lambda one: side.tell("error", id=one.req_id, code=one.code, text=one.text)
         )
         self.gw.observe(Fill, lambda fill: self.fills.append(fill.exec_id))
         self.trades: list[Any] = []
 
     def _changed(self, fact: SessionChanged) -> None:
         if fact.old == "READY":
-            tell("closed", text=f"{fact.new}: {fact.reason}")
+            side.tell("closed", text=f"{fact.new}: {fact.reason}")
 
     def _tick(self, ticker: Any, *_: Any) -> None:
         if ticker.bid:
@@ -51,13 +42,13 @@ class Program(Driver):
 
     def buy(self) -> None:
         """At the market."""
-        trade = self.gw.place_order(SYMBOL, market_order("BUY", QUANTITY))
+        trade = self.gw.place_order(side.SYMBOL, market_order("BUY", side.QUANTITY))
         self.trades.append(trade)
         trade.done.add_done_callback(lambda done: self._over(trade, done))
 
     def _over(self, trade: Any, done: Any) -> None:
         if done.result(0) in {"REFUSED", "NOT_SENT"}:
-            tell("refused", text=trade.reason)
+            side.tell("refused", text=trade.reason)
 
     def state(self) -> None:
         """Tell what the program knows now."""
@@ -68,14 +59,16 @@ class Program(Driver):
     def start(self, bars: bool) -> None:
         """Connect, watch, rest an order."""
         self.gw.start()
-        watch = self.gw.subscribe(SYMBOL, on_tick=self._tick)
-        watch[SYMBOL]
+        watch = self.gw.subscribe(side.SYMBOL, on_tick=self._tick)
+        watch[side.SYMBOL]
         if bars:
-            kept = self.gw.history.live_bars(SYMBOL, self._bar)
+            kept = self.gw.history.live_bars(side.SYMBOL, self._bar)
             del kept
-        trade = self.gw.place_order(SYMBOL, limit_order("BUY", QUANTITY, str(REST_PRICE)))
+        trade = self.gw.place_order(
+            side.SYMBOL, limit_order("BUY", side.QUANTITY, str(side.REST_PRICE))
+        )
         self.trades.append(trade)
-        self.gw.open_orders().result(PATIENCE_S)
+        self.gw.open_orders().result(side.PATIENCE_S)
 
     def _bar(self, update: Any) -> None:
         self.close = float(update.bar.close)
@@ -83,16 +76,16 @@ class Program(Driver):
 
 def main() -> None:
     """Connect, watch, rest an order, and do what is asked."""
-    plan = arguments()
+    plan = side.arguments()
     program = Program(plan.port)
-    tell("connecting")
+    side.tell("connecting")
     try:
         program.start(plan.bars)
     except Exception as error:
-        tell("failed", text=repr(error))
+        side.tell("failed", text=repr(error))
     else:
-        tell("ready")
-    serve(program)
+        side.tell("ready")
+    side.serve(program)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
-from tests.support.faults import codes, errors, heard, prices
+from tests.support.faults import BARS, codes, errors, heard, prices
 from tests.support.official import Call
 from tests.support.paper_server import AAPL, connect
 from tests.support.wireclient import WireClient
@@ -16,13 +15,6 @@ from twsloop.paper import PaperGateway
 
 VERSIONS = [200, 225]
 MSFT = {**AAPL, "symbol": "MSFT"}
-BARS: dict[str, Any] = {
-    "contract": AAPL,
-    "barSizeSetting": "1 min",
-    "duration": "1 D",
-    "whatToShow": "TRADES",
-    "formatDate": 1,
-}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.faults import codes, errors, heard, prices
+from tests.support.faults import BARS, codes, errors, heard, prices
 from tests.support.paper_server import AAPL, connect
 from twsloop.clock import ManualClock
 from twsloop.errors import FaultError
@@ -17,13 +17,6 @@ from twsloop.paper.clients.farms import FARMS, Farms, FarmState, kind_of
 
 VERSIONS = [200, 225]
 EUR = {"symbol": "EUR", "secType": "CASH", "currency": "USD", "exchange": "IDEALPRO"}
-BARS = {
-    "contract": AAPL,
-    "barSizeSetting": "1 min",
-    "duration": "1 D",
-    "whatToShow": "TRADES",
-    "formatDate": 1,
-}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.faults import codes, errors, heard, stories
+from tests.support.faults import LIMIT, asked, codes, errors, heard, stories, trading_gateway
 from tests.support.official import Call
 from tests.support.paper_server import AAPL, ORDER, connect
 from tests.support.wireclient import WireClient
@@ -19,7 +19,6 @@ from twsloop.paper.faults.reports import ENDS, KINDS, NAMES
 from twsloop.wire.messages import INBOUND_BY_NAME
 
 VERSIONS = [200, 225]
-LIMIT: dict[str, Any] = {**ORDER, "orderType": "LMT", "lmtPrice": 269.0}
 FILL = [
     "exec -1 BOT 100 @270.1",
     "open 1 Filled",
@@ -32,8 +31,7 @@ FILL = [
 
 @pytest.fixture
 async def gateway(clock: ManualClock) -> AsyncIterator[PaperGateway]:
-    async with PaperGateway(feed="manual", clock=clock) as it:
-        it.market.quote("AAPL", 270.0, 270.1, bid_size=1000, ask_size=1000)
+    async with trading_gateway(clock) as it:
         yield it
 
 
@@ -45,11 +43,6 @@ async def buy(client: WireClient, order_id: int = 1) -> list[str]:
     while told[:2] == accepted:
         told = told[2:]
     return told
-
-
-async def asked(client: WireClient, name: str, end: str, **fields: Any) -> list[Call]:
-    client.send(name, **fields)
-    return (await client.until(end))[:-1]
 
 
 def names(calls: list[Call]) -> list[str]:

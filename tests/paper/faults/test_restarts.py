@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.faults import codes, errors, heard, stories
+from tests.support.faults import LIMIT, asked, codes, errors, heard, stories, trading_gateway
 from tests.support.official import Call
 from tests.support.paper_server import AAPL, ORDER, connect
 from tests.support.wireclient import WireClient
@@ -17,19 +17,12 @@ from twsloop.paper import PaperGateway
 from twsloop.paper.faults import FaultHandle
 
 VERSIONS = [200, 225]
-LIMIT: dict[str, Any] = {**ORDER, "orderType": "LMT", "lmtPrice": 269.0}
 
 
 @pytest.fixture
 async def gateway(clock: ManualClock) -> AsyncIterator[PaperGateway]:
-    async with PaperGateway(feed="manual", clock=clock) as it:
-        it.market.quote("AAPL", 270.0, 270.1, bid_size=1000, ask_size=1000)
+    async with trading_gateway(clock) as it:
         yield it
-
-
-async def asked(client: WireClient, name: str, end: str, **fields: Any) -> list[Call]:
-    client.send(name, **fields)
-    return (await client.until(end))[:-1]
 
 
 async def open_again(gateway: PaperGateway) -> None:
