@@ -339,3 +339,47 @@ def test_a_loop_that_still_runs_closes_its_own(path: Path) -> None:
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT x FROM t").fetchall() == [(42,)]
     db.close()
+
+
+# ----------------------------------------------------------------------------- jobs and rights
+async def test_a_job_runs_on_the_workers_connection(path: Path) -> None:
+    def job(connection: sqlite3.Connection) -> str:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany("INSERT INTO t VALUES (?, ?)", [(1, "a"), (2, "b")])
+        connection.execute("COMMIT")
+        return threading.current_thread().name
+
+    async with Database(path, migrations=[ONE]) as db:
+        assert await db.run(job) in workers()
+        assert [tuple(row) for row in await db.fetch("SELECT * FROM t")] == [(1, "a"), (2, "b")]
+        with pytest.raises(StorageError, match="no such table"):
+            await db.run(lambda connection: connection.execute("INSERT INTO nothing VALUES (1)"))
+        with pytest.raises(ZeroDivisionError):
+            await db.run(lambda _: 1 / 0)
+    with pytest.raises(StorageError, match="not open"):
+        await db.run(lambda _: None)
+
+
+async def test_how_durable_a_commit_is(path: Path) -> None:
+    async with Database(path, sync="normal") as db:
+        assert (await db.fetch("PRAGMA synchronous"))[0][0] == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such rights")
+async def test_a_private_file_is_read_by_its_owner_alone(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.touch(0o644)
+    copy = path.with_name("copy.db")
+    async with Database(path, migrations=[ONE], private=True) as db:
+        await db.execute("INSERT INTO t VALUES (1, 'a')")
+        await db.backup(copy)
+        rights = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    names = (path.name, f"{path.name}-wal", f"{path.name}-shm", copy.name)
+    assert rights == dict.fromkeys(names, 0o600)
+    async with Database(copy, migrations=[ONE]) as db:
+        assert len(await db.fetch("SELECT * FROM t")) == 1
+
+
+async def test_an_error_names_the_setting_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"set \[journal\] file"):
+        await Database(tmp_path, section="journal").open()

@@ -19,13 +19,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
+import stat
 import threading
 import weakref
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import aiosqlite
 import attrs
@@ -77,11 +79,17 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
 )
 
+#: The settings of each kind of file: which names it, and which says how long to wait for others.
+SETTINGS = {
+    "storage": ("[storage] database", "[storage] busy_timeout"),
+    "journal": ("[journal] file", "[journal] deadline"),
+}
+
 #: What SQLite says, and what to do about it.
 _REMEDIES = (
-    ("locked", "another program is writing to it: let it finish, or raise [storage] busy_timeout"),
-    ("unable to open", "see that its folder exists and may be written, or set [storage] database"),
-    ("readonly", "see that the file and its folder may be written, or set [storage] database"),
+    ("locked", "another program is writing to it: let it finish, or raise {patience}"),
+    ("unable to open", "see that its folder exists and may be written, or set {file}"),
+    ("readonly", "see that the file and its folder may be written, or set {file}"),
     ("not a database", "move the file away, or put a backup in its place"),
     ("malformed", "move the file away, or put a backup in its place"),
     ("disk is full", "make room on the disk"),
@@ -135,6 +143,9 @@ class Database:
         path: The file; its folder is made when it is missing.
         migrations: The schema's steps.
         busy_timeout: How long to wait for another program that writes, seconds.
+        sync: ``full``: a commit survives a loss of power; ``normal``: only the end of the program.
+        private: Nobody but the owner may read the file, its log, and copies of it.
+        section: The section of the settings that names the file; errors say so.
     """
 
     def __init__(
@@ -143,6 +154,9 @@ class Database:
         *,
         migrations: Sequence[Migration] = MIGRATIONS,
         busy_timeout: float = 5.0,
+        sync: Literal["full", "normal"] = "full",
+        private: bool = False,
+        section: str = "storage",
     ) -> None:
         numbers = [migration.number for migration in migrations]
         if numbers != list(range(1, len(numbers) + 1)):
@@ -151,6 +165,9 @@ class Database:
         self.path = Path(path)
         self._migrations = tuple(migrations)
         self._busy_timeout = busy_timeout
+        self._sync = sync
+        self._private = private
+        self._file_key, self._patience_key = SETTINGS[section]
         self._connection: aiosqlite.Connection | None = None
         self._turn = asyncio.Lock()
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -180,6 +197,8 @@ class Database:
         """Open; whatever goes wrong, no thread stays behind."""
         with self.explained("open it"):
             _make_folder(self.path.parent)
+            if self._private:
+                _make_private(self.path)
             connection = aiosqlite.connect(
                 self.path, timeout=self._busy_timeout, isolation_level=None
             )
@@ -206,11 +225,11 @@ class Database:
             raise StorageError(
                 "it is a database of another program",
                 path=str(self.path),
-                remedy="set [storage] database to a file of its own",
+                remedy=f"set {self._file_key} to a file of its own",
             )
         await self._use_wal(connection)
         # FULL: a commit survives a loss of power, not only the end of the program.
-        await connection.execute("PRAGMA synchronous = FULL")
+        await connection.execute(f"PRAGMA synchronous = {self._sync}")
         await connection.execute("PRAGMA foreign_keys = ON")
         await self._migrate(connection)
 
@@ -241,7 +260,7 @@ class Database:
                     raise StorageError(
                         f"its schema is version {version}; this twsloop knows {newest}",
                         path=str(self.path),
-                        remedy="update twsloop, or set [storage] database to another file",
+                        remedy=f"update twsloop, or set {self._file_key} to another file",
                     )
                 if version < newest:
                     for statement in self._migrations[version].statements:
@@ -322,6 +341,22 @@ class Database:
         async with self._turn:
             return await Transaction(self, self._live()).fetch(sql, parameters)
 
+    async def run(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Run a function on the worker's own connection, in the worker's thread.
+
+        A whole transaction is one trip to the other thread then, and not one a statement: that is
+        most of what writing a row costs. The function must leave no transaction open.
+        """
+        async with self._turn:
+            connection = self._live()
+            with self.explained("write to it"):
+                # aiosqlite has no public call for this; its own methods are all made with this one.
+                done = connection._execute(job, connection._conn)  # type: ignore[no-untyped-call]  # noqa: SLF001
+                result: tuple[_T, asyncio.CancelledError | None] = await _to_the_end(done)
+            if result[1] is not None:
+                raise result[1]
+            return result[0]
+
     async def backup(self, target: str | Path) -> None:
         """Write a whole, compact copy while the database is in use; it replaces ``target``.
 
@@ -334,6 +369,8 @@ class Database:
             connection = self._live()
             with self.explained(f"back it up to {target}"):
                 _remove(unfinished)
+                if self._private:
+                    _make_private(unfinished)
                 try:
                     await connection.execute("VACUUM INTO ?", (str(unfinished),))
                     _rename(unfinished, target)
@@ -348,9 +385,10 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             text = str(error)
             remedy = next((r for sign, r in _REMEDIES if sign in text.lower()), "")
+            remedy = remedy.format(file=self._file_key, patience=self._patience_key)
             if isinstance(error, OSError):
                 text = error.strerror or text
-                remedy = "see that its folder may be written, or set [storage] database"
+                remedy = f"see that its folder may be written, or set {self._file_key}"
             msg = f"cannot {what}: {text}"
             raise StorageError(msg, path=str(self.path), remedy=remedy) from error
 
@@ -359,6 +397,16 @@ class Database:
 # thread has ended, which is just when a program that forgot to close is closed.
 def _make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def _make_private(file: Path) -> None:
+    """Make the file if there is none, and let nobody but its owner read it.
+
+    SQLite gives its log and its index of the log the rights of the file.
+    """
+    os.close(os.open(file, os.O_RDONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+    if stat.S_IMODE(file.stat().st_mode) & 0o077:
+        file.chmod(0o600)
 
 
 def _remove(file: Path) -> None:
