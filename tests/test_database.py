@@ -353,7 +353,7 @@ async def test_a_job_runs_on_the_workers_connection(path: Path) -> None:
         assert await db.run(job) in workers()
         assert [tuple(row) for row in await db.fetch("SELECT * FROM t")] == [(1, "a"), (2, "b")]
         with pytest.raises(StorageError, match="no such table"):
-            await db.run(lambda connection: connection.execute("INSERT INTO nothing VALUES (1)"))
+            await db.run(lambda connection: connection.execute("INSERT INTO missing VALUES (1)"))
         with pytest.raises(ZeroDivisionError):
             await db.run(lambda _: 1 / 0)
     with pytest.raises(StorageError, match="not open"):

@@ -260,7 +260,7 @@ class Database:
                     raise StorageError(
                         f"its schema is version {version}; this twsloop knows {newest}",
                         path=str(self.path),
-                        remedy=f"update twsloop, or set {self._file_key} to another file",
+                        remedy=f"update twsloop, or set {self._file_key} to another file",  # noqa: S608
                     )
                 if version < newest:
                     for statement in self._migrations[version].statements:
