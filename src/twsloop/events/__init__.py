@@ -26,6 +26,7 @@ from .intents import (
     QuoteSeen,
     SessionBegan,
 )
+from .journal import JournalTrouble
 from .orders import (
     AcknowledgementLate,
     CommissionLate,
@@ -70,6 +71,7 @@ __all__ = [
     "HeartbeatMissed",
     "HeartbeatRestored",
     "IdentityBroken",
+    "JournalTrouble",
     "KillSwitchChanged",
     "LoopLagged",
     "Notice",
