@@ -27,6 +27,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from tests.support.journals import Steps
 from tests.support.orders import (
     commission,
     echo,
@@ -51,6 +52,7 @@ from twsloop.events import (
 from twsloop.orders.book import Change, OrderBook
 from twsloop.orders.builders import limit_order
 from twsloop.orders.reading import execution_base
+from twsloop.orders.recording import StepTeller
 from twsloop.orders.state import FINAL, REVOCABLE, OrderInput, OrderRecord, OrderStatus
 from twsloop.orders.steps import ending, is_working, visible
 
@@ -71,6 +73,8 @@ class Gateway(RuleBasedStateMachine):
         self.order = limit_order("BUY", SIZE, "189.50")
         self.record = OrderRecord(1, 0, stock("AAPL"), self.order)
         self.facts: list[Fact] = []
+        self.steps = Steps()
+        self.teller = StepTeller(self.steps)
         self.now = START
         # The truth.
         self.state = "absent"  # then working, held, filled, cancelled, rejected
@@ -171,6 +175,10 @@ class Gateway(RuleBasedStateMachine):
 
     def keep(self, change: Change) -> None:
         self.facts += change.facts
+        if change.record is not None and not change.known:
+            self.teller.told(change.record, self.now, changed=change.changed)
+            if self.steps.written:
+                assert self.steps.folded == self.teller.standing(change.record)
 
     def hear_error(self, code: int, text: str) -> None:
         known = is_working(self.record)

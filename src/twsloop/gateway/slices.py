@@ -22,6 +22,7 @@ from twsloop.market_data.slots import Pool
 from twsloop.news.requests import News
 from twsloop.orders.desk import OrderDesk
 from twsloop.orders.executions import BookedFill
+from twsloop.orders.leaving import Guards
 from twsloop.orders.requests import Orders
 from twsloop.orders.validation import NOTHING, Knowledge
 from twsloop.scanner.requests import Scanner
@@ -62,12 +63,12 @@ class Slices:
         self.orders = Orders(
             core,
             label=holding_name,
-            quote=self.market_data.ticker_of,
             wanted=wanted,
             closed=self._closed,
             known=lambda contract: Knowledge(self.contracts.known(contract)),
             learn=self._learn,
             forgot=lambda booked: self.account.carry(_counted(booked)),
+            guards=Guards(quote=self.market_data.ticker_of),
         )
         self.account = AccountRequests(
             core,

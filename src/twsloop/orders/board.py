@@ -13,12 +13,13 @@ from typing import Any
 
 from twsloop.connection.core import Core
 from twsloop.event_loop import Future
-from twsloop.events import Fact, OrderEvent
+from twsloop.events import Fact, IdentityBroken, OrderEvent
 from twsloop.log import mask
 from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
 
 from .book import Change, OrderBook
+from .recording import StepTeller
 from .state import OrderInput, OrderRecord, OrderStatus
 from .steps import describe_record
 from .trade import Keeper, OnFill, OnUpdate, Trade
@@ -38,16 +39,18 @@ class Board:
         core: The connection.
         book: Where records change.
         keeper: What trades pass their wishes to.
+        steps: Tells the journal what is different.
 
     Attributes:
         uncertain: Told when nobody knows any more what became of an order of ours.
         traded: Told of each order of ours that changed, and of which something is filled.
     """
 
-    def __init__(self, core: Core, book: OrderBook, keeper: Keeper) -> None:
+    def __init__(self, core: Core, book: OrderBook, keeper: Keeper, steps: StepTeller) -> None:
         self._core = core
         self._book = book
         self._keeper = keeper
+        self._steps = steps
         self._trades: dict[OrderRecord, Trade] = {}
         self.uncertain: Callable[[], object] = lambda: None
         self.traded: Callable[[OrderRecord], object] = lambda _record: None
@@ -92,12 +95,13 @@ class Board:
         """Tell everyone what a report changed."""
         if change.known:
             return
-        for fact in change.facts:
+        for fact in (*change.facts, *self._book.identities.broken()):
             _log(fact, change.record)
             self._core.tell(fact)
         record = change.record
         if record is None:
             return
+        self._steps.told(record, self._core.clock.now(), changed=change.changed)
         trade = self._trades.get(record)
         if trade is None and record.own:
             trade = self.new(record)
@@ -151,6 +155,13 @@ class Board:
 
 
 def _log(fact: Fact, record: OrderRecord | None) -> None:
+    if isinstance(fact, IdentityBroken):
+        perm_ids = " and ".join(map(str, fact.perm_ids))
+        logger.error(
+            "order %d is live under two permanent ids, %s: what was meant once may work twice; "
+            "look at the orders in TWS",
+            fact.order_id, perm_ids,
+        )  # fmt: skip
     if not isinstance(fact, OrderEvent) or not logger.isEnabledFor(logging.INFO):
         return
     extra = {

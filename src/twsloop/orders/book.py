@@ -23,6 +23,7 @@ from twsloop.wire.values import decimal_or_none
 from .copying import copied
 from .executions import Booked, Executions, Forgot, nobody_counts
 from .folding import Pool
+from .identities import Identities
 from .keeping import KEEP_SETTLED, Keeping, Memory, is_over
 from .reading import size
 from .reference import origin_of, split_reference
@@ -93,6 +94,7 @@ class OrderBook:
         #: How many words that an order is over have been heard: a time, for what came before what.
         self.ends_heard = 0
         self._contracts = Pool()
+        self.identities = Identities()
         self._keeping = Keeping(keep)
         self._memory = Memory()
         self.executions = Executions(label, self._memory, keep=keep, forgot=forgot)
@@ -126,6 +128,7 @@ class OrderBook:
         record.symbol = record.symbol or self.label(record.contract)
         self._by_id[record.client_id, record.order_id] = record
         self._unnamed[record] = None
+        self.identities.meant(record)
         record.sized(record.order)
         record.note(now, "created", describe_record(record))
         fact = attrs.evolve(fact_of(OrderCreated, record, now), reason=record.purpose)
@@ -181,7 +184,7 @@ class OrderBook:
         if record is None:
             return Change(None)
         before = visible(record)
-        self._identify(record, perm_id)
+        self._identify(record, perm_id, now)
         was_filled = record.filled
         record.status_filled = max(record.status_filled, size(filled))
         record.status_remaining = size(remaining)
@@ -212,12 +215,13 @@ class OrderBook:
             record.own = own
             record.tag, record.token = split_reference(order.orderRef)
             record.origin = origin_of(order_id, client_id, own=own)
+            self.identities.appeared(record, order.permId, state.status, now)
             if order_id:
                 self._by_id[client_id, order_id] = record
         elif order_id and not record.order_id:
             self.bind(record, client_id, order_id, own=own)
         before = visible(record)
-        self._identify(record, order.permId)
+        self._identify(record, order.permId, now)
         adopted = self._adopt(record, now)
         record.contract, record.state = contract, state
         record.symbol = record.symbol or self.label(contract)
@@ -251,7 +255,7 @@ class OrderBook:
         before = visible(record)
         was_filled = record.filled
         record.completed_as = told
-        self._identify(record, order.permId)
+        self._identify(record, order.permId, now)
         record.status_filled = max(record.status_filled, size(order.filledQuantity))
         self._take_last_terms(record, order)
         change = self._report(record, state.status, (before, was_filled), now, "completedOrder")
@@ -444,14 +448,16 @@ class OrderBook:
         self.ends_heard += 1
         record.ended_at = self.ends_heard
 
-    def _identify(self, record: OrderRecord, perm_id: int) -> None:
+    def _identify(self, record: OrderRecord, perm_id: int, now: datetime) -> None:
         if perm_id and record.perm_id != perm_id:
+            self.identities.named(record, perm_id, now)
             record.perm_id = perm_id
             self._by_perm[perm_id] = record
             self._unnamed.pop(record, None)
 
     def _forget(self, record: OrderRecord) -> None:
         self._memory.add(record)
+        self.identities.forget(record)
         self._unnamed.pop(record, None)
         if self._by_id.get((record.client_id, record.order_id)) is record:
             del self._by_id[record.client_id, record.order_id]
@@ -473,7 +479,7 @@ class OrderBook:
         """An execution and its order have met."""
         fill = booked.fill
         was_filled = record.filled
-        self._identify(record, fill.perm_id or 0)
+        self._identify(record, fill.perm_id or 0, now)
         self.executions.join(booked, record)
         record.acknowledged = True
         record.note(

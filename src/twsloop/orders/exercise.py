@@ -7,10 +7,12 @@ its id comes from the order ids. Whether a request is final at once is a setting
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import attrs
 from ibapi.contract import Contract
+from ibapi.order import Order
 
 from twsloop.errors import InvalidOrder
 from twsloop.wire.showing import contract_words
@@ -20,11 +22,19 @@ from .inputs import Number, to_quantity, to_time, to_whole
 from .version_checks import TOO_OLD
 from .words import ExerciseAction, SecType
 
-__all__ = ["ExerciseRequest", "is_exercise"]
+__all__ = ["ExerciseRequest", "exercise_order", "is_exercise"]
 
 _OPTIONS = frozenset({SecType.OPTION, SecType.FUTURE_OPTION, SecType.WARRANT})
 #: The first server version that knows a field (``ibapi`` 10.46.1, server_versions).
 _GATES = {"manual_order_time": 180, "customer_account": 183, "professional_customer": 184}
+
+
+def exercise_order(action: ExerciseAction, quantity: int, account: str) -> Order:
+    """The order that an exercise is followed as."""
+    order = Order()
+    order.action, order.orderType = "SELL", action.name
+    order.totalQuantity, order.account = Decimal(quantity), account
+    return order
 
 
 def is_exercise(order: Any) -> bool:

@@ -5,10 +5,12 @@ They are answered IB's way: what is refused comes back as ``error(orderId, time,
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from ibapi.const import NO_VALID_ID
+from ibapi.decoder_utils import decodeContract
 from ibapi.errors import (
     FAIL_SEND_CORDER,
     FAIL_SEND_ORDER,
@@ -19,10 +21,13 @@ from ibapi.errors import (
 from twsloop.connection.core import Core
 
 from .copying import copied, decoded
+from .exercise import exercise_order
 from .gate import Answer
+from .leaving import Departure
 from .reference import RAW, split_reference
 from .state import OrderRecord, OrderStatus
 from .way_out import WayOut
+from .words import ExerciseAction
 
 __all__ = ["GUARDED", "RawCalls"]
 
@@ -147,10 +152,10 @@ class RawCalls:
                 self._way_out.say(record.order_id, CANCELLED, TAKEN_BACK)
 
     def _exercise(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:
-        by_name = name == "exerciseOptions"
-        req_id, account = (args[0], args[4]) if by_name else (args[0].orderId, args[0].account)
         way_out = self._way_out
-        verdict = way_out.judge(account)
+        told = _exercise_of(name, args, self._core.client_id)
+        req_id = told.order_id
+        verdict = way_out.judge(told.order.account)
 
         def refused(reason: str) -> None:
             way_out.say(req_id, PROCESSING_FAILED, f"Error processing request: {reason}")
@@ -158,6 +163,22 @@ class RawCalls:
         if not self._core.connected:
             way_out.call(name, args)  # without a session IB's client says 504
         elif verdict.answer is Answer.SEND:
-            way_out.submit_raw(lambda: way_out.call(name, args), refused)
+            leave = functools.partial(way_out.call, name, args)
+            way_out.submit_raw(Departure(told, told.order, leave, refused))
         else:
             refused(verdict.reason)
+
+
+def _exercise_of(name: str, args: tuple[Any, ...], client_id: int) -> OrderRecord:
+    """What a raw exercise asks for, as an order that is in no book."""
+    if name == "exerciseOptions":
+        req_id, contract, action, quantity, account = args[:5]
+    else:
+        asked = args[0]
+        req_id, contract = asked.orderId, decodeContract(asked.contract)
+        action, quantity, account = asked.exerciseAction, asked.exerciseQuantity, asked.account
+    # A number that is no action is the gateway's to refuse.
+    known = ExerciseAction.LAPSE if action == ExerciseAction.LAPSE else ExerciseAction.EXERCISE
+    record = OrderRecord(req_id, client_id, contract, exercise_order(known, quantity, account))
+    record.origin = RAW
+    return record

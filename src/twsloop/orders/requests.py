@@ -24,7 +24,6 @@ import itertools
 import re
 import threading
 from collections.abc import Awaitable, Callable, Iterable
-from decimal import Decimal
 from typing import Any
 
 from ibapi.client import EClient
@@ -55,11 +54,13 @@ from .changing import as_it_stands, changed_order
 from .checks import describe, tidy
 from .copying import copied
 from .executions import Forgot, nobody_counts
-from .exercise import ExerciseRequest, is_exercise
+from .exercise import ExerciseRequest, exercise_order, is_exercise
 from .intent import Intent
+from .leaving import Guards
 from .previews import Previews, preview_key
 from .processor import OrderProcessor
 from .raw import CANCEL_UNKNOWN, RawCalls
+from .recording import StepTeller
 from .reference import make_token, split_reference, with_token
 from .repair import Repair
 from .state import (
@@ -75,7 +76,7 @@ from .sync import Sync
 from .trade import OnFill, OnUpdate, Trade
 from .validation import NOTHING, Knowledge, Validator
 from .watch import Watch
-from .way_out import QuoteOf, Send, WayOut
+from .way_out import Send, WayOut
 from .whatif import preview_order
 
 __all__ = ["Orders"]
@@ -93,13 +94,13 @@ class Orders:
     Args:
         core: The connection.
         label: Writes a contract for people.
-        quote: Finds the quote of a contract, for orders that are simulated.
         wanted: Whether a session stands, or is to be made again.
         closed: Whether trading in a contract is closed at a time, with the hours outside of the
             regular session or without; None where nobody knows.
         known: What is in memory about a contract, from any thread (see `Validator`).
         learn: The same, asked of the gateway where it is not in memory.
         forgot: Told of executions that are not kept any more.
+        guards: What an order passes besides, on its way out.
     """
 
     def __init__(
@@ -107,20 +108,21 @@ class Orders:
         core: Core,
         *,
         label: Callable[[Any], str],
-        quote: QuoteOf,
         wanted: Callable[[], bool],
         closed: Closed = nobody_knows,
         known: Callable[[Contract], Knowledge] = lambda _contract: NOTHING,
         learn: Callable[[Contract], Awaitable[Knowledge]] | None = None,
         forgot: Forgot = nobody_counts,
+        guards: Guards | None = None,
     ) -> None:
         self._core = core
+        guards = guards or Guards()
         self._wanted = wanted
         self._began = round(core.clock.now().timestamp() * 1000)
         self._groups = itertools.count(1)
         self._validator = Validator(core, known, learn)
         self.book = OrderBook(label, closed, keep=core.config.orders.keep_settled, forgot=forgot)
-        self.board = Board(core, self.book, self)
+        self.board = Board(core, self.book, self, StepTeller(guards.journal))
         self._clean_up_set = False
         #: Taking an id and handing the order to the loop are one step: the gateway refuses an id
         #: below the highest it has seen, so orders have to leave in the order of their ids.
@@ -138,7 +140,7 @@ class Orders:
             sync=self.sync,
             processor=self._processor,
             watch=Watch(core, self.book, self.board, self.sync),
-            quote=quote,
+            guards=guards,
         )
         self.repair = Repair(
             core,
@@ -243,10 +245,7 @@ class Orders:
         """Exercise an option, or let it lapse; it is followed as the order that IB makes of it."""
         core = self._core
         wanted.check_version(core.server_version or MAX_CLIENT_VERSION)
-        order = Order()
-        order.action, order.orderType = "SELL", wanted.action.name
-        order.totalQuantity = Decimal(wanted.quantity)
-        order.account = wanted.account
+        order = exercise_order(wanted.action, wanted.quantity, wanted.account)
         with self._door:
             record = self._record(core.order_ids.take(), wanted.contract, order, intent.tag)
             record.origin, record.purpose = intent.origin, intent.reason

@@ -280,6 +280,8 @@ class OrderRecord:
         token: Ours, behind it; empty for an order that we did not make.
         origin: What made it: one of our methods, a raw call, another client, somebody by hand.
         purpose: Why it was placed, where the program said so.
+        intents: How often it, or a change of it, was about to leave.
+        told: What the journal knows of it (see `recording`); None if that is to be told whole.
         log: What happened to it, in order (see `story` for what is left out of a long one).
     """
 
@@ -324,6 +326,8 @@ class OrderRecord:
     token: str = ""
     origin: str = ""
     purpose: str = ""
+    intents: int = 0
+    told: dict[str, Any] | None = None
     log: list[LogEntry] = attrs.field(factory=list)
 
     def __repr__(self) -> str:
@@ -441,7 +445,7 @@ class OrderRecord:
         self._order, self._sent = folded(self._order), folded(self._sent)
         self.contract = one_of(self.contract)
         self.asked = None if self.asked is None else one_of(self.asked)
-        self.state = None
+        self.state = self.told = None
         if self.before_change is None:  # else what is filled is told by it
             self.before_sent, self.pending = None, []
         self.log = brief(self.log)

@@ -1,17 +1,18 @@
 """The way out of an order: the gate, the waiting for a session, the socket. Loop thread.
 
 Everything that bears an order ends in `WayOut.call`, the only caller of EClient's own methods, and
-nothing gets there that the gate (`gate`) did not let pass. What the gate holds back waits here, and
-is judged anew when that is over. At the end of a session an order that is still waiting, or queued
-in the Outbox, is NOT_SENT; only one that was handed to the socket and not answered is UNCERTAIN,
-and the next session tells what became of it.
+nothing gets there that the gate (`gate`) did not let pass, that the risk gate refused, or that the
+journal does not have (`leaving`). What the gate holds back waits here, and is judged anew when that
+is over. At the end of a session an order that is still waiting, or queued in the Outbox, is
+NOT_SENT; only one that was handed to the socket and not answered is UNCERTAIN, and the next session
+tells what became of it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from ibapi.client import EClient
@@ -27,6 +28,7 @@ from twsloop.transport import Fate, Lane
 from .board import Board
 from .book import OrderBook
 from .gate import Answer, Situation, Verdict, judge
+from .leaving import Departure, Guards, Leaving
 from .processor import OrderProcessor
 from .simulate import Quote, simulate
 from .state import OrderInput, OrderRecord, OrderStatus, may_be_working
@@ -34,12 +36,11 @@ from .sync import Sync
 from .watch import Watch
 from .windows import Windows
 
-__all__ = ["QuoteOf", "Send", "WayOut"]
+__all__ = ["Send", "WayOut"]
 
 _CONNECTED = frozenset({State.STARTING, State.SYNCING, State.READY, State.DEGRADED})
 
 Send = Callable[[], object]
-QuoteOf = Callable[[Any], Awaitable[Quote | None]]
 
 
 class WayOut:
@@ -53,7 +54,7 @@ class WayOut:
         sync: Whether the orders are known.
         processor: What came in.
         watch: Misses what does not come.
-        quote: Finds the quote of a contract, for orders that are simulated.
+        guards: What an order passes besides the gate.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class WayOut:
         sync: Sync,
         processor: OrderProcessor,
         watch: Watch,
-        quote: QuoteOf,
+        guards: Guards,
     ) -> None:
         self._core = core
         self.book = book
@@ -76,11 +77,12 @@ class WayOut:
         self._sync = sync
         self._processor = processor
         self._watch = watch
-        self._quote = quote
-        self._held: dict[OrderRecord, tuple[Send, bool]] = {}
+        self._leaving = Leaving(core, guards)
+        self._quote = guards.quote
+        self._held: dict[OrderRecord, tuple[Send | None, bool]] = {}
         self._to_cancel: dict[OrderRecord, None] = {}
-        #: Raw exercises that wait for the proof: what sends each, and what refuses it.
-        self._raw_waiting: list[tuple[Send, Callable[[str], object]]] = []
+        #: Raw exercises that wait for the proof.
+        self._raw_waiting: list[Departure] = []
         #: Whether the gateway has been asked for a proof: what comes now waits behind the others.
         self._proving = False
         #: New orders that are not checked yet.
@@ -153,7 +155,7 @@ class WayOut:
             read_only=sync.read_only,
             accounts=core.accounts,
             named=self._processor.named,
-            queued=core.outbox.waiting(Lane.ORDER) + len(self._held),
+            queued=core.outbox.waiting(Lane.ORDER) + len(self._held) + len(self._leaving),
             behind=core.registry.backlog.reason,
             window=self._windows.refusing(core.clock.now()),
         )
@@ -164,16 +166,15 @@ class WayOut:
 
         Args:
             record: The order.
-            send: Calls EClient's method (through `call`); the record's own order unless given.
+            send: Calls EClient's method (through `call`); None sends the record's own order.
             raw: A raw call made it: what is refused is told IB's way, too.
         """
-        send = send or functools.partial(self._send_record, record)
         if self._behind_a_check(record):
             self._held[record] = send, raw
             return
         verdict = self.judge(record.order.account)
         if verdict.answer is Answer.SEND and not self._needs_proof():
-            self._send(record, send, raw=raw)
+            self._leave(record, send, raw=raw)
         elif verdict.answer in {Answer.SEND, Answer.HOLD}:
             self._held[record] = send, raw
         elif verdict.answer is Answer.REFUSE or record.before_change is not None:
@@ -183,12 +184,12 @@ class WayOut:
             work = self._simulate(record, raw=raw)
             self._core.event_loop.spawn(work, name="simulated order")
 
-    def submit_raw(self, send: Send, refused: Callable[[str], object]) -> None:
+    def submit_raw(self, departure: Departure) -> None:
         """Send what is no order of the book's, which the gate has let pass, once the link lives."""
         if self._needs_proof():
-            self._raw_waiting.append((send, refused))
+            self._raw_waiting.append(departure)
         else:
-            send()
+            self._leaving.take(departure)
 
     def _needs_proof(self) -> bool:
         """Whether what is about to leave has to wait until the link is known to live."""
@@ -208,11 +209,11 @@ class WayOut:
             self._refuse_held(problem)
         else:
             self.let_go()
-        for send, refused in waiting:
+        for departure in waiting:
             if problem:
-                refused(problem)
+                departure.refuse(problem)
             else:
-                send()
+                self._leaving.take(departure)
 
     def _refuse_held(self, problem: str) -> None:
         """Refuse what waits for nothing but the proof; the rest is judged in its own time."""
@@ -258,12 +259,19 @@ class WayOut:
         record.pending.clear()
         return False
 
-    def _send_record(self, record: OrderRecord) -> None:
-        self.call("placeOrder", (record.order_id, record.contract, record.order))
+    def _leave(self, record: OrderRecord, send: Send | None, *, raw: bool) -> None:
+        """Let an order leave as it stands now, whatever is made of it while it is written down."""
+        order = record.order
+        if send is None:
+            arguments = (record.order_id, record.contract, order)
+            send = functools.partial(self.call, "placeOrder", arguments)
+        leave = functools.partial(self._send, record, order, send, raw=raw)
+        refuse = functools.partial(self.refuse, record, raw=raw)
+        self._leaving.take(Departure(record, order, leave, refuse))
 
-    def _send(self, record: OrderRecord, send: Send, *, raw: bool) -> None:
+    def _send(self, record: OrderRecord, order: Any, send: Send, *, raw: bool) -> None:
         on_fate = functools.partial(self._fate, record)
-        record.sent = record.order
+        record.sent = order
         try:
             with self._core.sending(record.order_id, on_fate) as sending:
                 send()
@@ -336,12 +344,15 @@ class WayOut:
 
     def take_back(self, record: OrderRecord) -> bool:
         """An order that did not leave yet never will. False if it has left."""
-        if self._held.pop(record, None) is not None:
-            if record.before_change is None:
+        waited = self._held.pop(record, None) is not None
+        never_sent = record.status is OrderStatus.CREATED and record.sent is None
+        if self._leaving.withdraw(record) or waited:
+            if record.before_change is not None:
+                error = OrderError("the order was cancelled instead")
+                self.board.change_failed(record, error, every=never_sent)
+            if never_sent:
                 self.board.apply(record, OrderInput.DROPPED, "cancelled before it was sent")
                 return True
-            self.board.change_failed(record, OrderError("the order was cancelled instead"))
-            return False
         if record.status is not OrderStatus.CREATED:
             return False
         if record in self._simulating:
@@ -351,7 +362,7 @@ class WayOut:
 
     def take_back_all(self) -> None:
         """No order that has not left yet ever will."""
-        for record in tuple(self._held):
+        for record in dict.fromkeys((*self._held, *self._leaving.records())):
             self.take_back(record)
         self._core.outbox.withdraw_orders()
 
@@ -370,7 +381,8 @@ class WayOut:
     def forget_held(self) -> None:
         """The session ended: what waited for it is not sent."""
         self._held.clear()
+        self._leaving.forget()
         self._proving = False
         waiting, self._raw_waiting = self._raw_waiting, []
-        for _, refused in waiting:
-            refused("the session ended")
+        for departure in waiting:
+            departure.refuse("the session ended")

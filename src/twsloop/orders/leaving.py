@@ -1,0 +1,169 @@
+"""The last steps before an order leaves: the risk gate, and the intent in the journal. Loop thread.
+
+An order that may leave is reviewed, written down, and leaves when that is durable. All of them
+take this way one behind the other, so they leave in the order in which they came. Until it has left
+an order can be taken back, and what was written down then says that it did not leave: the next
+step in the journal is NOT_SENT.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+import attrs
+
+from twsloop.connection.core import Core
+from twsloop.events import OrderIntent, QuoteSeen, RiskVerdict, order_story
+
+from .exercise import is_exercise
+from .plain import plain_fields
+from .recording import Journal, NoJournal
+from .simulate import Quote
+from .state import OrderRecord
+
+__all__ = ["Departure", "Guards", "Kind", "Leaving", "QuoteOf", "Review", "Seen"]
+
+Kind = Literal["place", "modify", "exercise"]
+
+#: Judges an order, as it is about to leave; None where nothing judges orders.
+Review = Callable[[OrderRecord, Any, Kind], RiskVerdict | None]
+#: Finds the quote of a contract, for an order that is simulated; None where there is none.
+QuoteOf = Callable[[Any], Awaitable[Quote | None]]
+#: The quote of a contract as it stands, of a line that is watched; None where none is.
+Seen = Callable[[Any], QuoteSeen | None]
+
+
+def no_review(_record: OrderRecord, _order: Any, _kind: Kind) -> None:
+    """Stands in for a `Review` where nothing judges orders."""
+
+
+def no_quote(_contract: Any) -> None:
+    """Stands in for a `Seen` where no quotes are."""
+
+
+async def nothing_quoted(_contract: Any) -> None:
+    """Stands in for a `QuoteOf` where no quotes are."""
+
+
+@attrs.frozen(kw_only=True)
+class Guards:
+    """What an order passes on its way out besides the session's gate.
+
+    Attributes:
+        journal: Where intents and steps are written.
+        review: The risk gate.
+        seen: The quote as it stands.
+        quote: Finds the quote of a contract, for orders that are simulated.
+    """
+
+    journal: Journal = attrs.Factory(NoJournal)
+    review: Review = no_review
+    seen: Seen = no_quote
+    quote: QuoteOf = nothing_quoted
+
+
+@attrs.frozen(eq=False)
+class Departure:
+    """An order, or a change of one, that the gate has let pass.
+
+    Attributes:
+        record: The order.
+        order: IB's Order, as it shall leave.
+        leave: Sends it.
+        refuse: Refuses it, with the reason.
+    """
+
+    record: OrderRecord
+    order: Any
+    leave: Callable[[], object]
+    refuse: Callable[[str], object]
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+        if is_exercise(self.order):
+            return "exercise"
+        return "place" if self.record.before_change is None else "modify"
+
+
+class Leaving:
+    """What has passed the gate and did not leave yet.
+
+    Args:
+        core: The connection.
+        guards: The risk gate, and the journal.
+    """
+
+    def __init__(self, core: Core, guards: Guards) -> None:
+        self._core = core
+        self._journal, self._review, self._seen = guards.journal, guards.review, guards.seen
+        self._waiting: dict[Departure, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def take(self, departure: Departure) -> None:
+        """Review it, write it down, and let it leave; or refuse it."""
+        record, kind = departure.record, departure.kind
+        verdict = self._review(record, departure.order, kind)
+        if verdict is not None and not verdict.allowed:
+            self._core.tell(verdict)
+            departure.refuse(verdict.reason)
+        elif self._journal.refuses:
+            departure.refuse(self._journal.refuses)
+        else:
+            self._waiting[departure] = None
+            intent = self._intent(departure, kind, verdict)
+            self._journal.intend(intent, functools.partial(self._durable, departure))
+
+    def _durable(self, departure: Departure, problem: str) -> None:
+        """It is written down, or cannot be; unless it was taken back meanwhile."""
+        if departure not in self._waiting:
+            return
+        del self._waiting[departure]
+        if problem:
+            departure.refuse(problem)
+        else:
+            departure.leave()
+
+    def withdraw(self, record: OrderRecord) -> bool:
+        """What waits of an order never leaves; False if nothing did."""
+        mine = [departure for departure in self._waiting if departure.record is record]
+        for departure in mine:
+            del self._waiting[departure]
+        return bool(mine)
+
+    def records(self) -> list[OrderRecord]:
+        """The orders that wait."""
+        return [departure.record for departure in self._waiting]
+
+    def forget(self) -> None:
+        """The session ended: nothing of it leaves any more."""
+        self._waiting.clear()
+
+    def _intent(self, departure: Departure, kind: Kind, verdict: RiskVerdict | None) -> OrderIntent:
+        core, record, order = self._core, departure.record, departure.order
+        revision, record.intents = record.intents, record.intents + 1
+        return OrderIntent(
+            time=core.clock.now(),
+            correlation_id=order_story(record.client_id, record.order_id),
+            order_id=record.order_id,
+            client_id=record.client_id,
+            epoch=core.epoch,
+            kind=kind,
+            revision=revision,
+            account=order.account,
+            con_id=record.contract.conId or None,
+            symbol=record.symbol,
+            contract=plain_fields(record.contract),
+            order=plain_fields(order),
+            token=record.token,
+            tag=record.tag,
+            origin=record.origin,
+            purpose=record.purpose,
+            verdict=verdict,
+            quote=self._seen(record.contract),
+            config=self._journal.config,
+        )
