@@ -9,6 +9,8 @@
   words for what can go wrong;
 * `dispatch` takes one frame to IB's decoder and survives whatever is in it;
 * `asks` joins requests to their answers;
+* `streams` are the requests that go on until they are cancelled; `care` looks after them, with
+  `patience` for their silence and `refusals` for what the gateway refuses;
 * `singletons` puts a user's raw calls of requests without an id in one queue with ours;
 * `link` is the object that IB's code knows as ``conn``;
 * `compat` refuses an ibapi, or an override, that does not fit.

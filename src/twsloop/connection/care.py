@@ -9,16 +9,14 @@ pause of all of them, and no fault: they are held still, and the next session go
 When the gateway says that it has again what it had lost (1102, 2104), that proves nothing. The
 subscriptions that should tell something now are given ``[market_data] silent_after`` seconds to do
 so. What is silent then is asked for anew, one after the other, and again after pauses that double.
-What should tell something: what was lively before the gap, what is traded now as far as the
-contract's hours are known, and what answers a new request at once (a quote, a book). The others go
-on without a proof, as IB says that they do.
+What should tell something says `Patience`. The others go on without a proof, as IB says that they
+do.
 
 The same watch keeps a subscription to the silence that its holder allows (``max_silence``): it is
 asked for anew whenever it was silent for so long, each time, with no pauses that grow. It asks
 again for what is withheld by a competing session (10197), for what the gateway has ended (10182,
-10225), and for what was answered once and is refused for now (a farm is broken, too many asked):
-which code is which stands in ``error_policy.csv``. What was answered once ends only by what truly
-refuses it. Nothing of this ever touches the session itself, nor the orders.
+10225), and for what was answered once and is refused for now (a farm is broken, too many asked;
+see `refusals`). Nothing of this ever touches the session itself, nor the orders.
 
 All on the loop thread, and only when something happens: an item of a live subscription costs
 nothing here.
@@ -29,15 +27,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from twsloop.errors import (
-    ConnectionLost,
-    NotConnected,
-    RequestError,
-    RequestTimeout,
-    SendQueueFull,
-)
 from twsloop.events import (
-    Ends,
     GapCause,
     GapEnded,
     GapStarted,
@@ -50,7 +40,9 @@ from twsloop.session.state import Event, State
 
 from .farms import Farms
 from .life import Gap, Life, LifeFact, StreamStatus
+from .patience import Patience
 from .redoing import Redoing
+from .refusals import Standstill, may_pass, standstill_of
 
 if TYPE_CHECKING:
     from .core import Core
@@ -66,22 +58,12 @@ SERVED = frozenset({State.READY, State.DEGRADED})
 
 #: Data is withheld while the login is in use elsewhere.
 COMPETING_SESSION = 10197
-#: The actions of the error policy: data is withheld; the gateway has ended it, and would serve it
-#: anew; what was answered once will be again.
-WITHHELD, ENDED = "wait", "resubscribe"
-PASSING = frozenset({"retry", "ask_again"})
-#: Of these kinds are the refusals that a competing session brings (354 and its like).
-_REFUSED_DATA = frozenset({"market_data", "permissions"})
 #: Real-time bars are deactivated, and still there: IB wants them cancelled.
 DEACTIVATED = 10225
 #: How long before the second attempt at such a one, and at most before any, seconds.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 60.0
 #: What was asked less long ago has its answer on the way, seconds.
 ANSWER_S = 5.0
-#: At most so long between two attempts at what is silent, seconds.
-LONGEST_SILENCE_S = 600.0
-#: What comes in a rhythm may miss fewer beats than this.
-BEATS = 3
 
 
 class Care:
@@ -103,6 +85,7 @@ class Care:
         self._servers_lost = ""
         self.farms = Farms(core)
         self.closed: Callable[[Any], bool | None] = lambda _contract: None
+        self._patience = Patience(core.clock, self._params.silent_after, self._is_closed)
         core.on_notice(self._notice)
         core.on_down(self._down)
 
@@ -130,8 +113,8 @@ class Care:
             life.doubtful, life.reason = True, blocked
         elif life.competing:
             self._look_in(life, self._params.competing_retry)
-        elif self._awaited(life):
-            self._look_in(life, self._pause(life))
+        elif self._patience.awaits(life):
+            self._look_in(life, self._patience.pause(life))
 
     def heard(self, life: Life) -> None:
         """An item came, and it was not live: the first, or the first after a gap."""
@@ -155,7 +138,7 @@ class Care:
         if before is not StreamStatus.LIVE:
             life.doubtful = True
             return
-        life.lively = self._is_lively(life)
+        life.lively = self._patience.is_lively(life)
         now = self._core.clock.now()
         life.open_gap(Gap(stream=life.name, started=now, cause=cause, reason=reason, farm=farm))
         life.status = StreamStatus.INTERRUPTED
@@ -170,18 +153,19 @@ class Care:
         Returns:
             True if it goes on nevertheless, and is asked for again in time.
         """
-        if notice.ends is not Ends.REQUEST:
-            return False
-        begun = life.started is not None
-        if notice.action == WITHHELD or (begun and self._competes(life, notice)):
+        why = standstill_of(
+            life,
+            notice,
+            competed=any(other.competing for other in self._lives),
+            lacks=self._lacks(life, notice),
+        )
+        if why is Standstill.WITHHELD:
             self._withheld(life, notice.text)
-        elif notice.action == ENDED:
+        elif why is Standstill.ENDED:
             self.again(life, notice.text, gone=notice.code != DEACTIVATED)
-        elif begun and (notice.action in PASSING or self._lacks(life, notice)):
+        elif why is Standstill.PASSING:
             self.again(life, notice.text, at_once=False)
-        else:
-            return False
-        return True
+        return why is not None
 
     def refused(self, life: Life, error: Exception) -> bool:
         """Its request failed, and no notice named it: it has no id, or never left.
@@ -189,7 +173,7 @@ class Care:
         Returns:
             True if it was answered once, and is asked for again in time.
         """
-        if life.started is None or not self._may_pass(error):
+        if life.started is None or not may_pass(error, self._core.errors):
             return False
         self.again(life, str(error), at_once=False)
         return True
@@ -236,8 +220,8 @@ class Care:
             life.rest()
             self._look_at_silence(life)
         elif life.vital.asked and not (life.competing or life.dead or self._blocked(life)):
-            left = life.since + self._pause(life) - self._core.clock.monotonic()
-            if self._awaited(life):
+            left = life.since + self._patience.pause(life) - self._core.clock.monotonic()
+            if self._patience.awaits(life):
                 self._look_in(life, max(left, 0.0))
 
     # ---- what the gateway says -------------------------------------------------------------
@@ -288,7 +272,9 @@ class Care:
         for life in tuple(self._lives):
             if self.farms.serves(farm, life.depends):
                 self.interrupt(life, GapCause.FARM, reason, farm)
-            elif life.depends and life.status is StreamStatus.LIVE and self._is_lively(life):
+            elif (
+                life.depends and life.status is StreamStatus.LIVE and self._patience.is_lively(life)
+            ):
                 others[life] = life.vital.received
         if others:
             self._core.clock.call_later(
@@ -309,29 +295,6 @@ class Care:
         self.interrupt(life, GapCause.COMPETING, reason)
         self._look_in(life, self._params.competing_retry)
 
-    # ---- what a refusal means --------------------------------------------------------------
-
-    def _competes(self, life: Life, notice: Notice) -> bool:
-        """Whether data is refused (354) because a competing session has it."""
-        if notice.category not in _REFUSED_DATA:
-            return False
-        of_quotes = any(of.kind is FarmKind.MARKET_DATA for of in life.depends)
-        return of_quotes and any(other.competing for other in self._lives)
-
-    def _lacks(self, life: Life, notice: Notice) -> bool:
-        """Whether a refusal says no more than that what it needs is gone."""
-        if self._blocked(life):
-            return True
-        return notice.category == "contract" and self.farms.lacks_definitions()
-
-    def _may_pass(self, error: Exception) -> bool:
-        """Whether a request that failed with this may be answered when it is made again."""
-        code = getattr(error, "code", None)
-        if not isinstance(error, RequestError) or code is None:
-            return isinstance(error, (ConnectionLost, NotConnected, RequestTimeout, SendQueueFull))
-        info = self._core.errors.classify(code, context="subscription", text=error.text)
-        return info.action in PASSING or info.action in {WITHHELD, ENDED}
-
     # ---- whether it goes on ----------------------------------------------------------------
 
     def _blocked(self, life: Life) -> str:
@@ -342,6 +305,15 @@ class Care:
             return self._servers_lost
         farm = self.farms.broken_for(life.depends)
         return "" if farm is None else farm.text
+
+    def _lacks(self, life: Life, notice: Notice) -> bool:
+        """Whether a refusal says no more than that what it needs is gone."""
+        if self._blocked(life):
+            return True
+        return notice.category == "contract" and self.farms.lacks_definitions()
+
+    def _is_closed(self, contract: Any) -> bool | None:
+        return self.closed(contract)
 
     def _examine(self, lives: Iterable[Life], reason: str) -> None:
         """What had interrupted them is over: see what goes on."""
@@ -364,20 +336,11 @@ class Care:
     def _expect(self, life: Life, reason: str) -> None:
         """Data may come again: wait for it where it should, and take IB's word where not."""
         life.since = self._core.clock.monotonic()
-        if self._worth_another(life):
+        if self._patience.worth_another(life):
             life.reason = f"waiting for data: {reason}"
-            self._look_in(life, self._pause(life))
+            self._look_in(life, self._patience.pause(life))
         else:
             self._resume(life, reason)
-
-    def _worth_another(self, life: Life) -> bool:
-        """Whether it makes sense to ask for it anew while it is silent."""
-        if life.vital.max_silence is not None:  # its holder knows better than any rule
-            return True
-        if life.quiet:
-            return False
-        new = life.status is StreamStatus.OPENING and not life.attempts
-        return new or life.answers or self._should_tell(life)
 
     def _resume(self, life: Life, reason: str) -> None:
         """It goes on, as far as anybody can tell."""
@@ -385,24 +348,6 @@ class Care:
             life.vital.resumed()
             self._live(life, reason)
         life.doubtful = False
-
-    def _should_tell(self, life: Life) -> bool:
-        """Whether silence would mean that something is wrong."""
-        closed = None if life.contract is None else self.closed(life.contract)
-        return not closed if life.lively else closed is False
-
-    def _awaited(self, life: Life) -> bool:
-        """Whether it is looked at when its request stays without an answer."""
-        limited = life.vital.max_silence is not None
-        return life.status is StreamStatus.INTERRUPTED or life.doubtful or limited
-
-    def _is_lively(self, life: Life) -> bool:
-        received, now = life.vital.received, self._core.clock.monotonic()
-        return received is not None and now - received <= self._usual(life)
-
-    def _usual(self, life: Life) -> float:
-        """How long it may be silent, though its market is open, seconds."""
-        return max(self._params.silent_after, BEATS * life.rhythm)
 
     def _live(self, life: Life, reason: str) -> None:
         """It is live: by an item, or by IB's word."""
@@ -436,13 +381,6 @@ class Care:
 
     # ---- looking again ---------------------------------------------------------------------
 
-    def _pause(self, life: Life) -> float:
-        """How long to wait for its answer."""
-        limit, usual = life.vital.max_silence, self._usual(life)
-        if limit is not None:  # a request that waits for its turn would only be cancelled longer
-            return max(limit, life.apart)
-        return float(min(usual * 2.0 ** min(life.attempts, 16), max(usual, LONGEST_SILENCE_S)))
-
     def _look_in(self, life: Life, seconds: float) -> None:
         life.rest()
         life.timer = self._core.clock.call_later(seconds, self._due, life)
@@ -460,7 +398,7 @@ class Care:
             return  # what blocks it will end, and then it is examined, or asked for by others
         elif life.competing or life.dead:
             self._redo(life, life.reason)
-        elif self._worth_another(life):
+        elif self._patience.worth_another(life):
             silent = self._core.clock.monotonic() - life.since
             self._redo(life, f"silent for {silent:.0f} s")
         else:
