@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -149,6 +150,70 @@ def test_a_clock_moved_from_another_thread_waits_for_the_callback() -> None:
         thread.join(5)
         loop.close()
     clock.advance(1)
+
+
+def test_time_stands_still_until_a_loop_has_done_what_it_is_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What begins with a message that has left has begun, even if its reader moves the clock."""
+    clock = ManualClock()
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    left, wanted = threading.Event(), threading.Event()
+    seen: list[float] = []
+    fired: list[float] = []
+    call = loop.call_soon_threadsafe
+
+    def called(*args: Any) -> Any:
+        wanted.set()
+        return call(*args)
+
+    def work() -> None:
+        clock.call_later(9, print)  # the loop goes by this clock
+        left.set()
+        while not wanted.is_set() and not clock.monotonic():
+            pass  # as long as nobody moves the clock, or wants to
+        seen.append(clock.monotonic())
+        clock.call_later(2, lambda: fired.append(clock.monotonic()))
+
+    try:
+        call(work)
+        assert left.wait(5)
+        monkeypatch.setattr(loop, "call_soon_threadsafe", called)
+        clock.advance(2)
+        assert (seen, fired) == ([0], [2])
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        loop.close()
+
+
+def test_a_loop_that_is_held_up_for_long_does_not_hold_up_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = ManualClock()
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    begun, moved = threading.Event(), threading.Event()
+    monkeypatch.setattr("twsloop.clock.TURN_PATIENCE", 0.1)
+
+    def work() -> None:
+        clock.call_later(9, print)
+        begun.set()
+        moved.wait(30)
+
+    try:
+        loop.call_soon_threadsafe(work)
+        assert begun.wait(5)
+        clock.advance(5)
+        assert clock.monotonic() == 5
+    finally:
+        moved.set()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        loop.close()
 
 
 def test_a_timer_of_a_closed_loop_is_dropped() -> None:

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import functools
 import heapq
 import itertools
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -27,6 +29,10 @@ __all__ = ["Clock", "ManualClock", "SystemClock", "Timer"]
 
 #: How long `ManualClock.advance` waits for a timer's callback on another thread's loop, seconds.
 CALLBACK_PATIENCE = 10.0
+#: How long it waits for what another thread's loop is doing just now, seconds.
+TURN_PATIENCE = 1.0
+#: How often it looks meanwhile whether that loop still runs, seconds.
+TURN_INTERVAL = 0.05
 
 
 class Timer(Protocol):
@@ -147,7 +153,9 @@ class ManualClock:
             unless told otherwise.
 
     `advance` may be called on the loop that owns the timers or from any other thread, but not on
-    one loop while timers of a second loop wait for the first one.
+    one loop while timers of a second loop wait for the first one. Called from outside of all loops
+    it lets each loop that has timers here finish what it is doing, before time moves: whoever has
+    read what a program sent finds the deadline of it begun.
     """
 
     def __init__(self, start: datetime | None = None) -> None:
@@ -156,6 +164,9 @@ class ManualClock:
         self._timers: list[tuple[float, int, _ManualTimer]] = []
         self._counter = itertools.count()
         self._lock = threading.Lock()
+        #: The loops that go by this clock, and the thread of each.
+        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, int]
+        self._loops = weakref.WeakKeyDictionary()
 
     def monotonic(self) -> float:
         """Seconds since the clock was made."""
@@ -171,6 +182,7 @@ class ManualClock:
         with self._lock:
             timer = _ManualTimer(self._elapsed + max(delay, 0.0), loop, callback, args)
             heapq.heappush(self._timers, (timer.due, next(self._counter), timer))
+            self._loops[loop] = threading.get_ident()
         return timer
 
     async def sleep(self, delay: float) -> None:
@@ -210,6 +222,7 @@ class ManualClock:
         if seconds < 0:
             msg = f"a clock does not run backwards (advance by {seconds})"
             raise ValueError(msg)
+        self._let_loops_finish()
         end = self._elapsed + seconds
         while True:
             with self._lock:
@@ -219,3 +232,23 @@ class ManualClock:
                 self._elapsed = max(self._elapsed, due)
             timer.fire()
         self._elapsed = end
+
+    def _let_loops_finish(self) -> None:
+        """Wait until each loop of another thread has taken a turn."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            return  # others may wait for this very loop
+        with self._lock:
+            loops = list(self._loops.items())
+        for loop, thread in loops:
+            if thread == threading.get_ident() or not loop.is_running():
+                continue
+            turned = threading.Event()
+            with contextlib.suppress(RuntimeError):  # it is closing
+                loop.call_soon_threadsafe(turned.set)
+                for _ in range(round(TURN_PATIENCE / TURN_INTERVAL)):
+                    if turned.wait(TURN_INTERVAL) or not loop.is_running():
+                        break
