@@ -43,6 +43,13 @@ from .orders import (
     OrderSubmitted,
 )
 from .positions import PositionChanged, PositionClosed, PositionEvent, PositionOpened
+from .protection import (
+    OrderNamed,
+    PositionCover,
+    ProtectionFinding,
+    ProtectionKind,
+    ProtectionReport,
+)
 from .risk import (
     KillSwitchChanged,
     RiskBreached,
@@ -84,15 +91,20 @@ __all__ = [
     "OrderIdsRolledBack",
     "OrderInGap",
     "OrderIntent",
+    "OrderNamed",
     "OrderPartiallyFilled",
     "OrderRejected",
     "OrderStep",
     "OrderSubmitted",
     "PositionChanged",
     "PositionClosed",
+    "PositionCover",
     "PositionEvent",
     "PositionInGap",
     "PositionOpened",
+    "ProtectionFinding",
+    "ProtectionKind",
+    "ProtectionReport",
     "QuoteSeen",
     "RiskBreached",
     "RiskCheck",
