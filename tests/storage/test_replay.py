@@ -235,6 +235,21 @@ def test_an_execution_waits_for_its_order_and_a_commission_for_its_execution() -
     assert made.commission_of("a.01") == paid("a.01")
 
 
+def test_a_paper_gateway_that_counts_its_executions_anew() -> None:
+    today = fill("a.01", executed_at=at(3))
+    tomorrow = fill("a.01", "5", order_id=8, perm_id=901, executed_at=at(90_000))
+    first, second = replay(
+        [
+            *(step(perm=900), today, paid("a.01"), today),
+            *(step(8, perm=901), tomorrow, paid("a.01", "3")),
+        ]
+    ).orders
+    assert (first.executed, first.commission) == (Decimal(40), Decimal(1))
+    assert (second.executed, second.commission) == (Decimal(5), Decimal(3))
+    made = replay([today, tomorrow])
+    assert made.strays == made.fills == (today, tomorrow)
+
+
 def test_the_legs_of_a_combo_are_not_the_combo() -> None:
     state = only(
         step(status="Filled", contract={"secType": "BAG"}),

@@ -57,9 +57,12 @@ class Replay:
         self._orders: list[OrderState] = []
         self._by_id: dict[tuple[int, int], OrderState] = {}
         self._by_perm: dict[int, OrderState] = {}
+        #: The newest version of each execution, by the part of its id that a correction keeps.
         self._fills: dict[str, tuple[Fill, OrderState | None]] = {}
+        #: The executions whose id was given again to another one.
+        self._earlier: list[Fill] = []
         #: The executions that no order is known for.
-        self._strays: dict[str, Fill] = {}
+        self._strays: list[Fill] = []
         self._commissions: dict[str, CommissionReported] = {}
         self._number = 0
 
@@ -73,12 +76,12 @@ class Replay:
     @property
     def fills(self) -> tuple[Fill, ...]:
         """Every execution in its latest version, in the order in which they became known."""
-        return tuple(fill for fill, _ in self._fills.values())
+        return (*self._earlier, *(fill for fill, _ in self._fills.values()))
 
     @property
     def strays(self) -> tuple[Fill, ...]:
         """The executions that no order is known for."""
-        return tuple(self._strays.values())
+        return tuple(self._strays)
 
     def commission_of(self, exec_id: str) -> CommissionReported | None:
         """What an execution cost, if that was told."""
@@ -213,12 +216,18 @@ class Replay:
     def _execute(self, fill: Fill) -> OrderState | None:
         base = execution_base(fill.exec_id)
         kept, state = self._fills.get(base, (None, None))
+        if kept is not None and _is_another_execution(kept, fill):
+            self._earlier.append(kept)
+            self._commissions.pop(fill.exec_id, None)
+            kept = state = None
         state = state or self.find(fill.client_id, fill.order_id, fill.perm_id)
         if kept is not None and correction_of(kept.exec_id) >= correction_of(fill.exec_id):
             return state
+        if kept in self._strays:
+            self._strays.remove(kept)
         self._fills[base] = fill, state
         if state is None:
-            self._strays[base] = fill
+            self._strays.append(fill)
         else:
             self._join(fill, state)
         return state
@@ -282,8 +291,10 @@ class Replay:
     def _join(self, fill: Fill, state: OrderState) -> None:
         """An execution and its order have met."""
         base = execution_base(fill.exec_id)
-        self._strays.pop(base, None)
-        self._fills[base] = fill, state
+        if fill in self._strays:
+            self._strays.remove(fill)
+        if self._fills[base][0] is fill:
+            self._fills[base] = fill, state
         self._name(state, fill.perm_id)
         earlier = state.fills.get(base)
         if earlier is not None:
@@ -307,6 +318,13 @@ def _is_another(state: OrderState, token: str, *, new: bool) -> bool:
     if token and state.token:
         return token != state.token
     return new and state.final
+
+
+def _is_another_execution(known: Fill, fill: Fill) -> bool:
+    """Whether an id is that of another execution: a paper gateway counts anew when it starts."""
+    if known.exec_id != fill.exec_id or known.executed_at == fill.executed_at:
+        return False
+    return bool(known.executed_at and fill.executed_at)
 
 
 def _first_word(state: OrderState, name: str, value: str) -> None:
