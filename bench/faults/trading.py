@@ -106,7 +106,7 @@ class Trader:
     def clear(self) -> None:
         """Cancel what works: a run of any length has a few orders open, not thousands."""
         for trade in self.app.trades():
-            if not trade.done.done():
+            if trade.active:
                 trade.cancel()
 
     def go_on(self) -> None:
@@ -185,7 +185,7 @@ class Trader:
 
     def _touch(self, what: str) -> None:
         """Change or cancel an order that works, as far as we know."""
-        working = [trade for trade in self._trades if not trade.done.done()]
+        working = [trade for trade in self._trades if trade.active]
         if not working:
             return
         trade = self._chance.choice(working)
@@ -199,7 +199,7 @@ class Trader:
     def _price(self, symbol: str, side: str, *, near: bool) -> float | None:
         for ticker in self.streams["quotes"]:
             if str(ticker.symbol) == symbol and ticker.bid and ticker.ask:
-                middle = (ticker.bid + ticker.ask) / 2
+                middle: float = (ticker.bid + ticker.ask) / 2
                 away = NEAR if near else middle / 4
                 return round(middle - away if side == "BUY" else middle + away, 2)
         return None

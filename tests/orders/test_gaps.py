@@ -319,6 +319,7 @@ def test_the_asking_has_an_end_and_can_be_done_by_hand() -> None:
             clock.advance(AGAIN * FACTOR**wait)
             case.settle()
         assert case.tws.looks() == looks + LOOKS
+        assert [entry.source for entry in trade.log].count("uncertain") == 1
         assert trade.status is OrderStatus.UNCERTAIN
         case.tws.open_orders = [open_order(trade.order_id, "Submitted")]
         assert trade.look_again().result(PATIENCE) is OrderStatus.SUBMITTED

@@ -23,9 +23,12 @@ from twsloop.contracts import stock, symbol_of
 from twsloop.events import CommissionReported, Fill, OrderFilled
 from twsloop.orders.book import Change, OrderBook
 from twsloop.orders.builders import limit_order
+from twsloop.orders.checks import describe
+from twsloop.orders.folding import Folded
 from twsloop.orders.keeping import Keeping, Memory, Numbers, groups_of, is_over
 from twsloop.orders.reading import versions_of
 from twsloop.orders.state import OrderInput, OrderRecord, OrderStatus
+from twsloop.orders.story import SETTLED_LENGTH
 
 NOW = datetime(2026, 9, 28, 13, 32, 25, tzinfo=UTC)
 WITHOUT_END = 10**6
@@ -295,6 +298,42 @@ def test_an_uncertain_order_is_never_over() -> None:
     assert keeping.saw(record) == []
     record.status = OrderStatus.CANCELLED
     assert keeping.saw(record) == [record]
+
+
+def test_an_order_that_nobody_can_tell_of_is_small_and_says_all_it_said() -> None:
+    life = Life(0, [Plan("live")])
+    life.create(1)
+    record = life.book.find(0, 1)
+    assert record is not None
+    for number in range(SETTLED_LENGTH + 50):
+        record.note(NOW, "error", f"399: {number}")
+    words, log = describe(record.order), [*record.log]
+    life.lose(1)
+    assert record.status is OrderStatus.UNCERTAIN
+    kept = attrs.asdict(record, recurse=False)
+    assert {type(kept[name]) for name in ("_order", "_sent")} <= {Folded, type(None)}
+    assert describe(record.order) == words
+    assert record.log[: len(log)] == log, "it may live: what happened is all there"
+    life.finish(1)
+    assert life.book.find(0, 1) is record
+    assert (record.status, record.perm_id) == (OrderStatus.SUBMITTED, 901)
+    assert record.order.lmtPrice == 5
+    assert life.book.live() == [record]
+
+
+def test_what_can_be_said_for_ever_takes_one_line() -> None:
+    record = OrderRecord(1, 0, stock("AAPL"), limit_order("BUY", 1, 5))
+    record.note(NOW, "created", "BUY 1")
+    for number in range(1, 6):
+        record.note(NOW, "uncertain", f"asked again ({number} of 5 times)", once=True)
+    record.note(NOW, "openOrder", "Submitted")
+    record.note(NOW, "uncertain", "asked again (1 of 5 times)", once=True)
+    assert [entry.text for entry in record.log] == [
+        "BUY 1",
+        "asked again (5 of 5 times)",
+        "Submitted",
+        "asked again (1 of 5 times)",
+    ]
 
 
 def test_what_is_remembered_takes_eight_bytes() -> None:

@@ -24,7 +24,7 @@ from .copying import copied
 from .executions import Booked, Executions, Forgot, nobody_counts
 from .folding import Pool
 from .identities import Identities
-from .keeping import KEEP_SETTLED, Keeping, Memory, is_over
+from .keeping import KEEP_SETTLED, Keeping, Memory, is_quiet
 from .reading import size
 from .reference import origin_of, split_reference
 from .state import (
@@ -384,13 +384,13 @@ class OrderBook:
     def settle(self, record: OrderRecord) -> list[OrderRecord]:
         """To be called after each change that everybody has been told of.
 
-        An order that is over gets small, and the oldest ones of those that are too many are
-        forgotten, with their executions.
+        An order of which nothing is awaited gets small, and the oldest of those that are over are
+        forgotten if they are too many, with their executions.
 
         Returns:
             These.
         """
-        if is_over(record):
+        if is_quiet(record):
             record.lighten(self._contracts.one_of)
             for base in record.fills:
                 booked = self.executions.of(base)

@@ -403,7 +403,11 @@ class OrderDesk:
 
     @property
     def gap_reports(self) -> tuple[GapReport, ...]:
-        """What was missed in the last gaps (100 at most), the oldest first."""
+        """What was missed in the last gaps, the oldest first.
+
+        The newest hundred of them are kept, or fewer if these have more than 10,000 rows that tell
+        of something new; the newest one always.
+        """
         return tuple(self._orders.repair.reports)
 
     def bind_manual(

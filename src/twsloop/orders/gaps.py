@@ -44,7 +44,8 @@ class Standing:
     Attributes:
         status: Where it was.
         filled: How much of it was filled.
-        terms: What can be modified about it.
+        terms: What can be modified about it; empty of one that nobody can tell of: any word of it
+            is news.
         shown: The gateway had reported it.
     """
 
@@ -56,8 +57,10 @@ class Standing:
 
 def standing_of(record: OrderRecord) -> Standing:
     """How an order stands now."""
-    order = record.order
-    terms = tuple(getattr(order, name) for name in TERMS)
+    terms: tuple[Any, ...] = ()
+    if record.status is not OrderStatus.UNCERTAIN:
+        order = record.order
+        terms = tuple(getattr(order, name) for name in TERMS)
     return Standing(record.status, record.filled, terms, record.acknowledged)
 
 

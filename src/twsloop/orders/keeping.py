@@ -19,7 +19,15 @@ from collections.abc import Hashable, Iterator
 from .reading import versions_of
 from .state import OrderRecord, OrderStatus, next_status, word_of
 
-__all__ = ["GENERATION", "KEEP_SETTLED", "Keeping", "Memory", "Numbers", "is_over"]
+__all__ = [
+    "GENERATION",
+    "KEEP_SETTLED",
+    "Keeping",
+    "Memory",
+    "Numbers",
+    "is_over",
+    "is_quiet",
+]
 
 #: How many are kept unless told otherwise ([orders] keep_settled).
 KEEP_SETTLED = 5000
@@ -28,11 +36,18 @@ KEEP_SETTLED = 5000
 GENERATION = 500_000
 
 
+def is_quiet(record: OrderRecord) -> bool:
+    """Whether nothing is awaited of an order, so that it may be kept small.
+
+    Of another client's order no commission is told. An order of ours that nobody can tell of may
+    live for all we know, but nothing says that a word of it will ever come.
+    """
+    return record.settled if record.own else record.final
+
+
 def is_over(record: OrderRecord) -> bool:
-    """Whether an order may be forgotten. Of another client's order no commission is told."""
-    if not record.own:
-        return record.final
-    return record.settled and record.status is not OrderStatus.UNCERTAIN
+    """Whether an order may be forgotten: never one of ours that may live."""
+    return is_quiet(record) and not (record.own and record.status is OrderStatus.UNCERTAIN)
 
 
 def groups_of(record: OrderRecord) -> Iterator[Hashable]:
@@ -57,7 +72,8 @@ class Keeping:
     def __init__(self, limit: int = KEEP_SETTLED) -> None:
         self._limit = limit
         self._over: dict[bool, dict[OrderRecord, None]] = {True: {}, False: {}}
-        self._open: dict[OrderRecord, None] = {}
+        #: With the groups of each: to look for them in an order that is kept small takes a while.
+        self._open: dict[OrderRecord, tuple[Hashable, ...]] = {}
 
     def saw(self, record: OrderRecord) -> list[OrderRecord]:
         """Something happened to an order; the orders that are to be forgotten now."""
@@ -65,7 +81,7 @@ class Keeping:
         others.pop(record, None)
         if not is_over(record):
             ours.pop(record, None)
-            self._open[record] = None
+            self._open[record] = tuple(groups_of(record))
             return []
         self._open.pop(record, None)
         ours.setdefault(record)
@@ -76,7 +92,7 @@ class Keeping:
         wanted = len(over) - self._limit
         if wanted <= 0:
             return []
-        needed = {group for record in self._open for group in groups_of(record)}
+        needed = {group for groups in self._open.values() for group in groups}
         found: list[OrderRecord] = []
         for record in over:
             if needed.isdisjoint(groups_of(record)):

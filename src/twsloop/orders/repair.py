@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from datetime import timedelta
 from typing import Any
 
@@ -47,6 +46,7 @@ from .book import OrderBook
 from .gaps import Gap, Standing, compare_orders, compare_positions, standing_of
 from .holdings import Holdings, HoldingsNow, PositionsOf, holdings_of
 from .processor import OrderProcessor
+from .reports import Reports
 from .state import OrderRecord, OrderStatus, may_be_working
 from .sync import Lists, Sync
 
@@ -56,8 +56,6 @@ logger = logging.getLogger(__name__)
 
 #: The gateway does not know what became of an order (error_codes.csv).
 OUTCOME_UNKNOWN = 10328
-#: How many reports are kept.
-REPORTS = 100
 #: How often it is asked again within a session, and by how much longer each wait is.
 LOOKS, FACTOR = 5, 3
 STILL_MISSING = "the gateway lists it neither open nor completed"
@@ -94,7 +92,7 @@ class Repair:
         self._processor = processor
         self._held: HoldingsNow = lambda: None
         self._positions: PositionsOf | None = None
-        self.reports: deque[GapReport] = deque(maxlen=REPORTS)
+        self.reports = Reports()
         #: The gap that is open: nothing can be asked, or has been asked yet.
         self._gap: Gap | None = None
         #: Gaps that are being compared.
@@ -264,7 +262,7 @@ class Repair:
 
     async def _report(self, gap: Gap, lists: Lists, began: float) -> GapReport:
         core, epoch = self._core, self._core.epoch
-        orders = compare_orders(gap, lists.open, whole=lists.whole, revived=lists.revived)
+        rows = compare_orders(gap, lists.open, whole=lists.whole, revived=lists.revived)
         try:
             after, problem = await self._ask_positions()
         finally:
@@ -294,14 +292,14 @@ class Repair:
             epoch_before=gap.epoch,
             epoch=epoch,
             took=core.clock.monotonic() - began,
-            orders=orders,
+            orders=self.reports.shared(rows),
             executions=tuple(gap.executions),
             commissions=gap.missed_commissions(),
             positions=moved,
             ids_rolled_back=epoch != gap.epoch and self._processor.ids_rolled_back,
             unknown=tuple(unknown),
         )
-        self.reports.append(report)
+        self.reports.add(report)
         logger.log(logging.INFO if report.complete else logging.WARNING, "%s", report)
         core.tell(report)
         self._plan()
@@ -416,7 +414,7 @@ class Repair:
         for record in self._uncertain():
             text = f"asked again ({self._looks} of {LOOKS} times)"
             text += f": {'; '.join(lists.unknown) or STILL_MISSING}"
-            record.note(self._core.clock.now(), "uncertain", text)
+            record.note(self._core.clock.now(), "uncertain", text, once=True)
         self._plan()
 
     def _stop_looking(self) -> None:

@@ -235,8 +235,8 @@ def next_status(state: OrderStatus, event: Event) -> OrderStatus:
 class OrderRecord:
     """All that is known of one order. The loop thread changes it; equality is identity.
 
-    Once it is settled it is kept small (`lighten`): what it says stays the same, but ``order`` is
-    then made anew each time it is read.
+    Once nothing is awaited of it, it is kept small (`lighten`): what it says stays the same, but
+    ``order`` is then made anew each time it is read.
 
     Attributes:
         order_id: Its id within its client id; 0 for orders made by hand.
@@ -365,8 +365,11 @@ class OrderRecord:
     @property
     def filled(self) -> Decimal:
         """How much is filled: by executions or by the gateway's count, whichever came first."""
-        total, known = self.total, max(self.status_filled, self.executed)
-        if self.status is not OrderStatus.FILLED or total is None:
+        known = max(self.status_filled, self.executed)
+        if self.status is not OrderStatus.FILLED:
+            return known
+        total = self.total
+        if total is None:
             return known
         # The gateway's own last count says it; a size may be one that a late change asked for, or
         # one that was in force before.
@@ -430,14 +433,23 @@ class OrderRecord:
         """Take note of the size that an order has, or is asked to have."""
         self.largest = max(self.largest, _size(order.totalQuantity) or Decimal(0))
 
-    def note(self, time: datetime, source: str, text: str) -> None:
-        """Write a line into its log."""
-        self.log.append(LogEntry(time, source, text))
+    def note(self, time: datetime, source: str, text: str, *, once: bool = False) -> None:
+        """Write a line into its log; ``once``: in the place of the last one from that source.
+
+        So what may be said of it for ever takes one line, if nothing else happens in between.
+        """
+        entry = LogEntry(time, source, text)
+        if once and self.log and self.log[-1].source == source:
+            self.log[-1] = entry
+            return
+        self.log.append(entry)
         if len(self.log) > LOG_LENGTH and len(self.log) % _LOG_STEP == 0:
             self.log = without_repeats(self.log, LOG_LENGTH)
 
     def lighten(self, one_of: Callable[[Any], Any]) -> None:
-        """It is over: keep what can be asked for, small.
+        """Nothing is awaited of it: keep what can be asked for, small.
+
+        What happened to one that nobody can tell of is all kept: it may live.
 
         Args:
             one_of: The contract that stands for all that are equal to one.
@@ -448,7 +460,8 @@ class OrderRecord:
         self.state = self.told = None
         if self.before_change is None:  # else what is filled is told by it
             self.before_sent, self.pending = None, []
-        self.log = brief(self.log)
+        if self.status is not OrderStatus.UNCERTAIN:
+            self.log = brief(self.log)
 
 
 #: A long log is looked through for repeats once in so many entries.
