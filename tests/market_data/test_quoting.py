@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 import uvloop
 
 from tests.support.desk import PATIENCE, Desk, Heard, config_for, open_desk, open_paper
+from twsloop.clock import ManualClock
 from twsloop.contracts import stock
 from twsloop.errors import (
     ConnectionLost,
@@ -139,13 +141,25 @@ def test_no_symbols_no_quotes(desk: Desk) -> None:
     assert desk.gateway.market_data.quotes([]).result(PATIENCE) == {}
 
 
-def test_nothing_in_time_is_a_timeout_and_a_part_is_an_answer(desk: Desk) -> None:
-    with pytest.raises(RequestTimeout, match=r"snapshot of EUR.USD: not complete within 0.2 s"):
-        quote(desk, "EUR.USD", timeout=0.2)
-    desk.quote("EUR.USD", 1.1, None)
-    got = quote(desk, "EUR.USD", timeout=0.2)
-    assert (got.bid, got.ask, got.complete, got.error) == (1.1, None, False, None)
-    assert watched(desk) == 0
+@pytest.mark.parametrize(("version", "loop_factory"), PROTOCOLS, ids=["protobuf", "text"])
+def test_nothing_in_time_is_a_timeout_and_a_part_is_an_answer(
+    version: int, loop_factory: Any
+) -> None:
+    clock = ManualClock()
+    kind: Any = functools.partial(IBGateway, clock=clock)
+    with open_desk(version=version, loop_factory=loop_factory, kind=kind) as desk:
+        asked = desk.gateway.market_data.quote("EUR.USD", timeout=5)
+        assert watched(desk) == 1
+        clock.advance(5)
+        with pytest.raises(RequestTimeout, match=r"snapshot of EUR.USD: not complete within 5 s"):
+            asked.result(PATIENCE)
+        desk.quote("EUR.USD", 1.1, None)
+        asked = desk.gateway.market_data.quote("EUR.USD", timeout=5)
+        assert watched(desk) == 1  # and what there is has been told
+        clock.advance(5)
+        got = asked.result(PATIENCE)
+        assert (got.bid, got.ask, got.complete, got.error) == (1.1, None, False, None)
+        assert watched(desk) == 0
 
 
 def test_a_pair_does_not_wait_for_trades_that_never_come(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from ibapi.protobuf.Contract_pb2 import Contract as ContractProto
 from ibapi.protobuf.Order_pb2 import Order as OrderProto
 
 from tests.orders.test_hard_cases import execution
-from tests.orders.test_sessions import connected, until, working
+from tests.orders.test_sessions import config, connected, until, working
 from tests.support.desk import PATIENCE, Desk, Heard, config_for, open_desk, open_paper
 from tests.support.fake_tws import FakeTws, error, message, open_order, order_status
 from twsloop.clock import ManualClock
@@ -204,12 +204,14 @@ def test_an_exercise_that_cannot_be(listed: Desk) -> None:
 
 
 def test_what_the_gateway_does_not_end_in_time_is_told_as_live() -> None:
-    tws = FakeTws()
-    with connected(tws) as gateway:
+    tws, clock = FakeTws(), ManualClock()
+    with tws, IBGateway(config(tws), clock=clock) as gateway:
         first, second = working(tws, gateway), working(tws, gateway)
-        asked = gateway.orders.cancel_all(timeout=0.3)
+        asked = gateway.orders.cancel_all(timeout=5)
         tws.next("reqGlobalCancel")
         tws.say(order_status(first.order_id, "Cancelled"))
+        assert first.done.result(PATIENCE) is OrderStatus.CANCELLED
+        clock.advance(5)
         told = asked.result(PATIENCE)
         assert (told.cancelled, told.live, told.complete) == ((first,), (second,), False)
         assert second.active
