@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -60,3 +61,15 @@ def test_who_comes_or_goes_meanwhile_counts_from_the_next_time_on(hooks: Hooks) 
     hooks.fact(FACT)
     assert told[2:] == ["first", "third"]
     end_second()
+
+
+async def test_hooks_of_both_kinds_run_before_each_attempt(hooks: Hooks) -> None:
+    ran: list[str] = []
+
+    async def slowly() -> None:
+        await asyncio.sleep(0)
+        ran.append("awaited")
+
+    hooks.connect.extend((slowly, lambda: ran.append("called")))
+    await hooks.connecting()
+    assert ran == ["awaited", "called"]

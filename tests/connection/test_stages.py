@@ -7,6 +7,7 @@ import http.server
 import socket
 import threading
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -50,12 +51,12 @@ def fails(
     if deadline is not None:
         stage, seconds = deadline
         life = client._driver.life
-        awaited = {State.HANDSHAKE: "_hello", State.STARTING: "_identified"}.get(stage)
+        awaited = {State.HANDSHAKE: "_hello", State.STARTING: "_identity.whole"}.get(stage)
         await_condition(
             lambda: (
                 client._tws.state is stage
                 and life.waits.awaited is not None
-                and (awaited is None or life.waits.awaited is getattr(life, awaited))
+                and (awaited is None or life.waits.awaited is attrgetter(awaited)(life))
             )
         )
         clock.advance(seconds - 0.01)

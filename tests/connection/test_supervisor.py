@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 
 import pytest
 
@@ -66,13 +67,13 @@ class Watched:
         self.wait(State.CONNECTING, count + 1)
         name, seconds = {
             State.HANDSHAKE: ("_hello", 10.0),
-            State.STARTING: ("_identified", 15.0),
+            State.STARTING: ("_identity.whole", 15.0),
         }[stage]
         await_condition(
             lambda: (
                 self.client.session_state is stage
                 and self.life.waits.awaited is not None
-                and self.life.waits.awaited is getattr(self.life, name)
+                and self.life.waits.awaited is attrgetter(name)(self.life)
             )
         )
         self.clock.advance(seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,17 @@ from twsloop.events import Fact, Notice
 from twsloop.processors import Registry
 from twsloop.session.state import State
 
-__all__ = ["Hook", "Hooks", "SessionObserver"]
+__all__ = ["Hook", "Hooks", "SessionObserver", "run_hook"]
 
 SessionObserver = Callable[[State, str], object]
 Hook = Callable[[], Any]
+
+
+async def run_hook(hook: Hook) -> None:
+    """Run a hook that may be a coroutine function."""
+    result = hook()
+    if inspect.isawaitable(result):
+        await result
 
 
 class Hooks:
@@ -26,8 +34,8 @@ class Hooks:
         registry: Calls them.
 
     Attributes:
-        connect: What runs before each attempt to connect; whoever makes the session runs it.
-        ready: What runs before each READY; the same runs it.
+        connect: What runs before each attempt to connect.
+        ready: What runs before each READY.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -60,6 +68,11 @@ class Hooks:
                 self._fact.remove(hook)
 
         return end
+
+    async def connecting(self) -> None:
+        """An attempt to connect begins."""
+        for hook in tuple(self.connect):
+            await run_hook(hook)
 
     def session(self, state: State, reason: str) -> None:
         """The session changed."""

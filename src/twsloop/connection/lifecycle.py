@@ -16,7 +16,6 @@ one before it by its Transport: what a link that was given up still has to say c
 from __future__ import annotations
 
 import asyncio
-import inspect
 from typing import Any
 
 import attrs
@@ -32,6 +31,8 @@ from twsloop.wire.handshake import client_hello
 
 from .core import Core
 from .dispatch import Decoder
+from .hooks import run_hook
+from .identity import Identity
 from .leases import ClientIdLease
 from .links import Client, Closing, make_link
 from .remarks import Remarks
@@ -62,10 +63,7 @@ class Lifecycle:
         self._other_port: int | None = None
         self._hooked = False
         self._hello: asyncio.Future[None] | None = None
-        self._identified: asyncio.Future[None] | None = None
         self._decoder: Any = None
-        self._got_accounts = False
-        self._got_id = False
         self._wanted = False
         self._keep = False
         self._announced = False
@@ -77,7 +75,7 @@ class Lifecycle:
         self._supervisor = Supervisor(core, self._establish, lambda: self._wanted)
         self._lease = ClientIdLease(core)
         self._remarks = Remarks(core, self)
-        core.add_slice(self, ("managedAccounts", "nextValidId"))
+        self._identity = Identity(core, self._maybe_identified)
 
     @property
     def wanted(self) -> bool:
@@ -173,8 +171,8 @@ class Lifecycle:
         try:
             await self._open(target)
             self._require(State.STARTING)
-            assert self._identified is not None
-            await self.waits.within(timeout, self._identified, self._not_ready)
+            assert self._identity.whole is not None
+            await self.waits.within(timeout, self._identity.whole, self._not_ready)
             self._require(State.STARTING)
             if core.supervised:
                 check_accounts(core.config, core.accounts)
@@ -198,15 +196,10 @@ class Lifecycle:
 
     async def _open(self, target: Target) -> None:
         """TCP and the hello, after what has to be known before."""
-        for hook in tuple(self._core.hooks.connect):
-            result = hook()
-            if inspect.isawaitable(result):
-                await result
+        await self._core.hooks.connecting()
         core, params = self._core, self._core.config.connection
-        loop = asyncio.get_running_loop()
-        self._hello = loop.create_future()
-        self._identified = loop.create_future()
-        self._got_accounts = self._got_id = False
+        self._hello = asyncio.get_running_loop().create_future()
+        self._identity.begin()
         self._remarks.forget()
         self.waits.failure = None
         core.client_id, core.address = target.client_id, (target.host, target.port)
@@ -233,9 +226,7 @@ class Lifecycle:
         """Let the slices fetch and renew; one that fails is reported, and does not stop READY."""
         for hook in tuple(self._core.hooks.ready):
             try:
-                result = hook()
-                if inspect.isawaitable(result):
-                    await result
+                await run_hook(hook)
             except Exception as error:  # noqa: BLE001  (reported; the session serves the others)
                 if self._core.state is not State.SYNCING:
                     return  # the link went meanwhile: that is why it failed
@@ -251,9 +242,8 @@ class Lifecycle:
 
     def _not_ready(self) -> ConnectionFailed:
         assert self._target is not None
-        named = (("managedAccounts", self._got_accounts), ("nextValidId", self._got_id))
-        missing = [name for name, got in named if not got]
-        return self._target.not_ready(missing, self._core.config.connection.ready_timeout)
+        timeout = self._core.config.connection.ready_timeout
+        return self._target.not_ready(self._identity.missing, timeout)
 
     def _give_up(self, reason: str) -> None:
         """An attempt failed: nothing of it stays."""
@@ -364,24 +354,11 @@ class Lifecycle:
         if self._hello is not None and not self._hello.done():
             self._hello.set_result(None)
 
-    def managedAccounts(self, accountsList: str) -> None:
-        """EWrapper's: the accounts of this login."""
-        self._core.accounts = tuple(a for a in accountsList.split(",") if a)
-        self._got_accounts = True
-        self._maybe_identified()
-
-    def nextValidId(self, orderId: int) -> None:
-        """EWrapper's: the lowest order id that may be used."""
-        self._core.order_ids.raise_to(orderId)
-        self._got_id = True
-        self._maybe_identified()
-
     def _maybe_identified(self) -> None:
         core = self._core
-        if core.state is not State.STARTING or not (self._got_accounts and self._got_id):
+        if core.state is not State.STARTING or self._identity.missing:
             return
-        if self._identified is not None and not self._identified.done():
-            self._identified.set_result(None)
+        self._identity.complete()
         if not core.supervised and not self.waits.attempting:
             # IB's own start asks for nothing by itself: there is nothing to wait for.
             core.session_changed(Event.IDENTIFIED, "the accounts and the next order id are known")

@@ -26,12 +26,8 @@ import threading
 from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import attrs
-
 from twsloop.errors import (
-    ConnectionLost,
     LoopNotRunning,
-    NotConnected,
     RequestError,
     RequestTimeout,
     TwsLoopError,
@@ -45,6 +41,8 @@ from twsloop.session.state import State
 from .care import DATA_LOST, SERVED, Care
 from .feed import Feed, StreamPlan
 from .life import StreamStatus
+from .listening import Listening
+from .questions import Questions
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -79,10 +77,9 @@ class Streams:
         self._feeds: dict[Feed[Any], None] = {}
         self._by_key: dict[Hashable, Feed[Any]] = {}
         self._by_id: dict[int, Feed[Any]] = {}
-        self._heard: dict[Feed[Any], None] = {}
         self._clean_up_set = False
-        #: Handles that are held for one answer: they do not outlive the session.
-        self._questions: dict[Stream[Any], None] = {}
+        self._listening = Listening(core)
+        self._questions = Questions(core, self)
         self.clock = core.clock
         core.on_session(self._session)
         core.on_down(self._down)
@@ -114,7 +111,7 @@ class Streams:
 
     def only_asked(self, feed: Feed[Any]) -> bool:
         """Whether a feed is held for one answer (`image`, `first`) only, and nobody follows it."""
-        return all(handle in self._questions for handle in feed.handles)
+        return self._questions.only(feed)
 
     # ---- doors ---------------------------------------------------------------------------
 
@@ -157,7 +154,7 @@ class Streams:
                     self._by_key[key] = feed
             stream: Stream[Any] = Stream(self, Future(core.event_loop), feed)
             if question:
-                self._questions[stream] = None
+                self._questions.hold(stream)
             if heard is None:
                 stream.gather()
             else:
@@ -178,26 +175,13 @@ class Streams:
             ConnectionLost: The link ended before the image was whole.
             RequestError: What ended the stream.
         """
-        stream = await self._once(plan, limit)
+        stream = await self._questions.ask(plan, limit)
         return stream.state
 
     async def first(self, plan: StreamPlan, limit: float | None = None) -> Any:
         """The newest item of a stream, asked for once; loop thread. See `image`."""
-        stream = await self._once(plan, limit)
+        stream = await self._questions.ask(plan, limit)
         return stream.latest
-
-    async def _once(self, plan: StreamPlan, limit: float | None) -> Stream[Any]:
-        if not self._core.connected:
-            msg = f"{plan.request}: not connected"
-            raise NotConnected(msg)
-        deadline = plan.deadline if limit is None else limit
-        stream = self.open(attrs.evolve(plan, deadline=deadline), question=True)
-        try:
-            await stream.image
-        finally:
-            del self._questions[stream]
-            stream.cancel()
-        return stream
 
     def leave(self, stream: Stream[Any]) -> None:
         """A handle is not wanted any more; from any thread.
@@ -324,7 +308,7 @@ class Streams:
             return
         self.care.take(feed.life, followed=stream not in self._questions)
         if feed.req_id is None:
-            self._listen(feed)
+            self._listening.begin(feed)
             if self._core.state in SERVED:
                 self._request(feed)
             return
@@ -382,9 +366,7 @@ class Streams:
         text = f"no {what} within {feed.plan.deadline:g} s"
         error = RequestTimeout(text, req_id=req_id, request=feed.request)
         if feed.known:  # it was answered once, and will be: only questions do not wait
-            for handle in tuple(feed.handles):
-                if handle in self._questions:
-                    handle.finish(error)
+            self._questions.too_late(feed, error)
             return
         if feed.plan.cancel is not None and self._core.connected:
             feed.plan.cancel(req_id)
@@ -406,39 +388,13 @@ class Streams:
 
     def _ended(self, feed: Feed[Any]) -> None:
         self._forget_timer(feed)
-        self._unlisten(feed)
+        self._listening.end(feed)
 
     @staticmethod
     def _forget_timer(feed: Feed[Any]) -> None:
         if feed.timer is not None:
             feed.timer.cancel()
             feed.timer = None
-
-    # ---- who hears the callbacks ---------------------------------------------------------
-
-    def _listen(self, feed: Feed[Any]) -> None:
-        """Let a feed's callbacks be heard: without one they need not be decoded for us."""
-        if feed in self._heard:
-            return
-        listener, names = feed.plan.listener, feed.plan.callbacks
-        new = [name for name in names if name not in self._names(listener)]
-        self._heard[feed] = None
-        if new:
-            self._core.add_slice(listener, tuple(new))
-
-    def _unlisten(self, feed: Feed[Any]) -> None:
-        if feed not in self._heard:
-            return
-        del self._heard[feed]
-        listener, names = feed.plan.listener, feed.plan.callbacks
-        gone = [name for name in names if name not in self._names(listener)]
-        if gone:
-            self._core.remove_slice(listener, tuple(gone))
-
-    def _names(self, listener: object) -> set[str]:
-        """Which callbacks of a listener are heard now."""
-        plans = [feed.plan for feed in self._heard if feed.plan.listener is listener]
-        return {name for plan in plans for name in plan.callbacks}
 
     # ---- the session ---------------------------------------------------------------------
 
@@ -451,13 +407,11 @@ class Streams:
             return
         for feed in self:
             if feed.req_id is None and feed in self._feeds:
-                self._listen(feed)
+                self._listening.begin(feed)
                 self._request(feed)
 
     def _down(self) -> None:
-        for stream in tuple(self._questions):
-            msg = f"{stream.request}: the link was lost before the answer came"
-            stream.finish(ConnectionLost(msg))
+        self._questions.down()
         for feed in self:
             self._unassign(feed)
 
