@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import gc
 import threading
 import tracemalloc
 
@@ -163,6 +164,46 @@ def test_nothing_to_wait_with_is_made_before_somebody_waits() -> None:
     finally:
         tracemalloc.stop()
     assert (after - before) / many < 500, "bytes for each"
+
+
+def test_looking_at_what_is_under_way_leaves_nothing_behind() -> None:
+    """A program asks an order that works for days again and again whether it is done."""
+    future: Future[int] = Future()
+
+    def look() -> None:
+        assert not future.view().done()
+        with pytest.raises(TimeoutError):
+            future.view().result(0)
+
+    look()
+    before = sum(type(each) is Future for each in gc.get_objects())
+    for _ in range(50):
+        look()
+    gc.collect()
+    assert sum(type(each) is Future for each in gc.get_objects()) <= before + 1
+    assert future.set_result(7)
+    assert future.view().result() == 7
+
+
+def test_what_waits_by_itself_is_held() -> None:
+    """Nobody has the view that a callback, or a task that nobody keeps, waits with."""
+    future: Future[int] = Future()
+    heard: list[int] = []
+    future.view().add_done_callback(lambda done: heard.append(done.result()))
+
+    async def wait(view: Future[int]) -> None:
+        heard.append(await view)
+
+    async def main() -> None:
+        asyncio.get_running_loop().create_task(wait(future.view()))
+        await asyncio.sleep(0)
+        gc.collect()
+        future.set_result(3)
+        while len(heard) < 2:
+            await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+    assert heard == [3, 3]
 
 
 def test_whoever_begins_to_wait_just_then_gets_the_outcome() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import threading
+import weakref
 from collections.abc import Callable, Generator
 from typing import Any, Generic, Protocol, TypeVar, cast
 
@@ -49,14 +50,23 @@ class _Settled(Generic[T]):
 
 
 class _Outcome(Generic[T]):
-    """What all views of one Future share."""
+    """What all views of one Future share.
 
-    __slots__ = ("loop", "on_abandon", "settled", "views")
+    Attributes:
+        views: How many were made and were not cancelled. They are counted, and not held: a program
+            may look at what is under way for days (``trade.done.done()``), each time with a view.
+        waiters: Those that somebody waited with, for as long as somebody has them.
+        held: Those with a callback or a coroutine that waits: nobody else need have them.
+    """
+
+    __slots__ = ("held", "loop", "on_abandon", "settled", "views", "waiters")
 
     def __init__(self, loop: Loop | None, on_abandon: Callable[[], object] | None = None) -> None:
         self.loop = loop
         self.on_abandon = on_abandon
-        self.views: list[Future[T]] = []
+        self.views = 0
+        self.waiters: tuple[weakref.ref[Future[T]], ...] = ()
+        self.held: tuple[Future[T], ...] = ()
         self.settled: _Settled[T] | None = None
 
 
@@ -76,7 +86,7 @@ class Future(Generic[T]):
         on_abandon: Called when the last view was cancelled before there was a result.
     """
 
-    __slots__ = ("__weakref__", "_core", "_inner")
+    __slots__ = ("__weakref__", "_core", "_counted", "_inner")
 
     # One lock for all: it is held for a few instructions only, and never while calling out.
     _lock = threading.Lock()
@@ -91,8 +101,8 @@ class Future(Generic[T]):
         self._inner: concurrent.futures.Future[T] | None = None
         self._core: _Outcome[T] = _core if _core is not None else _Outcome(loop, on_abandon)
         with self._lock:
-            if self._core.settled is None:
-                self._core.views.append(self)
+            self._core.views += 1
+        self._counted = True
 
     def view(self) -> Future[T]:
         """Another waiter's own view of the same result."""
@@ -103,10 +113,10 @@ class Future(Generic[T]):
         view: Future[T] = Future(_core=self._core)
         with self._lock:
             core = self._core
-            if core.settled is None and core.views != [view]:
+            if core.settled is None and core.views > 1:
                 return view
-            if view in core.views:
-                core.views.remove(view)
+            view._counted = False
+            core.views -= 1
         return None
 
     # ---- waiting -------------------------------------------------------------------------
@@ -156,19 +166,29 @@ class Future(Generic[T]):
         inner = self._inner
         return self._core.settled if inner is None or not inner.cancelled() else None
 
-    def _waitable(self) -> concurrent.futures.Future[T]:
-        """What can be waited for; made at the first call, with the outcome if that is there."""
+    def _waitable(self, *, hold: bool = False) -> concurrent.futures.Future[T]:
+        """What can be waited for; made at the first call, with the outcome if that is there.
+
+        Args:
+            hold: It is waited for by somebody who does not hold this view.
+        """
         with self._lock:
+            core = self._core
             if self._inner is None:
                 self._inner = concurrent.futures.Future()
-                if self._core.settled is not None:
-                    _copy(self._core.settled, self._inner)
+                if core.settled is not None:
+                    _copy(core.settled, self._inner)
+                else:
+                    waiters = (one for one in core.waiters if one() is not None)
+                    core.waiters = (*waiters, weakref.ref(self))
+            if hold and core.settled is None and self not in core.held:
+                core.held = (*core.held, self)
             return self._inner
 
     def _inner_watched(self) -> concurrent.futures.Future[T]:
         # wrap_future cancels the inner future when the awaiting task is cancelled: that is this
         # waiter leaving, so the count of views has to learn of it.
-        inner = self._waitable()
+        inner = self._waitable(hold=True)
         inner.add_done_callback(self._left)
         return inner
 
@@ -203,7 +223,7 @@ class Future(Generic[T]):
 
     def add_done_callback(self, callback: Callable[[Future[T]], object]) -> None:
         """Call ``callback(self)`` when there is an outcome: at once if there is one already."""
-        self._waitable().add_done_callback(lambda _: callback(self))
+        self._waitable(hold=True).add_done_callback(lambda _: callback(self))
 
     def cancel(self) -> bool:
         """Stop waiting on this view; the work is told when this was the last one.
@@ -219,9 +239,11 @@ class Future(Generic[T]):
     def _leave(self) -> None:
         with self._lock:
             core = self._core
-            if self not in core.views:
+            core.held = tuple(one for one in core.held if one is not self)
+            if not self._counted:
                 return
-            core.views.remove(self)
+            self._counted = False
+            core.views -= 1
             last = not core.views and core.settled is None
         if not last or core.on_abandon is None:
             return
@@ -257,8 +279,10 @@ class Future(Generic[T]):
         with self._lock:
             if self._core.settled is not None:
                 return False
-            self._core.settled = settled
-            views, self._core.views = self._core.views, []
+            core = self._core
+            core.settled = settled
+            views = [view for waiter in core.waiters if (view := waiter()) is not None]
+            core.waiters = core.held = ()
         for view in views:
             inner = view._inner  # noqa: SLF001  (a view of our own)
             if inner is not None:
