@@ -9,8 +9,8 @@ decide here, and both are data:
 * ``error_codes.csv`` gives each code its category, severity, scope, whether asking again can help,
   and what happens next, with the source of each line (`codes`);
 * ``error_policy.csv`` says what is done about it: a row a code, a text, a range or a kind of code,
-  and a context (`policy`). What a program sees otherwise, it says in ``[errors]`` of its
-  configuration, or with `ErrorHandler.override`.
+  and a context (`rows` reads them, `policy` finds the one that decides). What a program sees
+  otherwise, it says in ``[errors]`` of its configuration, or with `ErrorHandler.override`.
 
 A code that nobody has heard of becomes category ``unknown``, severity ``error``. It ends a request
 (otherwise its caller would wait for nothing), but never an order: an order that is believed dead
@@ -19,9 +19,11 @@ and works is worse than one that is believed alive and is reported dead a moment
 
 from __future__ import annotations
 
+from .actions import ACTIONS
 from .codes import CALLBACK, CATEGORIES, UNKNOWN, ErrorInfo, load_codes
 from .handler import ErrorHandler, ScopeHint
-from .policy import ACTIONS, Explanation, Policy, PolicyRow, Verdict, load_policy
+from .policy import Explanation, Policy, Verdict
+from .rows import PolicyRow, load_policy
 
 __all__ = [
     "ACTIONS",

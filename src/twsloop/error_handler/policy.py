@@ -21,240 +21,25 @@ To add a code is to add a row; no other module keeps a list of codes to decide w
 
 from __future__ import annotations
 
-import csv
-import re
 import threading
 from collections.abc import Iterable, Mapping
-from functools import cache
-from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
 import attrs
 
-from twsloop.config.sections.errors import CONTEXTS, SEVERITIES, ErrorRule, make_rules
+from twsloop.config.sections.errors import CONTEXTS, ErrorRule, make_rules
 from twsloop.errors import ConfigError
-from twsloop.events import Ends
 
-from .codes import CATEGORIES, ErrorInfo, load_codes, unknown_code
+from .actions import ACTIONS, FIXED
+from .codes import ErrorInfo, load_codes, unknown_code
+from .rows import ANY, PolicyRow, load_policy
 
-__all__ = [
-    "ACTIONS",
-    "Action",
-    "Explanation",
-    "Policy",
-    "PolicyRow",
-    "Verdict",
-    "load_policy",
-]
+__all__ = ["Explanation", "Policy", "Verdict"]
 
 
-@attrs.frozen
-class Action:
-    """Something that is done about a code.
-
-    Attributes:
-        ends: What it brings to its end.
-        words: What twsloop does, for people.
-    """
-
-    ends: Ends
-    words: str
-
-
-#: Everything that can be done, by the word of the tables.
-ACTIONS: Mapping[str, Action] = MappingProxyType(
-    {
-        "keep": Action(Ends.NOTHING, "Nothing ends; it is noted, and told to whom it concerns."),
-        "end_order": Action(
-            Ends.ORDER, "The order is over: rejected, or cancelled where it was working."
-        ),
-        "refuse_change": Action(
-            Ends.CHANGE,
-            "The modification or cancel is refused; the order stays as it was.",
-        ),
-        "query_order": Action(
-            Ends.NOTHING,
-            "The order's fate is not known: it keeps its state until the gateway's lists tell; it "
-            "is never sent again.",
-        ),
-        "end_request": Action(
-            Ends.REQUEST, "The request gets no (further) answer; whoever waits gets the error."
-        ),
-        "retry": Action(
-            Ends.REQUEST,
-            "This attempt is over. What twsloop asked by itself is held back and asked again; a "
-            "request of the program's own fails.",
-        ),
-        "ask_again": Action(
-            Ends.REQUEST, "A subscription that was answered once is asked for again, after pauses "
-            "that grow, and when what it lacks is back; one that never was is over.",
-        ),
-        "resubscribe": Action(
-            Ends.REQUEST, "The gateway has ended the subscription; it is asked for anew."
-        ),
-        "wait": Action(
-            Ends.REQUEST, "The subscription is silent for now; it is tried again until data comes."
-        ),
-        "farm_lost": Action(
-            Ends.NOTHING, "Subscriptions that the farm serves are interrupted; nothing else is."
-        ),
-        "farm_back": Action(
-            Ends.NOTHING, "Subscriptions of the farm are looked at: those that stay silent are "
-            "asked for anew.",
-        ),
-        "degrade": Action(
-            Ends.NOTHING, "The session is DEGRADED, and every subscription is interrupted."
-        ),
-        "renew_all": Action(
-            Ends.NOTHING, "The session is READY again; every subscription is asked for anew."
-        ),
-        "verify_all": Action(
-            Ends.NOTHING, "The session is READY again; subscriptions go on, and are looked at."
-        ),
-        "reconnect": Action(
-            Ends.SESSION, "The session ends, and is made again as [reconnect] says."
-        ),
-    }
-)  # fmt: skip
-
-#: What the session and its subscriptions live by: these happen by themselves. Of a code that does
-#: one of them in a context, a program may choose the severity there, and nothing else.
-FIXED = frozenset(
-    {"retry", "wait", "farm_lost", "farm_back", "degrade", "renew_all", "verify_all", "reconnect"}
-)
-
-#: The columns that change what the table of codes says.
-_FIELDS = ("category", "severity", "retry", "scope", "what_happens_next")
-_ANY = "*"
 #: Which part of a code's line a general row is about, the most special first.
 _KINDS = ("severity", "scope", "category", "retry")
-
-
-@attrs.frozen
-class PolicyRow:
-    """One row of the table.
-
-    Attributes:
-        match: A code, a range ``low-high``, ``severity:``, ``scope:``, ``category:`` or ``retry:``
-            with a word, or ``*``.
-        text: The pattern that IB's text has to fit, or None.
-        contexts: Where it counts.
-        action: What is done there; empty for a row that only changes fields.
-        changes: What it changes of the code's line.
-        because: Why.
-    """
-
-    match: str
-    text: re.Pattern[str] | None
-    contexts: frozenset[str]
-    action: str
-    changes: Mapping[str, str]
-    because: str
-
-    def fits(self, text: str) -> bool:
-        """Whether it is about a notice with that text, if it is about its code."""
-        return self.text is None or self.text.search(text) is not None
-
-
-@attrs.frozen
-class _Table:
-    """The rows, where they are looked for.
-
-    Attributes:
-        by_code: The rows of single codes.
-        ranges: ``(codes, row)``.
-        general: The rows of severities, scopes, categories, of whether asking again can help, and
-            of everything, by ``match``.
-    """
-
-    by_code: Mapping[int, tuple[PolicyRow, ...]]
-    ranges: tuple[tuple[range, PolicyRow], ...]
-    general: Mapping[str, tuple[PolicyRow, ...]]
-
-    @property
-    def rows(self) -> tuple[PolicyRow, ...]:
-        """All of them."""
-        groups = (*self.by_code.values(), tuple(row for _, row in self.ranges))
-        return tuple(row for group in (*groups, *self.general.values()) for row in group)
-
-
-@cache
-def load_policy() -> _Table:
-    """The table of ``error_policy.csv``.
-
-    Raises:
-        ValueError: A row that cannot be read, or two rows that say different things of the same.
-    """
-    text = resources.files("twsloop").joinpath("error_policy.csv").read_text(encoding="utf-8")
-    return read_policy(text)
-
-
-def read_policy(text: str) -> _Table:
-    """Read a table; see `load_policy`."""
-    by_code: dict[int, list[PolicyRow]] = {}
-    ranges: list[tuple[range, PolicyRow]] = []
-    general: dict[str, list[PolicyRow]] = {}
-    seen: set[tuple[str, str, str]] = set()
-    for number, cells in enumerate(csv.DictReader(text.splitlines()), start=2):
-        row = _read_row(cells, f"error_policy.csv, line {number}")
-        if row.action:
-            keys = {(row.match, cells["text"], context) for context in row.contexts}
-            if keys & seen:
-                msg = f"error_policy.csv, line {number}: decided by an earlier row already"
-                raise ValueError(msg)
-            seen |= keys
-        low, dash, high = row.match.partition("-")
-        if row.match.isdigit():
-            by_code.setdefault(int(row.match), []).append(row)
-        elif dash:
-            ranges.append((range(int(low), int(high) + 1), row))
-        else:
-            general.setdefault(row.match, []).append(row)
-    missing = CONTEXTS.keys() - {c for row in general.get(_ANY, ()) for c in row.contexts}
-    if missing:
-        msg = f"error_policy.csv: no row '*' for {', '.join(sorted(missing))}"
-        raise ValueError(msg)
-    return _Table(
-        MappingProxyType({code: tuple(rows) for code, rows in by_code.items()}),
-        tuple(ranges),
-        MappingProxyType({match: tuple(rows) for match, rows in general.items()}),
-    )
-
-
-def _read_row(cells: Mapping[str, str], where: str) -> PolicyRow:
-    words = cells["context"].split()
-    row = PolicyRow(
-        match=cells["match"],
-        text=re.compile(cells["text"], re.IGNORECASE) if cells["text"] else None,
-        contexts=frozenset(CONTEXTS if words == [_ANY] else words),
-        action=cells["action"],
-        changes=MappingProxyType({name: cells[name] for name in _FIELDS if cells[name]}),
-        because=cells["because"],
-    )
-    kind, colon, value = row.match.partition(":")
-    known = {
-        "severity": SEVERITIES, "scope": _SCOPES, "category": CATEGORIES, "retry": _RETRIES
-    }.get(kind, ())  # fmt: skip
-    if colon and value not in known:
-        msg = f"{where}: there is no {kind} {value!r}"
-    elif not colon and not re.fullmatch(r"\*|\d+(-\d+)?", row.match):
-        msg = f"{where}: {row.match!r} is no code, range or kind"
-    elif row.action and row.action not in ACTIONS:
-        msg = f"{where}: there is no action {row.action!r}"
-    elif not row.contexts <= CONTEXTS.keys() or not row.contexts:
-        msg = f"{where}: there is no context {cells['context']!r}"
-    elif row.changes.get("severity", "info") not in SEVERITIES:
-        msg = f"{where}: there is no severity {row.changes['severity']!r}"
-    elif not row.action and not row.changes:
-        msg = f"{where}: it says nothing"
-    else:
-        return row
-    raise ValueError(msg)
-
-
-_SCOPES = ("order", "request", "connection", "system")
-_RETRIES = ("no", "yes", "after_reconnect")
 
 
 @attrs.frozen
@@ -428,7 +213,7 @@ class Policy:
             if row.text is None:
                 return row
         kinds = [f"{kind}:{getattr(info, kind)}" for kind in _KINDS]
-        for match in (*kinds, _ANY):
+        for match in (*kinds, ANY):
             for row in self._table.general.get(match, ()):
                 if context in row.contexts:
                     return row
