@@ -47,6 +47,7 @@ is written from those fields, in one place, with what to do next::
     ├── OrderError                  an order that cannot be placed, changed or cancelled
     │   ├── InvalidOrder            its fields contradict each other
     │   └── OrdersRefused           the session may not place orders now (read-only, not ready)
+    ├── RiskError                   a limit, or a latch, that cannot be changed like that
     └── PaperError                  the paper gateway
         ├── FaultError              a fault, or a script of them, makes no sense
         ├── FeedError               its market data cannot be read
@@ -67,7 +68,7 @@ from .basis import (
     TwsLoopError,
     WrongThread,
 )
-from .orders import InvalidOrder, OrderError, OrdersRefused
+from .orders import InvalidOrder, OrderError, OrdersRefused, RiskError
 from .paper import FaultError, FeedError, ListenError, PaperError, TapeError
 from .protocol import EncodeError, FramingError, HandshakeError, ParseError, ProtocolError
 from .requests import (
@@ -137,6 +138,7 @@ __all__ = [
     "RequestCancelled",
     "RequestError",
     "RequestTimeout",
+    "RiskError",
     "SendQueueFull",
     "ServerVersionError",
     "SessionError",

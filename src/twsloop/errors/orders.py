@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .basis import TwsLoopError
 
-__all__ = ["InvalidOrder", "OrderError", "OrdersRefused"]
+__all__ = ["InvalidOrder", "OrderError", "OrdersRefused", "RiskError"]
 
 
 class OrderError(TwsLoopError):
@@ -27,3 +27,7 @@ class InvalidOrder(OrderError):
 
 class OrdersRefused(OrderError):
     """The session may not place orders now: read-only, not READY, or order state unknown."""
+
+
+class RiskError(TwsLoopError):
+    """A limit, or a latch, that cannot be changed like that: unknown, or without a reason."""

@@ -1,0 +1,388 @@
+"""One order before the gate, and the numbers that its checks share, each worked out once. Pure."""
+
+from __future__ import annotations
+
+import functools
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+
+from twsloop.events import QuoteSeen
+from twsloop.wire.values import decimal_or_none
+
+from .exposures import Exposure, exposure
+from .identity import Ident, ident_of, multiplier_of, names_of
+from .memory import Memory
+from .outcomes import Unknown
+from .reservations import Key, Reserved, named_price, total_of
+from .sources import QuoteView, Sources
+
+if TYPE_CHECKING:
+    from .limits import Limits
+
+__all__ = ["Case", "Proposal", "quote_seen"]
+
+_ZERO = Decimal(0)
+#: Kinds whose limit is the price that is paid at most.
+_LIMIT_KINDS = frozenset({"LMT", "STP LMT", "LOC", "LIT", "PEG MID", "MIDPRICE", "REL"})
+#: All that a change of an order that only makes it smaller leaves as it was.
+_PRICES = ("lmtPrice", "auxPrice", "trailStopPrice", "trailingPercent", "lmtPriceOffset")
+
+
+@attrs.frozen(kw_only=True)
+class Proposal:
+    """An order, or a change of one, that is to leave.
+
+    Attributes:
+        order_id: Its id; 0 for one that has none yet (a preview).
+        client_id: Whose order it is.
+        kind: ``place`` or ``modify``.
+        contract: IB's Contract, as the order will leave with it.
+        order: IB's Order, as it will leave.
+        account: The account it is for: the order's own, or the login's only one; empty where it is
+            for a group of the advisor's.
+        now: UTC.
+        monotonic: The same moment in monotonic seconds.
+        in_force: Of a change: the order as it works now.
+        filled: How much of it is done.
+        by_kill_switch: The kill switch closes a position with it.
+        margin: What it would tie up, in the account's base currency, by a what-if; None if nobody
+            asked.
+    """
+
+    order_id: int = 0
+    client_id: int = 0
+    kind: Literal["place", "modify"] = "place"
+    contract: Any
+    order: Any
+    account: str = ""
+    now: datetime
+    monotonic: float
+    in_force: Any = None
+    filled: Decimal = _ZERO
+    by_kill_switch: bool = False
+    margin: Decimal | None = None
+
+
+def quote_seen(quote: QuoteView | None, proposal: Proposal) -> QuoteSeen | None:
+    """The quote as it is written down with an order's intent; None if there is none."""
+    if quote is None or quote.age is None:
+        return None
+    return QuoteSeen(
+        bid=decimal_or_none(quote.bid),
+        ask=decimal_or_none(quote.ask),
+        last=decimal_or_none(quote.last),
+        at=proposal.now,
+        age=quote.age,
+    )
+
+
+class Case:
+    """What the checks look at.
+
+    Args:
+        proposal: The order.
+        limits: The limits in force.
+        sources: What is known.
+        memory: What came before.
+        day: The day under way.
+    """
+
+    def __init__(
+        self,
+        proposal: Proposal,
+        limits: Limits,
+        sources: Sources,
+        *,
+        memory: Memory,
+        day: date,
+    ) -> None:
+        self.proposal = proposal
+        self.limits = limits
+        self.sources = sources
+        self.memory = memory
+        self.working = memory.working
+        self.day = day
+        self.contract = proposal.contract
+        self.order = proposal.order
+        self.account = proposal.account
+        self.buys: bool = proposal.order.action == "BUY"
+        self.key: Key = (proposal.client_id, proposal.order_id)
+
+    # ---- the contract --------------------------------------------------------------------
+
+    @functools.cached_property
+    def details(self) -> Any:
+        """IB's ContractDetails; None if memory has none."""
+        return self.sources.details(self.contract)
+
+    @functools.cached_property
+    def ident(self) -> Ident:
+        """The contract, as limits know it."""
+        return ident_of(self.contract, self.details)
+
+    @functools.cached_property
+    def names(self) -> frozenset[str]:
+        """What a list of symbols may call it."""
+        return names_of(self.contract, self.details)
+
+    @functools.cached_property
+    def currency(self) -> str:
+        """The contract's currency; empty if not known."""
+        return self.ident.kind[2]
+
+    @functools.cached_property
+    def multiplier(self) -> Decimal:
+        """Units of one contract.
+
+        Raises:
+            Unknown: Nobody knows it.
+        """
+        known = multiplier_of(self.contract, self.details)
+        if known is None:
+            if self.contract.secType == "BAG":
+                msg = "the value of a combination is not known; order its legs, or lift the limit"
+            else:
+                msg = "the multiplier is not known; ask for the contract's details first"
+            raise Unknown(msg)
+        return known
+
+    # ---- the quote -----------------------------------------------------------------------
+
+    @functools.cached_property
+    def quote(self) -> QuoteView | None:
+        """The quote that is at hand."""
+        return self.sources.quote(self.contract)
+
+    @functools.cached_property
+    def fresh(self) -> QuoteView | str:
+        """The quote if an order can be judged by it; else why it cannot."""
+        quote = self.quote
+        if quote is None or quote.age is None:
+            return "there is no quote; subscribe to the contract"
+        oldest = self.limits.quote_age
+        if oldest is not None and quote.age > oldest:
+            return f"the quote is {quote.age:.1f} s old, more than {oldest:g} s"
+        if quote.stale:
+            return "the quote is from before an interruption"
+        if quote.market_data_type not in {None, 1}:
+            return "the quote is delayed or frozen, not live"
+        if quote.halted:
+            return "trading is halted"
+        return quote
+
+    @functools.cached_property
+    def usable(self) -> QuoteView | str:
+        """A fresh quote with two sides that do not cross; else why it is not one."""
+        quote = self.fresh
+        if isinstance(quote, str):
+            return quote
+        if quote.bid is None or quote.ask is None:
+            return f"the quote has no {'bid' if quote.bid is None else 'ask'}"
+        if quote.bid > quote.ask:
+            return f"the quote is crossed: bid {quote.bid:g}, ask {quote.ask:g}"
+        return quote
+
+    # ---- the order -----------------------------------------------------------------------
+
+    @functools.cached_property
+    def new(self) -> Reserved:
+        """The order as it would count among the working ones."""
+        proposal, order = self.proposal, self.order
+        before = self.working.find(self.key)
+        total = total_of(order)
+        cash = decimal_or_none(order.cashQty)
+        if total is None and cash:
+            total = self._size_of_cash(cash)
+        parent = (proposal.client_id, order.parentId) if order.parentId else None
+        row = Reserved(
+            key=self.key,
+            account=self.account,
+            contract=self.contract,
+            ident=self.ident,
+            buys=self.buys,
+            total=total,
+            filled=proposal.filled,
+            parent=parent,
+            oca=order.ocaGroup or "",
+            price=named_price(order),
+            multiplier=multiplier_of(self.contract, self.details),
+            cap=None if before is None else before.cap,
+            base=None if before is None else before.base,
+        )
+        return row if parent is None else self.working.capped(row)
+
+    def taken(self) -> Reserved:
+        """The order as it counts from now on, with what is known of it at this moment."""
+        row = self.new
+        base = row.base
+        if base is None and self.ident.named:
+            base = self.working.reported(self.account, self.ident)
+        price = row.price
+        if "price" in self.__dict__:  # a check has worked it out
+            price = self.price
+        return attrs.evolve(row, base=base, price=price)
+
+    def _size_of_cash(self, cash: Decimal) -> Decimal | None:
+        """The most that an amount of money can buy, by a fresh quote."""
+        quote = self.fresh
+        if isinstance(quote, str):
+            return None
+        prices = [decimal_or_none(price) for price in (quote.bid, quote.ask, quote.last)]
+        lowest = min((price for price in prices if price is not None and price > 0), default=None)
+        return None if lowest is None else cash / lowest
+
+    @property
+    def size(self) -> Decimal:
+        """How much may still trade.
+
+        Raises:
+            Unknown: It is an order by cash, and there is no quote.
+        """
+        size = self.new.open
+        if size is None:
+            raise Unknown("its size is not known: an order by cash needs a fresh quote")
+        return size
+
+    @functools.cached_property
+    def price(self) -> Decimal:
+        """What one unit costs at most, in the contract's currency.
+
+        A limit to buy is that. Everything else may trade at the market, or beyond a trigger.
+
+        Raises:
+            Unknown: It depends on the market, and there is no fresh quote.
+        """
+        order, named = self.order, named_price(self.order)
+        if named is not None and self.buys and order.orderType in _LIMIT_KINDS and order.lmtPrice:
+            return abs(named)
+        quote = self.fresh
+        if isinstance(quote, str):
+            msg = f"its value depends on the market, and {quote}"
+            raise Unknown(msg)
+        seen = [decimal_or_none(price) for price in (quote.bid, quote.ask, quote.last)]
+        prices = [abs(price) for price in (*seen, named) if price is not None]
+        if not any(price is not None for price in seen):
+            raise Unknown("its value depends on the market, and the quote has no price")
+        return max(prices)
+
+    @functools.cached_property
+    def notional(self) -> Decimal:
+        """The value of what may still trade, in the currency of the limits.
+
+        Raises:
+            Unknown: A number that it needs is not known.
+        """
+        cash = decimal_or_none(self.order.cashQty)
+        value = cash or self.size * self.price * self.multiplier
+        return value * self.rate(self.currency)
+
+    def rate(self, currency: str) -> Decimal:
+        """What one unit of a currency is worth in the currency of the limits.
+
+        Raises:
+            Unknown: Nobody knows.
+        """
+        into = self.limits.currency or self.sources.base_currency(self.account)
+        if not into:
+            raise Unknown("the account's base currency is not known; set [risk] currency")
+        if currency == into:
+            return Decimal(1)
+        known = self.sources.rate(self.account, currency, into) if currency else None
+        if known is None:
+            msg = f"there is no exchange rate from {currency or 'an unknown currency'} to {into}"
+            raise Unknown(msg)
+        return known
+
+    def account_money(self, key: str) -> Decimal | None:
+        """A value of the account, in the currency of the limits; None if the broker told none."""
+        value = self.sources.account_value(self.account, key)
+        return None if value is None else self.in_limits(value)
+
+    def in_limits(self, value: Decimal) -> Decimal:
+        """An amount in the account's base currency, in the currency of the limits."""
+        base = self.sources.base_currency(self.account)
+        into = self.limits.currency
+        return value if not into or into == base else value * self.rate(base)
+
+    # ---- what it does to the position ----------------------------------------------------
+
+    @functools.cached_property
+    def held(self) -> tuple[Decimal, Decimal]:
+        """The lowest and the highest that the position may be now; negative is short.
+
+        Raises:
+            Unknown: The positions are not known, or not which one is the contract's.
+        """
+        if not self.ident.named:
+            raise Unknown(
+                "the position in a combination is not known"
+                if self.contract.secType == "BAG"
+                else "the contract has no symbol; ask for its details first"
+            )
+        reported = self.working.reported(self.account, self.ident)
+        if reported is None:
+            raise Unknown("the positions are not known yet")
+        at = self.proposal.monotonic
+        return self.working.ahead.range(self.account, self.ident, reported, at)
+
+    @functools.cached_property
+    def position(self) -> Decimal:
+        """The position on the order's side if all working orders of it, and this, were filled.
+
+        Raises:
+            Unknown: A number that it needs is not known.
+        """
+        bought, sold = self.working.sides(self.account, self.ident, new=self.new, without=self.key)
+        added = bought if self.buys else sold
+        self.size  # noqa: B018  (says which size is not known)
+        if added is None:
+            raise Unknown("a working order by cash has no known size")
+        low, high = self.held
+        return high + added if self.buys else added - low
+
+    @functools.cached_property
+    def exposure(self) -> Exposure:
+        """The exposure of the account with this order.
+
+        Raises:
+            Unknown: A number that it needs is not known.
+        """
+        return exposure(self)
+
+    @functools.cached_property
+    def reduces(self) -> str:
+        """Why limits on exposure do not hold it back, in words; empty if they do.
+
+        It makes a working order smaller and nothing else, or it can only close a position, or what
+        its parent opens.
+        """
+        if self.shrinks:
+            return "it only makes a working order smaller"
+        if self.working.closes_parent(self.new):
+            return "it only closes what its parent opens"
+        try:
+            low, high = self.held
+            left = self.position
+        except Unknown:
+            return ""
+        holds = low > 0 if not self.buys else high < 0
+        return "it only closes a position" if holds and left <= 0 else ""
+
+    @functools.cached_property
+    def shrinks(self) -> bool:
+        """Whether it is a change that makes a working order smaller, or leaves its size."""
+        old, new = self.proposal.in_force, self.order
+        if self.proposal.kind != "modify" or old is None:
+            return False
+        before, after = total_of(old), total_of(new)
+        return (
+            before is not None
+            and after is not None
+            and after <= before
+            and old.action == new.action
+            and old.orderType == new.orderType
+            and all(getattr(old, name) == getattr(new, name) for name in _PRICES)
+        )

@@ -1,0 +1,173 @@
+"""Who may trade what, and how often: the checks that need no price and no position. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any
+
+from twsloop.config import Config, closed_gates
+from twsloop.config.gates import PAPER_PREFIX
+from twsloop.events import RiskCheck
+
+from .case import Case
+from .limits import Limits
+from .outcomes import at_most, kept, refused
+from .reservations import named_price, total_of
+
+__all__ = ["Check", "duplicate_key", "gates", "lists", "often", "stops"]
+
+#: One check; None where it does not apply.
+Check = Callable[[Case], RiskCheck | None]
+
+
+def gates(config: Config) -> list[Check]:
+    """Mode and account agree, orders are enabled, and live trading passes all its gates.
+
+    Args:
+        config: The settings; whether the override file of live trading exists is looked up each
+            time.
+    """
+    live = config.connection.mode == "live"
+    prefix = config.live.account_prefix if live else PAPER_PREFIX
+
+    def mode(case: Case) -> RiskCheck:
+        account = case.account
+        if not account:
+            return kept("mode", "the order names no account; those of the login have been checked")
+        fits = account.upper().startswith(prefix) if prefix else False
+        if fits and live and account.upper().startswith(PAPER_PREFIX):
+            fits = False
+        if fits:
+            return kept("mode")
+        return refused(
+            "mode",
+            f"the mode is {config.connection.mode}, and the account does not start with "
+            f"{prefix or 'anything: [live] account_prefix is not set'}",
+        )
+
+    def enabled(_case: Case) -> RiskCheck:
+        if config.orders_enabled:
+            return kept("orders_enabled")
+        return refused("orders_enabled", "orders are disabled ([orders] enabled)")
+
+    def live_gates(_case: Case) -> RiskCheck:
+        closed = closed_gates(config)
+        return refused("live_gates", "; ".join(closed)) if closed else kept("live_gates")
+
+    return [mode, enabled, live_gates] if live else [mode, enabled]
+
+
+# ---- what stops new orders ---------------------------------------------------------------
+
+
+def _kill_switch(case: Case) -> RiskCheck:
+    name, reason = "kill_switch", case.sources.kill_switch()
+    if not reason:
+        return kept(name)
+    if case.shrinks:
+        return kept(name, f"engaged ({reason}), but {case.reduces}")
+    if case.proposal.by_kill_switch and case.reduces:
+        return kept(name, "it closes a position with this itself")
+    return refused(name, f"it is engaged: {reason}")
+
+
+def _breaker(case: Case) -> RiskCheck | None:
+    params = case.limits.params
+    if params.breaker_rejects is None and params.breaker_errors is None:
+        return None
+    name, reason = "breaker", case.memory.breaker.is_open(case.proposal.monotonic, params)
+    if not reason:
+        return kept(name)
+    if case.reduces:
+        return kept(name, f"open ({reason}), but {case.reduces}")
+    return refused(name, f"the circuit breaker is open: {reason}")
+
+
+def _parent(case: Case) -> RiskCheck | None:
+    parent = case.order.parentId
+    if not parent:
+        return None
+    if case.memory.was_refused((case.proposal.client_id, parent)):
+        return refused("parent", f"its parent, order {parent}, was refused")
+    return kept("parent")
+
+
+stops: tuple[Check, ...] = (_kill_switch, _breaker, _parent)
+
+
+# ---- what may be traded ------------------------------------------------------------------
+
+
+def lists(limits: Limits) -> list[tuple[str, Check]]:
+    """The lists of what is allowed; those that are not set are left out."""
+    seen: dict[str, tuple[frozenset[str] | None, Callable[[Case], Iterable[str]]]] = {
+        "accounts": (limits.accounts, lambda case: (case.account.upper(),)),
+        "symbols": (limits.symbols, lambda case: case.names),
+        "sec_types": (limits.sec_types, lambda case: (case.ident.kind[0].upper(),)),
+        "currencies": (limits.currencies, lambda case: (case.currency,)),
+    }
+    return [
+        (name, _listed(name, allowed, of))
+        for name, (allowed, of) in seen.items()
+        if allowed is not None
+    ]
+
+
+def _listed(name: str, allowed: frozenset[str], of: Callable[[Case], Iterable[str]]) -> Check:
+    def check(case: Case) -> RiskCheck:
+        seen = of(case)
+        if not allowed.isdisjoint(seen):
+            return kept(name)
+        what = " or ".join(sorted(filter(None, seen))) or "what the contract does not say"
+        # No account number goes into a text that may be logged.
+        return refused(name, f"{'it' if name == 'accounts' else what} is not among [risk] {name}")
+
+    return check
+
+
+# ---- how often ---------------------------------------------------------------------------
+
+
+def duplicate_key(case: Case) -> Any:
+    """All that makes an order the same as another one."""
+    order = case.order
+    who = case.ident.con_id if not case.ident.kind[1] else (case.ident.kind, case.ident.terms)
+    prices = named_price(order), order.auxPrice, order.trailingPercent, order.cashQty
+    return case.account, who, order.action, order.orderType, total_of(order), prices
+
+
+def _rate(name: str, count: Callable[[Case], int]) -> Check:
+    def rate(case: Case) -> RiskCheck | None:
+        limit = case.limits.general(name)
+        if limit is None:
+            return None
+        if case.shrinks:
+            return kept(name, "it only makes a working order smaller")
+        return at_most(name, Decimal(count(case) + 1), limit, unit="orders", what="with this one")
+
+    return rate
+
+
+def _duplicate(case: Case) -> RiskCheck | None:
+    name = "duplicate_window"
+    window = case.limits.general(name)
+    if window is None or case.proposal.kind != "place":
+        return None
+    key = duplicate_key(case)
+    since = case.memory.duplicates.since(key, case.proposal.monotonic)
+    if since is None or since >= window:
+        return kept(name)
+    text = f"the same order left {since:.2f} s ago"
+    return refused(name, text, value=Decimal(f"{since:.6f}"), limit=window, unit="seconds")
+
+
+_RATES: dict[str, Callable[[Case], int]] = {
+    "orders_per_second": lambda case: case.memory.second.count(case.proposal.monotonic),
+    "orders_per_minute": lambda case: case.memory.minute.count(case.proposal.monotonic),
+    "orders_per_day": lambda case: case.memory.of_day.count(case.day),
+}
+often: tuple[tuple[str, Check], ...] = (
+    *((name, _rate(name, count)) for name, count in _RATES.items()),
+    ("duplicate_window", _duplicate),
+)

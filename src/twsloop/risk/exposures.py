@@ -1,0 +1,121 @@
+"""What the positions of an account are worth if all working orders were filled. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from twsloop.wire.values import decimal_or_none
+
+from .identity import Ident, ident_of, multiplier_of
+from .outcomes import Unknown
+
+if TYPE_CHECKING:
+    from .case import Case
+
+__all__ = ["Exposure", "exposure", "worth"]
+
+_ZERO = Decimal(0)
+
+
+@attrs.frozen
+class Exposure:
+    """What the positions of an account are worth if all working orders were filled.
+
+    Attributes:
+        gross: All of them, long and short added.
+        opening: What working orders add to the positions.
+    """
+
+    gross: Decimal
+    opening: Decimal
+
+
+def exposure(case: Case) -> Exposure:
+    """The exposure of the account with this order.
+
+    Raises:
+        Unknown: A number that it needs is not known.
+    """
+    gross = opening = _ZERO
+    at, working = case.proposal.monotonic, case.working
+    for ident, contract, quantity in _contracts(case):
+        own = case.new if ident.same(case.ident) else None
+        if not ident.named:
+            raise Unknown("a combination, or a contract without a symbol, works: its value is open")
+        bought, sold = working.sides(case.account, ident, new=own, without=case.key)
+        if bought is None or sold is None:
+            raise Unknown("a working order by cash has no known size")
+        low, high = working.ahead.range(case.account, ident, quantity, at)
+        most = max(abs(high + bought), abs(low - sold))
+        if not most:
+            continue
+        unit = worth(case, ident, contract, held=bool(low or high))
+        gross += most * unit
+        opening += max(most - max(abs(low), abs(high)), _ZERO) * unit
+    return Exposure(gross, opening)
+
+
+def _contracts(case: Case) -> Iterator[tuple[Ident, Any, Decimal]]:
+    """Every contract that the account holds, or that an order of it may trade, once."""
+    held = case.sources.positions(case.account)
+    if held is None:
+        raise Unknown("the positions are not known yet")
+    seen: list[Ident] = []
+    for one in held:
+        ident = ident_of(one.contract)
+        seen.append(ident)
+        yield ident, one.contract, one.quantity
+    rows = [(row.ident, row.contract) for row in case.working.of(case.account, case.key)]
+    for ident, contract in [(case.ident, case.contract), *rows]:
+        if not any(ident.same(known) for known in seen):
+            seen.append(ident)
+            yield ident, contract, _ZERO
+
+
+def worth(case: Case, ident: Ident, contract: Any, *, held: bool) -> Decimal:
+    """What one contract is worth, in the currency of the limits.
+
+    The order's own price counts for its contract, but never below the market's: a limit to buy far
+    below it makes nothing cheaper that is held already.
+
+    Args:
+        case: The order.
+        ident: The contract, as limits know it.
+        contract: IB's Contract.
+        held: The account holds some, so that the market's price has to be known.
+
+    Raises:
+        Unknown: A number that it needs is not known.
+    """
+    own = ident.same(case.ident)
+    multiplier = multiplier_of(contract, case.sources.details(contract))
+    if multiplier is None:
+        msg = f"the multiplier of {contract.symbol} is not known; ask for its details"
+        raise Unknown(msg)
+    market = _market_price(case, contract) if held or not own else None
+    if held and market is None:
+        msg = f"what {contract.symbol} is worth is not known; follow the portfolio, or its quote"
+        raise Unknown(msg)
+    seen = [market, case.price if own else None]
+    seen += [row.price for row in case.working.of(case.account, case.key) if row.ident.same(ident)]
+    prices = [abs(price) for price in seen if price is not None]
+    if not prices:
+        msg = f"what {contract.symbol} is worth is not known; follow its quote"
+        raise Unknown(msg)
+    return max(prices) * multiplier * case.rate(ident.kind[2])
+
+
+def _market_price(case: Case, contract: Any) -> Decimal | None:
+    """What the market pays for a contract: by the broker's valuation, or by a quote of any age."""
+    price = case.sources.mark(case.account, contract)
+    if price is not None:
+        return price
+    quote = case.sources.quote(contract)
+    if quote is None:
+        return None
+    seen = [decimal_or_none(one) for one in (quote.bid, quote.ask, quote.last)]
+    return max((one for one in seen if one is not None), key=abs, default=None)

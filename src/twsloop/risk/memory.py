@@ -1,0 +1,104 @@
+"""What the gate remembers from one order to the next. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import date
+from decimal import Decimal
+
+import attrs
+
+from .breaker import Breaker
+from .counters import DayCount, Duplicates, SlidingCount
+from .reservations import Key, Reservations
+from .sources import Sources
+
+__all__ = ["DayBook", "Memory"]
+
+_ZERO = Decimal(0)
+#: So many refused orders are remembered, for the orders that are attached to them.
+_REFUSED = 10_000
+
+
+@attrs.define
+class _Day:
+    day: date
+    peak: Decimal = _ZERO
+    latched: set[str] = attrs.field(factory=set)
+
+
+class DayBook:
+    """What counts for one day: the highest profit, and limits that were reached, by account."""
+
+    def __init__(self) -> None:
+        self._days: dict[str, _Day] = {}
+
+    def note(self, account: str, profit: Decimal, day: date) -> None:
+        """The profit of an account is this now."""
+        row = self._of(account, day)
+        row.peak = max(row.peak, profit)
+
+    def peak(self, account: str, day: date) -> Decimal:
+        """The highest profit of the day; 0 at least."""
+        row = self._days.get(account)
+        return row.peak if row is not None and row.day == day else _ZERO
+
+    def latch(self, account: str, name: str, day: date) -> None:
+        """A limit was reached: it counts as reached for the rest of the day."""
+        self._of(account, day).latched.add(name)
+
+    def latched(self, account: str, name: str, day: date) -> bool:
+        """Whether a limit was reached on that day, and nobody released it."""
+        row = self._days.get(account)
+        return row is not None and row.day == day and name in row.latched
+
+    def names(self, day: date) -> list[tuple[str, str]]:
+        """All (account, limit) that are latched on a day."""
+        rows = ((account, row) for account, row in self._days.items() if row.day == day)
+        return sorted((account, name) for account, row in rows for name in row.latched)
+
+    def release(self, account: str, name: str) -> bool:
+        """The limit counts as reached no more. False if it did not."""
+        row = self._days.get(account)
+        if row is None or name not in row.latched:
+            return False
+        row.latched.discard(name)
+        return True
+
+    def _of(self, account: str, day: date) -> _Day:
+        row = self._days.get(account)
+        if row is None or row.day < day:
+            row = self._days[account] = _Day(day)
+        return row
+
+
+class Memory:
+    """Working orders, counts and latches.
+
+    Args:
+        sources: What is known.
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        self.working = Reservations(sources)
+        self.second = SlidingCount(1.0)
+        self.minute = SlidingCount(60.0)
+        self.of_day = DayCount()
+        self.duplicates = Duplicates()
+        self.days = DayBook()
+        self.breaker = Breaker()
+        self._refused: deque[Key] = deque(maxlen=_REFUSED)
+
+    def refuse(self, key: Key) -> None:
+        """An order may not leave: nor may what is attached to it."""
+        if key[1]:
+            self._refused.append(key)
+
+    def let_pass(self, key: Key) -> None:
+        """An order of this id may leave after all."""
+        if key in self._refused:
+            self._refused.remove(key)
+
+    def was_refused(self, key: Key) -> bool:
+        """Whether an order of this id was refused last."""
+        return key in self._refused

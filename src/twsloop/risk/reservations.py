@@ -1,0 +1,305 @@
+"""What working orders may still do to positions: it counts as done already. Pure.
+
+An order counts from the moment the gate lets it pass until nothing is to be waited for; one whose
+fate is unknown counts, too. Orders that are only one of several (an OCA group) count as the largest
+of them. What is attached to a parent and trades against it closes what the parent opens: while the
+parent works it counts as much as the parent has traded, and never for more than the parent's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from twsloop.wire.values import decimal_or_none
+
+from .ahead import Ahead
+from .identity import Ident, ident_of, multiplier_of
+from .sources import OrderView, Sources
+
+__all__ = ["Key", "Reservations", "Reserved", "key_of", "named_price"]
+
+#: Client id and order id; or 0 and the negative permId of what was made by hand.
+Key = tuple[int, int]
+
+_ZERO = Decimal(0)
+#: Not handed to the socket: of such the gate knows only those that it let pass.
+_CREATED = "CREATED"
+#: It may work although nothing is waited for.
+_UNCERTAIN = "UNCERTAIN"
+#: How many orders are remembered by how much was filled; fills come after the end, too.
+_REMEMBERED = 20_000
+
+
+def key_of(order: OrderView) -> Key:
+    """What tells an order from all others."""
+    return (order.client_id, order.order_id) if order.order_id else (0, -order.perm_id)
+
+
+def named_price(order: Any) -> Decimal | None:
+    """The price that an order names: its limit, or else its trigger; None if it names none."""
+    for price in (order.lmtPrice, order.auxPrice):
+        known = decimal_or_none(price)
+        if known:
+            return known
+    return None
+
+
+def total_of(order: Any) -> Decimal | None:
+    """The size of an order; None for one by cash."""
+    size = decimal_or_none(order.totalQuantity)
+    return size or None
+
+
+@attrs.frozen(kw_only=True)
+class Reserved:
+    """An order that may still trade.
+
+    Attributes:
+        key: Which.
+        account: Whose.
+        contract: IB's Contract.
+        ident: The same, as limits know it.
+        buys: Its side.
+        total: Its size, the larger one while a change is not confirmed; None if it has none.
+        filled: How much of it is done.
+        parent: What it is attached to.
+        cap: The parent's size, so far as that was seen.
+        oca: Its OCA group; empty for none.
+        price: What one unit costs at most, in the contract's currency; None if it names no price.
+        multiplier: Units of one contract; None if not known.
+        base: The position that was reported when it was let pass.
+    """
+
+    key: Key
+    account: str
+    contract: Any = attrs.field(repr=False)
+    ident: Ident
+    buys: bool
+    total: Decimal | None
+    filled: Decimal = _ZERO
+    parent: Key | None = None
+    cap: Decimal | None = None
+    oca: str = ""
+    price: Decimal | None = None
+    multiplier: Decimal | None = None
+    base: Decimal | None = None
+
+    @property
+    def open(self) -> Decimal | None:
+        """How much of it may still trade; None if it has no size."""
+        return None if self.total is None else max(self.total - self.filled, _ZERO)
+
+
+class Reservations:
+    """All orders that may still trade, by account and contract.
+
+    Args:
+        sources: What is known of contracts and positions.
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self.ahead = Ahead()
+        self._rows: dict[Key, Reserved] = {}
+        self._places: dict[str, dict[tuple[str, str, str], dict[Key, Reserved]]] = {}
+        self._filled: dict[Key, Decimal] = {}
+
+    # ---- what happens to orders ----------------------------------------------------------
+
+    def take(self, row: Reserved) -> None:
+        """The gate lets an order, or a change of one, pass."""
+        self._put(row)
+        self._filled.setdefault(row.key, row.filled)
+
+    def note(self, order: OrderView, at: float) -> None:
+        """An order of the book is not what it was.
+
+        Args:
+            order: As it is now.
+            at: Monotonic seconds.
+        """
+        key = key_of(order)
+        before = self._rows.get(key)
+        if before is None and order.status == _CREATED:
+            return  # it has not passed the gate
+        row = self._row(key, order, before)
+        self._note_fill(row, at)
+        if order.final and order.status != _UNCERTAIN:
+            self._drop(key)
+        else:
+            self._put(row)
+
+    def find(self, key: Key) -> Reserved | None:
+        """An order that may still trade."""
+        return self._rows.get(key)
+
+    def count(self, account: str, without: Key | None = None) -> int:
+        """How many orders of an account may still trade."""
+        rows = self._places.get(account, {}).values()
+        return sum(len(place) - (without in place) for place in rows)
+
+    # ---- what they may do ----------------------------------------------------------------
+
+    def sides(
+        self, account: str, ident: Ident, *, new: Reserved | None = None, without: Key | None = None
+    ) -> tuple[Decimal | None, Decimal | None]:
+        """How much may be bought, and how much sold, in one contract; None if not known.
+
+        Args:
+            account: Whose.
+            ident: The contract.
+            new: An order that is not among them yet.
+            without: One that does not count.
+        """
+        place = self._places.get(account, {}).get(ident.kind, {})
+        rows = [row for key, row in place.items() if key != without and row.ident.same(ident)]
+        if new is not None:
+            rows.append(new)
+        if not rows:
+            return _ZERO, _ZERO
+        return (
+            self._sum(row for row in rows if row.buys),
+            self._sum(row for row in rows if not row.buys),
+        )
+
+    def of(self, account: str, without: Key | None = None) -> Iterator[Reserved]:
+        """The orders of an account."""
+        for place in self._places.get(account, {}).values():
+            for key, row in place.items():
+                if key != without:
+                    yield row
+
+    def closes_parent(self, row: Reserved) -> bool:
+        """Whether it can only close what a parent opens that works as well."""
+        parent = self._parent(row)
+        return (
+            parent is not None
+            and parent.total is not None
+            and row.total is not None
+            and row.total <= parent.total
+        )
+
+    # ---- inside --------------------------------------------------------------------------
+
+    def _sum(self, rows: Iterable[Reserved]) -> Decimal | None:
+        groups: dict[tuple[Key | None, object], Decimal] = {}
+        caps: dict[Key, Decimal] = {}
+        for row in rows:
+            size = row.open
+            if size is None:
+                return None
+            parent = self._parent(row)
+            cap = row.cap if parent is None else parent.filled
+            family = row.parent if cap is not None else None
+            if family is not None and cap is not None:
+                caps[family] = cap
+            group = family, row.oca or row.key
+            groups[group] = max(groups.get(group, _ZERO), size)
+        total = _ZERO
+        families: dict[Key, Decimal] = {}
+        for (family, _), size in groups.items():
+            if family is None:
+                total += size
+            else:
+                families[family] = families.get(family, _ZERO) + size
+        return sum((min(size, caps[one]) for one, size in families.items()), total)
+
+    def _parent(self, row: Reserved) -> Reserved | None:
+        """The parent that it trades against, while that works."""
+        if row.parent is None:
+            return None
+        parent = self._rows.get(row.parent)
+        if parent is None or parent.buys == row.buys or not parent.ident.same(row.ident):
+            return None
+        return parent
+
+    def _row(self, key: Key, order: OrderView, before: Reserved | None) -> Reserved:
+        terms, contract = order.order, order.contract
+        details = self._sources.details(contract)
+        total = total_of(terms)
+        if order.before_change is not None and total is not None:
+            total = max(total, total_of(order.before_change) or _ZERO)
+        price = named_price(terms)
+        parent_id = order.parent_id or terms.parentId
+        parent = (order.client_id, parent_id) if parent_id else None
+        row = Reserved(
+            key=key,
+            account=terms.account or ("" if before is None else before.account),
+            contract=contract,
+            ident=ident_of(contract, details),
+            buys=terms.action == "BUY",
+            total=total,
+            filled=order.filled,
+            parent=parent,
+            oca=terms.ocaGroup or "",
+            price=price,
+            multiplier=multiplier_of(contract, details),
+        )
+        if before is not None:
+            row = attrs.evolve(
+                row,
+                total=before.total if total is None else total,
+                price=before.price if price is None else price,
+                cap=before.cap,
+                base=before.base,
+            )
+        return self.capped(row)
+
+    def capped(self, row: Reserved) -> Reserved:
+        """The same, with the size of its parent while that can be seen."""
+        parent = self._parent(row)
+        if parent is None or parent.total is None:
+            return row
+        return attrs.evolve(row, cap=parent.total)
+
+    def reported(self, account: str, ident: Ident) -> Decimal | None:
+        """The position of an account as it is reported; None if nobody knows."""
+        held = self._sources.positions(account)
+        if held is None:
+            return None
+        total = _ZERO
+        for one in held:
+            contract = one.contract
+            if ident.con_id and contract.conId:
+                if contract.conId == ident.con_id:
+                    total += one.quantity
+            elif ident_of(contract).same(ident):
+                total += one.quantity
+        return total
+
+    def _note_fill(self, row: Reserved, at: float) -> None:
+        known = self._filled.get(row.key)
+        self._filled[row.key] = row.filled
+        while len(self._filled) > _REMEMBERED:
+            del self._filled[next(iter(self._filled))]
+        if known is None or row.filled <= known:
+            return  # of what is seen for the first time the position has been reported long ago
+        reported = self.reported(row.account, row.ident)
+        if reported is not None:
+            change = row.filled - known
+            self.ahead.filled(
+                (row.account, row.ident),
+                change if row.buys else -change,
+                reported=reported,
+                base=row.base,
+                at=at,
+            )
+
+    def _put(self, row: Reserved) -> None:
+        self._drop(row.key)
+        self._rows[row.key] = row
+        self._places.setdefault(row.account, {}).setdefault(row.ident.kind, {})[row.key] = row
+
+    def _drop(self, key: Key) -> None:
+        row = self._rows.pop(key, None)
+        if row is None:
+            return
+        kinds = self._places[row.account]
+        place = kinds[row.ident.kind]
+        del place[key]
+        if not place:
+            del kinds[row.ident.kind]
