@@ -28,8 +28,8 @@ from twsloop.events import (
     to_record,
 )
 from twsloop.gateway import IBGateway
+from twsloop.orders.asking_again import FACTOR, LOOKS
 from twsloop.orders.builders import limit_order
-from twsloop.orders.repair import FACTOR, LOOKS
 from twsloop.orders.state import OrderStatus
 from twsloop.session.state import State
 

@@ -15,8 +15,7 @@ acts on READY finds the book in order. The `GapReport` follows the positions, wh
 have to wait for: as a rule right after READY. If the link is lost again before the lists are there,
 both gaps are one, and one report tells of it.
 
-What stays unknown. Orders that are UNCERTAIN, and lists that did not come, are asked for again on a
-bounded schedule within the session ([orders] look_again), and by each later session.
+What stays unknown is asked for again (`asking_again`), and by each later session.
 """
 
 from __future__ import annotations
@@ -26,9 +25,8 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-from twsloop.clock import Timer
 from twsloop.connection.core import SERVER_BACK, SERVER_LOST, Core
-from twsloop.errors import ConnectionLost, NotConnected, RequestError, SessionError
+from twsloop.errors import ConnectionLost, NotConnected
 from twsloop.events import (
     CommissionReported,
     Fact,
@@ -41,10 +39,12 @@ from twsloop.events import (
 )
 from twsloop.session.state import State
 
+from .asking_again import SERVING, STILL_MISSING, AskingAgain
 from .board import Board
 from .book import OrderBook
-from .gaps import Gap, Standing, compare_orders, compare_positions, standing_of
-from .holdings import Holdings, HoldingsNow, PositionsOf, holdings_of
+from .gaps import Gap, Standing, compare_orders, standing_of
+from .holdings import HoldingsNow, PositionsOf
+from .positions import Positions
 from .processor import OrderProcessor
 from .reports import Reports
 from .state import OrderRecord, OrderStatus, may_be_working
@@ -56,11 +56,6 @@ logger = logging.getLogger(__name__)
 
 #: The gateway does not know what became of an order (error_codes.csv).
 OUTCOME_UNKNOWN = 10328
-#: How often it is asked again within a session, and by how much longer each wait is.
-LOOKS, FACTOR = 5, 3
-STILL_MISSING = "the gateway lists it neither open nor completed"
-
-_SERVING = frozenset({State.READY, State.DEGRADED})
 
 
 class Repair:
@@ -90,8 +85,8 @@ class Repair:
         self._book = book
         self._sync = sync
         self._processor = processor
-        self._held: HoldingsNow = lambda: None
-        self._positions: PositionsOf | None = None
+        self._positions = Positions(core, book)
+        self._again = AskingAgain(core, book, sync)
         self.reports = Reports()
         #: The gap that is open: nothing can be asked, or has been asked yet.
         self._gap: Gap | None = None
@@ -100,11 +95,9 @@ class Repair:
         self._served = False
         #: Whether the orders were fetched once: before that, nothing can be missed.
         self._began = False
-        self._looks = 0
-        self._timer: Timer | None = None
         processor.heard = self._heard
         processor.rolled_back = self._ids_rolled_back
-        board.uncertain = self._plan
+        board.uncertain = self._again.plan
         core.on_notice(self._notice)
         core.on_session(self._session)
 
@@ -115,21 +108,21 @@ class Repair:
             held: The positions as they were last reported; None if nobody has asked for them.
             ask: Asks for all positions.
         """
-        self._held, self._positions = held, ask
+        self._positions.use(held, ask)
 
     # ---- the session ---------------------------------------------------------------------
 
     def _session(self, state: State, reason: str) -> None:
-        if state in _SERVING:
+        if state in SERVING:
             self._served = True
             if not self._began and self._core.supervised and self._core.role.sends_orders:
                 self._began = True
-                self._spawn(self._ask_positions(), "positions to compare with")
+                self._spawn(self._positions.ask(), "positions to compare with")
             elif self._gap is not None and self._gap.ended is not None:
                 self._start(self._gap)  # it ended while others were being fetched
         elif self._served:
             self._served = False
-            self._stop_looking()
+            self._again.stop()
             self._begin("link", reason)
 
     def _begin(self, cause: str, reason: str) -> None:
@@ -150,7 +143,7 @@ class Repair:
             now,
             core.epoch,
             orders=self._standing(),
-            held=self._holdings(),
+            held=self._positions.now(),
         )
 
     def _standing(self) -> dict[OrderRecord, Standing]:
@@ -160,10 +153,6 @@ class Repair:
             # One that was not sent yet, nobody can have lost.
             if may_be_working(record) and record.status is not OrderStatus.CREATED
         }
-
-    def _holdings(self) -> Holdings | None:
-        rows = self._held()
-        return None if rows is None else holdings_of(rows)
 
     async def before_ready(self) -> None:
         """In SYNCING: fetch the orders; what was missed is told now, and reported soon."""
@@ -187,7 +176,7 @@ class Repair:
         if gap is not None:
             self._spawn(self._report(gap, lists, began), "report of a gap")
         else:
-            self._plan()
+            self._again.plan()
 
     def _notice(self, notice: Notice) -> None:
         code = notice.code
@@ -200,7 +189,7 @@ class Repair:
             gap = self._gap
             if gap is not None:
                 gap.ended = self._core.clock.now()
-                if self._core.state in _SERVING:
+                if self._core.state in SERVING:
                     self._start(gap)
 
     # ---- comparing -----------------------------------------------------------------------
@@ -215,8 +204,8 @@ class Repair:
         """
         core = self._core
         self._must_be_connected("orders to compare")
-        if self._held() is None:
-            await self._ask_positions()  # what was held before is what is held now
+        if self._positions.now() is None:
+            await self._positions.ask()  # what was held before is what is held now
         now = core.clock.now()
         gap = Gap(
             "asked",
@@ -224,7 +213,7 @@ class Repair:
             now,
             core.epoch,
             orders=self._standing(),
-            held=self._holdings(),
+            held=self._positions.now(),
             ended=now,
         )
         report = await self._compare(gap)
@@ -264,23 +253,14 @@ class Repair:
         core, epoch = self._core, self._core.epoch
         rows = compare_orders(gap, lists.open, whole=lists.whole, revived=lists.revived)
         try:
-            after, problem = await self._ask_positions()
+            after, problem = await self._positions.ask()
         finally:
             self._working.remove(gap)
         unknown = [*lists.unknown]
         moved: tuple[PositionInGap, ...] = ()
         if after is not None and gap.held is not None:
-            # Where the link was whole, the position may have been told, and its execution not.
-            late = {fill.exec_id for fill in gap.executions} if gap.cause == "asked" else set()
-            moved = compare_positions(
-                gap.held,
-                after,
-                self._fills(),
-                gap.began,
-                late=late,
-                sees_all=self._sees_all(),
-            )
-        elif problem or self._compares:
+            moved = self._positions.moved(gap, gap.held, after)
+        elif problem or self._positions.wanted:
             unknown.append(problem or "positions: nobody had asked for them before the gap")
         report = GapReport(
             time=core.clock.now(),
@@ -302,40 +282,15 @@ class Repair:
         self.reports.add(report)
         logger.log(logging.INFO if report.complete else logging.WARNING, "%s", report)
         core.tell(report)
-        self._plan()
+        self._again.plan()
         return report
-
-    def _fills(self) -> list[Fill]:
-        """The executions that change positions: of a combo, those of its legs."""
-        known = self._book.executions.fills()
-        return [booked.fill for booked in known if booked.contract.secType != "BAG"]
-
-    def _sees_all(self) -> bool:
-        """Whether executions of other clients are told to this one, as to the master client."""
-        known = self._book.executions.fills()
-        return any(booked.fill.client_id != self._core.client_id for booked in known)
-
-    @property
-    def _compares(self) -> bool:
-        """Whether positions are compared."""
-        return self._positions is not None and self._core.config.orders.compare_positions
-
-    async def _ask_positions(self) -> tuple[Holdings | None, str]:
-        """All positions; or None, and why."""
-        if self._positions is None or not self._compares:
-            return None, ""
-        try:
-            rows = await self._positions(self._core.config.connection.request_timeout)
-        except (RequestError, SessionError) as error:
-            return None, str(error)
-        return holdings_of(rows), ""
 
     # ---- what comes in -------------------------------------------------------------------
 
     def _heard(self, fact: Fact, listed: bool) -> None:
         if not isinstance(fact, Fill | CommissionReported):
             return
-        late = listed or self._core.state not in _SERVING
+        late = listed or self._core.state not in SERVING
         for gap in (self._gap, *self._working):
             if gap is not None:
                 gap.heard(fact, late=late)
@@ -352,7 +307,7 @@ class Repair:
             OrderIdsRolledBack(time=core.clock.now(), correlation_id=story, told=told, known=known)
         )
 
-    # ---- asking again --------------------------------------------------------------------
+    # ---- one order -----------------------------------------------------------------------
 
     async def look_at(self, record: OrderRecord) -> OrderStatus:
         """Ask for one order now; where it is then.
@@ -372,56 +327,9 @@ class Repair:
 
     def _must_be_connected(self, what: str) -> None:
         self._sync.must_hear(what)
-        if self._core.state not in _SERVING:
+        if self._core.state not in SERVING:
             msg = f"{what}: not connected (the session is {self._core.state.name})"
             raise NotConnected(msg)
-
-    def _uncertain(self) -> list[OrderRecord]:
-        return [
-            record for record in self._book if record.own and record.status is OrderStatus.UNCERTAIN
-        ]
-
-    def _plan(self) -> None:
-        """Ask again in a while, if something is unknown that asking may tell."""
-        core = self._core
-        first = core.config.orders.look_again
-        if (
-            not first
-            or self._timer is not None
-            or self._looks >= LOOKS
-            or not core.supervised
-            or not core.connected
-        ):
-            return
-        if self._uncertain() or self._lists_are_missing():
-            self._timer = core.clock.call_later(first * FACTOR**self._looks, self._look_soon)
-
-    def _lists_are_missing(self) -> bool:
-        sync = self._sync
-        return sync.decided and not sync.known and not sync.refused
-
-    def _look_soon(self) -> None:
-        self._timer = None
-        self._spawn(self._look(), "uncertain orders")
-
-    async def _look(self) -> None:
-        if self._core.state not in _SERVING:
-            return
-        self._looks += 1
-        lists = await self._sync.look(STILL_MISSING)
-        if lists is None:
-            return
-        for record in self._uncertain():
-            text = f"asked again ({self._looks} of {LOOKS} times)"
-            text += f": {'; '.join(lists.unknown) or STILL_MISSING}"
-            record.note(self._core.clock.now(), "uncertain", text, once=True)
-        self._plan()
-
-    def _stop_looking(self) -> None:
-        self._looks = 0
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _spawn(self, work: Any, name: str) -> asyncio.Future[Any]:
         return self._core.event_loop.spawn(work, name=name)

@@ -1,0 +1,79 @@
+"""Positions, asked for after a gap and compared with what they were. Loop thread."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from twsloop.connection.core import Core
+from twsloop.errors import RequestError, SessionError
+from twsloop.events import Fill, PositionInGap
+
+from .book import OrderBook
+from .gaps import Gap, compare_positions
+from .holdings import Holdings, HoldingsNow, PositionsOf, holdings_of
+
+__all__ = ["Positions"]
+
+
+class Positions:
+    """Knows what is held, and says what no execution explains.
+
+    Args:
+        core: The connection.
+        book: Every execution.
+    """
+
+    def __init__(self, core: Core, book: OrderBook) -> None:
+        self._core = core
+        self._book = book
+        self._now: HoldingsNow = lambda: None
+        self._ask: PositionsOf | None = None
+
+    def use(self, now: HoldingsNow, ask: PositionsOf) -> None:
+        """Compare them from now on.
+
+        Args:
+            now: The positions as they were last reported; None if nobody has asked for them.
+            ask: Asks for all positions.
+        """
+        self._now, self._ask = now, ask
+
+    @property
+    def wanted(self) -> bool:
+        """Whether they are compared."""
+        return self._ask is not None and self._core.config.orders.compare_positions
+
+    def now(self) -> Holdings | None:
+        """As they were last reported; None if nobody has asked for them."""
+        rows = self._now()
+        return None if rows is None else holdings_of(rows)
+
+    async def ask(self) -> tuple[Holdings | None, str]:
+        """All positions; or None, and why (nothing if they are not wanted)."""
+        if self._ask is None or not self.wanted:
+            return None, ""
+        try:
+            rows = await self._ask(self._core.config.connection.request_timeout)
+        except (RequestError, SessionError) as error:
+            return None, str(error)
+        return holdings_of(rows), ""
+
+    def moved(self, gap: Gap, before: Holdings, after: Holdings) -> tuple[PositionInGap, ...]:
+        """The positions that are not what they were before a gap, or should not be."""
+        # Where the link was whole, the position may have been told, and its execution not.
+        late: Collection[str] = ()
+        if gap.cause == "asked":
+            late = {fill.exec_id for fill in gap.executions}
+        return compare_positions(
+            before, after, self._fills(), gap.began, late=late, sees_all=self._sees_all()
+        )
+
+    def _fills(self) -> Iterator[Fill]:
+        """The executions that change positions: of a combo, those of its legs."""
+        known = self._book.executions.fills()
+        return (booked.fill for booked in known if booked.contract.secType != "BAG")
+
+    def _sees_all(self) -> bool:
+        """Whether executions of other clients are told to this one, as to the master client."""
+        known = self._book.executions.fills()
+        return any(booked.fill.client_id != self._core.client_id for booked in known)
