@@ -12,7 +12,8 @@ write-ahead log is folded into the file only by a clean close. So:
   worker of each other one.
 
 All use of one `Database` belongs to the event loop it was opened on. Writes of several tasks do not
-mix: a transaction holds the connection until it ends.
+mix: a transaction holds the connection until it ends. `Database.connect` needs no loop: it opens
+the file in the thread that calls, for a few statements.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import os
 import sqlite3
 import stat
 import threading
+import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -43,6 +45,8 @@ APPLICATION_ID = int.from_bytes(b"twsl", "big")
 
 #: How long we wait between two tries of what another program holds, seconds.
 BUSY_INTERVAL = 0.01
+#: How many rows the worker hands over at once where a result is read bit by bit.
+CHUNK = 64
 #: How long the watch sleeps between two looks at loops that still run, seconds.
 WATCH_INTERVAL = 0.05
 
@@ -134,6 +138,90 @@ class Transaction:
             return list(await self._connection.execute_fetchall(sql, tuple(parameters)))
 
 
+@attrs.frozen
+class _Opening:
+    """How a file is opened, in the thread of its connection.
+
+    In one step: there are a dozen statements, and each by itself would be a way to the worker and
+    back. It knows nothing of the `Database`, which the worker would keep alive by what it did last.
+    """
+
+    path: Path
+    migrations: tuple[Migration, ...]
+    busy_timeout: float
+    sync: str
+    private: bool
+    file_key: str
+
+    def connect(self) -> sqlite3.Connection:
+        """Open the file, and bring its schema up to date."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.private:
+            _make_private(self.path)
+        connection = sqlite3.connect(self.path, timeout=self.busy_timeout, isolation_level=None)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Set the switches, then run the migrations that are missing."""
+        connection.row_factory = sqlite3.Row
+        connection.execute(f"PRAGMA busy_timeout = {int(self.busy_timeout * 1000)}")
+        # In one transaction: between the two, another program might make its tables.
+        connection.execute("BEGIN")
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        (owner,) = connection.execute("PRAGMA application_id").fetchone()
+        connection.execute("COMMIT")
+        if owner != APPLICATION_ID and tables:
+            raise StorageError(
+                "it is a database of another program",
+                path=str(self.path),
+                remedy=f"set {self.file_key} to a file of its own",
+            )
+        self._use_wal(connection)
+        connection.execute(f"PRAGMA synchronous = {self.sync}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        self._migrate(connection)
+
+    def _use_wal(self, connection: sqlite3.Connection) -> None:
+        """Switch the write-ahead log on; SQLite's own patience does not cover this switch."""
+        deadline = time.monotonic() + self.busy_timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() >= deadline:
+                    raise
+                time.sleep(BUSY_INTERVAL)
+            else:
+                return
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        """Run the steps that the file has not seen, each in a transaction of its own."""
+        newest = len(self.migrations)
+        while True:
+            # The lock comes before the look: two programs may open a new file at once.
+            connection.execute("BEGIN IMMEDIATE")
+            with connection:
+                (version,) = connection.execute("PRAGMA user_version").fetchone()
+                if version > newest:
+                    raise StorageError(
+                        f"its schema is version {version}; this twsloop knows {newest}",
+                        path=str(self.path),
+                        remedy=f"update twsloop, or set {self.file_key} to another file",  # noqa: S608
+                    )
+                if version < newest:
+                    for statement in self.migrations[version].statements:
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA user_version = {version + 1}")
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            if version >= newest:
+                return
+
+
 class Database:
     """One open SQLite file.
 
@@ -143,7 +231,8 @@ class Database:
         path: The file; its folder is made when it is missing.
         migrations: The schema's steps.
         busy_timeout: How long to wait for another program that writes, seconds.
-        sync: ``full``: a commit survives a loss of power; ``normal``: only the end of the program.
+        sync: ``full``: a commit survives a loss of power; ``normal``: only the end of the program;
+            ``off``: the file itself may not survive a loss of power just then.
         private: Nobody but the owner may read the file, its log, and copies of it.
         section: The section of the settings that names the file; errors say so.
     """
@@ -154,7 +243,7 @@ class Database:
         *,
         migrations: Sequence[Migration] = MIGRATIONS,
         busy_timeout: float = 5.0,
-        sync: Literal["full", "normal"] = "full",
+        sync: Literal["full", "normal", "off"] = "full",
         private: bool = False,
         section: str = "storage",
     ) -> None:
@@ -163,11 +252,11 @@ class Database:
             msg = f"migrations are numbered 1, 2, 3...; these are {numbers}"
             raise ValueError(msg)
         self.path = Path(path)
-        self._migrations = tuple(migrations)
-        self._busy_timeout = busy_timeout
-        self._sync = sync
         self._private = private
         self._file_key, self._patience_key = SETTINGS[section]
+        self._opening = _Opening(
+            self.path, tuple(migrations), busy_timeout, sync, private, self._file_key
+        )
         self._connection: aiosqlite.Connection | None = None
         self._turn = asyncio.Lock()
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -196,83 +285,27 @@ class Database:
     async def _open(self) -> None:
         """Open; whatever goes wrong, no thread stays behind."""
         with self.explained("open it"):
-            _make_folder(self.path.parent)
-            if self._private:
-                _make_private(self.path)
-            connection = aiosqlite.connect(
-                self.path, timeout=self._busy_timeout, isolation_level=None
-            )
+            connection = aiosqlite.Connection(self._opening.connect, CHUNK)
             _watch.add(self, connection)
             try:
                 await connection
-                connection.row_factory = sqlite3.Row
-                await self._prepare(connection)
             except BaseException:
                 await _close(connection)
                 _watch.remove(connection)
                 raise
         self._connection = connection
 
-    async def _prepare(self, connection: aiosqlite.Connection) -> None:
-        """Set the switches, then run the migrations that are missing."""
-        await connection.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
-        # In one transaction: between the two, another program might make its tables.
-        await connection.execute("BEGIN")
-        (tables,) = await connection.execute_fetchall("SELECT count(*) FROM sqlite_schema")
-        (row,) = await connection.execute_fetchall("PRAGMA application_id")
-        await connection.execute("COMMIT")
-        if row[0] != APPLICATION_ID and tables[0]:
-            raise StorageError(
-                "it is a database of another program",
-                path=str(self.path),
-                remedy=f"set {self._file_key} to a file of its own",
-            )
-        await self._use_wal(connection)
-        # FULL: a commit survives a loss of power, not only the end of the program.
-        await connection.execute(f"PRAGMA synchronous = {self._sync}")
-        await connection.execute("PRAGMA foreign_keys = ON")
-        await self._migrate(connection)
+    def connect(self) -> sqlite3.Connection:
+        """Open the file in this thread, and bring its schema up to date; the caller closes it.
 
-    async def _use_wal(self, connection: aiosqlite.Connection) -> None:
-        """Switch the write-ahead log on; SQLite's own patience does not cover this switch."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._busy_timeout
-        while True:
-            try:
-                await connection.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or loop.time() >= deadline:
-                    raise
-                await asyncio.sleep(BUSY_INTERVAL)
-            else:
-                return
+        For a few statements, seldom: there is no worker, no loop, and nobody who closes what was
+        forgotten.
 
-    async def _migrate(self, connection: aiosqlite.Connection) -> None:
-        """Run the steps that the file has not seen, each in a transaction of its own."""
-        newest = len(self._migrations)
-        while True:
-            # The lock comes before the look: two programs may open a new file at once.
-            await connection.execute("BEGIN IMMEDIATE")
-            try:
-                (row,) = await connection.execute_fetchall("PRAGMA user_version")
-                version = int(row[0])
-                if version > newest:
-                    raise StorageError(
-                        f"its schema is version {version}; this twsloop knows {newest}",
-                        path=str(self.path),
-                        remedy=f"update twsloop, or set {self._file_key} to another file",  # noqa: S608
-                    )
-                if version < newest:
-                    for statement in self._migrations[version].statements:
-                        await connection.execute(statement)
-                    await connection.execute(f"PRAGMA user_version = {version + 1}")
-                await connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            except BaseException:
-                await connection.execute("ROLLBACK")
-                raise
-            await connection.execute("COMMIT")
-            if version >= newest:
-                return
+        Raises:
+            StorageError: It cannot be opened, is no database of ours, or is newer than we are.
+        """
+        with self.explained("open it"):
+            return self._opening.connect()
 
     async def close(self) -> None:
         """Close the file; a second call does nothing, and a cancel does not stop it half-way."""
@@ -350,12 +383,10 @@ class Database:
         async with self._turn:
             connection = self._live()
             with self.explained("write to it"):
-                # aiosqlite has no public call for this; its own methods are all made with this one.
-                done = connection._execute(job, connection._conn)  # type: ignore[no-untyped-call]  # noqa: SLF001
-                result: tuple[_T, asyncio.CancelledError | None] = await _to_the_end(done)
-            if result[1] is not None:
-                raise result[1]
-            return result[0]
+                result, cancelled = await _to_the_end(_in_worker(connection, job))
+            if cancelled is not None:
+                raise cancelled
+            return result
 
     async def backup(self, target: str | Path) -> None:
         """Write a whole, compact copy while the database is in use; it replaces ``target``.
@@ -395,10 +426,6 @@ class Database:
 
 # Small enough for the loop's own thread; and `asyncio.to_thread` refuses to work once the main
 # thread has ended, which is just when a program that forgot to close is closed.
-def _make_folder(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-
-
 def _make_private(file: Path) -> None:
     """Make the file if there is none, and let nobody but its owner read it.
 
@@ -432,6 +459,15 @@ async def _close(connection: aiosqlite.Connection) -> None:
         await connection.close()
     finally:
         await _ended(connection)
+
+
+async def _in_worker(
+    connection: aiosqlite.Connection, job: Callable[[sqlite3.Connection], _T]
+) -> _T:
+    """Run a function in the worker's thread, on its own connection."""
+    # aiosqlite has no public call for this; its own methods are all made with this one.
+    done: _T = await connection._execute(job, connection._conn)  # type: ignore[no-untyped-call]  # noqa: SLF001
+    return done
 
 
 async def _begin(connection: aiosqlite.Connection) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -44,88 +43,88 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "leases.db"
 
 
-async def test_one_process_holds_an_id_and_the_next_is_told_who(file: Path) -> None:
+def test_one_process_holds_an_id_and_the_next_is_told_who(file: Path) -> None:
     mine, theirs = LeaseFile(file), other(file)
-    assert await mine.take(*PLACE, NOW) is None
-    holder = await theirs.take(*PLACE, NOW)
+    assert mine.take(*PLACE, NOW) is None
+    holder = theirs.take(*PLACE, NOW)
     assert holder is not None
     assert holder.process == here()
     assert holder.process.pid == os.getpid()
     assert holder.taken_at == NOW
-    assert await theirs.take("127.0.0.1:4002", 8, NOW) is None, "another id"
-    assert await theirs.take("127.0.0.1:4001", 7, NOW) is None, "another gateway"
-    await mine.give_back(*PLACE)
-    assert await theirs.take(*PLACE, NOW) is None
-    await mine.give_back(*PLACE)
-    assert await other(file, process=attrs.evolve(OTHER, pid=1)).take(*PLACE, NOW) is not None
+    assert theirs.take("127.0.0.1:4002", 8, NOW) is None, "another id"
+    assert theirs.take("127.0.0.1:4001", 7, NOW) is None, "another gateway"
+    mine.give_back(*PLACE)
+    assert theirs.take(*PLACE, NOW) is None
+    mine.give_back(*PLACE)
+    assert other(file, process=attrs.evolve(OTHER, pid=1)).take(*PLACE, NOW) is not None
 
 
-async def test_taking_it_again_is_a_beat_and_keeps_its_beginning(file: Path) -> None:
+def test_taking_it_again_is_a_beat_and_keeps_its_beginning(file: Path) -> None:
     mine, later = LeaseFile(file), NOW + timedelta(minutes=1)
-    assert await mine.take(*PLACE, NOW) is None
-    assert await mine.take(*PLACE, later) is None
-    holder = await other(file).take(*PLACE, later)
+    assert mine.take(*PLACE, NOW) is None
+    assert mine.take(*PLACE, later) is None
+    holder = other(file).take(*PLACE, later)
     assert holder is not None
     assert (holder.taken_at, holder.beat_at) == (NOW, later)
 
 
 @pytest.mark.parametrize("ends_first", [0, 1])
-async def test_of_two_connections_of_one_process_the_last_one_gives_the_id_back(
+def test_of_two_connections_of_one_process_the_last_one_gives_the_id_back(
     file: Path, ends_first: int
 ) -> None:
     """Whether the two may is left to the gateway."""
     files = [LeaseFile(file), LeaseFile(file)]
     for one in files:
-        assert await one.take(*PLACE, NOW) is None
-    await files.pop(ends_first).give_back(*PLACE)
-    holder = await other(file).take(*PLACE, NOW)
+        assert one.take(*PLACE, NOW) is None
+    files.pop(ends_first).give_back(*PLACE)
+    holder = other(file).take(*PLACE, NOW)
     assert holder is not None
     assert holder.process == here()
-    await files[0].give_back(*PLACE)
-    assert await other(file).take(*PLACE, NOW) is None
+    files[0].give_back(*PLACE)
+    assert other(file).take(*PLACE, NOW) is None
 
 
-async def test_a_row_that_nobody_can_read_holds_nothing(file: Path) -> None:
+def test_a_row_that_nobody_can_read_holds_nothing(file: Path) -> None:
     for beat in ("yesterday", "0001-01-01T00:00:00+14:00"):
-        assert await other(file).take(*PLACE, NOW) is None
+        assert other(file).take(*PLACE, NOW) is None
         with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as connection:
             connection.execute("UPDATE lease SET beat_at = ?", (beat,))
         mine = LeaseFile(file)
-        assert await mine.take(*PLACE, NOW) is None
-        assert await other(file, process=Process("x", 5, "1")).take(*PLACE, NOW) is not None
-        await mine.give_back(*PLACE)
+        assert mine.take(*PLACE, NOW) is None
+        assert other(file, process=Process("x", 5, "1")).take(*PLACE, NOW) is not None
+        mine.give_back(*PLACE)
 
 
-async def test_a_file_of_the_first_form_is_taken_over(file: Path) -> None:
-    async with Database(file, migrations=MIGRATIONS[:1]) as database:
+def test_a_file_of_the_first_form_is_taken_over(file: Path) -> None:
+    with contextlib.closing(Database(file, migrations=MIGRATIONS[:1]).connect()) as database:
         stamp = NOW.isoformat()
-        await database.execute(
+        database.execute(
             "INSERT INTO lease VALUES (?, ?, 'x', ?, ?, ?, 'old.py', ?, ?)",
             (*PLACE, OTHER.node, OTHER.pid, OTHER.started, stamp, stamp),
         )
-    holder = await other(file, process=Process("x", 5, "1")).take(*PLACE, NOW)
+    holder = other(file, process=Process("x", 5, "1")).take(*PLACE, NOW)
     assert holder is not None
     assert (holder.process, holder.program) == (OTHER, "old.py")
 
 
-async def test_the_dead_hold_nothing(file: Path) -> None:
-    assert await other(file).take(*PLACE, NOW) is None
+def test_the_dead_hold_nothing(file: Path) -> None:
+    assert other(file).take(*PLACE, NOW) is None
     heir = attrs.evolve(OTHER, pid=5)
-    assert await other(file, process=heir, alive=False).take(*PLACE, NOW) is None
-    holder = await other(file).take(*PLACE, NOW)
+    assert other(file, process=heir, alive=False).take(*PLACE, NOW) is None
+    holder = other(file).take(*PLACE, NOW)
     assert holder is not None
     assert holder.process.pid == 5
 
 
-async def test_who_cannot_be_looked_at_is_believed_by_its_beat(file: Path) -> None:
+def test_who_cannot_be_looked_at_is_believed_by_its_beat(file: Path) -> None:
     holder = other(file)
-    assert await holder.take(*PLACE, NOW) is None
+    assert holder.take(*PLACE, NOW) is None
     blind = other(file, process=attrs.evolve(OTHER, pid=5), alive=None)
     almost = NOW + SILENT - timedelta(seconds=1)
-    assert await blind.take(*PLACE, almost) is not None
-    assert await holder.take(*PLACE, almost) is None, "it beats"
-    assert await blind.take(*PLACE, NOW + SILENT) is not None
-    assert await blind.take(*PLACE, almost + SILENT) is None
+    assert blind.take(*PLACE, almost) is not None
+    assert holder.take(*PLACE, almost) is None, "it beats"
+    assert blind.take(*PLACE, NOW + SILENT) is not None
+    assert blind.take(*PLACE, almost + SILENT) is None
 
 
 def test_a_process_is_told_from_a_later_one_of_the_same_id() -> None:
@@ -165,14 +164,14 @@ async def serve(peer: Peer) -> None:
 def held_elsewhere(file: Path, port: int, client_id: int = 1) -> Iterator[int]:
     """Another process holds a lease; its process id."""
     program = (
-        "import asyncio, sys\n"
+        "import sys\n"
         "from datetime import UTC, datetime\n"
         "from pathlib import Path\n"
         "from twsloop.connection.leases import LeaseFile\n"
         "sys.argv[0] = '/opt/strategies/momentum.py'\n"
         f"work = LeaseFile(Path({str(file)!r})).take('127.0.0.1:{port}', {client_id},"
         " datetime.now(UTC))\n"
-        "print(asyncio.run(work), flush=True)\n"
+        "print(work, flush=True)\n"
         "input()\n"
     )
     with subprocess.Popen(
@@ -217,8 +216,8 @@ def test_an_id_is_given_back_at_the_end_and_kept_until_then(file: Path) -> None:
         def seen() -> bool:
             """Whether another process finds it taken."""
             looker = other(file)
-            found = asyncio.run(looker.take(*place, datetime.now(UTC)))
-            asyncio.run(looker.give_back(*place))
+            found = looker.take(*place, datetime.now(UTC))
+            looker.give_back(*place)
             return found is not None
 
         with client:
@@ -238,7 +237,7 @@ def test_a_file_that_cannot_be_used_warns_and_stops_nobody(
     elif damage == "a folder":
         file.mkdir()
     else:
-        asyncio.run(LeaseFile(file).take(*PLACE, NOW))
+        LeaseFile(file).take(*PLACE, NOW)
     with (
         ScriptedServer(serve) as server,
         locked(file, damage == "locked"),
@@ -329,7 +328,7 @@ def test_many_processes_that_want_one_id_at_once_get_it_once(file: Path) -> None
 
     def take(one: LeaseFile) -> None:
         start.wait()
-        found.append(asyncio.run(one.take(*PLACE, NOW)))
+        found.append(one.take(*PLACE, NOW))
 
     threads = [threading.Thread(target=take, args=(one,)) for one in files]
     for thread in threads:

@@ -14,16 +14,19 @@ Two connections of one process may use one id as far as this file is concerned: 
 what it thinks of that. Each has a row of its own, so that the end of one does not give away what
 the other still has. The file is a convenience. If it cannot be used, a warning says so, and the
 session is made without it. It is used in threads that nobody has to wait for: a file on a network
-drive may hang in a call of the system that nothing interrupts.
+drive may hang in a call of the system that nothing interrupts. And nothing waits for the disk: no
+holder survives a loss of power, so its lease need not.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
+import sqlite3
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from twsloop.clock import SystemClock, Timer
-from twsloop.database import Database, Migration, Transaction
+from twsloop.database import Database, Migration
 from twsloop.errors import ClientIdLeased, StorageError
 
 from .processes import Process, here, is_alive
@@ -139,7 +142,7 @@ class Holder:
 
 
 class LeaseFile:
-    """The file; opened for each use, as that is seldom.
+    """The file; opened for each use, as that is seldom, in the thread that calls.
 
     Args:
         path: The SQLite file.
@@ -159,7 +162,7 @@ class LeaseFile:
         self._alive = alive
         self._token = secrets.token_hex(8)
 
-    async def take(self, address: str, client_id: int, now: datetime) -> Holder | None:
+    def take(self, address: str, client_id: int, now: datetime) -> Holder | None:
         """Take a lease, and beat if it is ours already.
 
         Returns:
@@ -168,9 +171,9 @@ class LeaseFile:
         Raises:
             StorageError: The file cannot be used.
         """
-        async with self._open() as database, database.transaction() as work:
+        with self._written() as connection:
             taken_at = now
-            for token, holder in await self._holders(work, address, client_id):
+            for token, holder in self._holders(connection, address, client_id):
                 if token == self._token:
                     taken_at = now if holder is None else holder.taken_at
                 elif holder is not None and holder.process == self._me:
@@ -178,13 +181,13 @@ class LeaseFile:
                 elif holder is not None and holder.lives(now, self._alive):
                     return holder
                 else:
-                    await work.execute(_REMOVE, (address, client_id, token))
+                    connection.execute(_REMOVE, (address, client_id, token))
                     pid = 0 if holder is None else holder.process.pid
                     logger.info(
                         "client id %d at %s was held by process %d, which is gone",
                         client_id, address, pid,
                     )  # fmt: skip
-            await work.execute(
+            connection.execute(
                 "INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     address, client_id, self._token, self._me.node, self._me.pid, self._me.started,
@@ -193,26 +196,35 @@ class LeaseFile:
             )  # fmt: skip
         return None
 
-    async def give_back(self, address: str, client_id: int) -> None:
+    def give_back(self, address: str, client_id: int) -> None:
         """Give a lease back, if it is ours.
 
         Raises:
             StorageError: The file cannot be used.
         """
-        async with self._open() as database:
-            await database.execute(_REMOVE, (address, client_id, self._token))
+        with self._written() as connection:
+            connection.execute(_REMOVE, (address, client_id, self._token))
 
-    def _open(self) -> Database:
-        return Database(self.path, migrations=MIGRATIONS, busy_timeout=BUSY)
+    @contextlib.contextmanager
+    def _written(self) -> Iterator[sqlite3.Connection]:
+        """The file for one transaction, which no other program comes between."""
+        database = Database(self.path, migrations=MIGRATIONS, busy_timeout=BUSY, sync="off")
+        with (
+            contextlib.closing(database.connect()) as connection,
+            database.explained("write to it"),
+        ):
+            connection.execute("BEGIN IMMEDIATE")
+            with connection:
+                yield connection
 
     @staticmethod
-    async def _holders(
-        work: Transaction, address: str, client_id: int
+    def _holders(
+        connection: sqlite3.Connection, address: str, client_id: int
     ) -> list[tuple[str, Holder | None]]:
         """Each with its token; None for a row of no version that we know."""
-        rows = await work.fetch(
+        rows = connection.execute(
             "SELECT * FROM lease WHERE address = ? AND client_id = ?", (address, client_id)
-        )
+        ).fetchall()
         found: list[tuple[str, Holder | None]] = []
         for row in rows:
             try:
@@ -338,12 +350,12 @@ class ClientIdLease:
     async def _say_alive(self, held: Place) -> Holder | None:
         file, now = self._file, self._core.clock.now()
         assert file is not None
-        return await aside("lease", lambda: asyncio.run(file.take(*held, now)))
+        return await aside("lease", lambda: file.take(*held, now))
 
     async def _give_back(self, held: Place) -> None:
         file = self._file
         assert file is not None
-        await aside("lease", lambda: asyncio.run(file.give_back(*held)))
+        await aside("lease", lambda: file.give_back(*held))
 
 
 def leased(target: Target, holder: Holder) -> ClientIdLeased:
