@@ -33,7 +33,7 @@ def file() -> Iterator[sqlite3.Connection]:
 def a_row(file: sqlite3.Connection, table: str) -> None:
     """Put entry 1 and a row of a table under it."""
     if table == "anchor":
-        file.execute("INSERT INTO anchor VALUES (1, ?, 'old.db', 'now')", (HASH,))
+        file.execute("INSERT INTO anchor VALUES (1, ?, 1, 'old.db', 'now')", (HASH,))
         return
     file.execute(ENTRY, (1, None, HASH))
     if table == "entry":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -84,13 +85,26 @@ def to_record(fact: Fact) -> dict[str, Any]:
     them), and what is not known stays None.
     """
     record: dict[str, Any] = {"event": type(fact).__name__}
-    for field in attrs.fields(type(fact)):
-        record[field.name] = _plain(getattr(fact, field.name))
+    for name in _names(type(fact)):  # type: ignore[arg-type]  # (a class is hashable)
+        value = getattr(fact, name)
+        record[name] = value if type(value) in _SAME else _plain(value)
     return record
+
+
+#: What is a JSON type already; the journal makes records by the ten thousand a second.
+_SAME = frozenset({str, int, float, bool, type(None)})
+
+
+@functools.cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    """The fields of an attrs class; none of any other."""
+    return tuple(field.name for field in attrs.fields(kind)) if attrs.has(kind) else ()
 
 
 def _plain(value: Any) -> Any:
     """One value as a JSON type."""
+    if type(value) in _SAME:
+        return value
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
@@ -103,8 +117,6 @@ def _plain(value: Any) -> Any:
         return [_plain(inner) for inner in value]
     if isinstance(value, Fact):
         return to_record(value)
-    if attrs.has(type(value)):  # a row of a fact
-        return {
-            field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value))
-        }
-    return value
+    # A row of a fact, or something that this does not know, and leaves as it is.
+    names = _names(type(value))  # type: ignore[arg-type]
+    return {name: _plain(getattr(value, name)) for name in names} if names else value

@@ -178,13 +178,14 @@ _SPINE = (
         kind TEXT NOT NULL,
         epoch INTEGER NOT NULL CHECK (epoch >= 0),
         correlation_id TEXT NOT NULL,
-        natural_key TEXT UNIQUE,
+        natural_key TEXT,
         body TEXT NOT NULL,
         hash TEXT NOT NULL CHECK (length(hash) = 64)
     ) STRICT
     """,
     "CREATE INDEX entry_by_story ON entry (correlation_id, seq)",
     "CREATE INDEX entry_by_time ON entry (time)",
+    "CREATE UNIQUE INDEX entry_by_key ON entry (natural_key) WHERE natural_key IS NOT NULL",
     # Without it, INSERT OR REPLACE would be a way around the other guards.
     """
     CREATE TRIGGER entry_insert BEFORE INSERT ON entry
@@ -195,6 +196,7 @@ _SPINE = (
     CREATE TABLE anchor (
         seq INTEGER PRIMARY KEY NOT NULL,
         hash TEXT NOT NULL CHECK (length(hash) = 64),
+        epoch INTEGER NOT NULL,
         archive TEXT NOT NULL,
         made_at TEXT NOT NULL
     ) STRICT

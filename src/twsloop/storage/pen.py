@@ -1,0 +1,226 @@
+"""One batch of facts into the file, in one transaction. It runs in the database's worker thread.
+
+The lock on the file is taken before the newest entry is read (BEGIN IMMEDIATE), so several programs
+may write to one file: each chains its entries to what is really the newest one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from twsloop.errors import StorageError
+from twsloop.events import Fact, Fill, OrderEvent, OrderIntent, OrderStep, SessionBegan
+from twsloop.ids import FIRST_REQUEST_ID
+
+from .chain import START, link
+from .rows import Details, body_of, details_of, key_of, story_of, time_of
+from .schema import columns_of
+
+__all__ = ["Login", "Pen", "Written", "ids_of", "newest"]
+
+#: The facts whose order ids are in use.
+_USES_IDS = (OrderIntent, OrderStep, OrderEvent, Fill)
+#: So many keys are looked for in one statement.
+_AT_ONCE = 500
+
+_INSERT_ENTRY = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_RAISE_FLOOR = (
+    "INSERT INTO id_floor VALUES (?, ?, ?) "
+    "ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
+)
+
+
+@attrs.frozen
+class Login:
+    """Who writes, as far as rows do not say so themselves.
+
+    Attributes:
+        accounts: The accounts of the login, sorted, separated by commas; empty before they are
+            known.
+        story: The story of what belongs to no other.
+    """
+
+    accounts: str
+    story: str
+
+
+@attrs.frozen
+class Written:
+    """What became of a batch.
+
+    Attributes:
+        rows: How many entries were new.
+        known: How many the file had already, by their natural keys.
+    """
+
+    rows: int
+    known: int
+
+
+def ids_of(fact: Fact) -> tuple[int, int] | None:
+    """The client id and the order id that a fact shows to be in use, if it does."""
+    if isinstance(fact, _USES_IDS) and 0 < fact.order_id < FIRST_REQUEST_ID:
+        return fact.client_id, fact.order_id
+    return None
+
+
+def newest(connection: sqlite3.Connection) -> tuple[int, str]:
+    """Number and hash of the newest entry, or of the newest one that was moved away."""
+    for table in ("entry", "anchor"):
+        sql = f"SELECT seq, hash FROM {table} ORDER BY seq DESC LIMIT 1"  # noqa: S608  (no input)
+        row = connection.execute(sql).fetchone()
+        if row is not None:
+            return row[0], row[1]
+    return 0, START
+
+
+class Pen:
+    """Writes batches; it remembers which session it is in. In the worker's thread alone.
+
+    Args:
+        path: The file, which must stay where it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._epoch = 0
+        self._floors: dict[tuple[int, str], int] = {}
+        self._file: tuple[int, int] | None = None
+
+    def opened(self, _connection: sqlite3.Connection) -> None:
+        """The file was opened: from now on it must be the same one."""
+        self._file = self._which()
+        self._floors.clear()
+
+    def _which(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def in_place(self) -> bool:
+        """Whether the open file is still the one at its path."""
+        return self._which() == self._file
+
+    def write(self, connection: sqlite3.Connection, batch: Sequence[tuple[Fact, Login]]) -> Written:
+        """Write a batch, all or nothing.
+
+        Raises:
+            StorageError: The file was deleted, or replaced by another one.
+            sqlite3.Error: It cannot be written.
+        """
+        # Before the lock is taken: others may write meanwhile.
+        bodies = [body_of(fact) for fact, _ in batch]
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            rows, epoch = self._insert(connection, batch, bodies)
+            floors = self._raise_floors(connection, batch)
+            # Last: what is committed into a file that nobody can open again would be lost.
+            if not self.in_place():
+                raise StorageError(
+                    "the file was deleted or replaced while it was in use",
+                    path=str(self._path),
+                    remedy="put it back, or let a new one be made",
+                )
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                with contextlib.suppress(sqlite3.Error):  # the first error says what went wrong
+                    connection.execute("ROLLBACK")
+            raise
+        self._epoch = epoch
+        self._floors.update(floors)
+        return Written(rows, len(batch) - rows)
+
+    def _insert(
+        self,
+        connection: sqlite3.Connection,
+        batch: Sequence[tuple[Fact, Login]],
+        bodies: Sequence[str],
+    ) -> tuple[int, int]:
+        """Insert what is new; how many rows that is, and the session after it."""
+        keys = [key_of(fact) for fact, _ in batch]
+        known = _known(connection, [key for key in keys if key is not None])
+        seq, before = newest(connection)
+        epoch, entries, details = self._epoch, [], _Gathered()
+        for (fact, login), key, body in zip(batch, keys, bodies, strict=True):
+            if key is not None:
+                if key in known:
+                    continue
+                known.add(key)
+            if isinstance(fact, SessionBegan):
+                epoch = max(epoch, _highest_epoch(connection)) + 1
+            seq += 1
+            head = (
+                *(seq, time_of(fact), type(fact).__name__),
+                *(epoch, story_of(fact, login.story), key),
+            )
+            before = link(before, head, body)
+            entries.append((*head, body, before))
+            details.add(seq, details_of(fact, epoch))
+        connection.executemany(_INSERT_ENTRY, entries)
+        details.insert(connection)
+        return len(entries), epoch
+
+    def _raise_floors(
+        self, connection: sqlite3.Connection, batch: Iterable[tuple[Fact, Login]]
+    ) -> Mapping[tuple[int, str], int]:
+        """Keep the highest order ids that the batch uses."""
+        raised: dict[tuple[int, str], int] = {}
+        for fact, login in batch:
+            ids = ids_of(fact)
+            if ids is None or not login.accounts:
+                continue
+            key = ids[0], login.accounts
+            if ids[1] > max(raised.get(key, 0), self._floors.get(key, 0)):
+                raised[key] = ids[1]
+        for key, highest in raised.items():
+            connection.execute(_RAISE_FLOOR, (*key, highest))
+        return raised
+
+
+class _Gathered:
+    """Rows by their table."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[tuple[Any, ...]]] = {}
+
+    def add(self, seq: int, details: Details) -> None:
+        for table, values in details:
+            self._rows.setdefault(table, []).append((seq, *values))
+
+    def insert(self, connection: sqlite3.Connection) -> None:
+        for table, rows in self._rows.items():
+            connection.executemany(_insert_into(table), rows)
+
+
+def _insert_into(table: str) -> str:
+    marks = ", ".join("?" * len(columns_of(table)))
+    return f"INSERT INTO {table} VALUES ({marks})"  # noqa: S608  (a table of the schema)
+
+
+def _known(connection: sqlite3.Connection, keys: Sequence[str]) -> set[str]:
+    """Which of the keys the file has."""
+    found: set[str] = set()
+    for start in range(0, len(keys), _AT_ONCE):
+        part = keys[start : start + _AT_ONCE]
+        marks = ", ".join("?" * len(part))
+        sql = f"SELECT natural_key FROM entry WHERE natural_key IN ({marks})"  # noqa: S608
+        found.update(row[0] for row in connection.execute(sql, part))
+    return found
+
+
+def _highest_epoch(connection: sqlite3.Connection) -> int:
+    """The newest session of the file, whoever wrote it."""
+    sql = (
+        "SELECT max(ifnull((SELECT max(epoch) FROM session), 0), "
+        "ifnull((SELECT max(epoch) FROM anchor), 0))"
+    )
+    return int(connection.execute(sql).fetchone()[0])

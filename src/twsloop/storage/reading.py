@@ -1,0 +1,71 @@
+"""Reading a journal's file: no writer is disturbed, and nothing can be written."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from twsloop.database import APPLICATION_ID
+from twsloop.errors import StorageError
+
+from .schema import MIGRATIONS
+
+__all__ = ["Rows", "read_file", "reading"]
+
+Rows = list[sqlite3.Row]
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that can only read; a program may go on writing meanwhile.
+
+    Raises:
+        StorageError: There is no such file, it is no journal, a newer version made it, or it cannot
+            be read.
+    """
+    if not path.is_file():
+        raise StorageError("there is no such file", path=str(path), remedy="name a journal")
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    except sqlite3.Error as error:
+        raise _explained(error, path) from error
+    try:
+        connection.row_factory = sqlite3.Row
+        _check(connection, path)
+        yield connection
+    except sqlite3.Error as error:
+        raise _explained(error, path) from error
+    finally:
+        connection.close()
+
+
+def read_file(path: Path, sql: str, parameters: Sequence[Any] = ()) -> Rows:
+    """All rows of a query; see `reading`."""
+    with reading(path) as connection:
+        return connection.execute(sql, tuple(parameters)).fetchall()
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """See that it is a journal that we know."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    spine = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'entry'").fetchone()
+    if application != APPLICATION_ID or spine is None:
+        raise StorageError("it is no journal", path=str(path), remedy="name a journal")
+    if version > len(MIGRATIONS):
+        raise StorageError(
+            f"its schema is version {version}; this twsloop knows {len(MIGRATIONS)}",
+            path=str(path),
+            remedy="update twsloop",
+        )
+
+
+def _explained(error: sqlite3.Error, path: Path) -> StorageError:
+    return StorageError(
+        f"cannot read it: {error}",
+        path=str(path),
+        remedy="see that it may be read, and is a journal; a backup may stand beside it",
+    )

@@ -1,0 +1,324 @@
+"""The one task that writes facts: everything that waits goes into one transaction. Loop thread.
+
+What waits is written as soon as the worker is idle, without a timer: a single intent is durable
+after one trip to the worker's thread, and under load batches form by themselves, because more waits
+by the time the one before is written. The queue keeps the order of the calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import attrs
+
+from twsloop.clock import Clock, Timer
+from twsloop.config import JournalParams
+from twsloop.database import Database
+from twsloop.errors import StorageError
+from twsloop.events import Fact, OrderFact
+from twsloop.metrics import Metrics
+
+from .pen import Login, Pen
+from .schema import MIGRATIONS
+from .trouble import Trouble, leave_behind
+
+__all__ = ["Writer"]
+
+logger = logging.getLogger(__name__)
+
+#: So many facts go into one transaction at most: an intent that comes behind them waits for it.
+BATCH = 2000
+
+Durable = Callable[[str], object]
+#: (client id, accounts) to the highest order id that was ever meant.
+Floors = dict[tuple[int, str], int]
+
+
+@attrs.define(eq=False)
+class _Waiting:
+    """A fact that waits to be written.
+
+    Attributes:
+        fact: The fact.
+        login: Whose.
+        durable: Told once it is written, or will not be in time; None if nobody is, or was already.
+        since: Since when it waits, monotonic.
+    """
+
+    fact: Fact
+    login: Login
+    durable: Durable | None
+    since: float
+
+
+class Writer:
+    """A queue, and the task that empties it into the file.
+
+    Args:
+        params: The settings of the journal.
+        clock: Where time comes from.
+        metrics: Counts rows.
+        trouble: Told when the file cannot be written.
+        opened: Called each time the file was opened, with its floors.
+        report: Told of what somebody who waited for an intent raised.
+    """
+
+    def __init__(
+        self,
+        params: JournalParams,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        trouble: Trouble,
+        opened: Callable[[Floors], object],
+        report: Callable[[str, BaseException], object],
+    ) -> None:
+        self._params, self._clock, self._trouble = params, clock, trouble
+        self._opened, self._report = opened, report
+        self._rows = metrics.counter("journal_rows")
+        self._batches = metrics.counter("journal_batches")
+        self._durable = metrics.histogram("journal_intent_seconds")
+        self._queue: deque[_Waiting] = deque()
+        self._pen = Pen(params.file)
+        self._database: Database | None = None
+        self._wake = asyncio.Event()
+        self._again = asyncio.Event()
+        self._tried = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._deadline: Timer | None = None
+        self._stopping = False
+
+    # ---- what waits ----------------------------------------------------------------------
+
+    @property
+    def database(self) -> Database | None:
+        """The open file; None while there is none."""
+        return self._database
+
+    @property
+    def waiting(self) -> int:
+        """How many facts wait."""
+        return len(self._queue)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more facts should come."""
+        return len(self._queue) >= self._params.queue
+
+    def put(self, fact: Fact, login: Login, durable: Durable | None = None) -> None:
+        """Let a fact be written in its turn.
+
+        Args:
+            fact: The fact.
+            login: Whose.
+            durable: Called once with an empty text when it is written, or with why it will not be
+                in time; never before this returns.
+        """
+        if self.full and not isinstance(fact, OrderFact):
+            self._trouble.drop()
+            return
+        waiting = _Waiting(fact, login, durable, self._clock.monotonic())
+        self._queue.append(waiting)
+        self._wake.set()
+        self._idle.clear()
+        if durable is None:
+            return
+        if self._trouble.reason:
+            # Nobody waits for a file that is known to be broken; it is written when it can be.
+            asyncio.get_running_loop().call_soon(self._settle, waiting, self._trouble.refuses)
+        elif self._deadline is None:
+            self._watch(self._params.deadline)
+
+    def _settle(self, waiting: _Waiting, problem: str) -> None:
+        durable, waiting.durable = waiting.durable, None
+        if durable is None:
+            return
+        try:
+            durable(problem)
+        except Exception as error:  # noqa: BLE001  (the others wait, too)
+            self._report("an order that was written down", error)
+
+    def _watch(self, delay: float) -> None:
+        self._deadline = self._clock.call_later(delay, self._overdue)
+
+    def _overdue(self) -> None:
+        """Look whether an intent waits for too long, and when to look again."""
+        self._deadline = None
+        first = next((waiting for waiting in self._queue if waiting.durable is not None), None)
+        if first is None:
+            return
+        left = first.since + self._params.deadline - self._clock.monotonic()
+        if left > 0:
+            self._watch(left)
+        else:
+            self._fail(f"nothing was written for {self._params.deadline:g} s")
+
+    def _fail(self, reason: str) -> None:
+        """The file cannot be written: nobody waits for it any more."""
+        self._trouble.begin(reason, len(self._queue))
+        for waiting in tuple(self._queue):
+            self._settle(waiting, self._trouble.refuses)
+
+    # ---- writing -------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Write until `close`."""
+        while not self._stopping:
+            if await self._attempt() or self._stopping:
+                self._again.clear()
+                await self._wake.wait()
+            else:
+                await self._pause()
+
+    async def _attempt(self) -> bool:
+        """Open the file if it is not, and write everything that waits; whether that was done."""
+        try:
+            database = await self._ready()
+            while self._queue:
+                await self._write(database)
+        except StorageError as error:
+            await self._failed(str(error))
+        except Exception as error:  # an order must not leave because of a mistake of ours
+            logger.exception("the order journal's writer failed")
+            await self._failed(repr(error))
+        else:
+            self._wake.clear()
+            self._idle.set()
+            return True
+        finally:
+            self._tried.set()
+        return False
+
+    async def _ready(self) -> Database:
+        if self._database is None:
+            params = self._params
+            database = Database(
+                params.file,
+                migrations=MIGRATIONS,
+                busy_timeout=params.deadline,
+                sync=params.sync,
+                private=True,
+                section="journal",
+            )
+            await database.open()
+            self._database = database
+            await database.run(self._pen.opened)
+            floors = await database.fetch("SELECT client_id, accounts, highest FROM id_floor")
+            self._opened({(row[0], row[1]): row[2] for row in floors})
+        return self._database
+
+    async def _write(self, database: Database) -> None:
+        batch = list(islice(self._queue, BATCH))
+        job = functools.partial(_write, self._pen, batch)
+        written = await database.run(job)
+        self._rows.add(written)
+        self._batches.add()
+        now = self._clock.monotonic()
+        for waiting in batch:
+            self._queue.popleft()
+            if waiting.durable is not None:
+                self._durable.record(now - waiting.since)
+                self._settle(waiting, "")
+        self._trouble.end(len(self._queue))
+
+    async def _failed(self, reason: str) -> None:
+        self._fail(reason)  # first: closing a file that is in trouble may take a while
+        database, self._database = self._database, None
+        if database is None:
+            return
+        try:
+            copy = None if self._pen.in_place() else await self._saved(database)
+            await database.close()
+            if copy is not None:
+                self._put_back(copy)
+        except (StorageError, OSError) as error:
+            logger.error("%s", error)
+
+    async def _saved(self, database: Database) -> Path:
+        """The file was taken away while it is open: what is in it can still be read, for now."""
+        path = self._params.file
+        copy = path.with_name(f"{path.name}.rescued-{self._stamp()}")
+        await database.backup(copy)
+        return copy
+
+    def _put_back(self, copy: Path) -> None:
+        """Let the copy be the journal again, unless another file has taken its place."""
+        path = self._params.file
+        try:
+            path.hardlink_to(copy)
+        except FileExistsError:
+            logger.error("%s was replaced while it was in use; what it had is in %s", path, copy)
+        else:
+            copy.unlink()
+            logger.warning("%s was deleted while it was in use, and was written anew", path)
+
+    def _stamp(self) -> str:
+        return self._clock.now().strftime("%Y%m%dT%H%M%S%f")
+
+    async def _pause(self) -> None:
+        """Wait before the file is tried again, unless somebody hurries."""
+        timer = self._clock.call_later(self._trouble.pause(), self._again.set)
+        try:
+            await self._again.wait()
+        finally:
+            timer.cancel()
+            self._again.clear()
+
+    # ---- from outside --------------------------------------------------------------------
+
+    async def try_now(self) -> None:
+        """Open the file if it is not, or wait as long as an order would for that to fail."""
+        if self._database is not None:
+            return
+        self._tried.clear()
+        self._again.set()
+        timer = self._clock.call_later(self._params.deadline, self._tried.set)
+        try:
+            await self._tried.wait()
+        finally:
+            timer.cancel()
+
+    async def flushed(self) -> None:
+        """Wait until all that waits is written."""
+        await self._idle.wait()
+
+    async def close(self, task: asyncio.Task[None]) -> None:
+        """Write what waits, as far as that is possible, and close the file.
+
+        Args:
+            task: What runs `run`.
+        """
+        self._stopping = True
+        self._again.set()
+        self._wake.set()
+        await asyncio.wait({task})
+        if self._queue:
+            await self._attempt()
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        database, self._database = self._database, None
+        if database is not None:
+            await database.close()
+        if self._queue:
+            self._leave_behind()
+
+    def _leave_behind(self) -> None:
+        facts = [waiting.fact for waiting in self._queue]
+        self._queue.clear()
+        file = leave_behind(facts, self._params.file, self._stamp())
+        if file is None:
+            logger.error("%d facts could not be written anywhere, and are lost", len(facts))
+        else:
+            logger.error("%d facts could not be written; they are in %s", len(facts), file)
+
+
+def _write(pen: Pen, batch: list[_Waiting], connection: object) -> int:
+    """In the worker's thread."""
+    return pen.write(connection, [(w.fact, w.login) for w in batch]).rows  # type: ignore[arg-type]
