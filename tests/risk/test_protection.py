@@ -252,7 +252,7 @@ def test_ibs_objects_are_read() -> None:
         values = {"order_id": 5, "client_id": 1, "perm_id": 0, "symbol": "AAPL"}
         values |= {"contract": contract, "order": order, "status": "Submitted", "why_held": ""}
         values |= {"filled": Decimal(0), "remaining": Decimal(10)}
-        return read_order(SimpleNamespace(**(values | more)))  # type: ignore[arg-type]
+        return read_order(SimpleNamespace(**(values | more)))
 
     stop = shown(stop_order("SELL", 10, "180.5", account="DU1"), perm_id=99)
     assert (stop.is_stop, stop.buys, stop.trigger) == (True, False, Decimal("180.5"))

@@ -13,10 +13,9 @@ Pure.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 import attrs
@@ -24,6 +23,7 @@ import attrs
 from twsloop.events import CommissionReported, Fill
 from twsloop.wire.values import decimal_or_none
 
+from .lots import Closed, Holding, Lot, Method
 from .rows import AccountProfit
 
 __all__ = [
@@ -43,16 +43,11 @@ __all__ = [
 ]
 
 Dimension = Literal["account", "symbol", "tag", "day"]
-Method = Literal["fifo", "average"]
 #: A currency -> what one unit of it is worth in the base currency.
 Rates = dict[str, Decimal | None]
 
 _DIMENSIONS = frozenset({"account", "symbol", "tag", "day"})
 _ZERO = Decimal(0)
-#: Parts of a sum have no digits below this one: what is left is the last part's, and all parts
-#: together are the sum, exactly.
-_GRAIN = Decimal("1e-12")
-_WIDE = Context(prec=60)
 #: IB's word for the side of an execution that bought; the other one is ``SLD``.
 _BOUGHT = "BOT"
 
@@ -174,82 +169,9 @@ class Comparison:
     rows: tuple[ProfitRow, ...]
 
 
-@attrs.define
-class _Lot:
-    """Units that are held. Sums are kept, and parts taken out of them, so that nothing gets lost.
-
-    Attributes:
-        quantity: Negative is short.
-        value: What they cost together, with the sign of the quantity; None if nobody knows.
-        fees: The commissions of that, by currency.
-    """
-
-    quantity: Decimal
-    value: Decimal | None
-    fees: dict[str, Decimal] = attrs.Factory(dict)
-
-    def take(self, units: Decimal) -> _Lot:
-        """Take so many units out, with their part of the sums."""
-        whole = abs(self.quantity)
-        signed = units if self.quantity > 0 else -units
-        value = None if self.value is None else _part(self.value, units, whole)
-        taken = _Lot(signed, value, {c: _part(fee, units, whole) for c, fee in self.fees.items()})
-        self.quantity -= signed
-        if self.value is not None and value is not None:
-            self.value -= value
-        _add(self.fees, {currency: -fee for currency, fee in taken.fees.items()})
-        return taken
-
-
-@attrs.define
-class _Closed:
-    """What one execution closed."""
-
-    gross: Decimal = _ZERO
-    fees: dict[str, Decimal] = attrs.Factory(dict)
-    unknown: Decimal = _ZERO
-
-
-@attrs.define
-class _Holding:
-    """The lots of one contract in one account; all on one side."""
-
-    method: Method
-    lots: deque[_Lot] = attrs.Factory(deque)
-
-    def take(self, fill: OwnFill) -> _Closed:
-        """An execution: it closes what is held on the other side, and opens the rest."""
-        value = fill.quantity * fill.price * fill.multiplier
-        return self.take_lot(_Lot(fill.quantity, value, fill.fees))
-
-    def take_lot(self, new: _Lot) -> _Closed:
-        """Units that come: see `take`."""
-        closed = _Closed()
-        while new.quantity and self.lots and (self.lots[0].quantity > 0) is not (new.quantity > 0):
-            lot = self.lots[0]
-            units = min(abs(new.quantity), abs(lot.quantity))
-            opened, closing = lot.take(units), new.take(units)
-            if opened.value is None or closing.value is None:
-                closed.unknown += units
-            else:
-                closed.gross -= opened.value + closing.value
-                _add(closed.fees, opened.fees)
-                _add(closed.fees, closing.fees)
-            if not lot.quantity:
-                self.lots.popleft()
-        if new.quantity:
-            self._open(new)
-        return closed
-
-    def _open(self, lot: _Lot) -> None:
-        if self.method == "fifo" or not self.lots:
-            self.lots.append(lot)
-            return
-        held = self.lots[0]
-        held.quantity += lot.quantity
-        unknown = held.value is None or lot.value is None
-        held.value = None if unknown else (held.value or _ZERO) + (lot.value or _ZERO)
-        _add(held.fees, lot.fees)
+def _lot_of(fill: OwnFill) -> Lot:
+    """What an execution brings: units, their value, its commission."""
+    return Lot(fill.quantity, fill.quantity * fill.price * fill.multiplier, fill.fees)
 
 
 class Carried:
@@ -259,7 +181,7 @@ class Carried:
     """
 
     def __init__(self) -> None:
-        self._held: dict[Method, dict[tuple[str, int], _Holding]] = {"fifo": {}, "average": {}}
+        self._held: dict[Method, dict[tuple[str, int], Holding]] = {"fifo": {}, "average": {}}
         self._latest: dict[str, datetime] = {}
 
     def take(self, fills: Iterable[OwnFill]) -> None:
@@ -267,7 +189,7 @@ class Carried:
         for fill in fills:
             key = fill.account, fill.con_id
             for method, holdings in self._held.items():
-                holdings.setdefault(key, _Holding(method)).take(fill)
+                holdings.setdefault(key, Holding(method)).take_lot(_lot_of(fill))
             latest = self._latest.get(fill.account, fill.time)
             self._latest[fill.account] = max(latest, fill.time)
 
@@ -275,24 +197,12 @@ class Carried:
         """When the latest of them was executed in an account; None if there is none."""
         return self._latest.get(account)
 
-    def bring(self, method: Method, holdings: dict[tuple[str, int], _Holding]) -> None:
+    def bring(self, method: Method, holdings: dict[tuple[str, int], Holding]) -> None:
         """Add what is held to ``holdings``."""
         for key, held in self._held[method].items():
-            holding = holdings.setdefault(key, _Holding(method))
+            holding = holdings.setdefault(key, Holding(method))
             for lot in held.lots:
                 holding.take_lot(attrs.evolve(lot, fees=dict(lot.fees)))
-
-
-def _part(amount: Decimal, units: Decimal, whole: Decimal) -> Decimal:
-    """The part of an amount that belongs to so many of the whole's units; rounded to a grain."""
-    if units == whole:
-        return amount
-    return (amount * units / whole).quantize(_GRAIN, context=_WIDE)
-
-
-def _add(sums: dict[str, Decimal], more: Mapping[str, Decimal]) -> None:
-    for currency, amount in more.items():
-        sums[currency] = sums.get(currency, _ZERO) + amount
 
 
 class Booked(Protocol):
@@ -381,12 +291,12 @@ def own_profit(
     if since is not None and since.utcoffset() is None:
         msg = f"since={since.isoformat()} has no time zone: write datetime(..., tzinfo=UTC)"
         raise ValueError(msg)
-    holdings: dict[tuple[str, int], _Holding] = {}
+    holdings: dict[tuple[str, int], Holding] = {}
     for lot in opening:
         if lot.quantity:
-            holding = holdings.setdefault((lot.account, lot.con_id), _Holding(method))
+            holding = holdings.setdefault((lot.account, lot.con_id), Holding(method))
             value = None if lot.cost is None else lot.quantity * lot.cost
-            holding.lots.append(_Lot(lot.quantity, value))
+            holding.lots.append(Lot(lot.quantity, value))
     if carried is not None:
         carried.bring(method, holdings)
     rows: dict[tuple[object, ...], ProfitRow] = {}
@@ -394,8 +304,8 @@ def own_profit(
     for fill in sorted(unique.values(), key=lambda one: (one.time, one.exec_id)):
         if not fill.quantity:
             continue
-        holding = holdings.setdefault((fill.account, fill.con_id), _Holding(method))
-        closed = holding.take(fill)
+        holding = holdings.setdefault((fill.account, fill.con_id), Holding(method))
+        closed = holding.take_lot(_lot_of(fill))
         if since is not None and fill.time < since:
             continue
         group = _group(fill, by, zone)
@@ -417,7 +327,7 @@ def _group(fill: OwnFill, by: Sequence[Dimension], zone: tzinfo) -> ProfitRow:
     )
 
 
-def _added(row: ProfitRow, fill: OwnFill, closed: _Closed) -> ProfitRow:
+def _added(row: ProfitRow, fill: OwnFill, closed: Closed) -> ProfitRow:
     """A row with what an execution adds in its currency."""
     fees = closed.fees.get(row.currency, _ZERO)
     row = attrs.evolve(

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import attrs
 
 from twsloop.events import OrderNamed
+from twsloop.events.statuses import ENDED
 from twsloop.wire.values import decimal_or_none
 
 __all__ = [
-    "ENDED",
     "HeldPosition",
     "OpenOrder",
     "OrderShown",
@@ -39,13 +39,6 @@ _TRAILING = frozenset({"TRAIL", "TRAILLIMIT", "TRAILLMT"})
 _WORKS = frozenset({"PreSubmitted", "Submitted"})
 #: Reasons to hold an order back (``whyHeld``): it waits for its parent, or for shares.
 _HELD_BACK = frozenset({"child", "locate"})
-#: Words for orders that nothing can be expected of any more.
-ENDED = frozenset(
-    {
-        *("Filled", "Cancelled", "ApiCancelled", "Expired"),
-        *("REJECTED", "REFUSED", "NOT_SENT", "SIMULATED"),
-    }
-)
 
 
 class PositionShown(Protocol):

@@ -24,9 +24,9 @@ from twsloop.events import (
     ProtectionKind,
     ProtectionReport,
 )
+from twsloop.events.statuses import ENDED
 
 from .open_orders import (
-    ENDED,
     HeldPosition,
     OpenOrder,
     group_of,

@@ -1,0 +1,372 @@
+"""Positions as the program meant them: by tag, account and contract, from flat to flat.
+
+The broker knows one position in a contract. A program that runs two strategies means two: each
+order carries its strategy's tag (``orderRef``), and so does every execution. Here each tag has its
+own position in each contract, round by round: what was paid to get in, where the stop and the
+target are, how it was left, and what it earned with its commissions. First in, first out.
+
+What somebody trades by hand has no tag. It closes what was opened by hand first, then the oldest
+position of any tag on the other side (that is what the trader saw and closed), and opens what is
+left without a tag.
+
+Theory of operation
+-------------------
+The ledger keeps facts, and counts when it is asked. Executions and commissions may come in any
+order, repeatedly, and long after each other; the newest version of a corrected execution counts.
+So a ledger that reads a journal after a restart, and one that heard everything live, are the same.
+What orders say (their type, parent, prices, status) comes in its own order, newest last. A contract
+whose multiplier nobody has told yet has no amounts: its quantities count, its money is None.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Protocol
+
+import attrs
+
+from twsloop.events import CommissionReported, Fact, Fill, OrderIntent, OrderStep
+from twsloop.events.execution_ids import is_leg
+from twsloop.events.statuses import ENDED
+from twsloop.wire.values import decimal_or_none
+
+from .executed import Executed, ExecutionLog
+from .lots import Lot, add_to
+from .rounds import Counting, Round
+from .tag_rows import CloseReason, LedgerDrift, Opened, TagPosition
+
+__all__ = ["Held", "TagLedger"]
+
+_ZERO = Decimal(0)
+_COMBO = "BAG"
+#: Kinds of which one unit is one unit: no multiplier is told for them.
+_SINGLE = frozenset({"STK", "CASH", "CFD", "FUND", "CRYPTO", "BOND", "CMDTY"})
+_STOPS = frozenset({"STP", "STPLMT", "STPPRT", "TRAIL", "TRAILLIMIT", "TRAILLMT"})
+_TARGETS = frozenset({"LMT", "LIT", "MIT"})
+_TOUCHED = frozenset({"LIT", "MIT"})
+
+
+class Held(Protocol):
+    """A position as the broker tells it."""
+
+    @property
+    def account(self) -> str:
+        """Whose."""
+        ...
+
+    @property
+    def contract(self) -> Any:
+        """IB's Contract."""
+        ...
+
+    @property
+    def symbol(self) -> str:
+        """The contract in short, for people."""
+        ...
+
+    @property
+    def quantity(self) -> Decimal:
+        """Negative is short."""
+        ...
+
+
+@attrs.define
+class _Told:
+    """What is known of an order: the newest word of each kind."""
+
+    account: str = ""
+    con_id: int = 0
+    tag: str = ""
+    status: str = ""
+    kind: str = ""
+    order: dict[str, Any] = attrs.Factory(dict)
+
+    @property
+    def type(self) -> str:
+        return str(self.order.get("orderType", "")).upper().replace(" ", "")
+
+    @property
+    def buys(self) -> bool:
+        return self.order.get("action") == "BUY"
+
+    @property
+    def tied(self) -> bool:
+        """Whether it belongs to a parent, or to a group of which one cancels the others."""
+        return bool(self.order.get("parentId") or self.order.get("ocaGroup"))
+
+    @property
+    def works(self) -> bool:
+        return self.status not in ENDED
+
+    @property
+    def role(self) -> CloseReason:
+        if self.type in _STOPS:
+            return "stop"
+        return "target" if self.type in _TOUCHED or self._takes_profit else "other"
+
+    @property
+    def _takes_profit(self) -> bool:
+        return self.type in _TARGETS and self.tied
+
+    @property
+    def price(self) -> Decimal | None:
+        """The trigger of a stop, the limit of a target."""
+        if self.role != "stop":
+            name = "auxPrice" if self.type in _TOUCHED else "lmtPrice"
+        elif self.type.startswith("TRAIL"):
+            name = "trailStopPrice"
+        else:
+            name = "auxPrice"
+        return decimal_or_none(self.order.get(name)) or None
+
+
+@attrs.frozen
+class _Contract:
+    """What is known of a contract."""
+
+    sec_type: str = ""
+    currency: str = ""
+    multiplier: Decimal | None = None
+
+
+class TagLedger:
+    """Keeps what is told, and counts positions by tag from it.
+
+    Args:
+        opening: What was held before the first execution that is known.
+    """
+
+    def __init__(self, opening: Iterable[Opened] = ()) -> None:
+        self._log = ExecutionLog()
+        self._orders: dict[tuple[int, int], _Told] = {}
+        self._contracts: dict[int, _Contract] = {}
+        self._opening: dict[tuple[str, int], list[Opened]] = {}
+        for one in opening:
+            if one.quantity:
+                self._opening.setdefault((one.account, one.con_id), []).append(one)
+
+    # ---- what is told --------------------------------------------------------------------
+
+    def take(self, fact: Fact) -> None:
+        """A fact, live or out of a journal; those that say nothing of positions are passed over."""
+        if isinstance(fact, Fill):
+            self._log.take(fact)
+        elif isinstance(fact, CommissionReported):
+            self._log.take_commission(fact)
+        elif isinstance(fact, OrderIntent):
+            told = self._told(fact.client_id, fact.order_id)
+            told.account, told.tag = fact.account or told.account, fact.tag or told.tag
+            told.order = {**told.order, **fact.order}
+            if fact.kind == "place":
+                told.status = ""
+            self._learn(told, fact.contract)
+            told.con_id = told.con_id or fact.con_id or 0
+        elif isinstance(fact, OrderStep):
+            self._step(fact)
+
+    def learn(self, contract: Any) -> None:
+        """A contract as the gateway reports it: its multiplier and its currency."""
+        fields = ("conId", "secType", "currency", "multiplier")
+        self._learn(None, {name: getattr(contract, name) for name in fields})
+
+    def _step(self, step: OrderStep) -> None:
+        told = self._told(step.client_id, step.order_id)
+        changes = step.changes
+        told.status = str(changes.get("status", told.status))
+        told.account = str(changes.get("account") or told.account)
+        told.tag = str(changes.get("tag") or told.tag)
+        if changes.get("order"):
+            told.order = dict(changes["order"])
+        if changes.get("contract"):
+            self._learn(told, changes["contract"])
+
+    def _told(self, client_id: int, order_id: int) -> _Told:
+        return self._orders.setdefault((client_id, order_id), _Told())
+
+    def _learn(self, told: _Told | None, fields: Mapping[str, Any]) -> None:
+        con_id = fields.get("conId") or 0
+        kind = str(fields.get("secType") or "")
+        if told is not None:
+            told.con_id, told.kind = con_id or told.con_id, kind or told.kind
+        if not con_id:
+            return
+        known = self._contracts.get(con_id, _Contract())
+        multiplier = decimal_or_none(fields.get("multiplier")) or known.multiplier
+        if multiplier is None and kind in _SINGLE:
+            multiplier = Decimal(1)
+        currency = str(fields.get("currency") or known.currency)
+        self._contracts[con_id] = _Contract(kind or known.sec_type, currency, multiplier)
+
+    # ---- what is held --------------------------------------------------------------------
+
+    def positions(
+        self,
+        *,
+        tag: str | None = None,
+        account: str = "",
+        con_id: int = 0,
+        open_only: bool = False,
+    ) -> list[TagPosition]:
+        """The rounds, by the time they were opened.
+
+        Args:
+            tag: Only of this tag; the empty one is what has none.
+            account: Only of this account.
+            con_id: Only in this contract.
+            open_only: Leave out what is closed.
+        """
+        rows = [
+            row
+            for key, executed in self._books().items()
+            if account in {"", key[0]} and con_id in {0, key[1]}
+            for row in self._rounds(key, executed)
+            if tag in {None, row.tag} and (row.open or not open_only)
+        ]
+        return sorted(rows, key=lambda row: (row.opened_at, row.tag, row.con_id, row.number))
+
+    def drift(self, held: Iterable[Held]) -> list[LedgerDrift]:
+        """Where the broker says something else than all tags together.
+
+        Args:
+            held: All positions of all accounts, as the broker tells them.
+        """
+        broker = {(row.account, row.contract.conId): row for row in held}
+        ledger: dict[tuple[str, int], list[TagPosition]] = {}
+        for row in self.positions(open_only=True):
+            ledger.setdefault((row.account, row.con_id), []).append(row)
+        drifts = []
+        for key in sorted({*broker, *ledger}):
+            rows, told = ledger.get(key, []), broker.get(key)
+            ours = sum((row.quantity for row in rows), _ZERO)
+            theirs = told.quantity if told is not None else _ZERO
+            if ours != theirs:
+                symbol = told.symbol if told is not None else rows[0].symbol
+                tags: dict[str, Decimal] = {}
+                add_to(tags, {row.tag: row.quantity for row in rows})
+                drifts.append(
+                    LedgerDrift(
+                        account=key[0],
+                        con_id=key[1],
+                        symbol=symbol,
+                        ledger=ours,
+                        broker=theirs,
+                        tags=tags,
+                    )
+                )
+        return drifts
+
+    def _books(self) -> dict[tuple[str, int], list[Executed]]:
+        """The executions of each contract, in the order they were made."""
+        books: dict[tuple[str, int], list[Executed]] = {key: [] for key in self._opening}
+        for executed in self._log.executed():
+            fill = executed.fill
+            told = self._orders.get((fill.client_id, fill.order_id))
+            combo = told is not None and told.kind == _COMBO
+            if (combo and not is_leg(fill.exec_id)) or self._is_combo(fill.con_id):
+                continue  # its legs are told one by one
+            books.setdefault((fill.account, fill.con_id or 0), []).append(executed)
+        return books
+
+    def _is_combo(self, con_id: int | None) -> bool:
+        known = self._contracts.get(con_id or 0)
+        return known is not None and known.sec_type == _COMBO
+
+    # ---- counting ------------------------------------------------------------------------
+
+    def _rounds(self, key: tuple[str, int], executed: Iterable[Executed]) -> list[TagPosition]:
+        """Every round in one contract of one account."""
+        contract = self._contracts.get(key[1], _Contract())
+        counting = Counting()
+        symbol = ""
+        for opened in self._opening.get(key, ()):
+            value = None if opened.cost is None else opened.quantity * opened.cost
+            price = None
+            if opened.cost is not None and contract.multiplier:
+                price = opened.cost / contract.multiplier
+            counting.trade(opened.tag, Lot(opened.quantity, value), price, opened.time)
+            symbol = opened.symbol or symbol
+        for one in executed:
+            fill, paid = one.fill, one.commission
+            signed = fill.shares if fill.side == "BOT" else -fill.shares
+            if not signed:
+                continue
+            value = None
+            if contract.multiplier is not None:
+                value = signed * fill.price * contract.multiplier
+            fees = {}
+            if paid is not None and paid.commission:
+                fees = {paid.currency or contract.currency: paid.commission}
+            counting.order = (fill.client_id, fill.order_id)
+            counting.unreported = fill.exec_id if paid is None else ""
+            counting.reason = self._reason(fill)
+            lot = Lot(signed, value, fees)
+            symbol = fill.symbol or symbol
+            if fill.order_id <= 0 and not fill.tag:
+                counting.by_hand(lot, fill.price, one.time)
+            else:
+                counting.trade(fill.tag or self._tag_of(fill), lot, fill.price, one.time)
+        return [self._row(key, done, contract, symbol) for done in counting.rounds]
+
+    def _tag_of(self, fill: Fill) -> str:
+        told = self._orders.get((fill.client_id, fill.order_id))
+        return told.tag if told is not None else ""
+
+    def _reason(self, fill: Fill) -> CloseReason:
+        if fill.order_id <= 0:
+            return "manual"
+        told = self._orders.get((fill.client_id, fill.order_id))
+        return told.role if told is not None else "other"
+
+    def _row(
+        self, key: tuple[str, int], done: Round, contract: _Contract, symbol: str
+    ) -> TagPosition:
+        currency = contract.currency
+        others = {name: fee for name, fee in done.fees.items() if name != currency and fee}
+        gross = done.gross
+        realized = None if gross is None else gross - done.closed_fees.get(currency, _ZERO)
+        most = max(done.reasons.values(), default=_ZERO)
+        # Of equal parts the one that was closed last counts.
+        reason = next((r for r, units in reversed(done.reasons.items()) if units == most), None)
+        return TagPosition(
+            tag=done.tag,
+            account=key[0],
+            con_id=key[1],
+            symbol=symbol,
+            currency=currency,
+            number=done.number,
+            quantity=done.quantity,
+            entered=done.entered,
+            entry_price=None if done.paid is None else done.paid / done.entered,
+            left=done.left,
+            exit_price=done.got / done.left if done.left else None,
+            stop_price=self._price(key, done, "stop"),
+            target_price=self._price(key, done, "target"),
+            opened_at=done.opened_at,
+            closed_at=done.closed_at,
+            close_reason=reason,
+            cost=done.cost,
+            gross=gross,
+            commission=done.fees.get(currency, _ZERO),
+            realized=realized,
+            other_commission=others,
+            unreported=len(done.unreported),
+            orders=tuple(done.orders),
+            side="long" if done.sign > 0 else "short",
+        )
+
+    def _price(self, key: tuple[str, int], done: Round, role: CloseReason) -> Decimal | None:
+        """The price of the stop or target of a round: of one that works, or of the last."""
+        found: list[tuple[bool, Decimal]] = []
+        for name, told in self._orders.items():
+            if told.role != role or told.buys is (done.sign > 0) or told.price is None:
+                continue
+            parent = (name[0], told.order.get("parentId") or 0)
+            its_own = parent in done.entries or name in done.orders
+            same = told.tag == done.tag and told.con_id == key[1]
+            works = bool(done.quantity) and told.works and same and told.account in {"", key[0]}
+            if its_own or works:
+                found.append((works, told.price))
+        return max(reversed(found), key=lambda one: one[0])[1] if found else None
