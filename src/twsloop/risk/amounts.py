@@ -11,10 +11,10 @@ from .case import Case
 from .checks import Check
 from .exposures import worth
 from .outcomes import Unknown, at_most, kept, refused
+from .values import ZERO
 
 __all__ = ["AMOUNTS"]
 
-_ZERO = Decimal(0)
 _HUNDRED = Decimal(100)
 
 
@@ -68,7 +68,7 @@ def _margin(case: Case) -> RiskCheck | None:
     free = case.sources.account_value(case.account, "AvailableFunds")
     if free is None:
         return refused("margin", "the account's available funds are not known")
-    return at_most("margin", margin, max(free, _ZERO), what="the what-if's margin")
+    return at_most("margin", margin, max(free, ZERO), what="the what-if's margin")
 
 
 def _open_orders(case: Case) -> RiskCheck | None:
@@ -83,10 +83,10 @@ def _open_orders(case: Case) -> RiskCheck | None:
 
 
 def _position_value(case: Case) -> Decimal:
-    size = max(case.position, _ZERO)
+    size = max(case.position, ZERO)
     if not size:
-        return _ZERO
-    return size * worth(case, case.ident, case.contract, held=case.held != (_ZERO, _ZERO))
+        return ZERO
+    return size * worth(case, case.ident, case.contract, held=case.held != (ZERO, ZERO))
 
 
 AMOUNTS: dict[str, Check] = {

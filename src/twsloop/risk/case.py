@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Hashable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from twsloop.events import QuoteSeen
-from twsloop.wire.values import decimal_or_none
 
 from .exposures import Exposure, exposure
 from .identity import Ident, ident_of, multiplier_of, names_of
@@ -18,13 +17,13 @@ from .memory import Memory
 from .outcomes import Unknown
 from .reservations import Key, Reserved, named_price, total_of
 from .sources import QuoteView, Sources
+from .values import ZERO, exact, once
 
 if TYPE_CHECKING:
     from .limits import Limits
 
 __all__ = ["Case", "Proposal", "quote_seen"]
 
-_ZERO = Decimal(0)
 #: Kinds whose limit is the price that is paid at most.
 _LIMIT_KINDS = frozenset({"LMT", "STP LMT", "LOC", "LIT", "PEG MID", "MIDPRICE", "REL"})
 #: All that a change of an order that only makes it smaller leaves as it was.
@@ -61,7 +60,7 @@ class Proposal:
     now: datetime
     monotonic: float
     in_force: Any = None
-    filled: Decimal = _ZERO
+    filled: Decimal = ZERO
     by_kill_switch: bool = False
     margin: Decimal | None = None
 
@@ -71,9 +70,9 @@ def quote_seen(quote: QuoteView | None, proposal: Proposal) -> QuoteSeen | None:
     if quote is None or quote.age is None:
         return None
     return QuoteSeen(
-        bid=decimal_or_none(quote.bid),
-        ask=decimal_or_none(quote.ask),
-        last=decimal_or_none(quote.last),
+        bid=exact(quote.bid),
+        ask=exact(quote.ask),
+        last=exact(quote.last),
         at=proposal.now,
         age=quote.age,
     )
@@ -113,27 +112,27 @@ class Case:
 
     # ---- the contract --------------------------------------------------------------------
 
-    @functools.cached_property
+    @once
     def details(self) -> Any:
         """IB's ContractDetails; None if memory has none."""
         return self.sources.details(self.contract)
 
-    @functools.cached_property
+    @once
     def ident(self) -> Ident:
         """The contract, as limits know it."""
         return ident_of(self.contract, self.details)
 
-    @functools.cached_property
+    @once
     def names(self) -> frozenset[str]:
         """What a list of symbols may call it."""
         return names_of(self.contract, self.details)
 
-    @functools.cached_property
+    @once
     def currency(self) -> str:
         """The contract's currency; empty if not known."""
         return self.ident.kind[2]
 
-    @functools.cached_property
+    @once
     def multiplier(self) -> Decimal:
         """Units of one contract.
 
@@ -151,12 +150,12 @@ class Case:
 
     # ---- the quote -----------------------------------------------------------------------
 
-    @functools.cached_property
+    @once
     def quote(self) -> QuoteView | None:
         """The quote that is at hand."""
         return self.sources.quote(self.contract)
 
-    @functools.cached_property
+    @once
     def fresh(self) -> QuoteView | str:
         """The quote if an order can be judged by it; else why it cannot."""
         quote = self.quote
@@ -173,7 +172,7 @@ class Case:
             return "trading is halted"
         return quote
 
-    @functools.cached_property
+    @once
     def usable(self) -> QuoteView | str:
         """A fresh quote with two sides that do not cross; else why it is not one."""
         quote = self.fresh
@@ -187,15 +186,14 @@ class Case:
 
     # ---- the order -----------------------------------------------------------------------
 
-    @functools.cached_property
+    @once
     def new(self) -> Reserved:
         """The order as it would count among the working ones."""
         proposal, order = self.proposal, self.order
         before = self.working.find(self.key)
         total = total_of(order)
-        cash = decimal_or_none(order.cashQty)
-        if total is None and cash:
-            total = self._size_of_cash(cash)
+        if total is None and self.cash is not None:
+            total = self._size_of_cash(self.cash)
         parent = (proposal.client_id, order.parentId) if order.parentId else None
         row = Reserved(
             key=self.key,
@@ -207,30 +205,49 @@ class Case:
             filled=proposal.filled,
             parent=parent,
             oca=order.ocaGroup or "",
-            price=named_price(order),
+            price=self.named,
             multiplier=multiplier_of(self.contract, self.details),
             cap=None if before is None else before.cap,
             base=None if before is None else before.base,
         )
-        return row if parent is None else self.working.capped(row)
+        if parent is not None:
+            self.working.cap(row)
+        return row
+
+    @once
+    def named(self) -> Decimal | None:
+        """The price that it names: its limit, or else its trigger."""
+        return named_price(self.order)
+
+    @once
+    def cash(self) -> Decimal | None:
+        """How much money it is for, where it has no size."""
+        return None if total_of(self.order) is not None else exact(self.order.cashQty) or None
+
+    @once
+    def same_as(self) -> Hashable:
+        """All that makes it the same as another order."""
+        order, ident = self.order, self.ident
+        who = (ident.kind, ident.terms) if ident.kind[1] else ident.con_id
+        prices = order.lmtPrice, order.auxPrice, order.trailingPercent, order.trailStopPrice
+        size = total_of(order) or order.cashQty
+        return self.account, who, order.action, order.orderType, size, prices
 
     def taken(self) -> Reserved:
         """The order as it counts from now on, with what is known of it at this moment."""
         row = self.new
-        base = row.base
-        if base is None and self.ident.named:
-            base = self.working.reported(self.account, self.ident)
-        price = row.price
+        if row.base is None and self.ident.named:
+            row.base = self.reported
         if "price" in self.__dict__:  # a check has worked it out
-            price = self.price
-        return attrs.evolve(row, base=base, price=price)
+            row.price = self.price
+        return row
 
     def _size_of_cash(self, cash: Decimal) -> Decimal | None:
         """The most that an amount of money can buy, by a fresh quote."""
         quote = self.fresh
         if isinstance(quote, str):
             return None
-        prices = [decimal_or_none(price) for price in (quote.bid, quote.ask, quote.last)]
+        prices = [exact(price) for price in (quote.bid, quote.ask, quote.last)]
         lowest = min((price for price in prices if price is not None and price > 0), default=None)
         return None if lowest is None else cash / lowest
 
@@ -246,7 +263,7 @@ class Case:
             raise Unknown("its size is not known: an order by cash needs a fresh quote")
         return size
 
-    @functools.cached_property
+    @once
     def price(self) -> Decimal:
         """What one unit costs at most, in the contract's currency.
 
@@ -255,28 +272,28 @@ class Case:
         Raises:
             Unknown: It depends on the market, and there is no fresh quote.
         """
-        order, named = self.order, named_price(self.order)
-        if named is not None and self.buys and order.orderType in _LIMIT_KINDS and order.lmtPrice:
-            return abs(named)
+        if self.buys and self.order.orderType in _LIMIT_KINDS:
+            limit = exact(self.order.lmtPrice)
+            if limit is not None and limit > 0:
+                return limit
         quote = self.fresh
         if isinstance(quote, str):
             msg = f"its value depends on the market, and {quote}"
             raise Unknown(msg)
-        seen = [decimal_or_none(price) for price in (quote.bid, quote.ask, quote.last)]
-        prices = [abs(price) for price in (*seen, named) if price is not None]
+        seen = [exact(price) for price in (quote.bid, quote.ask, quote.last)]
+        prices = [abs(price) for price in (*seen, self.named) if price is not None]
         if not any(price is not None for price in seen):
             raise Unknown("its value depends on the market, and the quote has no price")
         return max(prices)
 
-    @functools.cached_property
+    @once
     def notional(self) -> Decimal:
         """The value of what may still trade, in the currency of the limits.
 
         Raises:
             Unknown: A number that it needs is not known.
         """
-        cash = decimal_or_none(self.order.cashQty)
-        value = cash or self.size * self.price * self.multiplier
+        value = self.cash or self.size * self.price * self.multiplier
         return value * self.rate(self.currency)
 
     def rate(self, currency: str) -> Decimal:
@@ -309,7 +326,12 @@ class Case:
 
     # ---- what it does to the position ----------------------------------------------------
 
-    @functools.cached_property
+    @once
+    def reported(self) -> Decimal | None:
+        """The position as it is reported; None if nobody knows."""
+        return self.working.reported(self.account, self.ident)
+
+    @once
     def held(self) -> tuple[Decimal, Decimal]:
         """The lowest and the highest that the position may be now; negative is short.
 
@@ -322,28 +344,29 @@ class Case:
                 if self.contract.secType == "BAG"
                 else "the contract has no symbol; ask for its details first"
             )
-        reported = self.working.reported(self.account, self.ident)
+        reported = self.reported
         if reported is None:
             raise Unknown("the positions are not known yet")
         at = self.proposal.monotonic
         return self.working.ahead.range(self.account, self.ident, reported, at)
 
-    @functools.cached_property
+    @once
     def position(self) -> Decimal:
         """The position on the order's side if all working orders of it, and this, were filled.
 
         Raises:
             Unknown: A number that it needs is not known.
         """
-        bought, sold = self.working.sides(self.account, self.ident, new=self.new, without=self.key)
-        added = bought if self.buys else sold
+        added = self.working.side(
+            self.account, self.ident, buys=self.buys, new=self.new, without=self.key
+        )
         self.size  # noqa: B018  (says which size is not known)
         if added is None:
             raise Unknown("a working order by cash has no known size")
         low, high = self.held
         return high + added if self.buys else added - low
 
-    @functools.cached_property
+    @once
     def exposure(self) -> Exposure:
         """The exposure of the account with this order.
 
@@ -352,7 +375,7 @@ class Case:
         """
         return exposure(self)
 
-    @functools.cached_property
+    @once
     def reduces(self) -> str:
         """Why limits on exposure do not hold it back, in words; empty if they do.
 
@@ -371,7 +394,7 @@ class Case:
         holds = low > 0 if not self.buys else high < 0
         return "it only closes a position" if holds and left <= 0 else ""
 
-    @functools.cached_property
+    @once
     def shrinks(self) -> bool:
         """Whether it is a change that makes a working order smaller, or leaves its size."""
         old, new = self.proposal.in_force, self.order

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any
 
 from twsloop.config import Config, closed_gates
 from twsloop.config.gates import PAPER_PREFIX
@@ -13,9 +12,8 @@ from twsloop.events import RiskCheck
 from .case import Case
 from .limits import Limits
 from .outcomes import at_most, kept, refused
-from .reservations import named_price, total_of
 
-__all__ = ["Check", "duplicate_key", "gates", "lists", "often", "stops"]
+__all__ = ["Check", "gates", "lists", "often", "stops"]
 
 #: One check; None where it does not apply.
 Check = Callable[[Case], RiskCheck | None]
@@ -129,14 +127,6 @@ def _listed(name: str, allowed: frozenset[str], of: Callable[[Case], Iterable[st
 # ---- how often ---------------------------------------------------------------------------
 
 
-def duplicate_key(case: Case) -> Any:
-    """All that makes an order the same as another one."""
-    order = case.order
-    who = case.ident.con_id if not case.ident.kind[1] else (case.ident.kind, case.ident.terms)
-    prices = named_price(order), order.auxPrice, order.trailingPercent, order.cashQty
-    return case.account, who, order.action, order.orderType, total_of(order), prices
-
-
 def _rate(name: str, count: Callable[[Case], int]) -> Check:
     def rate(case: Case) -> RiskCheck | None:
         limit = case.limits.general(name)
@@ -154,8 +144,7 @@ def _duplicate(case: Case) -> RiskCheck | None:
     window = case.limits.general(name)
     if window is None or case.proposal.kind != "place":
         return None
-    key = duplicate_key(case)
-    since = case.memory.duplicates.since(key, case.proposal.monotonic)
+    since = case.memory.duplicates.since(case.same_as, case.proposal.monotonic)
     if since is None or since >= window:
         return kept(name)
     text = f"the same order left {since:.2f} s ago"

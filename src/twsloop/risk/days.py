@@ -9,10 +9,10 @@ from twsloop.events import RiskCheck
 from .case import Case
 from .checks import Check
 from .outcomes import Unknown, at_most, kept, refused
+from .values import ZERO
 
 __all__ = ["CLASSIC_MINIMUM", "DAYS", "classic", "day_trades"]
 
-_ZERO = Decimal(0)
 #: The classic rule (FINRA 4210 as it was until 2026): below this net liquidation, in US dollars...
 CLASSIC_MINIMUM = Decimal(25_000)
 #: ...no more than so many day trades within five business days.
@@ -37,7 +37,7 @@ def _daily_loss(case: Case) -> RiskCheck | None:
         return kept(name, case.reduces)
     if case.memory.days.latched(case.account, name, case.day):
         return refused(name, "it was reached today, and nobody released it", limit=limit)
-    return _below(name, max(-_profit(case), _ZERO), limit, "the day's loss of")
+    return _below(name, max(-_profit(case), ZERO), limit, "the day's loss of")
 
 
 def _drawdown(case: Case) -> RiskCheck | None:

@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from twsloop.wire.values import decimal_or_none
-
 from .identity import Ident, ident_of, multiplier_of
 from .outcomes import Unknown
+from .values import ZERO, exact
 
 if TYPE_CHECKING:
     from .case import Case
 
 __all__ = ["Exposure", "exposure", "worth"]
-
-_ZERO = Decimal(0)
 
 
 @attrs.frozen
@@ -40,7 +37,7 @@ def exposure(case: Case) -> Exposure:
     Raises:
         Unknown: A number that it needs is not known.
     """
-    gross = opening = _ZERO
+    gross = opening = ZERO
     at, working = case.proposal.monotonic, case.working
     for ident, contract, quantity in _contracts(case):
         own = case.new if ident.same(case.ident) else None
@@ -55,7 +52,7 @@ def exposure(case: Case) -> Exposure:
             continue
         unit = worth(case, ident, contract, held=bool(low or high))
         gross += most * unit
-        opening += max(most - max(abs(low), abs(high)), _ZERO) * unit
+        opening += max(most - max(abs(low), abs(high)), ZERO) * unit
     return Exposure(gross, opening)
 
 
@@ -64,16 +61,17 @@ def _contracts(case: Case) -> Iterator[tuple[Ident, Any, Decimal]]:
     held = case.sources.positions(case.account)
     if held is None:
         raise Unknown("the positions are not known yet")
-    seen: list[Ident] = []
+    seen: dict[tuple[str, str, str], list[Ident]] = {}
     for one in held:
         ident = ident_of(one.contract)
-        seen.append(ident)
+        seen.setdefault(ident.kind, []).append(ident)
         yield ident, one.contract, one.quantity
     rows = [(row.ident, row.contract) for row in case.working.of(case.account, case.key)]
     for ident, contract in [(case.ident, case.contract), *rows]:
-        if not any(ident.same(known) for known in seen):
-            seen.append(ident)
-            yield ident, contract, _ZERO
+        known = seen.setdefault(ident.kind, [])
+        if not any(ident.same(one) for one in known):
+            known.append(ident)
+            yield ident, contract, ZERO
 
 
 def worth(case: Case, ident: Ident, contract: Any, *, held: bool) -> Decimal:
@@ -101,7 +99,7 @@ def worth(case: Case, ident: Ident, contract: Any, *, held: bool) -> Decimal:
         msg = f"what {contract.symbol} is worth is not known; follow the portfolio, or its quote"
         raise Unknown(msg)
     seen = [market, case.price if own else None]
-    seen += [row.price for row in case.working.of(case.account, case.key) if row.ident.same(ident)]
+    seen += case.working.prices(case.account, ident, case.key)
     prices = [abs(price) for price in seen if price is not None]
     if not prices:
         msg = f"what {contract.symbol} is worth is not known; follow its quote"
@@ -117,5 +115,5 @@ def _market_price(case: Case, contract: Any) -> Decimal | None:
     quote = case.sources.quote(contract)
     if quote is None:
         return None
-    seen = [decimal_or_none(one) for one in (quote.bid, quote.ask, quote.last)]
+    seen = [exact(one) for one in (quote.bid, quote.ask, quote.last)]
     return max((one for one in seen if one is not None), key=abs, default=None)

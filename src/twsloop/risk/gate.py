@@ -27,7 +27,7 @@ from twsloop.events import RiskCheck, RiskLimitChanged, RiskVerdict, order_story
 
 from .amounts import AMOUNTS
 from .case import Case, Proposal, quote_seen
-from .checks import Check, duplicate_key, gates, lists, often, stops
+from .checks import Check, gates, lists, often, stops
 from .counters import TradingDay
 from .days import DAYS, classic, day_trades
 from .limits import LimitBook, Limits
@@ -80,7 +80,7 @@ class RiskGate:
         memory.of_day.add(case.day)
         window = self.book.limits.general("duplicate_window")
         if window is not None and proposal.kind == "place":
-            memory.duplicates.add(duplicate_key(case), case.key, at, float(window))
+            memory.duplicates.add(case.same_as, case.key, at, float(window))
         memory.working.take(case.taken())
         return verdict
 

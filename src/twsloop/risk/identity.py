@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from twsloop.wire.values import decimal_or_none
+from .values import exact
 
 __all__ = ["Ident", "ident_of", "multiplier_of", "names_of"]
 
@@ -95,7 +95,7 @@ def multiplier_of(contract: Any, details: Any = None) -> Decimal | None:
         return _ONE
     if contract.secType == "BAG":
         return None
-    known = decimal_or_none(contract.multiplier)
+    known = exact(contract.multiplier)
     if known is None and details is not None:
-        known = decimal_or_none(details.contract.multiplier)
+        known = exact(details.contract.multiplier)
     return known or None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from twsloop.events import RiskCheck
-from twsloop.wire.values import decimal_or_none
 
 from .case import Case
 from .checks import Check
 from .outcomes import Unknown, at_most, kept, refused
+from .reservations import trigger_of
+from .values import exact
 
 __all__ = ["COLLARS", "quote", "restart", "trading_hours"]
 
@@ -73,27 +74,23 @@ def _through(case: Case) -> Decimal | None:
     reached already.
     """
     order, buys = case.order, case.buys
-    limit, trigger = decimal_or_none(order.lmtPrice), decimal_or_none(order.auxPrice)
     kind = order.orderType
-    if kind.startswith("STP") or kind in {"TRAIL", "TRAIL LIMIT"}:
-        trigger = decimal_or_none(order.trailStopPrice) if kind.startswith("TRAIL") else trigger
-        limit = limit if kind == "STP LMT" else None
-    elif kind not in {"MIT", "LIT"}:
-        trigger = None
-    prices = [price for price in (limit, trigger) if price]
-    if not prices:
+    limit, trigger = exact(order.lmtPrice) or None, trigger_of(order)
+    if trigger is not None and kind != "LIT":
+        limit = None  # it counts from the trigger on, and that is judged
+    if limit is None and trigger is None:
         return None
     seen = case.usable
     if isinstance(seen, str):
         raise Unknown(f"its price cannot be judged: {seen}")
     assert seen.bid is not None
     assert seen.ask is not None
-    market = decimal_or_none(seen.ask if buys else seen.bid)
+    market = exact(seen.ask if buys else seen.bid)
     assert market is not None
     worst = Decimal(0)
-    if limit and kind != "STP LMT":
+    if limit is not None:
         worst = max(worst, limit - market if buys else market - limit)
-    if trigger:
+    if trigger is not None:
         # A stop to buy waits above the market, one to sell below it; a touch the other way round.
         touched = kind in {"MIT", "LIT"}
         worst = max(worst, trigger - market if buys is touched else market - trigger)
@@ -112,7 +109,7 @@ def _collar_percent(case: Case) -> RiskCheck | None:
         return kept(name, "the order names no price")
     seen = case.usable
     assert not isinstance(seen, str)
-    market = abs(decimal_or_none(seen.ask if case.buys else seen.bid) or Decimal(0))
+    market = abs(exact(seen.ask if case.buys else seen.bid) or Decimal(0))
     if not market:
         return kept(name) if not through else refused(name, "the market's price is 0")
     return at_most(
@@ -143,7 +140,7 @@ def _tick(case: Case) -> Decimal | None:
         known = None if source is None else getattr(source, "min_tick", None)
         if known is None:
             known = getattr(source, "minTick", None)
-        tick = decimal_or_none(known)
+        tick = exact(known)
         if tick:
             return tick
     return None

@@ -12,10 +12,10 @@ from .breaker import Breaker
 from .counters import DayCount, Duplicates, SlidingCount
 from .reservations import Key, Reservations
 from .sources import Sources
+from .values import ZERO
 
 __all__ = ["DayBook", "Memory"]
 
-_ZERO = Decimal(0)
 #: So many refused orders are remembered, for the orders that are attached to them.
 _REFUSED = 10_000
 
@@ -23,7 +23,7 @@ _REFUSED = 10_000
 @attrs.define
 class _Day:
     day: date
-    peak: Decimal = _ZERO
+    peak: Decimal = ZERO
     latched: set[str] = attrs.field(factory=set)
 
 
@@ -41,7 +41,7 @@ class DayBook:
     def peak(self, account: str, day: date) -> Decimal:
         """The highest profit of the day; 0 at least."""
         row = self._days.get(account)
-        return row.peak if row is not None and row.day == day else _ZERO
+        return row.peak if row is not None and row.day == day else ZERO
 
     def latch(self, account: str, name: str, day: date) -> None:
         """A limit was reached: it counts as reached for the rest of the day."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from decimal import Decimal
 
 from twsloop.events import RiskCheck
@@ -15,7 +16,15 @@ class Unknown(Exception):
 
 def kept(name: str, text: str = "", *, value: Decimal | None = None, unit: str = "") -> RiskCheck:
     """It lets the order pass."""
-    return RiskCheck(name=name, passed=True, value=value, unit=unit, text=text)
+    if text or value is not None:
+        return RiskCheck(name=name, passed=True, value=value, unit=unit, text=text)
+    return _plain(name)
+
+
+@functools.cache
+def _plain(name: str) -> RiskCheck:
+    """One for all orders: there are as many as there are checks."""
+    return RiskCheck(name=name, passed=True)
 
 
 def refused(

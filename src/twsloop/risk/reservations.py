@@ -14,18 +14,16 @@ from typing import Any
 
 import attrs
 
-from twsloop.wire.values import decimal_or_none
-
 from .ahead import Ahead
 from .identity import Ident, ident_of, multiplier_of
 from .sources import OrderView, Sources
+from .values import ZERO, exact
 
-__all__ = ["Key", "Reservations", "Reserved", "key_of", "named_price"]
+__all__ = ["Key", "Reservations", "Reserved", "key_of", "named_price", "total_of", "trigger_of"]
 
 #: Client id and order id; or 0 and the negative permId of what was made by hand.
 Key = tuple[int, int]
 
-_ZERO = Decimal(0)
 #: Not handed to the socket: of such the gate knows only those that it let pass.
 _CREATED = "CREATED"
 #: It may work although nothing is waited for.
@@ -39,24 +37,32 @@ def key_of(order: OrderView) -> Key:
     return (order.client_id, order.order_id) if order.order_id else (0, -order.perm_id)
 
 
+#: What reaches its ``auxPrice`` becomes an order; in the other types that is an offset, or nothing.
+_TRIGGERED = frozenset({"STP", "STP LMT", "STP PRT", "MIT", "LIT"})
+
+
+def trigger_of(order: Any) -> Decimal | None:
+    """The price at which an order becomes active; None if it names none."""
+    kind = order.orderType
+    if kind in _TRIGGERED:
+        return exact(order.auxPrice) or None
+    return exact(order.trailStopPrice) or None if kind.startswith("TRAIL") else None
+
+
 def named_price(order: Any) -> Decimal | None:
     """The price that an order names: its limit, or else its trigger; None if it names none."""
-    for price in (order.lmtPrice, order.auxPrice):
-        known = decimal_or_none(price)
-        if known:
-            return known
-    return None
+    return exact(order.lmtPrice) or trigger_of(order)
 
 
 def total_of(order: Any) -> Decimal | None:
     """The size of an order; None for one by cash."""
-    size = decimal_or_none(order.totalQuantity)
+    size = exact(order.totalQuantity)
     return size or None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class Reserved:
-    """An order that may still trade.
+    """An order that may still trade. Nobody changes one that has been handed over.
 
     Attributes:
         key: Which.
@@ -80,7 +86,7 @@ class Reserved:
     ident: Ident
     buys: bool
     total: Decimal | None
-    filled: Decimal = _ZERO
+    filled: Decimal = ZERO
     parent: Key | None = None
     cap: Decimal | None = None
     oca: str = ""
@@ -91,7 +97,7 @@ class Reserved:
     @property
     def open(self) -> Decimal | None:
         """How much of it may still trade; None if it has no size."""
-        return None if self.total is None else max(self.total - self.filled, _ZERO)
+        return None if self.total is None else max(self.total - self.filled, ZERO)
 
 
 class Reservations:
@@ -155,16 +161,30 @@ class Reservations:
             new: An order that is not among them yet.
             without: One that does not count.
         """
-        place = self._places.get(account, {}).get(ident.kind, {})
-        rows = [row for key, row in place.items() if key != without and row.ident.same(ident)]
-        if new is not None:
-            rows.append(new)
-        if not rows:
-            return _ZERO, _ZERO
         return (
-            self._sum(row for row in rows if row.buys),
-            self._sum(row for row in rows if not row.buys),
+            self.side(account, ident, buys=True, new=new, without=without),
+            self.side(account, ident, buys=False, new=new, without=without),
         )
+
+    def side(
+        self,
+        account: str,
+        ident: Ident,
+        *,
+        buys: bool,
+        new: Reserved | None = None,
+        without: Key | None = None,
+    ) -> Decimal | None:
+        """How much may be bought, or sold, in one contract; see `sides`."""
+        place = self._places.get(account, {}).get(ident.kind, {})
+        rows = [
+            row
+            for key, row in place.items()
+            if row.buys is buys and key != without and row.ident.same(ident)
+        ]
+        if new is not None and new.buys is buys:
+            rows.append(new)
+        return self._sum(rows) if rows else ZERO
 
     def of(self, account: str, without: Key | None = None) -> Iterator[Reserved]:
         """The orders of an account."""
@@ -172,6 +192,15 @@ class Reservations:
             for key, row in place.items():
                 if key != without:
                     yield row
+
+    def prices(self, account: str, ident: Ident, without: Key | None) -> list[Decimal]:
+        """The prices that the orders in one contract name."""
+        place = self._places.get(account, {}).get(ident.kind, {})
+        return [
+            row.price
+            for key, row in place.items()
+            if row.price is not None and key != without and row.ident.same(ident)
+        ]
 
     def closes_parent(self, row: Reserved) -> bool:
         """Whether it can only close what a parent opens that works as well."""
@@ -188,24 +217,27 @@ class Reservations:
     def _sum(self, rows: Iterable[Reserved]) -> Decimal | None:
         groups: dict[tuple[Key | None, object], Decimal] = {}
         caps: dict[Key, Decimal] = {}
+        total = ZERO
         for row in rows:
             size = row.open
             if size is None:
                 return None
+            if row.parent is None and not row.oca:
+                total += size
+                continue
             parent = self._parent(row)
             cap = row.cap if parent is None else parent.filled
             family = row.parent if cap is not None else None
             if family is not None and cap is not None:
                 caps[family] = cap
             group = family, row.oca or row.key
-            groups[group] = max(groups.get(group, _ZERO), size)
-        total = _ZERO
+            groups[group] = max(groups.get(group, ZERO), size)
         families: dict[Key, Decimal] = {}
         for (family, _), size in groups.items():
             if family is None:
                 total += size
             else:
-                families[family] = families.get(family, _ZERO) + size
+                families[family] = families.get(family, ZERO) + size
         return sum((min(size, caps[one]) for one, size in families.items()), total)
 
     def _parent(self, row: Reserved) -> Reserved | None:
@@ -222,7 +254,7 @@ class Reservations:
         details = self._sources.details(contract)
         total = total_of(terms)
         if order.before_change is not None and total is not None:
-            total = max(total, total_of(order.before_change) or _ZERO)
+            total = max(total, total_of(order.before_change) or ZERO)
         price = named_price(terms)
         parent_id = order.parent_id or terms.parentId
         parent = (order.client_id, parent_id) if parent_id else None
@@ -240,28 +272,24 @@ class Reservations:
             multiplier=multiplier_of(contract, details),
         )
         if before is not None:
-            row = attrs.evolve(
-                row,
-                total=before.total if total is None else total,
-                price=before.price if price is None else price,
-                cap=before.cap,
-                base=before.base,
-            )
-        return self.capped(row)
+            row.total = before.total if total is None else total
+            row.price = before.price if price is None else price
+            row.cap, row.base = before.cap, before.base
+        self.cap(row)
+        return row
 
-    def capped(self, row: Reserved) -> Reserved:
-        """The same, with the size of its parent while that can be seen."""
+    def cap(self, row: Reserved) -> None:
+        """Let it know the size of its parent, while that can be seen."""
         parent = self._parent(row)
-        if parent is None or parent.total is None:
-            return row
-        return attrs.evolve(row, cap=parent.total)
+        if parent is not None and parent.total is not None:
+            row.cap = parent.total
 
     def reported(self, account: str, ident: Ident) -> Decimal | None:
         """The position of an account as it is reported; None if nobody knows."""
         held = self._sources.positions(account)
         if held is None:
             return None
-        total = _ZERO
+        total = ZERO
         for one in held:
             contract = one.contract
             if ident.con_id and contract.conId:
