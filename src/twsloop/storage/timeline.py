@@ -39,6 +39,7 @@ from twsloop.events.execution_ids import execution_base
 
 from .order_state import CREATED, FINAL, OrderState
 from .replay import SENT, Replay
+from .words import number_words, order_words, words_of
 
 __all__ = ["Moment", "Story", "stories"]
 
@@ -48,6 +49,19 @@ _READY = "READY"
 _NEWS = {"why_held": "held: {}", "simulated_price": "would have filled at {}", "reason": "{}"}
 #: IB's fields of an order that people change.
 _TERMS = ("totalQuantity", "lmtPrice", "auxPrice", "trailStopPrice", "trailingPercent", "tif")
+
+#: The hop that each fact is which says all by itself.
+_HOPS: dict[type[Fact], str] = {
+    RiskVerdict: "verdict",
+    Fill: "fill",
+    CommissionReported: "commission",
+    Notice: "notice",
+    AcknowledgementLate: "late",
+    CommissionLate: "late",
+    SessionChanged: "session",
+    GapReport: "gap",
+    IdentityBroken: "alarm",
+}
 
 Told = Sequence[tuple[int, Fact]]
 
@@ -219,26 +233,26 @@ class _Teller:
             case OrderCreated():
                 self._called = True
                 why = f": {fact.reason}" if fact.reason else ""
-                what = f"{fact.action} {_number(fact.quantity)} {fact.symbol} {fact.order_type}"
+                size = number_words(fact.quantity)
+                what = f"{fact.action} {size} {fact.symbol} {fact.order_type}"
                 yield "call", f"{fact.origin or 'made'}, {what}{why}"
-            case AcknowledgementLate():
-                yield "late", f"no word of it for {fact.waited:.1f} s"
-            case OrderEvent() if not self._stepped:
-                reason = f": {fact.reason}" if fact.reason else ""
-                yield ("end" if fact.status in FINAL else "status"), f"{fact.status}{reason}"
-            case _ if not isinstance(fact, OrderEvent):
-                yield from _others(fact)
+            case OrderEvent() if not self._stepped and not isinstance(fact, AcknowledgementLate):
+                yield ("end" if fact.status in FINAL else "status"), words_of(fact)
+            case _ if type(fact) in _HOPS:
+                yield _HOPS[type(fact)], words_of(fact)
 
     def _intent(self, intent: OrderIntent) -> Iterator[tuple[str, str]]:
         if intent.verdict is not None:
-            yield "verdict", _verdict(intent.verdict)
+            yield "verdict", words_of(intent.verdict)
         hop = "change" if intent.kind == "modify" else "intent"
-        what = _difference(self._order, intent.order) if hop == "change" else _order(intent.order)
+        what = (
+            _difference(self._order, intent.order) if hop == "change" else order_words(intent.order)
+        )
         self._order = intent.order
         parts = [f"{what} {intent.symbol}".strip() if hop == "intent" else what]
         if intent.quote is not None:
             quote = intent.quote
-            bid, ask = _number(quote.bid), _number(quote.ask)
+            bid, ask = number_words(quote.bid), number_words(quote.ask)
             parts.append(f"quote {bid or '-'} / {ask or '-'}, {quote.age:.3f} s old")
         yield hop, ", ".join(part for part in parts if part) or "as it was"
 
@@ -263,29 +277,6 @@ class _Teller:
             yield "answer", source + ", ".join(filter(None, (status, *news)))
         elif moved or news:
             yield "status", source + ", ".join(filter(None, (moved, *news)))
-
-
-def _others(fact: Fact) -> Iterator[tuple[str, str]]:
-    """The hop of a fact that says all by itself."""
-    match fact:
-        case RiskVerdict():
-            yield "verdict", _verdict(fact)
-        case CommissionLate():
-            yield "late", f"no commission of {fact.exec_id} for {fact.waited:.1f} s"
-        case Fill():
-            yield "fill", _fill(fact)
-        case CommissionReported():
-            yield "commission", _commission(fact)
-        case Notice():
-            yield "notice", str(fact)
-        case SessionChanged():
-            why = f": {fact.reason}" if fact.reason else ""
-            yield "session", f"{fact.old} -> {fact.new}{why}"
-        case GapReport():
-            yield "gap", str(fact)
-        case IdentityBroken():
-            perms = ", ".join(map(str, fact.perm_ids))
-            yield "alarm", f"seen live under several permanent ids: {perms}"
 
 
 def _news(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -321,33 +312,3 @@ def _decimal(value: Any) -> Any:
         return Decimal(value)
     except (ArithmeticError, TypeError, ValueError):
         return value
-
-
-def _order(order: Mapping[str, Any]) -> str:
-    """IB's order in short."""
-    names = ("action", "totalQuantity", "orderType", "lmtPrice", "auxPrice", "tif")
-    return " ".join(str(order[name]) for name in names if order.get(name))
-
-
-def _verdict(verdict: RiskVerdict) -> str:
-    count = len(verdict.checks)
-    checks = f"{count} check{'' if count == 1 else 's'}"
-    return f"allowed, {checks}" if verdict.allowed else f"refused, {verdict.reason}"
-
-
-def _fill(fill: Fill) -> str:
-    where = f" on {fill.exchange}" if fill.exchange else ""
-    corrects = f", corrects {fill.corrects}" if fill.corrects else ""
-    what = f"{fill.side} {_number(fill.shares)} at {_number(fill.price)}{where}"
-    return f"{what} ({fill.exec_id}{corrects})"
-
-
-def _commission(report: CommissionReported) -> str:
-    # IB's own client makes a 0 of the profit that an opening trade has not.
-    profit = f", realized {_number(report.realized_pnl)}" if report.realized_pnl else ""
-    cost = f"{_number(report.commission)} {report.currency}".rstrip()
-    return f"{cost}{profit} ({report.exec_id})"
-
-
-def _number(value: Decimal | None) -> str:
-    return "" if value is None else f"{value.normalize():f}"

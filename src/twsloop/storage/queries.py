@@ -1,0 +1,412 @@
+"""What people ask a journal: orders, executions, what happened to them, what was decided.
+
+Each function takes a connection of `twsloop.storage.reading.reading` and a `Wanted`. A page is
+counted from the newest row backwards, and its rows are told in the order in which they were
+written: ``limit=50`` is the last fifty, ``limit=50, offset=50`` the fifty before them.
+
+A symbol, a tag and the ids are those of an order: they do not stand in each of its rows, and all of
+its rows are told.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import attrs
+
+from twsloop.events import CommissionReported, Fill, OrderEvent, OrderStep
+from twsloop.events.records import FACTS
+
+from .order_state import OrderState
+from .replay import Replay
+from .rows import Entry
+from .timeline import Story, stories
+
+__all__ = [
+    "OrderHistoryRow",
+    "PaidFill",
+    "Wanted",
+    "entries",
+    "order_stories",
+    "query_audit_log",
+    "query_fills",
+    "query_order_history",
+    "query_orders",
+]
+
+_Row = TypeVar("_Row")
+
+#: The columns of an `Entry`, in its order.
+_ENTRY = "seq, time, kind, epoch, correlation_id, natural_key, body, hash"
+#: What happens to orders in masses; the rest is what was decided, and what went wrong.
+_MASSES = tuple(
+    sorted(
+        name
+        for name, kind in FACTS.items()
+        if issubclass(kind, (OrderStep, OrderEvent, Fill, CommissionReported))
+    )
+)
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """Which rows; what is not said does not matter.
+
+    Attributes:
+        since: From when on.
+        until: Before when.
+        symbol: The contract in short, or the beginning of its words; in any case of letters.
+        status: IB's word for an order's status, or ours.
+        client_id: Whose.
+        order_id: The id within the client id.
+        perm_id: IB's permanent id.
+        tag: The user's own reference.
+        token: Ours.
+        kinds: Which kinds of facts, by their class.
+        limit: So many rows at most, the newest.
+        offset: After leaving out so many of the newest.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    symbol: str | None = None
+    status: str | None = None
+    client_id: int | None = None
+    order_id: int | None = None
+    perm_id: int | None = None
+    tag: str | None = None
+    token: str | None = None
+    kinds: tuple[str, ...] = ()
+    limit: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.ge(0))
+    )
+    offset: int = attrs.field(default=0, validator=attrs.validators.ge(0))
+
+    def page(self, rows: list[_Row]) -> list[_Row]:
+        """Of all rows that are wanted, those of the page."""
+        end = len(rows) - self.offset
+        start = 0 if self.limit is None else max(end - self.limit, 0)
+        return rows[start : max(end, 0)]
+
+
+@attrs.frozen(kw_only=True)
+class OrderHistoryRow:
+    """One row of the view ``order_history``.
+
+    Attributes:
+        seq: Which entry of the journal it is.
+        time: When it was known, UTC.
+        epoch: The session it belongs to, as the journal counts them; 0 for none.
+        client_id: Whose order it is.
+        order_id: Its id within its client; 0 for one that was placed by hand.
+        perm_id: IB's permanent id, once known.
+        event: The kind of fact.
+        source: What brought it.
+        account: The account, where the fact says so.
+        symbol: The contract in short, where the fact says so.
+        tag: The user's own reference, where the fact says so.
+        status: The status, where it is another one now.
+        filled: How much is filled, likewise.
+        remaining: How much is open, likewise.
+        average_price: Of what is filled, likewise.
+        reason: Why, in words.
+        correlation_id: The order's story.
+    """
+
+    seq: int
+    time: datetime
+    epoch: int
+    client_id: int
+    order_id: int
+    perm_id: int | None
+    event: str
+    source: str
+    account: str | None
+    symbol: str | None
+    tag: str | None
+    status: str | None
+    filled: Decimal | None
+    remaining: Decimal | None
+    average_price: Decimal | None
+    reason: str | None
+    correlation_id: str
+
+
+@attrs.frozen(kw_only=True)
+class PaidFill:
+    """An execution in its latest version, with its order and what it cost, as far as known.
+
+    Attributes:
+        fill: The execution.
+        order: Its order; None if the journal knows none.
+        commission: Its commission report; None while none has come.
+    """
+
+    fill: Fill
+    order: OrderState | None = None
+    commission: CommissionReported | None = None
+
+
+def entries(
+    journal: sqlite3.Connection, rest: str = "", parameters: Sequence[Any] = ()
+) -> Iterator[Entry]:
+    """Entries of the spine, one after the other.
+
+    Args:
+        journal: The file.
+        rest: What follows ``FROM entry``; all of them, in their order, unless given.
+        parameters: Its parameters.
+    """
+    sql = f"SELECT {_ENTRY} FROM entry {rest or 'ORDER BY seq'}"  # noqa: S608  (no user's text)
+    for row in journal.execute(sql, parameters):
+        yield Entry(**dict(zip(row.keys(), row, strict=True)))
+
+
+# ---- what is asked -----------------------------------------------------------------------
+def query_order_history(journal: sqlite3.Connection, wanted: Wanted) -> list[OrderHistoryRow]:
+    """What happened to orders, row by row."""
+    where = _Where("order_history", "event", wanted)
+    where.add("{}.status = ?", wanted.status)
+    sql = f"SELECT * FROM order_history {where} {where.page}"  # noqa: S608  (bound parameters)
+    rows = journal.execute(sql, (*where.parameters, *where.page_parameters)).fetchall()
+    return [_history_row(row) for row in reversed(rows)]
+
+
+def _history_row(row: sqlite3.Row) -> OrderHistoryRow:
+    told = dict(zip(row.keys(), row, strict=True))
+    told["time"] = datetime.fromisoformat(told["time"])
+    for name in ("filled", "remaining", "average_price"):
+        told[name] = None if told[name] is None else Decimal(told[name])
+    return OrderHistoryRow(**told)
+
+
+def query_audit_log(journal: sqlite3.Connection, wanted: Wanted) -> list[Entry]:
+    """What was decided, and what went wrong; with ``kinds``, entries of just these kinds.
+
+    Without ``kinds`` it leaves out what happens to orders in masses: their steps and events, their
+    executions and commissions.
+    """
+    where = _Where("entry", "kind", wanted)
+    if not wanted.kinds:
+        where.add(f"{{}}.kind NOT IN ({_marks(_MASSES)})", *_MASSES)
+    status = "{}.seq IN (SELECT seq FROM order_event WHERE status = ?)"
+    where.add(status, wanted.status)
+    found = entries(journal, f"{where} {where.page}", (*where.parameters, *where.page_parameters))
+    return list(reversed(list(found)))
+
+
+def query_orders(journal: sqlite3.Connection, wanted: Wanted) -> list[OrderState]:
+    """The orders as they stand, in the order in which they were first told of.
+
+    An order is in a span of time if anything was told of it then.
+    """
+    replay = _replay(journal, wanted)
+    return wanted.page([order for order in replay.orders if _is_wanted(order, wanted)])
+
+
+def query_fills(journal: sqlite3.Connection, wanted: Wanted) -> list[PaidFill]:
+    """The executions in their latest versions, with their commissions, oldest first.
+
+    ``status`` is that of their order.
+    """
+    replay = _replay(journal, wanted)
+    found = [
+        PaidFill(fill=fill, order=order, commission=order.commissions.get(fill.exec_id))
+        for order in replay.orders
+        if _is_wanted(order, wanted)
+        for fill in order.fills.values()
+    ]
+    if wanted.status is None and wanted.token is None:
+        found += [
+            PaidFill(fill=fill, commission=replay.commission_of(fill.exec_id))
+            for fill in replay.strays
+            if _is_wanted_stray(fill, wanted)
+        ]
+    in_time = [one for one in found if _in_span(one.fill.executed_at or one.fill.time, wanted)]
+    in_time.sort(key=lambda one: one.fill.executed_at or one.fill.time)
+    return wanted.page(in_time)
+
+
+def order_stories(
+    journal: sqlite3.Connection, wanted: Wanted, chosen: Callable[[OrderState], bool]
+) -> list[Story]:
+    """The stories of orders, the one that was first told of first.
+
+    Args:
+        journal: The file.
+        wanted: Which entries to look at.
+        chosen: Which of their orders.
+    """
+    told = ((entry.seq, entry.fact()) for entry in _about(journal, wanted, _AROUND))
+    return stories(told, chosen)
+
+
+# ---- inside ------------------------------------------------------------------------------
+def _replay(journal: sqlite3.Connection, wanted: Wanted) -> Replay:
+    replay = Replay()
+    for entry in _about(journal, wanted):
+        replay.apply(entry.fact(), entry.seq)
+    return replay
+
+
+#: What concerns orders without being told of one of them.
+_AROUND = ("SessionChanged", "GapReport")
+
+
+def _about(
+    journal: sqlite3.Connection, wanted: Wanted, around: Sequence[str] = ()
+) -> Iterator[Entry]:
+    """All entries about the orders of which one row is wanted.
+
+    What is told of a permanent id is told of one order, even if that had another id before: it was
+    placed by hand, and was bound to a client later.
+    """
+    where = _Where("order_history", "event", attrs.evolve(wanted, kinds=()))
+    rest = f"""
+        WHERE seq IN (
+            WITH
+              found AS MATERIALIZED (
+                SELECT correlation_id, perm_id FROM order_history {where}
+              ),
+              story AS (SELECT DISTINCT correlation_id FROM found),
+              perm AS (
+                SELECT perm_id FROM found WHERE perm_id IS NOT NULL
+                UNION
+                SELECT o.perm_id FROM order_event o JOIN entry e ON e.seq = o.seq
+                WHERE e.correlation_id IN story AND o.order_id <> 0 AND o.perm_id IS NOT NULL
+              ),
+              about AS (
+                SELECT seq FROM entry WHERE correlation_id IN story
+                UNION SELECT seq FROM order_event WHERE perm_id IN perm
+                UNION SELECT seq FROM execution WHERE perm_id IN perm
+              )
+            SELECT seq FROM about
+            UNION SELECT seq FROM commission WHERE exec_id IN (
+                SELECT exec_id FROM execution WHERE seq IN about
+            )
+        )
+        OR kind IN ({_marks(around)})
+        ORDER BY seq
+        """  # noqa: S608  (bound parameters)
+    return entries(journal, rest, (*where.parameters, *around))
+
+
+def _is_wanted(order: OrderState, wanted: Wanted) -> bool:
+    """Whether an order is one of those that are wanted."""
+    return (
+        (wanted.since is None or order.updated_at >= wanted.since)
+        and (wanted.until is None or order.created_at < wanted.until)
+        and _is_symbol(order.symbol, wanted.symbol)
+        and wanted.status in {None, order.status}
+        and wanted.client_id in {None, order.client_id}
+        and wanted.order_id in {None, order.order_id}
+        and (wanted.perm_id is None or wanted.perm_id in order.perm_ids)
+        and wanted.tag in {None, order.tag}
+        and wanted.token in {None, order.token}
+    )
+
+
+def _is_wanted_stray(fill: Fill, wanted: Wanted) -> bool:
+    return (
+        _is_symbol(fill.symbol, wanted.symbol)
+        and wanted.client_id in {None, fill.client_id}
+        and wanted.order_id in {None, fill.order_id}
+        and wanted.perm_id in {None, fill.perm_id}
+        and wanted.tag in {None, fill.tag}
+    )
+
+
+def _is_symbol(symbol: str, wanted: str | None) -> bool:
+    """Whether a contract in short is what is wanted, or begins with its words."""
+    if not wanted:
+        return True
+    whole, part = symbol.casefold(), wanted.casefold()
+    return whole == part or whole.startswith(f"{part} ")
+
+
+def _in_span(time: datetime, wanted: Wanted) -> bool:
+    return (wanted.since is None or time >= wanted.since) and (
+        wanted.until is None or time < wanted.until
+    )
+
+
+class _Where:
+    """The conditions of a query over the spine or the history, with their parameters.
+
+    Args:
+        table: The table or view.
+        kind: Its column that has the kind of fact.
+        wanted: Which rows.
+    """
+
+    def __init__(self, table: str, kind: str, wanted: Wanted) -> None:
+        self._table = table
+        self._conditions: list[str] = []
+        self.parameters: list[Any] = []
+        self._wanted = wanted
+        self.add("{}.time >= ?", _text(wanted.since))
+        self.add("{}.time < ?", _text(wanted.until))
+        if wanted.kinds:
+            self.add(f"{{}}.{kind} IN ({_marks(wanted.kinds)})", *wanted.kinds)
+        client = wanted.client_id
+        if client is not None and table == "entry":
+            self.add("({0}.correlation_id GLOB ? OR {0}.correlation_id GLOB ?)",
+                     f"order-{client}-*", f"session-{client}-*")  # fmt: skip
+        else:
+            self.add("{}.client_id = ?", client)
+        if wanted.symbol:
+            symbol = "(h.symbol = ? COLLATE NOCASE OR substr(h.symbol, 1, ?) = ? COLLATE NOCASE)"
+            begins = f"{wanted.symbol} "
+            self._story(symbol, wanted.symbol, len(begins), begins)
+        self._story("h.order_id = ?", wanted.order_id)
+        self._story("h.perm_id = ?", wanted.perm_id)
+        self._story("h.tag = ?", wanted.tag)
+        self._story("h.seq IN (SELECT seq FROM intent WHERE token = ?)", wanted.token)
+
+    def add(self, condition: str, *parameters: Any) -> None:
+        """Add a condition, ``{}`` for the table; not if its parameter is None."""
+        if None in parameters:
+            return
+        self._conditions.append(condition.format(self._table))
+        self.parameters += parameters
+
+    def _story(self, condition: str, *parameters: Any) -> None:
+        """The rows of the orders that have a row ``h`` of which this is true.
+
+        Orders that were placed by hand have one story; they are told apart by their permanent ids.
+        """
+        if None in parameters:
+            return
+        rows = f"FROM order_history h WHERE {condition}"
+        one = f"SELECT h.correlation_id {rows} AND h.order_id <> 0"
+        perms = f"(SELECT h.perm_id {rows})"
+        named = f"SELECT p.seq FROM order_history p WHERE p.perm_id IN {perms}"  # noqa: S608
+        ours = f"({{0}}.correlation_id IN ({one}) OR {{0}}.seq IN ({named}))"
+        self.add(ours, *parameters, *parameters)
+
+    def __str__(self) -> str:
+        return f"WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
+
+    @property
+    def page(self) -> str:
+        """Orders the rows, the newest first, and cuts the page."""
+        return "ORDER BY seq DESC LIMIT ? OFFSET ?"
+
+    @property
+    def page_parameters(self) -> tuple[int, int]:
+        """Its parameters; SQLite takes -1 for no limit."""
+        limit = self._wanted.limit
+        return -1 if limit is None else limit, self._wanted.offset
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _text(time: datetime | None) -> str | None:
+    """A time as the journal writes it, so that text sorts as time does."""
+    return None if time is None else time.astimezone(UTC).isoformat(timespec="microseconds")
