@@ -66,8 +66,9 @@ class IBKRConnection(EWrapper, Singletons):
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
         """Make our state before any __init__ runs: IB-style ones may never call ours."""
         self: Self = super().__new__(cls)
-        self._assemble(Core(self, Config()))
-        EClient.__init__(self, self)
+        if cls.__init__ is not IBKRConnection.__init__:  # ours would only make it all again
+            self._assemble(Core(self, Config()))
+            EClient.__init__(self, self)
         return self
 
     def __init__(
@@ -82,7 +83,7 @@ class IBKRConnection(EWrapper, Singletons):
         loop_factory: LoopFactory | None = None,
     ) -> None:
         given = (config, role, clock, loop_factory)
-        if any(argument is not None for argument in given):
+        if "_tws" not in vars(self) or any(argument is not None for argument in given):
             settings = config or Config()
             if role is not None:
                 name: Any = role.value if isinstance(role, Role) else role
