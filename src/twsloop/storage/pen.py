@@ -22,14 +22,15 @@ from .chain import START, link
 from .rows import Details, body_of, details_of, key_of, story_of, time_of
 from .schema import columns_of
 
-__all__ = ["Login", "Pen", "Written", "ids_of", "newest"]
+__all__ = ["INSERT_ENTRY", "Gathered", "Login", "Pen", "Written", "ids_of", "newest"]
 
 #: The facts whose order ids are in use.
 _USES_IDS = (OrderIntent, OrderStep, OrderEvent, Fill)
 #: So many keys are looked for in one statement.
 _AT_ONCE = 500
 
-_INSERT_ENTRY = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+#: An entry by its columns, the hash last.
+INSERT_ENTRY = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _RAISE_FLOOR = (
     "INSERT INTO id_floor VALUES (?, ?, ?) "
     "ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
@@ -149,7 +150,7 @@ class Pen:
         keys = [key_of(fact) for fact, _ in batch]
         known = _known(connection, [key for key in keys if key is not None])
         seq, before = newest(connection)
-        epoch, entries, details = self._epoch, [], _Gathered()
+        epoch, entries, details = self._epoch, [], Gathered()
         for (fact, login), key, body in zip(batch, keys, bodies, strict=True):
             if key is not None:
                 if key in known:
@@ -165,7 +166,7 @@ class Pen:
             before = link(before, head, body)
             entries.append((*head, body, before))
             details.add(seq, details_of(fact, epoch))
-        connection.executemany(_INSERT_ENTRY, entries)
+        connection.executemany(INSERT_ENTRY, entries)
         details.insert(connection)
         return len(entries), epoch
 
@@ -186,17 +187,19 @@ class Pen:
         return raised
 
 
-class _Gathered:
-    """Rows by their table."""
+class Gathered:
+    """Rows of the tables beside the spine, by their table."""
 
     def __init__(self) -> None:
         self._rows: dict[str, list[tuple[Any, ...]]] = {}
 
     def add(self, seq: int, details: Details) -> None:
+        """Take the rows of one entry."""
         for table, values in details:
             self._rows.setdefault(table, []).append((seq, *values))
 
     def insert(self, connection: sqlite3.Connection) -> None:
+        """Insert them; their entries are there."""
         for table, rows in self._rows.items():
             connection.executemany(_insert_into(table), rows)
 
