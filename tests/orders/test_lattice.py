@@ -14,7 +14,7 @@ import functools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import settings
@@ -47,14 +47,19 @@ from twsloop.events import (
     Notice,
     OrderCancelled,
     OrderExpired,
+    OrderFact,
     OrderFilled,
+    OrderIntent,
 )
 from twsloop.orders.book import Change, OrderBook
 from twsloop.orders.builders import limit_order
+from twsloop.orders.plain import plain_fields
 from twsloop.orders.reading import execution_base
 from twsloop.orders.recording import StepTeller
+from twsloop.orders.restoring import restore
 from twsloop.orders.state import FINAL, REVOCABLE, OrderInput, OrderRecord, OrderStatus
 from twsloop.orders.steps import ending, is_working, visible
+from twsloop.storage.replay import replay
 
 START = datetime(2026, 9, 28, 13, 32, 25, tzinfo=UTC)
 PERM = 900
@@ -175,9 +180,10 @@ class Gateway(RuleBasedStateMachine):
 
     def keep(self, change: Change) -> None:
         self.facts += change.facts
+        self.steps.written += [fact for fact in change.facts if isinstance(fact, OrderFact)]
         if change.record is not None and not change.known:
             self.teller.told(change.record, self.now, changed=change.changed)
-            if self.steps.written:
+            if self.steps.folded:
                 assert self.steps.folded == self.teller.standing(change.record)
 
     def hear_error(self, code: int, text: str) -> None:
@@ -189,9 +195,43 @@ class Gateway(RuleBasedStateMachine):
         if ends is Ends.CHANGE:
             self.keep(self.book.apply_refused_change(self.record, self.now))
 
+    def mean(self, kind: Literal["place", "modify"]) -> None:
+        """Write the intent, as what is about to leave does (`leaving`)."""
+        record = self.record
+        intent = OrderIntent(
+            time=self.now,
+            order_id=1,
+            client_id=0,
+            epoch=1,
+            kind=kind,
+            revision=record.intents,
+            contract=plain_fields(record.contract),
+            order=plain_fields(record.order),
+        )
+        record.intents += 1
+        self.steps.intend(intent, lambda _problem: None)
+
+    def start_anew(self) -> None:
+        """The process is killed; the next one has the journal, and nothing else."""
+        known = replay(self.steps.written)
+        before = self.teller.standing(self.record)
+        was = self.record
+        self.book = OrderBook(symbol_of)
+        (self.record,) = restore(self.book, known, 0, self.now)
+        self.teller = StepTeller(self.steps)
+        self.keep(Change(self.record, changed=True))
+        after = self.teller.standing(self.record)
+        # An order that was to leave, and of which no word came, is uncertain now; what nobody
+        # would miss is not written: which change the gateway did not confirm.
+        loose = {"status", "abandoned", "changing"}
+        assert {n for n in before if before[n] != after[n]} <= loose
+        assert self.record.fills == was.fills
+        assert self.record.commissions == was.commissions
+
     @initialize()
     def place(self) -> None:
         self.keep(self.book.create(self.record, self.now))
+        self.mean("place")
         self.record.sent = self.order
         self.keep(self.book.apply_input(self.record, OrderInput.SENT, self.now))
 
@@ -291,6 +331,7 @@ class Gateway(RuleBasedStateMachine):
     def modify(self, size: int) -> None:
         order = with_fields(echo(self.order), totalQuantity=Decimal(size), permId=PERM)
         self.keep(self.book.replace(self.record, order, self.now))
+        self.mean("modify")
         self.record.sent = order
         self.wanted.append(order)
 
@@ -338,18 +379,21 @@ class Gateway(RuleBasedStateMachine):
     def lose(self, data: st.DataObject) -> None:
         self.reports.pop(data.draw(st.integers(0, len(self.reports) - 1)))
 
-    @rule(arrives=st.booleans())
-    def link_lost(self, arrives: bool) -> None:
-        """Everything under way is lost; the next session asks for everything."""
+    @rule(arrives=st.booleans(), killed=st.booleans())
+    def link_lost(self, arrives: bool, killed: bool) -> None:
+        """Everything under way is lost; the next session, or process, asks for everything."""
         if self.state == "absent" and arrives:
             self.state = "working"
         gone = self.state == "absent"
         self.reports.clear()
         self.wanted.clear()
         self.listing = None
-        if not self.record.final:
+        if killed:
+            self.start_anew()
+        elif not self.record.final:
             self.keep(self.book.apply_refused_change(self.record, self.now, every=True))
-        self.keep(self.book.apply_input(self.record, OrderInput.LINK_LOST, self.now, "link lost"))
+            lost = OrderInput.LINK_LOST
+            self.keep(self.book.apply_input(self.record, lost, self.now, "link lost"))
         self.reconcile()
         if gone:
             self.state = "rejected"

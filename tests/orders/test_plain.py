@@ -6,16 +6,18 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ibapi.contract import ComboLeg, Contract
 from ibapi.order import Order
 from ibapi.tag_value import TagValue
 
+from tests.support.order_examples import EXAMPLES
 from twsloop.contracts import stock
 from twsloop.orders.builders import limit_order, trailing_stop
 from twsloop.orders.conditions import price_condition, when
-from twsloop.orders.plain import plain_fields
+from twsloop.orders.plain import contract_of, order_of, plain_fields
 
 
 def test_only_what_is_set_is_there() -> None:
@@ -74,3 +76,24 @@ def test_what_is_copied_does_not_change_with_the_order() -> None:
     told = plain_fields(order)
     order.algoParams[0].value = "2"
     assert told["algoParams"][0]["value"] == "1"
+
+
+def deep(thing: Any) -> Any:
+    """Everything that is in an object, to be compared."""
+    if isinstance(thing, list):
+        return [deep(one) for one in thing]
+    if hasattr(thing, "__dict__") and not isinstance(thing, type):
+        return type(thing), {name: deep(value) for name, value in vars(thing).items()}
+    return type(thing), thing
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_it_is_made_again_from_its_record(name: str) -> None:
+    contract, order = EXAMPLES[name]
+    told = json.loads(json.dumps([plain_fields(contract), plain_fields(order)]))
+    assert deep(contract_of(told[0])) == deep(contract)
+    assert deep(order_of(told[1])) == deep(order)
+
+
+def test_what_a_newer_program_wrote_is_kept() -> None:
+    assert order_of({"action": "BUY", "notYetKnown": 3}).notYetKnown == 3

@@ -17,7 +17,7 @@ from typing import Any
 
 import attrs
 
-from twsloop.events import Ends, Fact, Notice, OrderCreated
+from twsloop.events import Ends, Fact, Fill, Notice, OrderCreated
 from twsloop.wire.values import decimal_or_none
 
 from .copying import copied
@@ -133,6 +133,17 @@ class OrderBook:
         record.note(now, "created", describe_record(record))
         fact = attrs.evolve(fact_of(OrderCreated, record, now), reason=record.purpose)
         return Change(record, (fact,), changed=True)
+
+    def restore(self, record: OrderRecord, fills: Iterable[Fill]) -> None:
+        """Take in an order of an earlier process, with what was traded then (`restoring`)."""
+        self._by_id[record.client_id, record.order_id] = record
+        self.identities.meant(record)
+        if record.perm_id:
+            self._by_perm[record.perm_id] = record
+        else:
+            self._unnamed[record] = None
+        for fill in fills:
+            self.executions.join(self.executions.restore(fill, record.contract), record)
 
     def bind(self, record: OrderRecord, client_id: int, order_id: int, *, own: bool) -> None:
         """An order that was placed by hand has got an id: it is a client's from now on."""

@@ -147,6 +147,15 @@ class Executions:
         booked = self._booked[base] = Booked(fill, contract)
         return booked
 
+    def restore(self, fill: Fill, contract: Any) -> Booked:
+        """An execution that an earlier process was told of."""
+        booked = self._booked[execution_base(fill.exec_id)] = Booked(fill, contract)
+        return booked
+
+    def restore_commission(self, report: CommissionReported) -> None:
+        """What an execution cost, as it was told then; before the execution is restored."""
+        self._commissions[report.exec_id] = report
+
     def await_order(self, booked: Booked) -> None:
         """Nobody tells of its order yet; the oldest such one goes if there are too many."""
         self._orphans[execution_base(booked.fill.exec_id)] = booked

@@ -1,4 +1,4 @@
-"""IB's objects as plain JSON types: the fields that are set, under IB's names. Pure.
+"""IB's objects as plain JSON types, and back: the fields that are set, under IB's names. Pure.
 
 What is unset is left out, so that a record stays small and says what was meant. Decimals become
 text (a JSON number would round them); objects within objects (legs, tags, conditions) say of which
@@ -14,10 +14,34 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["plain_fields"]
+from ibapi.contract import ComboLeg, Contract, DeltaNeutralContract
+from ibapi.order import Order, OrderComboLeg
+from ibapi.order_condition import (
+    ExecutionCondition,
+    MarginCondition,
+    PercentChangeCondition,
+    PriceCondition,
+    TimeCondition,
+    VolumeCondition,
+)
+from ibapi.softdollartier import SoftDollarTier
+from ibapi.tag_value import TagValue
+
+__all__ = ["contract_of", "order_of", "plain_fields"]
 
 #: What says of which class an object within an object is.
 CLASS = "class"
+
+
+#: What can stand within an Order or a Contract, by its name.
+_KINDS: Mapping[str, Callable[[], Any]] = {
+    kind.__name__: kind
+    for kind in (
+        *(ComboLeg, DeltaNeutralContract, OrderComboLeg, SoftDollarTier, TagValue),
+        *(ExecutionCondition, MarginCondition, PercentChangeCondition),
+        *(PriceCondition, TimeCondition, VolumeCondition),
+    )
+}
 
 
 @functools.cache
@@ -76,3 +100,36 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "__dict__"):
         return {CLASS: type(value).__name__, **plain_fields(value)}
     return str(value)
+
+
+def order_of(plain: Mapping[str, Any]) -> Order:
+    """IB's Order out of what `plain_fields` made of it."""
+    return _filled(Order(), plain)
+
+
+def contract_of(plain: Mapping[str, Any]) -> Contract:
+    """IB's Contract out of what `plain_fields` made of it."""
+    return _filled(Contract(), plain)
+
+
+def _filled(made: Any, plain: Mapping[str, Any]) -> Any:
+    kind: Callable[[], object] = type(made)
+    usual = _unset(kind)
+    for name, value in plain.items():
+        if name != CLASS:
+            setattr(made, name, _thing(value, usual.get(name)))
+    return made
+
+
+def _thing(value: Any, usual: Any) -> Any:
+    """A plain value in the type that the field usually has."""
+    if isinstance(value, Mapping) and CLASS in value:
+        return _filled(_KINDS[value[CLASS]](), value)
+    if isinstance(value, list):
+        return [_thing(one, None) for one in value]
+    if isinstance(value, str):
+        if isinstance(usual, enum.Enum):
+            return type(usual)[value]
+        if isinstance(usual, (Decimal, float)):
+            return type(usual)(value)
+    return value

@@ -83,6 +83,11 @@ class Replay:
         """The executions that no order is known for."""
         return tuple(self._strays)
 
+    @property
+    def commissions(self) -> tuple[CommissionReported, ...]:
+        """Every commission report, also those whose execution was not told yet."""
+        return tuple(self._commissions.values())
+
     def commission_of(self, exec_id: str) -> CommissionReported | None:
         """What an execution cost, if that was told."""
         return self._commissions.get(exec_id)
