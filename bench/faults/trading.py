@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from twsloop import Config, IBGateway, Trade, bracket, limit_order, market_order
 from twsloop.errors import TwsLoopError
 from twsloop.events import Fill
 
-__all__ = ["SYMBOLS", "Trader"]
+__all__ = ["SILENCE", "SYMBOLS", "Trader"]
 
 SYMBOLS = ("AAPL", "MSFT", "NVDA", "SPY")
 #: Seconds between two actions of one trader.
@@ -54,9 +54,12 @@ class Trader:
         port: The gateway's.
         client_id: Its own.
         seed: Of what it does.
+        streams: What it listens to beside the quotes, of `SILENCE`.
     """
 
-    def __init__(self, port: int, client_id: int, seed: int) -> None:
+    def __init__(
+        self, port: int, client_id: int, seed: int, streams: Collection[str] = tuple(SILENCE)
+    ) -> None:
         overrides = {
             "connection.port": port,
             "connection.client_id": client_id,
@@ -71,7 +74,8 @@ class Trader:
         #: Those that may still be touched; what is over is the client's to keep or to forget.
         self._trades: deque[Trade] = deque(maxlen=TOUCHED)
         #: When each subscription was last heard, on the monotonic clock; 0 for not yet.
-        self.heard: dict[str, float] = dict.fromkeys((*SYMBOLS, *SILENCE.keys() - {"quotes"}), 0.0)
+        self.heard: dict[str, float] = dict.fromkeys((*SYMBOLS, *streams), 0.0)
+        self.heard.pop("quotes", None)  # which is each of the symbols
         self.refused: Counter[str] = Counter()
         self._chance = random.Random(f"{seed}:{client_id}")
         self._pause = threading.Event()
@@ -84,17 +88,17 @@ class Trader:
         self.app.observe(Fill, self._filled)
         self.app.start()
         market = self.app.market_data
-        self.streams = {
-            "quotes": self.app.subscribe(SYMBOLS, on_tick=self._ticked),
-            "depth": market.depth("SPY", 5, on_update=self._ears("depth")),
-            "tick by tick": market.ticks("MSFT", "BidAsk", on_update=self._ears("tick by tick")),
-            "bars": self.app.history.live_bars(
-                "AAPL",
-                duration=timedelta(minutes=30),
-                bar_size="1 min",
-                on_update=self._ears("bars"),
+        openers: dict[str, Callable[[Callable[..., None]], Any]] = {
+            "depth": lambda ears: market.depth("SPY", 5, on_update=ears),
+            "tick by tick": lambda ears: market.ticks("MSFT", "BidAsk", on_update=ears),
+            "bars": lambda ears: self.app.history.live_bars(
+                "AAPL", duration=timedelta(minutes=30), bar_size="1 min", on_update=ears
             ),
         }
+        self.streams = {"quotes": self.app.subscribe(SYMBOLS, on_tick=self._ticked)}
+        for what, opener in openers.items():
+            if what in self.heard:
+                self.streams[what] = opener(self._ears(what))
         for what, stream in self.streams.items():
             stream.max_silence = SILENCE[what]
         self._thread.start()

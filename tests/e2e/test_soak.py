@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 #: Enough for bars, for each kind of order, and for some thousand ticks.
-SECONDS = 12
+SECONDS = 6
 #: So early, caches still fill: growth is judged by the long run.
 ALLOWED_MB = 30
 
@@ -38,7 +38,7 @@ def test_a_short_soak(tmp_path: Path) -> None:
     assert found["sent"]["tickByTick"] > 0
     assert found["sent"]["updateMktDepthL2"] > 0
     assert found["sent"]["historicalDataUpdate"] > 0
-    assert found["orders"] >= SECONDS - 2
+    assert found["orders"] >= SECONDS // 2
     assert found["fills"] == found["executions"] > 0
     assert "CPU" in done.stdout
 
@@ -54,7 +54,7 @@ def test_a_short_run_of_random_faults_and_going_on_with_it(tmp_path: Path) -> No
                 *(sys.executable, "bench/faults/run.py", "--state", str(state)),
                 # None of these loses the link: ticks one by one are asked for every 15 s only.
                 *("--only", "shuffled_reports,delay,cut,farm_down,order_warning"),
-                *("--interval", "0.05", "--calm-every", "4", *options),
+                *("--interval", "0.05", *options),
             ],
             cwd=ROOT,
             capture_output=True,
@@ -68,7 +68,8 @@ def test_a_short_run_of_random_faults_and_going_on_with_it(tmp_path: Path) -> No
     first = json.loads(state.read_text())
     assert (first["seed"], first["done"]) == (1, 8)
     assert first["fills"] > 0
-    done = run("--resume", "--faults", "12")
+    # All streams were heard in the first part; bars take five seconds to come, each time.
+    done = run("--resume", "--faults", "12", "--streams", "quotes,depth")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "from fault 8 to 12" in done.stdout
     second = json.loads(state.read_text())
