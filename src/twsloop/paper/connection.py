@@ -207,14 +207,14 @@ class Connection(asyncio.Protocol):
         if self._client is not None and not self._client.closed:
             self._waiting_before = self.buffered()
             self._silent_for = 0.0
-            self._hub.stall(self._client)
+            self._hub.readers.stall(self._client)
             self._watch_silence()
 
     def resume_writing(self) -> None:
         """The transport has room again."""
         if self._client is not None and not self._client.closed:
             self._stop_timer()
-            self._hub.resume(self._client)
+            self._hub.readers.resume(self._client)
 
     # ---- Outlet ----------------------------------------------------------------------------
 
@@ -392,6 +392,6 @@ class Connection(asyncio.Protocol):
             if self._silent_for >= self._gateway.limits.silence:
                 client.drop(f"it has read nothing for {self._silent_for:g} s")
                 return
-            self._hub.give_up(client)
+            self._hub.readers.give_up(client)
         self._waiting_before = waiting
         self._watch_silence()

@@ -9,7 +9,6 @@ but the test moves it, until `MarketControl.release`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,6 +21,7 @@ from .catalogue.instruments import Instrument
 from .clock.market_clock import MarketClock
 from .exchange.interventions import BROKER, Rejection
 from .feeds.steering import SteeredFeed
+from .market.by_hand import SIGNED, Size, check_sides, check_trade, price_of, size_of
 from .market.vocabulary import Event, Halt, QuoteChange, TopOfBook, Trade
 from .requests.depth import reset
 from .requests.news import GENERAL, post_bulletin, post_headline
@@ -34,14 +34,10 @@ __all__ = ["MarketControl"]
 
 T = TypeVar("T")
 
-#: A size as tests write it.
-Size = int | str | Decimal
 #: IB's values of a halt.
 GENERAL_HALT, VOLATILITY_HALT = 1, 2
 #: Indices follow their fund, options their underlying (`derived`).
 FOLLOWERS = frozenset({"IND", "OPT", "FOP"})
-#: What may cost nothing, or less: a future as of oil in April 2020, a combination's difference.
-SIGNED = frozenset({"FUT", "BAG"})
 #: The venues of quotes and trades that are made by hand.
 BID_VENUE, ASK_VENUE, TRADE_VENUE = "P", "Q", "Q"
 
@@ -92,9 +88,9 @@ class MarketControl:
                 "quote() with None takes a side away"
             )
             raise PaperError(msg)
-        price, bid = _price(instrument, price), _price(instrument, bid)
-        ask, last = _price(instrument, ask), _price(instrument, last)
-        shown = _size(instrument, size)
+        price, bid = price_of(instrument, price), price_of(instrument, bid)
+        ask, last = price_of(instrument, ask), price_of(instrument, last)
+        shown = size_of(instrument, size)
         if price is not None:
             tick = float(instrument.min_tick)
             digits = instrument.price_digits
@@ -105,7 +101,7 @@ class MarketControl:
                 msg = f"{symbol}: no bid is a tick below {price:g}: give bid= and ask="
                 raise PaperError(msg)
         if last is not None:
-            _check_trade(instrument, shown)
+            check_trade(instrument, shown)
 
         def work() -> None:
             if bid is not None or ask is not None:
@@ -132,9 +128,9 @@ class MarketControl:
                 be, or the bid is above the offer.
         """
         instrument = self._priced(symbol)
-        bid, ask = _price(instrument, bid), _price(instrument, ask)
-        _check_sides(instrument, bid, ask)
-        shown = _size(instrument, bid_size), _size(instrument, ask_size)
+        bid, ask = price_of(instrument, bid), price_of(instrument, ask)
+        check_sides(instrument, bid, ask)
+        shown = size_of(instrument, bid_size), size_of(instrument, ask_size)
 
         def work() -> None:
             event = QuoteChange(
@@ -159,8 +155,8 @@ class MarketControl:
                 currency pair), or what is given cannot be.
         """
         instrument = self._priced(symbol)
-        at, traded = _price(instrument, price), _size(instrument, size)
-        _check_trade(instrument, traded)
+        at, traded = price_of(instrument, price), size_of(instrument, size)
+        check_trade(instrument, traded)
         if at is None:
             msg = f"{symbol}: a trade has a price: give one"
             raise PaperError(msg)
@@ -384,7 +380,7 @@ class MarketControl:
         ask_size = size if ask is not None else book.ask_size
         bid = book.bid if bid is None else bid
         ask = book.ask if ask is None else ask
-        _check_sides(instrument, bid, ask)
+        check_sides(instrument, bid, ask)
         quiet = instrument.quote_driven
         return QuoteChange(
             instrument.con_id,
@@ -412,51 +408,3 @@ class MarketControl:
 
 def _nothing() -> Any:
     return None
-
-
-def _price(instrument: Instrument, value: float | None) -> float | None:
-    """A price as a market has them."""
-    if value is None:
-        return None
-    try:
-        price = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        price = math.nan
-    signed = instrument.sec_type in SIGNED
-    if not math.isfinite(price) or (price <= 0 and not signed):
-        wanted = "a finite number" if signed else "a number above 0"
-        msg = f"{_name(instrument)}: {value!r} is no price: give {wanted}"
-        raise PaperError(msg)
-    return price
-
-
-def _size(instrument: Instrument, value: Size) -> Decimal:
-    """A size as a quote has them: it may be 0."""
-    try:
-        size = Decimal(str(value))
-    except ArithmeticError:
-        size = Decimal("NaN")
-    if not size.is_finite() or size < 0:
-        msg = f"{_name(instrument)}: {value!r} is no size: give a number from 0 up"
-        raise PaperError(msg)
-    return size
-
-
-def _check_trade(instrument: Instrument, size: Decimal) -> None:
-    if instrument.quote_driven:
-        msg = f"{_name(instrument)} is quoted, and has no trades: set bid and ask"
-        raise PaperError(msg)
-    if not size:
-        msg = f"{_name(instrument)}: nothing is no trade: give a size above 0"
-        raise PaperError(msg)
-
-
-def _name(instrument: Instrument) -> str:
-    """What people type: EUR.USD, ESZ6."""
-    return instrument.local_symbol or instrument.symbol
-
-
-def _check_sides(instrument: Instrument, bid: float | None, ask: float | None) -> None:
-    if bid is not None and ask is not None and bid > ask:
-        msg = f"{_name(instrument)}: a bid of {bid:g} above the offer of {ask:g} is no market"
-        raise PaperError(msg)

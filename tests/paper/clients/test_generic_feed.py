@@ -187,7 +187,7 @@ async def test_a_second_request_shares_and_a_third_after_both_begins_anew(
         await told(client)
         client.send("cancelMktData", reqId=1)
         await told(client)
-        assert 265598 not in gateway.hub.listeners
+        assert 265598 not in gateway.hub.watchers.listeners
         assert feed.watched == []
         client.send("reqMktData", reqId=1, contract=AAPL, genericTickList="293")
         assert 54 in await told(client)
@@ -202,7 +202,7 @@ async def test_a_client_that_leaves_ends_its_generic_ticks(
         await told(client)
     async with connect(gateway) as client:
         await client.ready()
-        assert gateway.hub.listeners == {}
+        assert gateway.hub.watchers.listeners == {}
         feed.send([feed.trade("AAPL", 270.05, 10)])
 
 

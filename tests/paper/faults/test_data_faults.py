@@ -181,5 +181,5 @@ async def test_faults_overlap_and_end_in_any_order(gateway: PaperGateway) -> Non
         told = prices(await heard(client), 1)
         assert told.count((1, 271.0)) == 1
         hub = gateway.hub
-        assert (len(hub.lines), hub.clients[1].muted) == (1, set())
+        assert (len(hub.watchers.lines), hub.clients[1].muted) == (1, set())
         assert not [*hub.gates.reports, *hub.gates.messages, *hub.gates.greeters]

@@ -201,7 +201,12 @@ async def test_what_a_client_ends_while_it_is_silent_leaves_nothing(gateway: Pap
         client.send("cancelTickByTickData", reqId=4)
         await heard(client)
         one = gateway.hub.clients[1]
-        assert (one.muted, one.instruments, one.lines, gateway.hub.lines) == (set(), {}, {}, {})
+        assert (one.muted, one.instruments, one.lines, gateway.hub.watchers.lines) == (
+            set(),
+            {},
+            {},
+            {},
+        )
         farm.end()
         gateway.market.quote("AAPL", 271.0, 271.1)
         told = await heard(client)

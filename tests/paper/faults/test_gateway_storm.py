@@ -173,9 +173,9 @@ async def storm(steps: list[tuple[Any, ...]]) -> None:
         assert set(hub.farms.states.values()) <= {FarmState.OK}
         memory = hub.memory
         assert (memory.known, memory.push, memory.first) == (None, None, Memory().first)
-        followed = {line.req_id for lines in hub.lines.values() for line in lines}
+        followed = {line.req_id for lines in hub.watchers.lines.values() for line in lines}
         assert followed == {key[1] for key, _ in client.streams() if key[0] == LINE}
-        assert all(len(set(map(id, one))) == len(one) for one in hub.lines.values())
+        assert all(len(set(map(id, one))) == len(one) for one in hub.watchers.lines.values())
         done = [one.exec_id for one in hub.engine.executions]
         assert client.fills == Counter(done)
         assert client.costs == Counter(done)

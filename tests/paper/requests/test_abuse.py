@@ -57,8 +57,8 @@ async def told(client: WireClient) -> list[Call]:
 
 def nothing_is_left(gateway: PaperGateway, feed: ManualFeed) -> None:
     hub = gateway.hub
-    assert hub.lines == {}
-    assert hub.listeners == {}
+    assert hub.watchers.lines == {}
+    assert hub.watchers.listeners == {}
     assert feed.watched == []
     assert sum(hub.feed.subscribers.values()) == 0  # type: ignore[attr-defined]
 

@@ -414,7 +414,7 @@ async def test_junk_is_answered_too_and_disturbs_nobody(
                 session = gateway.hub.clients[7]
                 session.end_subscriptions()
                 for line in tuple(session.lines.values()):
-                    gateway.hub.unwatch(line)
+                    gateway.hub.watchers.unwatch(line)
         assert await other.ask(right("reqIds", version)) == [("nextValidId", 0)]
     assert wrong == []
     faults = [record for record in caplog.records if record.levelno >= logging.ERROR]

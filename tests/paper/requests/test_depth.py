@@ -256,7 +256,7 @@ async def test_a_client_that_does_not_read_gets_the_outcome(
         client.send("reqMktDepth", reqId=6, contract=VENUE, numRows=1)
         await heard(client)
         session = gateway.hub.clients[1]
-        gateway.hub.stall(session)
+        gateway.hub.readers.stall(session)
         timers = clock.pending()
         for n in range(50):
             feed.send([feed.quote("AAPL", 260.0 + n / 10, 260.05 + n / 10)])
@@ -266,7 +266,7 @@ async def test_a_client_that_does_not_read_gets_the_outcome(
         assert clock.pending() == timers + 1
         client.send("cancelMktDepth", reqId=6)
         await heard(client)
-        gateway.hub.resume(session)
+        gateway.hub.readers.resume(session)
         clock.advance(0.25)
         rows = await heard(client)
         assert 0 < len(rows) <= 20

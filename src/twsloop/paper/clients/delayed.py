@@ -200,7 +200,7 @@ class DelayedMarket:
             book = self._books[con_id] = self._now(con_id)
         line.follows = False
         line.at_end.append(lambda: self._lines[con_id].remove(line))
-        self.hub.watch(line)
+        self.hub.watchers.watch(line)
         parameters = TickReqParams(
             minTick=str(instrument.min_tick), bboExchange="", snapshotPermissions=0
         )
@@ -226,7 +226,7 @@ class DelayedMarket:
         if self._wanted(line.instrument) <= line.told:
             end = TickSnapshotEnd(reqId=line.req_id)
             line.client.send("tickSnapshotEnd", end)
-            self.hub.unwatch(line)
+            self.hub.watchers.unwatch(line)
 
     def _now(self, con_id: int) -> TopOfBook:
         """A second book that begins as the live one is now."""

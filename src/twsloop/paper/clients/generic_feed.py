@@ -191,7 +191,7 @@ class GenericFeed:
         generic.image()
         if con_id not in self.lines:
             self.lines[con_id] = []
-            self.hub.listen(con_id, self._hear)
+            self.hub.watchers.listen(con_id, self._hear)
         self.lines[con_id].append(generic)
         line.at_end.append(lambda: self._end(con_id, generic))
 
@@ -201,7 +201,7 @@ class GenericFeed:
         if not others:
             del self.lines[con_id]
             del self._statistics[con_id]
-            self.hub.unlisten(con_id, self._hear)
+            self.hub.watchers.unlisten(con_id, self._hear)
 
     def _hear(self, event: Event, changed: Sequence[Change], _now: datetime) -> None:
         fields = {change.field for change in changed}

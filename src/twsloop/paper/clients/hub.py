@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 from ibapi.protobuf.ManagedAccounts_pb2 import ManagedAccounts
 from ibapi.protobuf.NextValidId_pb2 import NextValidId
-from ibapi.protobuf.TickSnapshotEnd_pb2 import TickSnapshotEnd
 
 from twsloop.clock import Clock, Timer
 from twsloop.paper.accounts.account import Account
@@ -29,31 +28,25 @@ from twsloop.paper.clock.sessions import Sessions
 from twsloop.paper.clock.timetable import Timetables
 from twsloop.paper.exchange.engine import Engine
 from twsloop.paper.history.archive import History
-from twsloop.paper.market import ticks
-from twsloop.paper.market.vocabulary import Change, Event, Feed
+from twsloop.paper.market.vocabulary import Event, Feed
 from twsloop.paper.orders import echo
 from twsloop.paper.orders.order import PaperOrder
 
 from . import account_feed, exercise, fanout, visibility
-from .client import Client, Line
+from .client import Client
 from .farms import Farms
 from .gates import Gates, Memory, Push
-from .kinds import LINE
 from .pacing import PacingJudge
+from .readers import Readers
+from .watchers import Listener, Watchers
 
-__all__ = ["Hub", "Listener"]
+__all__ = ["Hub"]
 
 logger = logging.getLogger(__name__)
-
-#: Hears of an event that changed a book, after the book has it: the event, what changed, and the
-#: time. It sends with `Client.send`; the hub flushes when the batch of events has been told.
-Listener = Callable[[Event, Sequence[Change], datetime], None]
 
 CLIENT_ID_IN_USE = (
     "Unable connect as the client id is already in use. Retry with a unique client id."
 )
-#: How long an incomplete snapshot waits for its missing ticks, seconds.
-SNAPSHOT_PATIENCE = 11.0
 #: How often profit and loss is told, seconds.
 PNL_EVERY = 1.0
 #: How often account values that changed are told, seconds.
@@ -82,8 +75,8 @@ class Hub:
         gates: Where faults stand.
         memory: What the gateway itself remembers of the day.
         clients: The READY clients by client id.
-        lines: The lines that watch each instrument.
-        listeners: Who else hears the events of each instrument (bars, depth, tick-by-tick).
+        watchers: Who watches which instrument.
+        readers: The clients that do not read.
         witnesses: Who hears the events of all instruments (the history).
         desks: What the request modules keep as long as the gateway runs (see `handling.desk`).
         sessions: The exchange's day: the phases of the markets, and who hears of their changes.
@@ -103,16 +96,15 @@ class Hub:
     gates: Gates = attrs.Factory(Gates)
     memory: Memory = attrs.Factory(Memory)
     clients: dict[int, Client] = attrs.Factory(dict)
-    lines: dict[int, list[Line]] = attrs.Factory(dict)
-    listeners: dict[int, list[Listener]] = attrs.Factory(dict)
     witnesses: list[Listener] = attrs.Factory(list)
     desks: dict[type[Any], Any] = attrs.Factory(dict)
     events: int = 0
     sessions: Sessions = attrs.field(init=False)
+    watchers: Watchers = attrs.field(init=False)
+    readers: Readers = attrs.field(init=False)
     _market: MarketClock | None = attrs.field(init=False)
     _alarm: Alarm = attrs.field(init=False)
     _timers: list[Timer] = attrs.Factory(list)
-    _stalled: set[Client] = attrs.Factory(set)
     _failed: set[PaperOrder] = attrs.Factory(set)
 
     def __attrs_post_init__(self) -> None:
@@ -120,6 +112,8 @@ class Hub:
         self.sessions = Sessions(self.clock, self.settle)
         self._market = self.clock if isinstance(self.clock, MarketClock) else None
         self._alarm = Alarm(self.clock, self._orders_are_due)
+        self.watchers = Watchers(self.feed, self.clock, self._line_opened)
+        self.readers = Readers(self.feed, self._market, waits=self.wait_for_readers)
 
     # ---- life ------------------------------------------------------------------------------
 
@@ -228,9 +222,9 @@ class Hub:
             return
         del self.clients[client.client_id]
         for line in list(client.lines.values()):
-            self.unwatch(line)
+            self.watchers.unwatch(line)
         client.end_subscriptions()
-        self.resume(client)
+        self.readers.resume(client)
         if self.timetables is not None:
             self.timetables.left(client.client_id)
 
@@ -310,108 +304,14 @@ class Hub:
                 exc_info=error,
             )
 
-    # ---- slow clients ----------------------------------------------------------------------
-
-    def stall(self, client: Client) -> None:
-        """A client's transport is full."""
-        client.pause(conflate=not self.wait_for_readers)
-        self._stalled.add(client)
-        if self.wait_for_readers:
-            if self._market is not None:
-                self._market.hold("readers")
-            else:
-                self.feed.pause()
-
-    def give_up(self, client: Client) -> None:
-        """A stalled client reads nothing: the others do not wait for it any longer."""
-        if client.stalled and not client.conflating:
-            logger.warning("%s does not read: its ticks conflate from now on", client)
-            client.pause(conflate=True)
-            self._resume_feed()
-
-    def resume(self, client: Client) -> None:
-        """A client's transport has room again, or it left."""
-        self._stalled.discard(client)
-        client.resume()
-        self._resume_feed()
-
-    def _resume_feed(self) -> None:
-        if self.wait_for_readers and all(client.conflating for client in self._stalled):
-            if self._market is not None:
-                self._market.release("readers")
-            else:
-                self.feed.resume()
-
     # ---- the market ------------------------------------------------------------------------
 
-    def watch(self, line: Line) -> None:
-        """Open a market data line: its image now, then what changes."""
-        client, con_id = line.client, line.instrument.con_id
-        line.mark = fanout.line_mark(line.req_id, client.server_version)
-        line.kind = fanout.line_kind(line, client.server_version)
-        client.lines[line.req_id] = line
-        if line.follows and not client.is_muted(LINE, line.req_id):
-            self.follow(line)
-        self.feed.subscribe(con_id)
-        if line.snapshot:
-            timer = self.clock.call_later(SNAPSHOT_PATIENCE, self._snapshot_is_late, line)
-            line.cancel_timer = timer.cancel
-            if line.follows and not client.is_muted(LINE, line.req_id):
-                self._end_snapshot_if_complete(line)
-        if self.lines_wanted and self._market is not None:
-            self._begin_if_wanted(self._market)
-
-    def follow(self, line: Line) -> None:
-        """Tell a line its image, and from now on what changes."""
-        con_id, client = line.instrument.con_id, line.client
-        told = ticks.image(
-            self.feed.book(con_id),
-            line.instrument,
-            volume_unit=line.volume_unit,
-            market_data_type=line.data_type,
-            joins=con_id in self.lines,
-        )
-        frames = fanout.frames(fanout.encode(told, client.server_version), line.mark)
-        client.send_ticks(line, line.once(frames) if line.snapshot else frames)
-        self.lines.setdefault(con_id, []).append(line)
-
-    def unfollow(self, line: Line) -> None:
-        """Tell a line no more what changes; nothing happens if it is not told now."""
-        con_id = line.instrument.con_id
-        watching = self.lines.get(con_id, [])
-        if line in watching:
-            watching.remove(line)
-            if not watching:
-                del self.lines[con_id]
-
-    def _begin_if_wanted(self, clock: MarketClock) -> None:
+    def _line_opened(self) -> None:
+        """The market begins when enough lines are open that it waited for."""
+        if not self.lines_wanted or self._market is None:
+            return
         if sum(len(client.lines) for client in self.clients.values()) >= self.lines_wanted:
-            clock.release("lines")
-
-    def unwatch(self, line: Line) -> None:
-        """Close a line."""
-        con_id = line.instrument.con_id
-        del line.client.lines[line.req_id]
-        line.client.forget_line(line.req_id)
-        self.unfollow(line)
-        for end in line.at_end:
-            end()
-        if line.cancel_timer is not None:
-            line.cancel_timer()
-        self.feed.unsubscribe(con_id)
-
-    def listen(self, con_id: int, listener: Listener) -> None:
-        """Hear the events of an instrument from now on; it is watched as long."""
-        self.listeners.setdefault(con_id, []).append(listener)
-        self.feed.subscribe(con_id)
-
-    def unlisten(self, con_id: int, listener: Listener) -> None:
-        """Hear them no more."""
-        listening = self.listeners[con_id]
-        listening.remove(listener)
-        if not listening:
-            del self.listeners[con_id]
-        self.feed.unsubscribe(con_id)
+            self._market.release("lines")
 
     def on_events(self, events: Iterable[Event]) -> None:
         """Take a batch of the feed: the sink that the feed was started with.
@@ -419,7 +319,7 @@ class Hub:
         On a market clock the batch is made while it is taken, and moves the clock.
         """
         now, moves = self.now(), self._market is not None
-        book, orders = self.feed.book, self.engine.book
+        book, orders, watchers = self.feed.book, self.engine.book, self.watchers
         for event in events:
             self.events += 1
             if moves:
@@ -428,39 +328,26 @@ class Hub:
             changed = book(con_id).apply(event)
             if not changed:
                 continue
-            watching = self.lines.get(con_id)
+            watching = watchers.lines.get(con_id)
             if watching:
                 encoder = fanout.Encoder(changed)
                 for line in tuple(watching):
                     if line.snapshot:
                         line.client.send_ticks(line, line.once(encoder.frames(line)))
-                        self._end_snapshot_if_complete(line)
+                        watchers.end_if_complete(line)
                     elif line.client.conflating:
                         line.client.send_ticks(line, encoder.frames(line))
                     else:
                         line.client.add_ticks(*encoder.data(line))
             for witness in self.witnesses:
                 witness(event, changed, now)
-            listening = self.listeners.get(con_id)
+            listening = watchers.listeners.get(con_id)
             if listening:
                 for listener in tuple(listening):
                     listener(event, changed, now)
             if orders.has_live(con_id):
                 self._work_orders(con_id, now)
         self.settle()
-
-    def _end_snapshot_if_complete(self, line: Line) -> None:
-        book = self.feed.book(line.instrument.con_id)
-        if ticks.snapshot_is_complete(book, line.instrument):
-            self._end_snapshot(line)
-
-    def _snapshot_is_late(self, line: Line) -> None:
-        self._end_snapshot(line)
-        line.client.flush()
-
-    def _end_snapshot(self, line: Line) -> None:
-        line.client.send("tickSnapshotEnd", TickSnapshotEnd(reqId=line.req_id))
-        self.unwatch(line)
 
     # ---- cadence ---------------------------------------------------------------------------
 

@@ -65,9 +65,9 @@ class PartialLine:
         )
         hub.error(line.client, line.req_id, 10090, text)
         line.follows = False
-        hub.watch(line)
-        hub.listen(con_id, self._hear)
-        line.at_end.append(lambda: hub.unlisten(con_id, self._hear))
+        hub.watchers.watch(line)
+        hub.watchers.listen(con_id, self._hear)
+        line.at_end.append(lambda: hub.watchers.unlisten(con_id, self._hear))
         book = hub.feed.book(con_id)
         image = ticks.image(book, line.instrument, market_data_type=line.data_type)
         self._tell(tick for tick in image if tick.name != COMPUTATION)

@@ -80,7 +80,7 @@ def drop(hub: Hub, client: Client, key: Key) -> None:
     """End a subscription on the gateway's side."""
     kind, req_id = key
     if kind == LINE:
-        hub.unwatch(client.lines[req_id])
+        hub.watchers.unwatch(client.lines[req_id])
     else:
         client.end_subscription(kind, req_id)
 

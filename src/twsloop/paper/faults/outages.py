@@ -62,7 +62,7 @@ ORDERS = frozenset({"placeOrder", "cancelOrder", "reqGlobalCancel"})
 def forget_subscriptions(hub: Hub, client: Client) -> None:
     """Let a client have no subscription any more, as after 1101; its settings stay."""
     for line in tuple(client.lines.values()):
-        hub.unwatch(line)
+        hub.watchers.unwatch(line)
     for key in tuple(client.subscriptions):
         if key[0] not in SETTINGS:
             client.end_subscription(*key)

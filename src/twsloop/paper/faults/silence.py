@@ -116,7 +116,7 @@ class Silence:
     def _mute(self, client: Client, key: Key) -> None:
         client.muted.add(key)
         if key[0] == LINE:
-            self.hub.unfollow(client.lines[key[1]])
+            self.hub.watchers.unfollow(client.lines[key[1]])
 
     def _unmute(self, client: Client, key: Key) -> None:
         client.muted.discard(key)
@@ -124,6 +124,6 @@ class Silence:
         if kind == LINE:
             line = client.lines[req_id]
             if line.follows:
-                self.hub.follow(line)
+                self.hub.watchers.follow(line)
         elif kind == DEPTH:
             retell_to(self.hub, client, req_id)

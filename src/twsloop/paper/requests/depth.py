@@ -241,7 +241,7 @@ class DepthDesk:
             deep, _ = venues_of(instrument)
             watched = Watched(hub, DeepBook(instrument, seed), deep or [instrument.exchange])
             self.watched[instrument.con_id] = watched
-            hub.listen(instrument.con_id, watched.hear)
+            hub.watchers.listen(instrument.con_id, watched.hear)
         watched.streams.append(stream)
         stream.client.subscribe(
             (DEPTH, stream.req_id), lambda: self._close(watched, stream), instrument
@@ -252,7 +252,7 @@ class DepthDesk:
         watched.streams.remove(stream)
         if not watched.streams:
             con_id = watched.book.instrument.con_id
-            watched.hub.unlisten(con_id, watched.hear)
+            watched.hub.watchers.unlisten(con_id, watched.hear)
             if watched.late is not None:
                 watched.late.cancel()
             del self.watched[con_id]

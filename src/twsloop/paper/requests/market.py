@@ -106,7 +106,7 @@ def _open(hub: Hub, line: Line, asked: GenericTicks | None) -> None:
     if hidden is not None and line.follows:
         PartialLine(hub, line, hidden).watch()
     else:
-        hub.watch(line)
+        hub.watchers.watch(line)
     if asked is not None:
         generic = hub.desks.setdefault(GenericFeed, GenericFeed(hub))
         generic.watch(line, asked)
@@ -174,7 +174,7 @@ def cancel_mkt_data(hub: Hub, client: Client, request: Any) -> None:
     if line is None:
         hub.error(client, request.reqId, 300, f"Can't find EId with tickerId:{request.reqId}")
     else:
-        hub.unwatch(line)
+        hub.watchers.unwatch(line)
 
 
 def req_market_data_type(hub: Hub, client: Client, request: Any) -> None:

@@ -143,12 +143,12 @@ def _open(hub: Hub, client: Client, req_id: int, projection: Projection) -> None
             client.send("tickByTick", data)
 
     def end() -> None:
-        hub.unlisten(con_id, hear)
+        hub.watchers.unlisten(con_id, hear)
         streams.open -= 1
 
     projection.begin(top)
     streams.open += 1
-    hub.listen(con_id, hear)
+    hub.watchers.listen(con_id, hear)
     client.subscribe((TICKS, req_id), end, projection.instrument)
 
 
