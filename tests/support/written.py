@@ -29,7 +29,7 @@ def write_journal(path: Path, *batches: Iterable[Fact], login: Login = LOGIN) ->
 
 async def _write(path: Path, batches: Sequence[Sequence[Fact]], login: Login) -> None:
     pen = Pen(path)
-    async with Database(path, migrations=MIGRATIONS, private=True, section="journal") as file:
+    async with Database(path, migrations=MIGRATIONS, private=True, sync="normal") as file:
         await file.run(pen.opened)
         for batch in batches:
             rows = [(fact, login) for fact in batch]
