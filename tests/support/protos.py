@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from twsloop.wire import grammar, text
 from twsloop.wire.codec import REQUIRED
 from twsloop.wire.conditions import CONDITIONS
+from twsloop.wire.fields import find_field
 from twsloop.wire.kinds import kind_of
 from twsloop.wire.messages import MessageType, message_class
 
@@ -157,7 +158,7 @@ class _Builder:
                 self._call(node.name, message)
 
     def _field(self, node: grammar.Field, message: Any) -> None:
-        field = text._find(message.DESCRIPTOR, node.path)
+        field = find_field(message.DESCRIPTOR, node.path)
         kind = kind_of(field, node.kind, node.unset, self.version)
         may_be_unset = kind.read(kind.unset) is None and ".".join(node.path) not in self.required
         if may_be_unset and not self.maybe():
@@ -169,7 +170,7 @@ class _Builder:
 
     def _each(self, node: grammar.Each, message: Any) -> None:
         elements = _get(message, node.path)
-        field = text._find(message.DESCRIPTOR, node.path)
+        field = find_field(message.DESCRIPTOR, node.path)
         for _ in range(self.size()):
             if field.message_type is None:
                 elements.append(self.value(field, "text", node))
