@@ -270,7 +270,7 @@ def main() -> None:
     parser.add_argument("--calm-every", type=int, default=20, help="faults before it is looked")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--limit", type=float, default=20.0, help="seconds for each recovery")
-    parser.add_argument("--growth", type=float, default=60.0, help="MB to grow by")
+    parser.add_argument("--growth", type=float, default=15.0, help="MB to grow by")
     parser.add_argument("--resume", action="store_true", help="go on with the last run")
     parser.add_argument("--state", type=Path, default=STATE, help="where its state is kept")
     parser.add_argument("--verbose", action="store_true", help="print every fault")
