@@ -18,19 +18,53 @@ __all__ = ["AMOUNTS"]
 _HUNDRED = Decimal(100)
 
 
-def _amount(name: str, unit: str, what: str, measure: Callable[[Case], Decimal]) -> Check:
-    """A check of one number against one limit; a change or an order that reduces passes it."""
+Measure = Callable[[Case], Decimal]
+#: The unit, and what was measured.
+_Words = tuple[str, str]
+
+
+def _within(
+    case: Case, name: str, limit: Decimal, measure: Measure, words: tuple[str, str]
+) -> RiskCheck:
+    """One number against its limit; an order, or a change, that only reduces risk may be over it.
+
+    Args:
+        case: The order.
+        name: The check.
+        limit: What is allowed.
+        measure: The number.
+        words: Its unit, and what it is.
+    """
+    unit, what = words
+    try:
+        value = measure(case)
+    except Unknown:
+        if case.reduces:
+            return kept(name, case.reduces)
+        raise
+    if value > limit and case.reduces:
+        return RiskCheck(
+            name=name, passed=True, value=value, limit=limit, unit=unit, text=case.reduces
+        )
+    return at_most(name, value, limit, unit=unit, what=what)
+
+
+def _amount(name: str, unit: str, what: str, measure: Measure) -> Check:
+    """The check of a limit that a symbol or an account may have of its own."""
+    words = unit, what
 
     def check(case: Case) -> RiskCheck | None:
         limit = case.limits.of(name, case)
-        if limit is None:
-            return None
-        if case.reduces:
-            return kept(name, case.reduces)
-        return at_most(name, measure(case), limit, unit=unit, what=what)
+        return None if limit is None else _within(case, name, limit, measure, words)
 
-    check.__name__ = name
     return check
+
+
+def _share_of_worth(case: Case) -> Decimal:
+    worth_now = case.account_money("NetLiquidation")
+    if worth_now is None or worth_now <= 0:
+        raise Unknown("the account's net liquidation is not known")
+    return _position_value(case) / worth_now * _HUNDRED
 
 
 def _concentration(case: Case) -> RiskCheck | None:
@@ -38,13 +72,7 @@ def _concentration(case: Case) -> RiskCheck | None:
     limit = case.limits.general(name)
     if limit is None:
         return None
-    if case.reduces:
-        return kept(name, case.reduces)
-    worth = case.account_money("NetLiquidation")
-    if worth is None or worth <= 0:
-        raise Unknown("the account's net liquidation is not known")
-    share = _position_value(case) / worth * _HUNDRED
-    return at_most(name, share, limit, unit="percent", what="of the account's worth")
+    return _within(case, name, limit, _share_of_worth, ("percent", "of the account's worth"))
 
 
 def _buying_power(case: Case) -> RiskCheck | None:
@@ -52,13 +80,14 @@ def _buying_power(case: Case) -> RiskCheck | None:
     percent = case.limits.general(name)
     if percent is None:
         return None
-    if case.reduces:
-        return kept(name, case.reduces)
     power = case.account_money("BuyingPower")
     if power is None:
+        if case.reduces:
+            return kept(name, case.reduces)
         raise Unknown("the account's buying power is not known")
-    what = "opened by all working orders and this one:"
-    return at_most(name, case.exposure.opening, power * percent / _HUNDRED, unit="", what=what)
+    words = "", "opened by all working orders and this one:"
+    limit = power * percent / _HUNDRED
+    return _within(case, name, limit, lambda case: case.exposure.opening, words)
 
 
 def _margin(case: Case) -> RiskCheck | None:
@@ -76,10 +105,11 @@ def _open_orders(case: Case) -> RiskCheck | None:
     limit = case.limits.of(name, case)
     if limit is None or case.proposal.kind != "place":
         return None
-    if case.reduces:
-        return kept(name, case.reduces)
-    count = case.working.count(case.account, case.key) + 1
-    return at_most(name, Decimal(count), limit, unit="orders", what="with this one")
+    return _within(case, name, limit, _count, ("orders", "with this one"))
+
+
+def _count(case: Case) -> Decimal:
+    return Decimal(case.working.count(case.account, case.key) + 1)
 
 
 def _position_value(case: Case) -> Decimal:

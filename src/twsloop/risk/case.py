@@ -14,6 +14,7 @@ from twsloop.events import QuoteSeen
 from .exposures import Exposure, exposure
 from .identity import Ident, ident_of, multiplier_of, names_of
 from .memory import Memory
+from .money import from_base, rate
 from .outcomes import Unknown
 from .reservations import Key, Reserved, named_price, total_of
 from .sources import QuoteView, Sources
@@ -302,16 +303,7 @@ class Case:
         Raises:
             Unknown: Nobody knows.
         """
-        into = self.limits.currency or self.sources.base_currency(self.account)
-        if not into:
-            raise Unknown("the account's base currency is not known; set [risk] currency")
-        if currency == into:
-            return Decimal(1)
-        known = self.sources.rate(self.account, currency, into) if currency else None
-        if known is None:
-            msg = f"there is no exchange rate from {currency or 'an unknown currency'} to {into}"
-            raise Unknown(msg)
-        return known
+        return rate(self.sources, self.limits.currency, self.account, currency)
 
     def account_money(self, key: str) -> Decimal | None:
         """A value of the account, in the currency of the limits; None if the broker told none."""
@@ -320,9 +312,7 @@ class Case:
 
     def in_limits(self, value: Decimal) -> Decimal:
         """An amount in the account's base currency, in the currency of the limits."""
-        base = self.sources.base_currency(self.account)
-        into = self.limits.currency
-        return value if not into or into == base else value * self.rate(base)
+        return from_base(self.sources, self.limits.currency, self.account, value)
 
     # ---- what it does to the position ----------------------------------------------------
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from twsloop.events import RiskCheck
 
 from .case import Case
 from .checks import Check
-from .outcomes import Unknown, at_most, kept, refused
+from .outcomes import Unknown, at_most, kept, refused, shown
 from .values import ZERO
 
 __all__ = ["CLASSIC_MINIMUM", "DAYS", "classic", "day_trades"]
@@ -28,38 +29,40 @@ def _profit(case: Case) -> Decimal:
     return case.in_limits(profit)
 
 
-def _daily_loss(case: Case) -> RiskCheck | None:
-    name = "max_daily_loss"
-    limit = case.limits.of_account(name, case.account)
-    if limit is None:
-        return None
-    if case.reduces:
-        return kept(name, case.reduces)
-    if case.memory.days.latched(case.account, name, case.day):
-        return refused(name, "it was reached today, and nobody released it", limit=limit)
-    return _below(name, max(-_profit(case), ZERO), limit, "the day's loss of")
+def _reached(name: str, what: str, measure: Callable[[Case], Decimal]) -> Check:
+    """A limit of the day: once reached it counts as reached until the day is over."""
+
+    def check(case: Case) -> RiskCheck | None:
+        limit = case.limits.of_account(name, case.account)
+        if limit is None:
+            return None
+        value: Decimal | None = None
+        if case.memory.days.latched(case.account, name, case.day):
+            text = "it was reached today, and nobody released it"
+        else:
+            try:
+                value = measure(case)
+            except Unknown:
+                if case.reduces:
+                    return kept(name, case.reduces)
+                raise
+            if value < limit:
+                return RiskCheck(name=name, passed=True, value=value, limit=limit)
+            text = f"{what} {shown(value)} has reached {shown(limit)}"
+        passed = bool(case.reduces)
+        text = f"{text}, but {case.reduces}" if passed else text
+        return RiskCheck(name=name, passed=passed, value=value, limit=limit, text=text)
+
+    return check
 
 
-def _drawdown(case: Case) -> RiskCheck | None:
-    name = "max_drawdown"
-    limit = case.limits.of_account(name, case.account)
-    if limit is None:
-        return None
-    if case.reduces:
-        return kept(name, case.reduces)
-    if case.memory.days.latched(case.account, name, case.day):
-        return refused(name, "it was reached today, and nobody released it", limit=limit)
+def _loss(case: Case) -> Decimal:
+    return max(-_profit(case), ZERO)
+
+
+def _fall(case: Case) -> Decimal:
     profit = _profit(case)
-    peak = max(case.memory.days.peak(case.account, case.day), profit)
-    return _below(name, peak - profit, limit, "the fall from the day's best of")
-
-
-def _below(name: str, value: Decimal, limit: Decimal, what: str) -> RiskCheck:
-    """What has reached its limit is over it: the next loss would be."""
-    if value < limit:
-        return RiskCheck(name=name, passed=True, value=value, limit=limit)
-    text = f"{what} {value:f} has reached {limit:f}"
-    return refused(name, text, value=value, limit=limit)
+    return max(case.memory.days.peak(case.account, case.day), profit) - profit
 
 
 def day_trades(case: Case) -> RiskCheck | None:
@@ -106,4 +109,7 @@ def classic(case: Case) -> RiskCheck | None:
     )
 
 
-DAYS: dict[str, Check] = {"max_daily_loss": _daily_loss, "max_drawdown": _drawdown}
+DAYS: dict[str, Check] = {
+    "max_daily_loss": _reached("max_daily_loss", "the day's loss of", _loss),
+    "max_drawdown": _reached("max_drawdown", "the fall from the day's best of", _fall),
+}

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .identity import Ident, ident_of, multiplier_of
+from .money import market_price
 from .outcomes import Unknown
-from .values import ZERO, exact
+from .values import ZERO
 
 if TYPE_CHECKING:
     from .case import Case
@@ -94,7 +95,7 @@ def worth(case: Case, ident: Ident, contract: Any, *, held: bool) -> Decimal:
     if multiplier is None:
         msg = f"the multiplier of {contract.symbol} is not known; ask for its details"
         raise Unknown(msg)
-    market = _market_price(case, contract) if held or not own else None
+    market = market_price(case.sources, case.account, contract) if held or not own else None
     if held and market is None:
         msg = f"what {contract.symbol} is worth is not known; follow the portfolio, or its quote"
         raise Unknown(msg)
@@ -105,15 +106,3 @@ def worth(case: Case, ident: Ident, contract: Any, *, held: bool) -> Decimal:
         msg = f"what {contract.symbol} is worth is not known; follow its quote"
         raise Unknown(msg)
     return max(prices) * multiplier * case.rate(ident.kind[2])
-
-
-def _market_price(case: Case, contract: Any) -> Decimal | None:
-    """What the market pays for a contract: by the broker's valuation, or by a quote of any age."""
-    price = case.sources.mark(case.account, contract)
-    if price is not None:
-        return price
-    quote = case.sources.quote(contract)
-    if quote is None:
-        return None
-    seen = [exact(one) for one in (quote.bid, quote.ask, quote.last)]
-    return max((one for one in seen if one is not None), key=abs, default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -103,15 +103,24 @@ class Limits:
         return self._general.get(name)
 
     def of(self, name: str, case: Case) -> Decimal | None:
-        """The limit that counts for an order; None if there is none.
+        """The limit that counts for an order; None if there is none."""
+        return self.find(name, case.names if self._of_symbols else (), case.account)
 
-        Its symbol's own, or the general one; its account's own, if that is lower.
+    def find(self, name: str, names: Iterable[str], account: str) -> Decimal | None:
+        """The limit that counts for a contract in an account; None if there is none.
+
+        The symbol's own, or the general one; the account's own, if that is lower.
+
+        Args:
+            name: The limit, as the settings call it.
+            names: What the contract may be called, in capitals.
+            account: The account.
         """
         limit = self._general.get(name)
         if self._of_symbols:
-            own = [self._of_symbols.get((one, name)) for one in case.names]
+            own = [self._of_symbols.get((one, name)) for one in names]
             limit = min((found for found in own if found is not None), default=limit)
-        return self.of_account(name, case.account, limit) if self._of_accounts else limit
+        return self.of_account(name, account, limit) if self._of_accounts else limit
 
     def of_account(self, name: str, account: str, general: Decimal | None = None) -> Decimal | None:
         """The limit that counts for an account; None if there is none."""

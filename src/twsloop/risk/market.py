@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from twsloop.events import RiskCheck
@@ -10,7 +11,7 @@ from .case import Case
 from .checks import Check
 from .outcomes import Unknown, at_most, kept, refused
 from .reservations import trigger_of
-from .values import exact
+from .values import ZERO, exact
 
 __all__ = ["COLLARS", "quote", "restart", "trading_hours"]
 
@@ -67,83 +68,70 @@ def trading_hours(case: Case) -> RiskCheck | None:
 # ---- collar ------------------------------------------------------------------------------
 
 
-def _through(case: Case) -> Decimal | None:
-    """How far the order's price is through the market; None if it names none, 0 if it is not.
+def _through(case: Case) -> tuple[Decimal, Decimal] | None:
+    """How far the order's price is through the market, 0 if it is not, and the market's price.
 
     A limit is through where it is worse than the opposite quote, a trigger where it has been
-    reached already.
+    reached already. None if the order names no price.
     """
     order, buys = case.order, case.buys
-    kind = order.orderType
     limit, trigger = exact(order.lmtPrice) or None, trigger_of(order)
-    if trigger is not None and kind != "LIT":
+    if trigger is not None and order.orderType != "LIT":
         limit = None  # it counts from the trigger on, and that is judged
     if limit is None and trigger is None:
         return None
     seen = case.usable
     if isinstance(seen, str):
         raise Unknown(f"its price cannot be judged: {seen}")
-    assert seen.bid is not None
-    assert seen.ask is not None
     market = exact(seen.ask if buys else seen.bid)
-    assert market is not None
-    worst = Decimal(0)
+    assert market is not None  # else it were not usable
+    worst = ZERO
     if limit is not None:
         worst = max(worst, limit - market if buys else market - limit)
     if trigger is not None:
         # A stop to buy waits above the market, one to sell below it; a touch the other way round.
-        touched = kind in {"MIT", "LIT"}
+        touched = order.orderType in {"MIT", "LIT"}
         worst = max(worst, trigger - market if buys is touched else market - trigger)
-    return worst
+    return worst, market
 
 
-def _collar_percent(case: Case) -> RiskCheck | None:
-    name = "collar_percent"
-    limit = case.limits.general(name)
-    if limit is None:
-        return None
-    if case.shrinks:
-        return kept(name, case.reduces)
-    through = _through(case)
-    if through is None:
-        return kept(name, "the order names no price")
-    seen = case.usable
-    assert not isinstance(seen, str)
-    market = abs(exact(seen.ask if case.buys else seen.bid) or Decimal(0))
+def _collar(name: str, unit: str, step: Callable[[Case, Decimal], Decimal]) -> Check:
+    """A collar in the steps that are made for a market price."""
+
+    def check(case: Case) -> RiskCheck | None:
+        limit = case.limits.general(name)
+        if limit is None:
+            return None
+        if case.shrinks:
+            return kept(name, case.reduces)
+        found = _through(case)
+        if found is None:
+            return kept(name, "the order names no price")
+        through, market = found
+        steps = through / step(case, market) if through else ZERO
+        return at_most(name, steps, limit, unit=unit, what="through the market by")
+
+    return check
+
+
+def _percent(_case: Case, market: Decimal) -> Decimal:
+    """One percent of the market's price."""
     if not market:
-        return kept(name) if not through else refused(name, "the market's price is 0")
-    return at_most(
-        name, through / market * _HUNDRED, limit, unit="percent", what="through the market by"
-    )
+        raise Unknown("the market's price is 0, and has no percent")
+    return abs(market) / _HUNDRED
 
 
-def _collar_ticks(case: Case) -> RiskCheck | None:
-    name = "collar_ticks"
-    limit = case.limits.general(name)
-    if limit is None:
-        return None
-    if case.shrinks:
-        return kept(name, case.reduces)
-    through = _through(case)
-    if through is None:
-        return kept(name, "the order names no price")
-    tick = _tick(case)
-    if tick is None:
-        raise Unknown("its price increment is not known; ask for the contract's details first")
-    return at_most(name, through / tick, limit, unit="ticks", what="through the market by")
-
-
-def _tick(case: Case) -> Decimal | None:
+def _tick(case: Case, _market: Decimal) -> Decimal:
     """The increment of the contract's prices, by its quote or its details."""
-    seen = case.quote
-    for source in (seen, case.details):
-        known = None if source is None else getattr(source, "min_tick", None)
-        if known is None:
-            known = getattr(source, "minTick", None)
-        tick = exact(known)
-        if tick:
-            return tick
-    return None
+    known = None if case.quote is None else exact(case.quote.min_tick)
+    if not known and case.details is not None:
+        known = exact(case.details.minTick)
+    if not known:
+        raise Unknown("its price increment is not known; ask for the contract's details first")
+    return known
 
 
-COLLARS: dict[str, Check] = {"collar_percent": _collar_percent, "collar_ticks": _collar_ticks}
+COLLARS: dict[str, Check] = {
+    "collar_percent": _collar("collar_percent", "percent", _percent),
+    "collar_ticks": _collar("collar_ticks", "ticks", _tick),
+}
