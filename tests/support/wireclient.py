@@ -143,14 +143,18 @@ class WireClient:
         message = message_class(kind.proto)(**fields)
         self.write(frame(codec.encode(kind, message, self.version)))
 
-    async def body(self) -> bytes:
+    async def body(self, patience: float | None = PATIENCE) -> bytes:
         """The next frame's body.
+
+        Args:
+            patience: Seconds to wait for it; None for as long as the test may take, where the
+                gateway has work to do that takes seconds itself.
 
         Raises:
             Closed: There is none.
         """
         assert self._reader is not None
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             while True:
                 for body in self._frames.frames():
                     return body
