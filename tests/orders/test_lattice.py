@@ -59,6 +59,7 @@ from twsloop.orders.recording import StepTeller
 from twsloop.orders.restoring import restore
 from twsloop.orders.state import FINAL, REVOCABLE, OrderInput, OrderRecord, OrderStatus
 from twsloop.orders.steps import ending, is_working, visible
+from twsloop.storage.recalling import Recalled
 from twsloop.storage.replay import replay
 
 START = datetime(2026, 9, 28, 13, 32, 25, tzinfo=UTC)
@@ -213,7 +214,8 @@ class Gateway(RuleBasedStateMachine):
 
     def start_anew(self) -> None:
         """The process is killed; the next one has the journal, and nothing else."""
-        known = replay(self.steps.written)
+        told = replay(self.steps.written)
+        known = Recalled(told.orders, told.commissions)
         before = self.teller.standing(self.record)
         was = self.record
         self.book = OrderBook(symbol_of)

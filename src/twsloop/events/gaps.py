@@ -116,7 +116,8 @@ class GapReport(OrderFact):
 
     Attributes:
         cause: ``link`` (lost and made again), ``server`` (the gateway had lost IB's servers),
-            ``order`` (the gateway does not know what became of one) or ``asked``.
+            ``order`` (the gateway does not know what became of one), ``start`` (an earlier process
+            of this client was here, as the journal tells) or ``asked``.
         reason: Why, in words.
         began: From when on something may have been missed, UTC: the last byte before it.
         ended: When it could be heard again, UTC.

@@ -8,7 +8,7 @@ the change to the order's own callbacks, and last the futures are resolved; so w
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twsloop.connection.core import Core
@@ -111,7 +111,11 @@ class Board:
             self.uncertain()
         if record.own and (record.status_filled or record.status is OrderStatus.FILLED):
             self.traded(record)
-        for gone in self._book.settle(record):
+        self.forget(self._book.settle(record))
+
+    def forget(self, records: Iterable[OrderRecord]) -> None:
+        """The book keeps these orders no longer."""
+        for gone in records:
             self._trades.pop(gone, None)
 
     def _tell(self, trade: Trade, change: Change) -> None:

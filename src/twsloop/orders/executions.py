@@ -147,6 +147,12 @@ class Executions:
         booked = self._booked[base] = Booked(fill, contract)
         return booked
 
+    def remember(self, exec_id: str, *, paid: bool) -> None:
+        """An earlier process was told of it (and of its commission); it is not kept."""
+        self._memory.add_execution(exec_id)
+        if paid:
+            self._memory.add_commission(exec_id)
+
     def restore(self, fill: Fill, contract: Any) -> Booked:
         """An execution that an earlier process was told of."""
         booked = self._booked[execution_base(fill.exec_id)] = Booked(fill, contract)

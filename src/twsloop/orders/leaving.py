@@ -20,6 +20,7 @@ from twsloop.events import OrderIntent, QuoteSeen, RiskVerdict, order_story
 from .exercise import is_exercise
 from .plain import plain_fields
 from .recording import Journal, NoJournal
+from .restoring import Known
 from .simulate import Quote
 from .state import OrderRecord
 
@@ -31,6 +32,8 @@ Kind = Literal["place", "modify", "exercise"]
 Review = Callable[[OrderRecord, Any, Kind], RiskVerdict | None]
 #: Finds the quote of a contract, for an order that is simulated; None where there is none.
 QuoteOf = Callable[[Any], Awaitable[Quote | None]]
+#: Reads what earlier processes did.
+Recall = Callable[[], Awaitable[Known | None]]
 #: The quote of a contract as it stands, of a line that is watched; None where none is.
 Seen = Callable[[Any], QuoteSeen | None]
 
@@ -47,6 +50,10 @@ async def nothing_quoted(_contract: Any) -> None:
     """Stands in for a `QuoteOf` where no quotes are."""
 
 
+async def nothing_recalled() -> None:
+    """Stands in for a `Recall` where no journal is."""
+
+
 @attrs.frozen(kw_only=True)
 class Guards:
     """What an order passes on its way out besides the session's gate.
@@ -56,12 +63,14 @@ class Guards:
         review: The risk gate.
         seen: The quote as it stands.
         quote: Finds the quote of a contract, for orders that are simulated.
+        recall: Reads what earlier processes of this client id did; None if nobody knows.
     """
 
     journal: Journal = attrs.Factory(NoJournal)
     review: Review = no_review
     seen: Seen = no_quote
     quote: QuoteOf = nothing_quoted
+    recall: Recall = nothing_recalled
 
 
 @attrs.frozen(eq=False)

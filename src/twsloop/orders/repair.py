@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from twsloop.connection.core import SERVER_BACK, SERVER_LOST, Core
@@ -146,6 +146,12 @@ class Repair:
             held=self._positions.now(),
         )
 
+    def resume(self, ended_at: datetime) -> None:
+        """Earlier processes of this client were here until then; what they knew follows now."""
+        if self._gap is None:
+            core = self._core
+            self._gap = Gap("start", "another process was here before", ended_at, core.epoch)
+
     def _standing(self) -> dict[OrderRecord, Standing]:
         return {
             record: standing_of(record)
@@ -162,6 +168,8 @@ class Repair:
             return
         gap, self._gap = self._gap, None
         if gap is not None:
+            if gap.cause == "start":
+                gap.orders.update(self._standing())
             gap.ended = self._core.clock.now()
             self._working.append(gap)
         began = self._core.clock.monotonic()
@@ -260,7 +268,7 @@ class Repair:
         moved: tuple[PositionInGap, ...] = ()
         if after is not None and gap.held is not None:
             moved = self._positions.moved(gap, gap.held, after)
-        elif problem or self._positions.wanted:
+        elif problem or (self._positions.wanted and gap.cause != "start"):
             unknown.append(problem or "positions: nobody had asked for them before the gap")
         report = GapReport(
             time=core.clock.now(),

@@ -49,7 +49,7 @@ from twsloop.session.state import State
 from twsloop.wire.handshake import MAX_CLIENT_VERSION
 
 from .board import Board
-from .book import OrderBook
+from .book import Change, OrderBook
 from .changing import as_it_stands, changed_order
 from .checks import describe, tidy
 from .copying import copied
@@ -63,6 +63,7 @@ from .raw import CANCEL_UNKNOWN, RawCalls
 from .recording import StepTeller
 from .reference import make_token, split_reference, with_token
 from .repair import Repair
+from .restoring import restore
 from .state import (
     WORDS,
     OrderInput,
@@ -124,6 +125,9 @@ class Orders:
         self.book = OrderBook(label, closed, keep=core.config.orders.keep_settled, forgot=forgot)
         self.board = Board(core, self.book, self, StepTeller(guards.journal))
         self._clean_up_set = False
+        self._recall = guards.recall
+        #: The client ids whose earlier orders are in the book.
+        self._restored: set[int] = set()
         #: Taking an id and handing the order to the loop are one step: the gateway refuses an id
         #: below the highest it has seen, so orders have to leave in the order of their ids.
         self._door = threading.Lock()
@@ -434,8 +438,27 @@ class Orders:
 
     async def _ready(self) -> None:
         """Before READY: know the orders, then let go what waited for that."""
+        await self._restore()
         await self.repair.before_ready()
         self.way_out.let_go()
+
+    async def _restore(self) -> None:
+        """Once for each client id: what earlier processes of it did, as the journal tells."""
+        core = self._core
+        if core.client_id in self._restored or not core.role.sends_orders:
+            return
+        known = await self._recall()
+        if known is None:
+            return
+        self._restored.add(core.client_id)
+        if known.ended_at is not None:
+            self.repair.resume(known.ended_at)
+        for record in restore(self.book, known, core.client_id, core.clock.now()):
+            core.order_ids.seen(record.order_id)
+            if may_be_working(record):
+                self.board.announce(Change(record, changed=True))
+            else:
+                self.board.forget(self.book.settle(record))
 
     def _down(self) -> None:
         reason = "the session ended"

@@ -160,7 +160,17 @@ class Kept(Protocol):
 
 
 class Known(Protocol):
-    """All that a journal tells (`twsloop.storage.Replay` is one)."""
+    """All that a journal tells (`twsloop.storage.recalling.Recalled` is one)."""
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the newest of it was written; None if there is nothing."""
+        ...
+
+    @property
+    def executed(self) -> Iterable[tuple[str, bool]]:
+        """The ids of executions of other orders, that may be listed again; and if each is paid."""
+        ...
 
     @property
     def orders(self) -> Iterable[Kept]:
@@ -186,6 +196,8 @@ def restore(book: OrderBook, known: Known, client_id: int, now: datetime) -> lis
         The orders that it took in.
     """
     taken = []
+    for exec_id, paid in known.executed:
+        book.executions.remember(exec_id, paid=paid)
     for report in known.commissions:
         book.executions.restore_commission(report)
     for one in known.orders:

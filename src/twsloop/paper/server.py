@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import attrs
 
 from twsloop.clock import Clock
+from twsloop.embedded import serves_here
 from twsloop.errors import ListenError, PaperError
 
 from .accounts.account import START_CASH
@@ -339,6 +340,7 @@ class PaperGateway(Serving):
                 await self._begin_serving()
 
     async def _begin_serving(self) -> None:
+        serves_here(self)
         self._hub = hub = self._behind.open()
         loop = asyncio.get_running_loop()
 

@@ -1,0 +1,117 @@
+"""What a client did before this process: the orders that may be working, and those of late.
+
+Orders that are over for longer are of no use to a new session: the gateway lists what ended today,
+and executions of a week at most. Of these, the ids are enough: what is listed again is no news.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+
+import attrs
+
+from twsloop.events import CommissionReported
+
+from .order_state import FINAL, OrderState
+from .queries import entries
+from .replay import Replay
+
+__all__ = ["LISTED", "RECENT", "Recalled", "recall"]
+
+#: Orders of so long ago are recalled whole, whatever became of them: a gateway lists the completed
+#: orders of its day, which may have begun the day before.
+RECENT = timedelta(days=2)
+#: Executions of so long ago can be listed: seven days, where TWS's trade log shows them.
+LISTED = timedelta(days=8)
+
+_FINAL_MARKS = ", ".join("?" * len(FINAL))
+
+#: Entries about orders, of late, or of an order whose last status is not final.
+_ABOUT = f"""
+WHERE seq IN (
+    WITH
+      latest AS (
+        SELECT max(seq) AS seq, status FROM order_event
+        WHERE client_id = ? AND status IS NOT NULL GROUP BY order_id, perm_id
+      ),
+      story AS (
+        SELECT DISTINCT correlation_id FROM entry
+        WHERE seq IN (SELECT seq FROM latest WHERE status NOT IN ({_FINAL_MARKS}))
+      )
+    SELECT seq FROM entry WHERE correlation_id IN story
+    UNION SELECT e.seq FROM order_event o JOIN entry e ON e.seq = o.seq
+    WHERE o.client_id = ? AND e.time >= ?
+    UNION SELECT e.seq FROM intent i JOIN entry e ON e.seq = i.seq
+    WHERE i.client_id = ? AND e.time >= ?
+    UNION SELECT seq FROM entry WHERE time >= ? AND kind IN ('Fill', 'CommissionReported')
+    UNION SELECT seq FROM commission WHERE exec_id IN (
+        SELECT exec_id FROM execution WHERE seq IN (
+            SELECT seq FROM entry WHERE correlation_id IN story
+        )
+    )
+)
+ORDER BY seq
+"""  # noqa: S608  (marks of bound parameters)
+
+_LATE_IDS = """
+SELECT x.exec_id, e.epoch, x.exec_id IN (SELECT exec_id FROM commission)
+FROM execution x JOIN entry e ON e.seq = x.seq WHERE e.time >= ? AND e.time < ?
+"""
+
+
+@attrs.frozen
+class Recalled:
+    """What earlier processes did.
+
+    Attributes:
+        orders: The orders, in the order in which they were first told of.
+        commissions: The commission reports of these, and those whose execution was not told yet.
+        executed: The ids of executions that are older, and may be listed again; each with whether
+            its commission was told.
+        ended_at: When the newest of it was written; None if there is nothing.
+    """
+
+    orders: tuple[OrderState, ...] = ()
+    commissions: tuple[CommissionReported, ...] = ()
+    executed: tuple[tuple[str, bool], ...] = ()
+    ended_at: datetime | None = None
+
+
+def recall(
+    journal: sqlite3.Connection, client_id: int, accounts: Collection[str], now: datetime
+) -> Recalled:
+    """Read what a client did at a login.
+
+    Args:
+        journal: The file.
+        client_id: Which client: orders of another one are not ours.
+        accounts: Those of the login; one that it has in common is enough, as logins get accounts.
+        now: The time.
+    """
+    mine = _sessions(journal, client_id, set(accounts))
+    since, earliest = _text(now - RECENT), _text(now - LISTED)
+    replay, ended_at = Replay(), None
+    told = (client_id, *sorted(FINAL), client_id, since, client_id, since, since)
+    for entry in entries(journal, _ABOUT, told):
+        if entry.epoch in mine:
+            replay.apply(entry.fact(), entry.seq)
+            ended_at = entry.time
+    late = journal.execute(_LATE_IDS, (earliest, since)).fetchall()
+    return Recalled(
+        orders=replay.orders,
+        commissions=replay.commissions,
+        executed=tuple((exec_id, bool(paid)) for exec_id, epoch, paid in late if epoch in mine),
+        ended_at=None if ended_at is None else datetime.fromisoformat(ended_at),
+    )
+
+
+def _sessions(journal: sqlite3.Connection, client_id: int, accounts: set[str]) -> set[int]:
+    """The sessions of a client at a login, as the journal counts them."""
+    rows = journal.execute("SELECT epoch, accounts FROM session WHERE client_id = ?", (client_id,))
+    return {epoch for epoch, theirs in rows if accounts & set(theirs.split(","))}
+
+
+def _text(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
