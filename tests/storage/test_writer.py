@@ -88,6 +88,15 @@ async def test_what_waits_when_it_is_closed_is_written_first(file: Path) -> None
     assert bench.metrics.snapshot()["journal_batches"] == 3
 
 
+@pytest.mark.parametrize("turns", range(5))
+async def test_it_can_be_closed_at_any_moment(file: Path, turns: int) -> None:
+    async with writing(file) as bench:
+        bench.put(step(1))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    assert len(assert_whole(file)) == 1
+
+
 async def test_an_intent_that_raises_keeps_nobody_waiting(file: Path) -> None:
     def raises(_problem: str) -> None:
         raise ZeroDivisionError

@@ -29,6 +29,7 @@ from twsloop.events import (
 from twsloop.session.state import State
 
 from .chain import canonical
+from .keeping import Keeper
 from .pen import Login, ids_of
 from .reading import Rows, read_file
 from .rows import is_kept
@@ -51,6 +52,7 @@ class Journal:
         self._core = core
         self._params = core.config.journal
         self._trouble = Trouble(self._params, core.clock, core.metrics, core.tell)
+        self._keeper = Keeper(self._params, core.clock, core.event_loop, core.metrics)
         self._writer: Writer | None = None
         self._task: asyncio.Task[None] | None = None
         #: Facts that came while nothing was open; they are written once something is.
@@ -160,6 +162,7 @@ class Journal:
             early, self._early = self._early, []
             for fact, login, durable in early:
                 self._writer.put(fact, login, durable)
+            self._keeper.start()
         if not self._told_settings:
             self._told_settings = True
             core.tell(self._taken)
@@ -208,6 +211,7 @@ class Journal:
     async def _close(self) -> None:
         """The loop ends: write what is left, and close; another loop may open it again."""
         self._core.event_loop.at_stop(self._close)
+        self._keeper.stop()
         writer, self._writer = self._writer, None
         if writer is not None and self._task is not None:
             await writer.close(self._task)
@@ -221,6 +225,12 @@ class Journal:
         if taken.digest != self._taken.digest:
             self._taken = taken
             self._core.tell(taken)
+
+    async def backup(self, target: Path | None = None) -> Path:
+        """Copy the journal, while it is written; see `Keeper.backup`."""
+        if not self._trouble.reason:
+            await self.flush()
+        return await self._keeper.backup(target)
 
     @property
     def waiting(self) -> int:

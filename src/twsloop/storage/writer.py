@@ -170,7 +170,10 @@ class Writer:
     async def run(self) -> None:
         """Write until `close`."""
         while not self._stopping:
-            if await self._attempt() or self._stopping:
+            done = await self._attempt()
+            if self._stopping:  # it was said while the attempt was under way
+                return
+            if done:
                 self._again.clear()
                 await self._wake.wait()
             else:
