@@ -35,18 +35,23 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Keep what the collection made out of the garbage collector's sight: it stays to the end.
-
-    Half a million objects: to look at them all takes a third of a second, each time that a test,
-    or Python by itself, collects what is no longer used.
-    """
+    """Make half a million objects without a look at them in between: they stay to the end."""
     gc.disable()
     try:
         return (yield)
     finally:
         gc.enable()
-        gc.collect()
-        gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_stays() -> None:
+    """Keep what stays out of the garbage collector's sight: of a module's tests it sees their own.
+
+    To look at all the tests and at all the caches of the modules before takes a third of a second,
+    each time that a test, or Python by itself, collects what is no longer used.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
