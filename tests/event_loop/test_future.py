@@ -9,6 +9,8 @@ import threading
 import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.conftest import LoopFactory
 from twsloop.errors import WrongThread
@@ -204,6 +206,43 @@ def test_what_waits_by_itself_is_held() -> None:
 
     asyncio.run(asyncio.wait_for(main(), 10))
     assert heard == [3, 3]
+
+
+steps = st.tuples(st.sampled_from(["view", "cancel", "drop", "hear", "settle"]), st.integers(0, 9))
+
+
+@given(st.lists(steps, max_size=30))
+def test_whatever_views_come_and_go(walk: list[tuple[str, int]]) -> None:
+    """The last one that is cancelled abandons the work; dropping one does not; callbacks hear."""
+    abandoned: list[bool] = []
+    told: list[int] = []
+    future: Future[int] = Future(on_abandon=lambda: abandoned.append(True))
+    views: list[Future[int]] = [future]
+    here, given_up, settled, listening = 1, 0, False, 0
+    for step, number in walk:
+        view = views[number % len(views)] if views else None
+        if step == "view":
+            views.append(future.view())
+            here += 1
+        elif step == "settle":
+            assert future.set_result(7) is not settled
+            settled = True
+        elif view is None:
+            continue
+        elif step == "drop":
+            views.remove(view)
+        elif step == "cancel":
+            left = not view.cancelled()
+            assert view.cancel() is not (settled and left)
+            here -= left and not settled
+            given_up += left and not settled and not here
+        elif not view.cancelled():
+            view.add_done_callback(lambda done: told.append(0 if done.cancelled() else 1))
+            listening += 1
+        assert len(abandoned) == given_up
+    future.set_result(7)
+    assert len(told) == listening
+    assert all(view.cancelled() or view.result() == 7 for view in views)
 
 
 def test_whoever_begins_to_wait_just_then_gets_the_outcome() -> None:
