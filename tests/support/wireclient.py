@@ -81,6 +81,9 @@ class WireClient:
         self.version = 0
         self.hello: list[bytes] = []
         self.bodies: list[bytes] = []
+        #: Seconds to wait for a message; None for as long as the test may take, where the gateway
+        #: has work to do that takes seconds itself.
+        self.patience: float | None = PATIENCE
         self._judge: Judge | None = None
         self._frames = FrameReader()
         self._reader: asyncio.StreamReader | None = None
@@ -143,18 +146,14 @@ class WireClient:
         message = message_class(kind.proto)(**fields)
         self.write(frame(codec.encode(kind, message, self.version)))
 
-    async def body(self, patience: float | None = PATIENCE) -> bytes:
+    async def body(self) -> bytes:
         """The next frame's body.
-
-        Args:
-            patience: Seconds to wait for it; None for as long as the test may take, where the
-                gateway has work to do that takes seconds itself.
 
         Raises:
             Closed: There is none.
         """
         assert self._reader is not None
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(self.patience):
             while True:
                 for body in self._frames.frames():
                     return body
