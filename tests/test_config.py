@@ -512,3 +512,33 @@ def test_live_accounts_must_be_the_named_ones(
         return
     with pytest.raises(LiveTradingBlocked):
         check_accounts(config, accounts)
+
+
+# ------------------------------------------------------------------------------- end of day
+def test_the_end_of_a_day_does_nothing_by_itself() -> None:
+    params = Config().end_of_day
+    assert (params.runs_at(), params.cancel, params.flatten) == (None, "none", False)
+    assert params.weekdays() == frozenset(range(5))
+
+
+def test_when_a_day_ends_is_read() -> None:
+    given = {"end_of_day.at": "15:55 America/New_York", "end_of_day.days": "Mon, FRI"}
+    params = Config.load(environ={}, command_line=given).end_of_day
+    runs = params.runs_at()
+    assert runs is not None
+    assert (runs[0].isoformat(), str(runs[1])) == ("15:55:00", "America/New_York")
+    assert params.weekdays() == frozenset({0, 4})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("at", "late", "no time of a day"),
+        ("at", "15:55 Mars/Olympus", "no time zone 'Mars/Olympus'"),
+        ("days", "mon, someday", "'someday' is no day of the week"),
+    ],
+)
+def test_an_end_of_a_day_that_does_not_exist(key: str, value: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as raised:
+        Config.load(environ={}, command_line={f"end_of_day.{key}": value})
+    assert (raised.value.section, raised.value.key) == ("end_of_day", key)

@@ -15,6 +15,15 @@ Money and sizes are `decimal.Decimal`; what is not known is None, never 0.
 from __future__ import annotations
 
 from .basis import Ends, Fact, order_story, request_story, session_story, to_record
+from .day import (
+    DayClosing,
+    DayCount,
+    DayDrift,
+    DayOrder,
+    DayResult,
+    DayStep,
+    EndOfDayReport,
+)
 from .gaps import GapReport, GapVerdict, OrderIdsRolledBack, OrderInGap, PositionInGap
 from .gateway import Notice
 from .health import CallbackSlow, LoopLagged
@@ -66,6 +75,13 @@ __all__ = [
     "CommissionLate",
     "CommissionReported",
     "ConfigTaken",
+    "DayClosing",
+    "DayCount",
+    "DayDrift",
+    "DayOrder",
+    "DayResult",
+    "DayStep",
+    "EndOfDayReport",
     "Ends",
     "Fact",
     "FarmChanged",

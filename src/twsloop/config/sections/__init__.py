@@ -9,6 +9,7 @@ from __future__ import annotations
 from .calendar import CalendarParams
 from .connection import PORTS, ConnectionParams
 from .contracts import ContractParams
+from .end_of_day import EndOfDayParams
 from .errors import ErrorParams
 from .history import HistoryParams
 from .journal import JournalParams
@@ -26,6 +27,7 @@ __all__ = [
     "CalendarParams",
     "ConnectionParams",
     "ContractParams",
+    "EndOfDayParams",
     "ErrorParams",
     "HeartbeatParams",
     "HistoryParams",

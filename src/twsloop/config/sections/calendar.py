@@ -3,7 +3,6 @@
 # ruff: noqa: RUF009  (option() makes attrs fields; nothing of it is shared between instances)
 from __future__ import annotations
 
-import re
 from datetime import time
 from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
@@ -11,11 +10,9 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from twsloop.config.options import Section, option
-from twsloop.errors import ConfigError
+from twsloop.config.wall_time import read_wall_time
 
 __all__ = ["CalendarParams"]
-
-_RESTART = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9]) +(\S+)", re.ASCII)
 
 RegionName = Literal["america", "europe", "asia", "none"]
 Refusing = Literal["none", "restart", "resets"]
@@ -74,22 +71,4 @@ class CalendarParams(Section):
         """The gateway's restart as a wall time and its zone; None where it is not known."""
         if self.restart is None:
             return None
-        found = _RESTART.fullmatch(self.restart.strip())
-        if found is None:
-            raise self._refused(
-                "that is no time of a day and a time zone",
-                "for example 23:45 America/New_York, or empty",
-            )
-        try:
-            zone = ZoneInfo(found[3])
-        except (KeyError, ValueError, OSError):
-            raise self._refused(
-                f"there is no time zone {found[3]!r}",
-                "a name of the tz database, as America/New_York",
-            ) from None
-        return time(int(found[1]), int(found[2])), zone
-
-    def _refused(self, problem: str, allowed: str) -> ConfigError:
-        return ConfigError(
-            problem, section=self.section, key="restart", value=self.restart, allowed=allowed
-        )
+        return read_wall_time(self.restart, section=self.section, key="restart")
