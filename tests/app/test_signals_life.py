@@ -160,7 +160,7 @@ def test_the_loop_is_never_blocked(room: Room) -> None:
         room.gateway.positions().result(PATIENCE)
         began = threading.Event()
         room.gateway.event_loop.post(began.set)
-        assert began.wait(1.0)
+        assert began.wait(PATIENCE)
 
 
 # ------------------------------------------------------------------------------------- failing
