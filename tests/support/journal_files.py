@@ -21,7 +21,7 @@ from twsloop.storage.pen import Login
 from twsloop.storage.trouble import Trouble
 from twsloop.storage.writer import Floors, Writer
 
-__all__ = ["LOGIN", "NOON", "Bench", "began", "fill", "intent", "rows", "step", "writing"]
+__all__ = ["LOGIN", "NOON", "Bench", "began", "fill", "held", "intent", "rows", "step", "writing"]
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 LOGIN = Login("DU1", "session-1-1")

@@ -174,13 +174,13 @@ class Writer:
             if self._stopping:  # it was said while the attempt was under way
                 return
             if done:
-                self._again.clear()
                 await self._wake.wait()
             else:
                 await self._pause()
 
     async def _attempt(self) -> bool:
         """Open the file if it is not, and write everything that waits; whether that was done."""
+        self._again.clear()
         try:
             database = await self._ready()
             while self._queue:
@@ -271,7 +271,6 @@ class Writer:
             await self._again.wait()
         finally:
             timer.cancel()
-            self._again.clear()
 
     # ---- from outside --------------------------------------------------------------------
 
