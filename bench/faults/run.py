@@ -42,6 +42,7 @@ from sinks import memory_mb
 from faults.menu import MENU, Planned, draw
 from faults.server import Books, Remote, gateway_process
 from faults.trading import SILENCE, Trader
+from twsloop.errors import ConnectionLost, NotConnected
 from twsloop.orders.state import FINAL
 
 STATE = Path(__file__).parent.parent / "faults.json"
@@ -135,6 +136,15 @@ def compare(trader: Trader, books: Books) -> list[str]:
     return wrong
 
 
+def reconciled(trader: Trader, limit: float) -> bool:
+    """Compare the orders; False if the link was lost over it, as half a second of silence does."""
+    try:
+        trader.app.orders.reconcile().result(limit)
+    except (NotConnected, ConnectionLost):
+        return False
+    return True
+
+
 def calm(
     remote: Remote, traders: list[Trader], options: argparse.Namespace, into: Progress
 ) -> None:
@@ -151,7 +161,11 @@ def calm(
         )
         into.ready = max(into.ready, took)
     for trader in traders:  # what was lost without a trace can only be asked for
-        trader.app.orders.reconcile().result(options.limit)
+        wait_for(
+            f"client {trader.client_id} cannot compare its orders",
+            options.limit,
+            lambda trader=trader: reconciled(trader, options.limit),
+        )
     since = time.monotonic()
     for trader in traders:
         for stream in trader.heard:
