@@ -262,7 +262,10 @@ def test_the_legs_of_a_combo_are_not_the_combo() -> None:
 def test_events_tell_of_an_order_that_has_no_steps_and_of_no_other() -> None:
     order: dict[str, Any] = {"time": at(1), "order_id": 7, "client_id": 1, "quantity": Decimal(100)}
     cancelled = OrderCancelled(**order, perm_id=900, status="Cancelled", reason="asked")
-    state = only(OrderCreated(**order, status="CREATED", tag="trend", origin="raw"), cancelled)
+    created = OrderCreated(**order, status="CREATED", tag="trend", origin="raw", reason="momentum")
+    state = only(created)
+    assert (state.status, state.reason, state.purpose) == ("CREATED", "", "momentum")
+    state = only(created, cancelled)
     assert (state.status, state.reason, state.tag, state.origin) == (
         *("Cancelled", "asked"),
         *("trend", "raw"),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from twsloop.history.progress import Progress
     from twsloop.history.series import BarSeries, TickSeries
 
-__all__ = ["history"]
+__all__ = ["When", "history"]
 
 #: What the files of ``--out`` are, by their ending.
 FORMS = {".csv": "csv", ".json": "json", ".jsonl": "json"}
@@ -40,7 +40,7 @@ MOST_FINDINGS = 20
 SHORT_WAIT = 5.0
 
 
-class _When(click.ParamType[date | datetime]):
+class When(click.ParamType[date | datetime]):
     """A day, or a time with its zone: ``2026-01-05``, ``2026-01-05 09:30 US/Eastern``."""
 
     name = "time"
@@ -90,8 +90,8 @@ Examples:
 """
 )
 @click.argument("symbol")
-@click.option("--from", "start", type=_When(), help="The first day, or a time with its zone.")
-@click.option("--to", "end", type=_When(), help="The last day, or a time; now unless given.")
+@click.option("--from", "start", type=When(), help="The first day, or a time with its zone.")
+@click.option("--to", "end", type=When(), help="The last day, or a time; now unless given.")
 @click.option("--last", "duration", help="In place of --from: so long back (5 days, 3 M, 2 Y).")
 @click.option("--bar", "bar_size", default="1 min", show_default=True, help="The bars' size.")
 @click.option("--ticks", is_flag=True, help="Single ticks in place of bars.")

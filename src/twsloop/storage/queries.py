@@ -11,14 +11,15 @@ its rows are told.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import attrs
 
-from twsloop.events import CommissionReported, Fill, OrderEvent, OrderStep
+from twsloop.errors import StorageError
+from twsloop.events import CommissionReported, Fact, Fill, OrderEvent, OrderStep
 from twsloop.events.records import FACTS
 
 from .order_state import OrderState
@@ -31,6 +32,7 @@ __all__ = [
     "PaidFill",
     "Wanted",
     "entries",
+    "fact_of",
     "order_stories",
     "query_audit_log",
     "query_fills",
@@ -166,6 +168,19 @@ def entries(
         yield Entry(**dict(zip(row.keys(), row, strict=True)))
 
 
+def fact_of(entry: Entry) -> Fact:
+    """The fact of an entry.
+
+    Raises:
+        StorageError: It cannot be read.
+    """
+    try:
+        return entry.fact()
+    except ValueError as error:
+        msg = f"entry {entry.seq} cannot be read: {error}"
+        raise StorageError(msg, remedy="twsloop journal verify says what is wrong") from error
+
+
 # ---- what is asked -----------------------------------------------------------------------
 def query_order_history(journal: sqlite3.Connection, wanted: Wanted) -> list[OrderHistoryRow]:
     """What happened to orders, row by row."""
@@ -231,25 +246,17 @@ def query_fills(journal: sqlite3.Connection, wanted: Wanted) -> list[PaidFill]:
     return wanted.page(in_time)
 
 
-def order_stories(
-    journal: sqlite3.Connection, wanted: Wanted, chosen: Callable[[OrderState], bool]
-) -> list[Story]:
-    """The stories of orders, the one that was first told of first.
-
-    Args:
-        journal: The file.
-        wanted: Which entries to look at.
-        chosen: Which of their orders.
-    """
-    told = ((entry.seq, entry.fact()) for entry in _about(journal, wanted, _AROUND))
-    return stories(told, chosen)
+def order_stories(journal: sqlite3.Connection, wanted: Wanted) -> list[Story]:
+    """The stories of the orders, the one that was first told of first."""
+    told = ((entry.seq, fact_of(entry)) for entry in _about(journal, wanted, _AROUND))
+    return wanted.page(stories(told, lambda order: _is_wanted(order, wanted)))
 
 
 # ---- inside ------------------------------------------------------------------------------
 def _replay(journal: sqlite3.Connection, wanted: Wanted) -> Replay:
     replay = Replay()
     for entry in _about(journal, wanted):
-        replay.apply(entry.fact(), entry.seq)
+        replay.apply(fact_of(entry), entry.seq)
     return replay
 
 

@@ -28,6 +28,7 @@ from twsloop.events import (
     Fact,
     Fill,
     IdentityBroken,
+    OrderCreated,
     OrderEvent,
     OrderIntent,
     OrderStep,
@@ -190,7 +191,10 @@ class Replay:
         self._name(state, event.perm_id)
         if state.told:
             return state
-        state.status, state.reason = event.status, event.reason
+        # Of a new order the reason is why the program placed it.
+        new = isinstance(event, OrderCreated)
+        _first_word(state, "purpose", event.reason if new else "")
+        state.status, state.reason = event.status, "" if new else event.reason
         state.quantity, state.filled, state.remaining = (
             event.quantity or None,
             event.filled,

@@ -262,7 +262,8 @@ class _Teller:
         news = _news(was, now)
         if not was and now.get("status") == CREATED and not step.perm_id:
             if not self._called:
-                yield "call", ", ".join(filter(None, (now.get("origin"), now.get("purpose"))))
+                origin, purpose = now.get("origin") or "made", now.get("purpose")
+                yield "call", f"{origin}: {purpose}" if purpose else origin
             return
         status = now.get("status", "")
         moved = status if status != was.get("status") else ""
