@@ -38,6 +38,8 @@ COMMANDS: dict[str, str] = {
     "buy": "orders",
     "sell": "orders",
     "cancel": "orders",
+    "journal": "journal",
+    "trace": "trace",
     "flow": "flow",
 }
 
