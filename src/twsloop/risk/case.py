@@ -209,7 +209,6 @@ class Case:
             price=self.named,
             multiplier=multiplier_of(self.contract, self.details),
             cap=None if before is None else before.cap,
-            base=None if before is None else before.base,
         )
         if parent is not None:
             self.working.cap(row)
@@ -237,8 +236,6 @@ class Case:
     def taken(self) -> Reserved:
         """The order as it counts from now on, with what is known of it at this moment."""
         row = self.new
-        if row.base is None and self.ident.named:
-            row.base = self.reported
         if "price" in self.__dict__:  # a check has worked it out
             row.price = self.price
         return row
@@ -320,6 +317,11 @@ class Case:
     def reported(self) -> Decimal | None:
         """The position as it is reported; None if nobody knows."""
         return self.working.reported(self.account, self.ident)
+
+    @property
+    def known(self) -> Decimal | None:
+        """The position as it is reported, of a contract that can be told from others."""
+        return self.reported if self.ident.named else None
 
     @once
     def held(self) -> tuple[Decimal, Decimal]:

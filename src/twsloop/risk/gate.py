@@ -81,7 +81,7 @@ class RiskGate:
         window = self.book.limits.general("duplicate_window")
         if window is not None and proposal.kind == "place":
             memory.duplicates.add(case.same_as, case.key, at, float(window))
-        memory.working.take(case.taken())
+        memory.working.take(case.taken(), case.known, at)
         return verdict
 
     def preview(self, proposal: Proposal) -> RiskVerdict:

@@ -180,11 +180,18 @@ def _own_loosens(name: str, old: RiskParams, new: RiskParams) -> bool:
     before, after = _own(old, name), _own(new, name)
     for place in before.keys() | after.keys():
         general = getattr(new, place[1])
-        fallback = None if general is None else Decimal(str(general))
-        was, is_now = before.get(place, fallback), after.get(place, fallback)
+        known = None if general is None else Decimal(str(general))
+        was, is_now = (_counts(name, own.get(place), known) for own in (before, after))
         if was is not None and (is_now is None or is_now > was):
             return True
     return False
+
+
+def _counts(name: str, own: Decimal | None, general: Decimal | None) -> Decimal | None:
+    """Which of two counts: a symbol's own is in place of the general, an account's beside it."""
+    if own is None:
+        return general
+    return own if general is None or name == "symbol_limits" else min(own, general)
 
 
 class LimitBook:

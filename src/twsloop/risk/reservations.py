@@ -77,7 +77,6 @@ class Reserved:
         oca: Its OCA group; empty for none.
         price: What one unit costs at most, in the contract's currency; None if it names no price.
         multiplier: Units of one contract; None if not known.
-        base: The position that was reported when it was let pass.
     """
 
     key: Key
@@ -92,7 +91,6 @@ class Reserved:
     oca: str = ""
     price: Decimal | None = None
     multiplier: Decimal | None = None
-    base: Decimal | None = None
 
     @property
     def open(self) -> Decimal | None:
@@ -116,8 +114,16 @@ class Reservations:
 
     # ---- what happens to orders ----------------------------------------------------------
 
-    def take(self, row: Reserved) -> None:
-        """The gate lets an order, or a change of one, pass."""
+    def take(self, row: Reserved, reported: Decimal | None, at: float) -> None:
+        """The gate lets an order, or a change of one, pass.
+
+        Args:
+            row: The order.
+            reported: The position in its contract, as it is reported now; None if nobody knows.
+            at: Monotonic seconds.
+        """
+        if reported is not None:
+            self.ahead.begin(row.account, row.ident, reported, at)
         self._put(row)
         self._filled.setdefault(row.key, row.filled)
 
@@ -274,7 +280,7 @@ class Reservations:
         if before is not None:
             row.total = before.total if total is None else total
             row.price = before.price if price is None else price
-            row.cap, row.base = before.cap, before.base
+            row.cap = before.cap
         self.cap(row)
         return row
 
@@ -309,13 +315,8 @@ class Reservations:
         reported = self.reported(row.account, row.ident)
         if reported is not None:
             change = row.filled - known
-            self.ahead.filled(
-                (row.account, row.ident),
-                change if row.buys else -change,
-                reported=reported,
-                base=row.base,
-                at=at,
-            )
+            change = change if row.buys else -change
+            self.ahead.filled(row.account, row.ident, change, reported=reported, at=at)
 
     def _put(self, row: Reserved) -> None:
         self._drop(row.key)
