@@ -6,7 +6,8 @@ import pytest
 
 from tests.faults.conftest import MakeTrial
 from tests.faults.trial import BID, Trial
-from tests.support.clients import await_condition
+from tests.support.clients import Background, await_condition
+from twsloop.clock import ManualClock
 from twsloop.connection.watching import MESSAGE_DEADLINE
 from twsloop.errors import HandshakeClosed, ServerVersionError
 from twsloop.events import Notice
@@ -14,9 +15,14 @@ from twsloop.session.state import State
 
 
 def test_a_hello_in_pieces_is_read(make_trial: MakeTrial) -> None:
-    trial = make_trial()
-    trial.faults.split_hello(places=(1, 2, 5, 9), gap=0.0)
-    trial.start()
+    clock = ManualClock()
+    trial = make_trial({"clock": clock})
+    trial.faults.split_hello(places=(1, 2, 5, 9), gap=0.5)
+    starting = Background(trial.gw.start)
+    for read in (1, 2, 5, 9):
+        await_condition(lambda read=read: trial.read_ahead == read)  # type: ignore[misc]
+        trial.paper.on_loop(lambda: clock.advance(0.5))
+    starting.result()
     trial.rest()
 
 
@@ -24,6 +30,8 @@ def test_a_hello_that_comes_with_more_is_read_and_nothing_is_lost(make_trial: Ma
     trial = make_trial()
     trial.faults.coalesce_hello(notices=3)
     trial.start()
+    told = [one.text for one in trial.facts(Notice) if one.code == 2104]
+    assert told.count("Market data farm connection is OK:usfarm") == 4, "and one when it began"
     trial.rest()
 
 

@@ -7,6 +7,7 @@ from tests.faults.test_servers import one_session
 from tests.faults.trial import BID, SYMBOL, Trial, with_past
 from tests.support.clients import await_condition
 from twsloop.events import Notice
+from twsloop.market_data.depth import Depth
 
 
 def test_data_that_a_competing_session_takes_comes_back_by_itself(trial: Trial) -> None:
@@ -26,10 +27,13 @@ def test_data_that_does_not_come_back_after_a_competing_session_is_asked_for(tri
 
 
 def test_a_book_that_is_reset_goes_on_from_nothing(trial: Trial) -> None:
-    book = trial.book()
+    told: list[Depth] = []
+    book = trial.book(told.append)
     trial.faults.depth_reset()
     trial.wait_fact(Notice, lambda fact: fact.code == 317)
     trial.book_moves(book, 97.0)
+    (empty,) = (one for one in told if one.reset)
+    assert (empty.bids, empty.asks) == ((), ())
     one_session(trial)
 
 

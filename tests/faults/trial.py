@@ -251,9 +251,9 @@ class Trial:
 
         self.until(shown, within=300, step=BAR_UPDATE)
 
-    def book(self) -> Stream[Depth]:
+    def book(self, told: Callable[[Depth], object] | None = None) -> Stream[Depth]:
         """A book that has its rows."""
-        book = self.gw.market_data.depth(SYMBOL, 5)
+        book = self.gw.market_data.depth(SYMBOL, 5, on_update=told)
         await_condition(lambda: book.latest is not None and len(book.latest.bids) > 0)
         return book
 
