@@ -339,6 +339,28 @@ def test_an_order_that_is_over_makes_room() -> None:
     assert gate.review(world.propose()).allowed
 
 
+def test_a_change_counts_as_the_larger_one_until_it_is_confirmed() -> None:
+    world = World()
+    gate = world.gate(max_position=100)
+    first = world.propose()
+    assert gate.review(first).allowed
+    smaller = world.propose(
+        order_id=first.order_id, kind="modify", order=buy(40, "101"), in_force=first.order
+    )
+    assert gate.review(smaller).allowed
+    assert failed(gate, world.propose(order=buy(1)))[0] == "max_position"
+    kept = Kept(first.order_id, aapl(), smaller.order, before_change=first.order)
+    gate.note(kept, world.at)
+    assert failed(gate, world.propose(order=buy(1)))[0] == "max_position"
+    kept.before_change = None  # confirmed
+    gate.note(kept, world.at)
+    assert gate.review(world.propose(order=buy(60))).allowed
+    larger = world.propose(
+        order_id=first.order_id, kind="modify", order=buy(41, "101"), in_force=smaller.order
+    )
+    assert failed(gate, larger)[0] == "max_position"
+
+
 def test_limits_of_a_symbol_and_of_an_account() -> None:
     world = World()
     gate = world.gate(

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from twsloop.events import QuoteSeen
-
 from .exposures import Exposure, exposure
 from .identity import Ident, ident_of, multiplier_of, names_of
 from .memory import Memory
@@ -23,7 +21,7 @@ from .values import ZERO, exact, once
 if TYPE_CHECKING:
     from .limits import Limits
 
-__all__ = ["Case", "Proposal", "quote_seen"]
+__all__ = ["Case", "Proposal"]
 
 #: Kinds whose limit is the price that is paid at most.
 _LIMIT_KINDS = frozenset({"LMT", "STP LMT", "LOC", "LIT", "PEG MID", "MIDPRICE", "REL"})
@@ -64,19 +62,6 @@ class Proposal:
     filled: Decimal = ZERO
     by_kill_switch: bool = False
     margin: Decimal | None = None
-
-
-def quote_seen(quote: QuoteView | None, proposal: Proposal) -> QuoteSeen | None:
-    """The quote as it is written down with an order's intent; None if there is none."""
-    if quote is None or quote.age is None:
-        return None
-    return QuoteSeen(
-        bid=exact(quote.bid),
-        ask=exact(quote.ask),
-        last=exact(quote.last),
-        at=proposal.now,
-        age=quote.age,
-    )
 
 
 class Case:
@@ -235,7 +220,10 @@ class Case:
 
     def taken(self) -> Reserved:
         """The order as it counts from now on, with what is known of it at this moment."""
-        row = self.new
+        row, in_force = self.new, self.proposal.in_force
+        if in_force is not None and row.total is not None:
+            # Until the change is confirmed, the order may trade as it was.
+            row.total = max(row.total, total_of(in_force) or ZERO)
         if "price" in self.__dict__:  # a check has worked it out
             row.price = self.price
         return row

@@ -26,7 +26,7 @@ from twsloop.config.sections import RiskParams
 from twsloop.events import RiskCheck, RiskLimitChanged, RiskVerdict, order_story
 
 from .amounts import AMOUNTS
-from .case import Case, Proposal, quote_seen
+from .case import Case, Proposal
 from .checks import Check, gates, lists, often, stops
 from .counters import TradingDay
 from .days import DAYS, classic, day_trades
@@ -37,7 +37,7 @@ from .outcomes import Unknown, refused
 from .reservations import key_of
 from .sources import OrderView, Sources
 
-__all__ = ["Proposal", "RiskGate", "quote_seen"]
+__all__ = ["Proposal", "RiskGate"]
 
 #: Statuses of an order that did not leave after all, in the words of ``orders.OrderStatus``.
 _NEVER_LEFT = frozenset({"REFUSED", "NOT_SENT", "SIMULATED"})
