@@ -40,6 +40,8 @@ class Exit(IntEnum):
     KEY = 16
     RATE = 17
     SERVICE = 18
+    UNPROTECTED = 19
+    DAY_OPEN = 20
 
 
 #: What each code means, for ``--help`` and the documentation.
@@ -63,6 +65,8 @@ MEANINGS: dict[Exit, str] = {
     Exit.KEY: "the flow service does not accept the API key",
     Exit.RATE: "the flow service's rate limit is reached, also after waiting",
     Exit.SERVICE: "the flow service failed, or its answer cannot be read",
+    Exit.UNPROTECTED: "a position, or what is left of an order, is in danger; see the findings",
+    Exit.DAY_OPEN: "a step of the end-of-day routine failed; see its report",
 }
 
 

@@ -38,6 +38,8 @@ COMMANDS: dict[str, str] = {
     "buy": "orders",
     "sell": "orders",
     "cancel": "orders",
+    "protection": "protection",
+    "close-day": "close_day",
     "journal": "journal",
     "trace": "trace",
     "flow": "flow",
@@ -102,7 +104,7 @@ class SuggestingGroup(click.Group):
         module = COMMANDS.get(cmd_name)
         if module is None:
             return None
-        found = getattr(import_module(f"twsloop.cli.{module}"), cmd_name)
+        found = getattr(import_module(f"twsloop.cli.{module}"), cmd_name.replace("-", "_"))
         return found if isinstance(found, click.Command) else None
 
     def resolve_command(
