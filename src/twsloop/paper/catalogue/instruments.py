@@ -11,6 +11,7 @@ or that have none: indices, options, continuous and expired futures, bonds.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from datetime import date
 
@@ -40,6 +41,20 @@ __all__ = [
     "generated_con_id",
     "stock_instrument",
 ]
+
+
+@functools.lru_cache(maxsize=4)
+def _listed(today: date) -> tuple[tuple[Instrument, ...], tuple[Instrument, ...]]:
+    """All that a feed makes prices of, and all the others; instruments never change."""
+    lines = [stock_instrument(line) for line in STOCKS]
+    lines += [stock_instrument(line, etf=True) for line in ETFS]
+    lines += [currency_instrument(line) for line in CURRENCIES]
+    lines += [crypto_instrument(line) for line in CRYPTO]
+    for future in FUTURES:
+        lines += futures(future, today)
+    others = [index_instrument(line) for line in INDICES]
+    others += [bond_instrument(line) for line in BONDS if line.maturity > f"{today:%Y%m%d}"]
+    return tuple(lines), tuple(others)
 
 
 class Catalogue:
@@ -85,14 +100,7 @@ class Catalogue:
     @classmethod
     def standard(cls, today: date) -> Catalogue:
         """Everything that is listed, with the futures and options that live on that day."""
-        lines = [stock_instrument(line) for line in STOCKS]
-        lines += [stock_instrument(line, etf=True) for line in ETFS]
-        lines += [currency_instrument(line) for line in CURRENCIES]
-        lines += [crypto_instrument(line) for line in CRYPTO]
-        for future in FUTURES:
-            lines += futures(future, today)
-        others = [index_instrument(line) for line in INDICES]
-        others += [bond_instrument(line) for line in BONDS if line.maturity > f"{today:%Y%m%d}"]
+        lines, others = _listed(today)
         return cls(lines, others=others, today=today)
 
     def __len__(self) -> int:
