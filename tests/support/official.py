@@ -14,10 +14,12 @@ from typing import Any, ClassVar
 import attrs
 from ibapi import comm
 from ibapi.client import EClient
-from ibapi.decoder import Decoder
 from ibapi.wrapper import EWrapper
 
-__all__ = ["Call", "Heard", "decode", "requests", "simple"]
+# IB's, but that it looks at the callbacks' signatures once a process.
+from twsloop.connection.dispatch import Decoder
+
+__all__ = ["Call", "Decoder", "Heard", "decode", "requests", "simple"]
 
 RAW_ID_SINCE = 201
 PROTOBUF_OFFSET = 200

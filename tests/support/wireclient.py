@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from ibapi import comm
-from ibapi.decoder import Decoder
 
 from tests.support import official
 from tests.support.official import Call
@@ -28,11 +27,11 @@ PATIENCE = 10.0
 
 
 class Judge:
-    """IB's decoder, made once a connection: making it looks at every callback's signature."""
+    """IB's decoder, made once a connection."""
 
     def __init__(self, version: int) -> None:
         self._recorder = official._Recorder()
-        self._decoder = Decoder(self._recorder, version)
+        self._decoder = official.Decoder(self._recorder, version)
         self._version = version
 
     def hear(self, body: bytes) -> list[Call]:
