@@ -61,6 +61,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", folder)
         patch.setenv("USERPROFILE", folder)
+        # Programs that tests start share that home: their orders would be each other's.
+        patch.setenv("TWSLOOP_JOURNAL_ENABLED", "no")
         yield
 
 

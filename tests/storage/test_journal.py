@@ -43,7 +43,7 @@ class Client:
     """A connection with a journal, and nothing else."""
 
     def __init__(self, port: int, file: Path, loop_factory: Any = None, **more: Any) -> None:
-        values = {"journal__file": file, "pacing__enabled": False, **more}
+        values = {"journal__enabled": True, "journal__file": file, "pacing__enabled": False, **more}
         self.connection = IBKRConnection(settings(port, **values), loop_factory=loop_factory)
         self.core = self.connection._tws
         self.journal = Journal(self.core)

@@ -20,6 +20,7 @@ class Steps:
         at_once: Intents are durable at once.
     """
 
+    active = True
     config = "digest"
 
     def __init__(self, *, at_once: bool = True) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
+from twsloop.embedded import serves_here
 from twsloop.event_loop import IBKREventLoop
 from twsloop.wire.framing import frame
 from twsloop.wire.messages import message_class
@@ -140,7 +141,13 @@ class ScriptedServer:
         for _ in range(count):
             assert self._done.acquire(timeout=15), "the script did not end"
 
+    @property
+    def running(self) -> bool:
+        """Whether it listens."""
+        return self._server is not None and self._server.is_serving()
+
     async def _listen(self) -> None:
+        serves_here(self)  # what is traded here is no business of anybody's journal
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 

@@ -196,13 +196,13 @@ class Lifecycle:
 
     async def _open(self, target: Target) -> None:
         """TCP and the hello, after what has to be known before."""
-        await self._core.hooks.connecting()
         core, params = self._core, self._core.config.connection
         self._hello = asyncio.get_running_loop().create_future()
         self._identity.begin()
         self._remarks.forget()
         self.waits.failure = None
         core.client_id, core.address = target.client_id, (target.host, target.port)
+        await self.waits.until_done(core.hooks.connecting())
         attempt = f", attempt {core.retrying.number}" if core.retrying is not None else ""
         core.session_changed(Event.CONNECT, f"connecting to {target.host}:{target.port}{attempt}")
         await self._tcp(target, params.connect_timeout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from twsloop.connection.streams import Feed
 from twsloop.contracts import holding_name, symbol_of, to_contract
 from twsloop.contracts.hours import hours_of
 from twsloop.contracts.requests import Contracts
-from twsloop.errors import ContractError
+from twsloop.errors import ContractError, StorageError
 from twsloop.history.requests import History
 from twsloop.market_data.requests import MarketData
 from twsloop.market_data.slots import Pool
@@ -25,10 +26,16 @@ from twsloop.orders.executions import BookedFill
 from twsloop.orders.leaving import Guards
 from twsloop.orders.requests import Orders
 from twsloop.orders.validation import NOTHING, Knowledge
+from twsloop.risk.desk import RiskDesk
+from twsloop.risk.sources import Sources
 from twsloop.scanner.requests import Scanner
+from twsloop.storage.journal import Journal
+from twsloop.storage.recalling import Recalled, recall
 from twsloop.system.requests import System
 
 __all__ = ["Slices"]
+
+logger = logging.getLogger(__name__)
 
 
 class Slices:
@@ -39,9 +46,11 @@ class Slices:
         wanted: Whether a session stands, or is to be made again.
 
     Attributes:
+        journal: What was meant, sent and heard, on disk.
         contracts: What is listed.
         market_data: Live data.
         history: The past.
+        risk: What an order has to pass.
         orders: The inside of the orders slice, which every order passes.
         desk: What users are given of it.
         account: Accounts.
@@ -51,6 +60,8 @@ class Slices:
     """
 
     def __init__(self, core: Core, wanted: Callable[[], bool]) -> None:
+        self._core = core
+        self.journal = Journal(core)
         self.contracts = Contracts(core, to_contract=to_contract, label=symbol_of)
         core.streams.care.closed = lambda what: self._closed(what, core.clock.now(), True)
         self.market_data = MarketData(
@@ -60,6 +71,14 @@ class Slices:
             smart_components=self.contracts.smart_components,
             pace=lambda family: self.history.pace(family),  # noqa: PLW0108  (it is made below)
         )
+        self.risk = RiskDesk(
+            core,
+            Sources(
+                quote=self.market_data.live_ticker,
+                details=self.contracts.known,
+                is_open=self._is_open,
+            ),
+        )
         self.orders = Orders(
             core,
             label=holding_name,
@@ -68,7 +87,14 @@ class Slices:
             known=lambda contract: Knowledge(self.contracts.known(contract)),
             learn=self._learn,
             forgot=lambda booked: self.account.carry(_counted(booked)),
-            guards=Guards(quote=self.market_data.ticker_of),
+            guards=Guards(
+                journal=self.journal,
+                review=self.risk.review,
+                noted=self.risk.noted,
+                seen=self.risk.seen,
+                quote=self.market_data.ticker_of,
+                recall=self._recall,
+            ),
         )
         self.account = AccountRequests(
             core,
@@ -98,6 +124,19 @@ class Slices:
             core, to_contract=to_contract, label=symbol_of, details=self._details
         )
 
+    async def _recall(self) -> Recalled | None:
+        """What earlier processes of this client did; None if nobody knows."""
+        core = self._core
+        if not self.journal.active:
+            return None
+        try:
+            return await self.journal.ask(
+                lambda file: recall(file, core.client_id, core.accounts, core.clock.now())
+            )
+        except StorageError as error:
+            logger.warning("what earlier sessions did cannot be read: %s", error)
+            return None
+
     def _details(self, contract: Contract, limit: float | None) -> Awaitable[Sequence[Any]]:
         """IB's details of all contracts that fit, each part of them within so many seconds."""
         return self.contracts.details(contract, timeout=limit)
@@ -113,6 +152,10 @@ class Slices:
             return NOTHING  # IB has no details of a combo
         await self.contracts.resolve(contract)
         return Knowledge(self.contracts.known(contract), await self.contracts.price_rule(contract))
+
+    def _is_open(self, contract: Any, at: datetime, outside_rth: bool) -> bool | None:
+        closed = self._closed(contract, at, outside_rth)
+        return None if closed is None else not closed
 
     def _closed(self, contract: Any, at: datetime, outside_rth: bool) -> bool | None:
         """Whether a contract does not trade at a time, as far as memory knows its hours."""

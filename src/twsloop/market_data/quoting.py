@@ -209,6 +209,10 @@ class Quoting:
             raise quote.error
         return quote
 
+    def live(self, contract: Contract) -> Ticker | None:
+        """The ticker of a contract that is watched, whatever its age; None if none is."""
+        return self._live(contract, None)
+
     async def ticker_of(self, contract: Contract) -> Ticker | None:
         """The live ticker of a contract, or a snapshot's; None if there is none.
 

@@ -312,6 +312,10 @@ class MarketData(EventStreams):
 
     # ---- for the other slices ------------------------------------------------------------
 
+    def live_ticker(self, contract: Contract) -> Ticker | None:
+        """The ticker of a contract that is watched now; None if none is. Loop thread only."""
+        return self._quoting.live(contract)
+
     async def ticker_of(self, contract: Contract) -> Ticker | None:
         """The live ticker of a contract, or a snapshot; None if there is none. Loop thread only."""
         return await self._quoting.ticker_of(contract)

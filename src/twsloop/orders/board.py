@@ -19,6 +19,7 @@ from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
 
 from .book import Change, OrderBook
+from .leaving import Guards
 from .recording import StepTeller
 from .state import OrderInput, OrderRecord, OrderStatus
 from .steps import describe_record
@@ -39,18 +40,19 @@ class Board:
         core: The connection.
         book: Where records change.
         keeper: What trades pass their wishes to.
-        steps: Tells the journal what is different.
+        guards: The journal, and who else wants to know what is different.
 
     Attributes:
         uncertain: Told when nobody knows any more what became of an order of ours.
         traded: Told of each order of ours that changed, and of which something is filled.
     """
 
-    def __init__(self, core: Core, book: OrderBook, keeper: Keeper, steps: StepTeller) -> None:
+    def __init__(self, core: Core, book: OrderBook, keeper: Keeper, guards: Guards) -> None:
         self._core = core
         self._book = book
         self._keeper = keeper
-        self._steps = steps
+        self._steps = StepTeller(guards.journal)
+        self._noted = guards.noted
         self._trades: dict[OrderRecord, Trade] = {}
         self.uncertain: Callable[[], object] = lambda: None
         self.traded: Callable[[OrderRecord], object] = lambda _record: None
@@ -102,6 +104,8 @@ class Board:
         if record is None:
             return
         self._steps.told(record, self._core.clock.now(), changed=change.changed)
+        if change.changed:
+            self._noted(record)
         trade = self._trades.get(record)
         if trade is None and record.own:
             trade = self.new(record)

@@ -42,6 +42,10 @@ def no_review(_record: OrderRecord, _order: Any, _kind: Kind) -> None:
     """Stands in for a `Review` where nothing judges orders."""
 
 
+def no_note(_record: OrderRecord) -> None:
+    """Stands in where nobody wants to know which order is not what it was."""
+
+
 def no_quote(_contract: Any) -> None:
     """Stands in for a `Seen` where no quotes are."""
 
@@ -61,6 +65,7 @@ class Guards:
     Attributes:
         journal: Where intents and steps are written.
         review: The risk gate.
+        noted: Told of each order that is not what it was.
         seen: The quote as it stands.
         quote: Finds the quote of a contract, for orders that are simulated.
         recall: Reads what earlier processes of this client id did; None if nobody knows.
@@ -68,6 +73,7 @@ class Guards:
 
     journal: Journal = attrs.Factory(NoJournal)
     review: Review = no_review
+    noted: Callable[[OrderRecord], object] = no_note
     seen: Seen = no_quote
     quote: QuoteOf = nothing_quoted
     recall: Recall = nothing_recalled

@@ -26,6 +26,11 @@ class Journal(Protocol):
     """Writes facts down; all of it on the loop thread."""
 
     @property
+    def active(self) -> bool:
+        """Whether anything is written."""
+        ...
+
+    @property
     def refuses(self) -> str:
         """Why new orders are refused, in words; empty while the journal can be written."""
         ...
@@ -50,6 +55,7 @@ class Journal(Protocol):
 class NoJournal:
     """Stands in for a `Journal` that is switched off: everything is durable at once."""
 
+    active = False
     refuses = ""
     config = ""
 
@@ -74,13 +80,12 @@ class StepTeller:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._silent = isinstance(journal, NoJournal)
         #: The latest orders in plain words: most steps change nothing of them.
         self._plain: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
     def told(self, record: OrderRecord, now: datetime, *, changed: bool) -> None:
         """A report about an order was heard; ``changed`` says whether it was news."""
-        if self._silent or (record.told is None and not changed):
+        if not self._journal.active or (record.told is None and not changed):
             return
         stands = self.standing(record)
         before = record.told

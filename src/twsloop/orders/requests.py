@@ -60,7 +60,6 @@ from .leaving import Guards
 from .previews import Previews, preview_key
 from .processor import OrderProcessor
 from .raw import CANCEL_UNKNOWN, RawCalls
-from .recording import StepTeller
 from .reference import make_token, split_reference, with_token
 from .repair import Repair
 from .restoring import restore
@@ -123,7 +122,7 @@ class Orders:
         self._groups = itertools.count(1)
         self._validator = Validator(core, known, learn)
         self.book = OrderBook(label, closed, keep=core.config.orders.keep_settled, forgot=forgot)
-        self.board = Board(core, self.book, self, StepTeller(guards.journal))
+        self.board = Board(core, self.book, self, guards)
         self._clean_up_set = False
         self._recall = guards.recall
         #: The client ids whose earlier orders are in the book.

@@ -12,13 +12,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from twsloop.config import SECTIONS, Config, options_of
 from twsloop.connection.core import Core
+from twsloop.connection.stand_ins import STAND_INS
+from twsloop.embedded import is_embedded
 from twsloop.events import (
     ConfigTaken,
     Fact,
@@ -31,7 +34,7 @@ from twsloop.session.state import State
 from .chain import canonical
 from .keeping import Keeper
 from .pen import Login, ids_of
-from .reading import Rows, read_file
+from .reading import Rows, reading
 from .rows import is_kept
 from .trouble import Trouble
 from .writer import Floors, Writer
@@ -39,6 +42,7 @@ from .writer import Floors, Writer
 __all__ = ["Journal", "config_taken"]
 
 Durable = Callable[[str], object]
+T = TypeVar("T")
 
 
 class Journal:
@@ -64,6 +68,10 @@ class Journal:
         #: The settings in force, as intents name them.
         self._taken = config_taken(core.config, core.clock.now())
         self._told_settings = False
+        #: Whether it is written; None until an attempt to connect says where to.
+        self._active = self._params.enabled
+        if self._active is None and STAND_INS.get() is not None:
+            self._active = False  # nothing of it is real
         core.metrics.watch("journal_waiting", lambda: self.waiting)
         core.on_connect(self._open)
         core.on_session(self._session)
@@ -88,14 +96,19 @@ class Journal:
         """The digest of the settings in force."""
         return self._taken.digest
 
+    @property
+    def active(self) -> bool:
+        """Whether it is written: as configured; else not for a gateway within this process."""
+        return self._active is not False
+
     def intend(self, fact: OrderFact, durable: Durable) -> None:
         """Write a fact, and say when it is durable; in the order of the calls.
 
         Args:
             fact: The fact.
-            durable: Called on the loop thread, once, and never before this returns: with an empty
-                text once the fact is durable, or with why it will not be in time. The fact is
-                written in any case, as soon as that is possible.
+            durable: Called on the loop thread, once: with an empty text once the fact is durable
+                (at once, if the journal is not written), or with why it will not be in time. The
+                fact is written in any case, as soon as that is possible.
         """
         self._take(fact, durable)
 
@@ -105,6 +118,10 @@ class Journal:
             self._take(fact, None)
 
     def _take(self, fact: Fact, durable: Durable | None) -> None:
+        if not self.active:
+            if durable is not None:
+                durable("")
+            return
         login = self._login
         used = ids_of(fact)
         if used is not None and login.accounts:
@@ -149,6 +166,11 @@ class Journal:
     async def _open(self) -> None:
         """Before an attempt to connect."""
         core = self._core
+        if self._active is None:
+            self._active = not is_embedded(*core.address)
+        if not self._active:
+            self._early.clear()
+            return
         if self._writer is None:
             self._writer = Writer(
                 self._params,
@@ -250,9 +272,21 @@ class Journal:
         Raises:
             StorageError: The file cannot be read.
         """
+        return await self.ask(lambda file: file.execute(sql, tuple(parameters)).fetchall())
+
+    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """The answer of a function that reads the file, in a thread of its own; as `read`.
+
+        Raises:
+            StorageError: The file cannot be read.
+        """
         if not self._trouble.reason:
             await self.flush()
-        return await asyncio.to_thread(read_file, self._params.file, sql, parameters)
+        return await asyncio.to_thread(self._ask, question)
+
+    def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        with reading(self._params.file) as file:
+            return question(file)
 
 
 def config_taken(config: Config, now: Any) -> ConfigTaken:

@@ -19,11 +19,12 @@ class JournalParams(Section):
 
     section: ClassVar[str] = "journal"
 
-    enabled: bool = option(
-        True,
+    enabled: bool | None = option(
+        None,
         "bool",
         "Write orders, executions, commissions, verdicts and sessions down, an order before its "
         "first byte leaves. With no, a program that ends knows nothing of what it did before.",
+        unset="yes, but not for a paper gateway that runs within the program itself",
     )
     file: Path = option(
         Path("~/.twsloop/journal.db"),
