@@ -268,7 +268,21 @@ def test_an_export_writes_over_nothing_unless_told_to(run: Run, file: Path, tmp_
     assert run("journal", "export", "--force", str(lines))[0] == 0
     assert len(lines.read_text().splitlines()) == 17
     assert stat.S_IMODE(lines.stat().st_mode) == 0o600
-    assert run("journal", "export", str(tmp_path / "none" / "x.jsonl"))[0] == 14
+    code, _, complaints = run("journal", "export", str(tmp_path / "none" / "x.jsonl"))
+    assert (code, "it cannot be written: No such file" in complaints) == (14, True)
+
+
+def test_an_export_that_fails_leaves_the_old_one(run: Run, file: Path, tmp_path: Path) -> None:
+    lines = tmp_path / "out.jsonl"
+    lines.write_text("mine")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("DROP TRIGGER entry_update")
+        connection.execute("UPDATE entry SET body = '{' WHERE seq = 9")
+        connection.commit()
+    code, _, complaints = run("journal", "export", "--force", str(lines))
+    assert (code, "entry 9 is no JSON" in complaints) == (14, True)
+    assert lines.read_text() == "mine"
+    assert list(tmp_path.glob("*.unfinished")) == []
 
 
 def test_lines_that_were_changed_are_not_imported(run: Run, file: Path, tmp_path: Path) -> None:
@@ -286,6 +300,56 @@ def test_lines_that_were_changed_are_not_imported(run: Run, file: Path, tmp_path
         14,
         f"twsloop: {tmp_path / 'none'}: it cannot be read: No such file or directory\n",
     )
+
+
+def test_a_whole_journal_and_a_broken_one(run: Run, file: Path) -> None:
+    code, out, complaints = run("journal", "verify")
+    words, noted = out.splitlines()
+    assert (code, complaints) == (0, "")
+    assert words == f"{file} is whole: 16 entries"
+    assert re.fullmatch(r"16:[0-9a-f]{64}", noted)
+    assert run("journal", "verify", "--noted", noted)[0] == 0
+    wrong = f"16:{'0' * 64}"
+    code, out, _ = run("journal", "verify", "--noted", wrong)
+    assert (code, out) == (
+        1,
+        f"{file} is broken after entry 16: entry 16 has another hash than the one noted\n",
+    )
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("DROP TRIGGER entry_update")
+        connection.execute("UPDATE entry SET time = '2026' WHERE seq = 3")
+        connection.execute(
+            "CREATE TRIGGER entry_update BEFORE UPDATE ON entry "
+            "BEGIN SELECT RAISE(ABORT, 'the journal is append-only: entry'); END"
+        )
+        connection.commit()
+    code, out, complaints = run("--json", "journal", "verify", "--file", str(file))
+    (row,) = rows_of(out)
+    assert (code, complaints) == (1, "")
+    assert (row["event"], row["ok"], row["broken"], row["newest"]) == ("verified", False, 3, 2)
+
+
+def test_a_noted_hash_that_cannot_be_read(run: Run, file: Path) -> None:
+    del file
+    code, _, complaints = run("journal", "verify", "--noted", "16:abc")
+    assert code == 2
+    assert "'16:abc' is no entry with its hash: verify prints SEQ:HASH." in complaints
+
+
+def test_a_copy(run: Run, file: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copies" / "copy.db"
+    code, out, complaints = run("journal", "backup", str(target))
+    assert (code, out, complaints) == (0, f"copied to {target}\n", "")
+    orders = run("--json", "journal", "orders", "--file", str(file))
+    assert run("--json", "journal", "orders", "--file", str(target)) == orders
+    assert run("journal", "verify", "--file", str(target))[0] == 0
+    code, _, complaints = run("journal", "backup", str(target))
+    assert code == 14
+    assert "the file is there already; --force writes over it" in complaints
+    assert run("journal", "backup", str(target), "--force")[0] == 0
+    (copied,) = rows_of(run("--json", "journal", "backup")[1])
+    assert Path(copied["file"]).parent == tmp_path
+    assert run("journal", "verify", "--file", copied["file"])[0] == 0
 
 
 # ---- what cannot be read -------------------------------------------------------------------

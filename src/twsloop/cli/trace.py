@@ -10,7 +10,8 @@ import click
 from twsloop.errors import OrderError
 
 from .exits import Exit, with_exits
-from .journal import ORDER_COLUMNS, file_option, opened, order_row
+from .journal_options import file_option, opened
+from .journal_rows import ORDER_COLUMNS, order_row
 from .output import Output, cell
 from .root import Run, json_option
 

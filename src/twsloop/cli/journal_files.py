@@ -1,0 +1,197 @@
+"""``twsloop journal verify``, ``backup``, ``export`` and ``import``: the whole file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from twsloop.clock import SystemClock
+from twsloop.errors import StorageError
+
+from .exits import Exit, with_exits
+from .journal_options import file_option, journal_file, opened
+from .root import Run, json_option
+
+__all__ = ["backup", "export", "import_", "verify"]
+
+
+class _Noted(click.ParamType[tuple[int, str]]):
+    """An entry and its hash, as an earlier check told them: ``1234:9f86d0...``."""
+
+    name = "seq:hash"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, str]:
+        """Read it."""
+        found = re.fullmatch(r"(\d+):([0-9a-f]{64})", str(value).strip().lower(), re.ASCII)
+        if found is None:
+            self.fail(f"{value!r} is no entry with its hash: verify prints SEQ:HASH.", param, ctx)
+        return int(found[1]), found[2]
+
+
+@click.command(
+    epilog=with_exits(
+        """\b
+Examples:
+  twsloop journal verify
+  twsloop journal verify --file backup.db
+  twsloop journal verify --noted SEQ:HASH
+""",
+        Exit.DONE,
+        Exit.FAILED,
+        Exit.USAGE,
+        Exit.CONFIG,
+        Exit.STORAGE,
+    )
+)
+@click.option(
+    "--noted",
+    type=_Noted(),
+    help="What an earlier check printed: shows that nothing up to there was changed since.",
+)
+@file_option
+@json_option
+@click.pass_obj
+def verify(run: Run, noted: tuple[int, str] | None, file: Path | None) -> None:
+    """Check that the journal is as it was written.
+
+    The exit code is 1 if it is not. Every entry's hash is made of the entry and of the hash before
+    it. Note what is printed, away from this machine: with --noted a later check shows, too, that
+    nobody made all of it anew.
+    """
+    from twsloop.storage.verify import verify as check  # noqa: PLC0415
+
+    path = journal_file(run, file)
+    found = check(path, noted=noted)
+    moved = f", those up to {found.moved} were moved away" if found.moved else ""
+    unread = f", {found.unread} of them a newer version's" if found.unread else ""
+    words = f"{path} is whole: {found.entries} entries{unread}{moved}\n{found.newest}:{found.hash}"
+    if not found.ok:
+        words = f"{path} is broken after entry {found.newest}: {found.why}"
+    fields = {"file": path, **attrs.asdict(found)}
+    run.output().event("verified", words, **fields)
+    if not found.ok:
+        click.get_current_context().exit(Exit.FAILED)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  twsloop journal backup
+  twsloop journal backup /mnt/usb/journal.db
+"""
+)
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.option("--force", is_flag=True, help="Write over a file that is there already.")
+@file_option
+@json_option
+@click.pass_obj
+def backup(run: Run, target: Path | None, force: bool, file: Path | None) -> None:
+    """Copy the journal while it is used.
+
+    Without TARGET the copy goes into [journal] backup_folder. Of the copies in that folder the
+    newest [journal] backups are kept.
+    """
+    from twsloop.event_loop import IBKREventLoop  # noqa: PLC0415
+    from twsloop.metrics import Metrics  # noqa: PLC0415
+    from twsloop.storage.keeping import Keeper  # noqa: PLC0415
+
+    _see_that_it_is_new(target, force=force)
+    params = attrs.evolve(run.config().journal, file=journal_file(run, file))
+    keeper = Keeper(params, SystemClock(), IBKREventLoop(), Metrics())
+    copy = asyncio.run(keeper.backup(target))
+    run.output().event("copied", f"copied to {copy}", file=copy)
+
+
+def _see_that_it_is_new(target: Path | None, *, force: bool) -> None:
+    if target is not None and not force and target.exists():
+        raise StorageError(
+            "the file is there already", path=str(target), remedy="--force writes over it"
+        )
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  twsloop journal export journal.jsonl
+  twsloop journal export | gzip > journal.jsonl.gz
+"""
+)
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.option("--force", is_flag=True, help="Write over a file that is there already.")
+@file_option
+@json_option
+@click.pass_obj
+def export(run: Run, target: Path | None, force: bool, file: Path | None) -> None:
+    """Write all of it as JSON lines.
+
+    `twsloop journal import` makes the same journal of them, hash for hash. Without TARGET the lines
+    are printed. TARGET can be read by its owner alone.
+    """
+    from twsloop.storage.jsonl import export_lines  # noqa: PLC0415
+
+    _see_that_it_is_new(target, force=force)
+    with opened(run, file) as connection:
+        if target is None:
+            for line in export_lines(connection):
+                sys.stdout.write(line)
+            return
+        _write(target, export_lines(connection))
+    run.output().event("exported", f"exported to {target}", file=target)
+
+
+def _write(target: Path, lines: Iterable[str]) -> None:
+    """Write a file that only its owner can read, all of it or none."""
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    try:
+        unfinished.unlink(missing_ok=True)
+        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.writelines(lines)
+            unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageError(f"it cannot be written: {reason}", path=str(target)) from error
+
+
+@click.command(
+    name="import",
+    epilog="""\b
+Examples:
+  twsloop journal import journal.jsonl copy.db
+  gunzip -c journal.jsonl.gz | twsloop journal import - copy.db
+""",
+)
+@click.argument("source", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+@click.pass_obj
+def import_(run: Run, source: Path, target: Path) -> None:
+    """Make a journal out of JSON lines.
+
+    SOURCE has the lines of `twsloop journal export`; - is the standard input. TARGET is new, or has
+    no entries. Lines that were changed, cut off or left out are found by their hashes, and nothing
+    is taken of them.
+    """
+    from twsloop.storage.jsonl import import_lines  # noqa: PLC0415
+
+    try:
+        with click.open_file(str(source), encoding="utf-8") as stream:
+            count = asyncio.run(import_lines(stream, target, source=str(source)))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise StorageError(f"it cannot be read: {reason}", path=str(source)) from error
+    words = f"imported {count} entries into {target}"
+    run.output().event("imported", words, file=target, entries=count)
