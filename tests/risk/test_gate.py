@@ -131,6 +131,34 @@ def test_lists_of_what_is_allowed(limits: Any, contract: Any, passes: bool) -> N
         assert f"is not among [risk] {next(iter(limits))}" in verdict.reason
 
 
+def test_the_symbol_of_a_combination_says_nothing_of_its_legs() -> None:
+    contract = aapl()
+    contract.secType = "BAG"
+    world = World()
+    assert failed(world.gate(symbols=("AAPL",)), world.propose(contract))[0] == "symbols"
+    assert "combination" in failed(world.gate(max_position=1000), world.propose(contract))[1]
+    assert world.gate(sec_types=("BAG",)).review(world.propose(contract)).allowed
+
+
+@pytest.mark.parametrize(
+    "limit", ["max_position", "max_gross_exposure", "max_open_orders", "max_daily_loss"]
+)
+def test_an_order_for_no_account_passes_no_limit_of_an_account(limit: str) -> None:
+    world = World(profit=Decimal(0))
+    limits: dict[str, Any] = {limit: 10_000}
+    gate = world.gate(**limits)
+    text = "the order names no account, and the limit is one of an account"
+    assert failed(gate, world.propose(account="")) == (limit, text)
+    assert gate.review(world.propose(order=buy(1))).allowed
+
+
+def test_a_size_that_is_none_is_refused_where_it_counts() -> None:
+    world = World()
+    order = buy()
+    order.totalQuantity = Decimal(-100)
+    assert "size is not known" in failed(world.gate(max_quantity=10), world.propose(order=order))[1]
+
+
 # ---------------------------------------------------------------------------------- how often
 def test_orders_in_a_second_a_minute_and_a_day() -> None:
     world = World()
@@ -359,6 +387,42 @@ def test_a_change_counts_as_the_larger_one_until_it_is_confirmed() -> None:
         order_id=first.order_id, kind="modify", order=buy(41, "101"), in_force=smaller.order
     )
     assert failed(gate, larger)[0] == "max_position"
+
+
+def test_an_order_made_by_hand_counts_once_when_it_is_bound() -> None:
+    world = World()
+    gate = world.gate(max_position=150)
+    by_hand = Kept(0, aapl(), buy(), perm_id=77)
+    by_hand.order.account = ACCOUNT
+    gate.note(by_hand, world.at)
+    assert failed(gate, world.propose(order=buy(51)))[0] == "max_position"
+    by_hand.order_id = -5
+    gate.note(by_hand, world.at)
+    assert gate.review(world.propose(order=buy(50))).allowed
+    assert failed(gate, world.propose(order=buy(1)))[0] == "max_position"
+
+
+def test_an_order_by_cash_is_as_large_as_the_lowest_price_makes_it() -> None:
+    world = World(quote=Seen(bid=50.0, ask=100.0, last=80.0))
+    gate = world.gate(max_quantity=100, max_notional=5000)
+    order = market_order("BUY", 1)
+    order.totalQuantity, order.cashQty = Decimal(0), 5000.0
+    assert gate.review(world.propose(order=order)).allowed
+    order = market_order("BUY", 1)
+    order.totalQuantity, order.cashQty = Decimal(0), 5000.5
+    assert failed(gate, world.propose(order=order))[0] == "max_quantity"
+    world.quote = None
+    assert "needs a fresh quote" in failed(gate, world.propose(order=order))[1]
+
+
+def test_an_offset_is_no_price() -> None:
+    world = World()
+    order = buy(100)
+    order.orderType, order.auxPrice, order.lmtPrice = "REL", 0.01, 0.0
+    gate = world.gate(max_notional=5000)
+    assert failed(gate, world.propose(order=order))[0] == "max_notional"
+    order.orderType, order.auxPrice = "TRAIL", 0.5
+    assert failed(gate, world.propose(order=order))[0] == "max_notional"
 
 
 def test_limits_of_a_symbol_and_of_an_account() -> None:

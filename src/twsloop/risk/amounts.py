@@ -109,7 +109,7 @@ def _open_orders(case: Case) -> RiskCheck | None:
 
 
 def _count(case: Case) -> Decimal:
-    return Decimal(case.working.count(case.account, case.key) + 1)
+    return Decimal(case.working.count(case.whose, case.key) + 1)
 
 
 def _position_value(case: Case) -> Decimal:

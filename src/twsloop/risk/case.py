@@ -96,6 +96,17 @@ class Case:
         self.buys: bool = proposal.order.action == "BUY"
         self.key: Key = (proposal.client_id, proposal.order_id)
 
+    @property
+    def whose(self) -> str:
+        """The account that it is for.
+
+        Raises:
+            Unknown: It names none: it is for a group, or nobody has said.
+        """
+        if not self.account:
+            raise Unknown("the order names no account, and the limit is one of an account")
+        return self.account
+
     # ---- the contract --------------------------------------------------------------------
 
     @once
@@ -177,7 +188,7 @@ class Case:
         """The order as it would count among the working ones."""
         proposal, order = self.proposal, self.order
         before = self.working.find(self.key)
-        total = total_of(order)
+        total = self.total
         if total is None and self.cash is not None:
             total = self._size_of_cash(self.cash)
         parent = (proposal.client_id, order.parentId) if order.parentId else None
@@ -207,7 +218,12 @@ class Case:
     @once
     def cash(self) -> Decimal | None:
         """How much money it is for, where it has no size."""
-        return None if total_of(self.order) is not None else exact(self.order.cashQty) or None
+        return None if self.total is not None else exact(self.order.cashQty) or None
+
+    @once
+    def total(self) -> Decimal | None:
+        """Its whole size; None if it has none."""
+        return total_of(self.order)
 
     @once
     def same_as(self) -> Hashable:
@@ -215,7 +231,7 @@ class Case:
         order, ident = self.order, self.ident
         who = (ident.kind, ident.terms) if ident.kind[1] else ident.con_id
         prices = order.lmtPrice, order.auxPrice, order.trailingPercent, order.trailStopPrice
-        size = total_of(order) or order.cashQty
+        size = self.total or order.cashQty
         return self.account, who, order.action, order.orderType, size, prices
 
     def taken(self) -> Reserved:
@@ -292,7 +308,7 @@ class Case:
 
     def account_money(self, key: str) -> Decimal | None:
         """A value of the account, in the currency of the limits; None if the broker told none."""
-        value = self.sources.account_value(self.account, key)
+        value = self.sources.account_value(self.whose, key)
         return None if value is None else self.in_limits(value)
 
     def in_limits(self, value: Decimal) -> Decimal:
@@ -324,7 +340,7 @@ class Case:
                 if self.contract.secType == "BAG"
                 else "the contract has no symbol; ask for its details first"
             )
-        reported = self.reported
+        reported = self.reported if self.whose else None
         if reported is None:
             raise Unknown("the positions are not known yet")
         at = self.proposal.monotonic

@@ -118,6 +118,8 @@ def _listed(name: str, allowed: frozenset[str], of: Callable[[Case], Iterable[st
         if not allowed.isdisjoint(seen):
             return kept(name)
         what = " or ".join(sorted(filter(None, seen))) or "what the contract does not say"
+        if name == "symbols" and case.contract.secType == "BAG":
+            what = "what the legs of a combination are"
         # No account number goes into a text that may be logged.
         return refused(name, f"{'it' if name == 'accounts' else what} is not among [risk] {name}")
 

@@ -95,6 +95,8 @@ class Duplicates:
         #: What an order is -> when the last like it left, and which that was.
         self._left: dict[Hashable, tuple[float, Hashable]] = {}
         self._in_order: deque[tuple[float, Hashable]] = deque()
+        #: The order -> what it is.
+        self._orders: dict[Hashable, Hashable] = {}
 
     def since(self, what: Hashable, at: float) -> float | None:
         """How many seconds ago the same one left; None if none did that is remembered."""
@@ -110,16 +112,23 @@ class Duplicates:
             at: Monotonic seconds.
             window: How many seconds count.
         """
+        self._drop(what)
         self._left[what] = at, which
+        self._orders[which] = what
         self._in_order.append((at, what))
         while self._in_order and self._in_order[0][0] < at - window:
             _, old = self._in_order.popleft()
             found = self._left.get(old)
             if found is not None and found[0] < at - window:
-                del self._left[old]
+                self._drop(old)
 
     def forget(self, which: Hashable) -> None:
         """An order did not leave after all."""
-        for what, (_, order) in list(self._left.items()):
-            if order == which:
-                del self._left[what]
+        what = self._orders.get(which)
+        if what is not None:
+            self._drop(what)
+
+    def _drop(self, what: Hashable) -> None:
+        found = self._left.pop(what, None)
+        if found is not None:
+            self._orders.pop(found[1], None)

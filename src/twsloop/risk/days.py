@@ -23,7 +23,7 @@ _DAY_TRADED = frozenset({"STK", "OPT", "WAR"})
 
 
 def _profit(case: Case) -> Decimal:
-    profit = case.sources.day_profit(case.account)
+    profit = case.sources.day_profit(case.whose)
     if profit is None:
         raise Unknown("the day's profit is not known; follow the profit of the account")
     return case.in_limits(profit)

@@ -59,7 +59,7 @@ def exposure(case: Case) -> Exposure:
 
 def _contracts(case: Case) -> Iterator[tuple[Ident, Any, Decimal]]:
     """Every contract that the account holds, or that an order of it may trade, once."""
-    held = case.sources.positions(case.account)
+    held = case.sources.positions(case.whose)
     if held is None:
         raise Unknown("the positions are not known yet")
     seen: dict[tuple[str, str, str], list[Ident]] = {}

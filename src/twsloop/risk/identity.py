@@ -22,7 +22,7 @@ _UNITS = frozenset({"STK", "CASH", "CFD", "CRYPTO", "FUND", "CMDTY", "IND"})
 _ONE = Decimal(1)
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Ident:
     """A contract as limits know it.
 
@@ -81,8 +81,13 @@ def ident_of(contract: Any, details: Any = None) -> Ident:
 
 
 def names_of(contract: Any, details: Any = None) -> frozenset[str]:
-    """What a contract may be called in a list of symbols, in capitals."""
-    if details is not None and contract.secType != "BAG":
+    """What a contract may be called in a list of symbols, in capitals.
+
+    A combination has no name that says what its legs are.
+    """
+    if contract.secType == "BAG":
+        return frozenset()
+    if details is not None:
         contract = details.contract
     symbol = contract.symbol.upper()
     pair = f"{symbol}.{contract.currency.upper()}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from datetime import date
 from decimal import Decimal
 
@@ -87,17 +86,19 @@ class Memory:
         self.duplicates = Duplicates()
         self.days = DayBook()
         self.breaker = Breaker()
-        self._refused: deque[Key] = deque(maxlen=_REFUSED)
+        self._refused: dict[Key, None] = {}
 
     def refuse(self, key: Key) -> None:
         """An order may not leave: nor may what is attached to it."""
-        if key[1]:
-            self._refused.append(key)
+        if not key[1]:
+            return
+        self._refused[key] = None
+        if len(self._refused) > _REFUSED:
+            del self._refused[next(iter(self._refused))]
 
     def let_pass(self, key: Key) -> None:
         """An order of this id may leave after all."""
-        if key in self._refused:
-            self._refused.remove(key)
+        self._refused.pop(key, None)
 
     def was_refused(self, key: Key) -> bool:
         """Whether an order of this id was refused last."""

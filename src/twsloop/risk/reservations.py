@@ -57,7 +57,7 @@ def named_price(order: Any) -> Decimal | None:
 def total_of(order: Any) -> Decimal | None:
     """The size of an order; None for one by cash."""
     size = exact(order.totalQuantity)
-    return size or None
+    return size if size is not None and size > 0 else None
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -111,6 +111,8 @@ class Reservations:
         self._rows: dict[Key, Reserved] = {}
         self._places: dict[str, dict[tuple[str, str, str], dict[Key, Reserved]]] = {}
         self._filled: dict[Key, Decimal] = {}
+        #: One that was made by hand gets an id when it is bound.
+        self._by_hand: dict[int, Key] = {}
 
     # ---- what happens to orders ----------------------------------------------------------
 
@@ -138,6 +140,12 @@ class Reservations:
         before = self._rows.get(key)
         if before is None and order.status == _CREATED:
             return  # it has not passed the gate
+        if not order.order_id:
+            self._by_hand[order.perm_id] = key
+        elif order.perm_id in self._by_hand:
+            old = self._by_hand.pop(order.perm_id)
+            self._drop(old)
+            self._filled[key] = self._filled.pop(old, ZERO)
         row = self._row(key, order, before)
         self._note_fill(row, at)
         if order.final and order.status != _UNCERTAIN:
