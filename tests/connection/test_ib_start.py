@@ -16,6 +16,7 @@ from ibapi.contract import Contract
 from ibapi.wrapper import EWrapper
 
 from tests.support.clients import PATIENCE, Background, Recorder
+from tests.support.processes import PATIENT
 from tests.support.scripted import Peer, ScriptedServer, proto_body, text_body
 from twsloop.connection import IBKRConnection
 from twsloop.errors import WrongThread
@@ -409,7 +410,7 @@ def test_run_and_connect_on_the_loop_thread_raise_instead_of_hanging() -> None:
 
 def run_program(port: int, body: str, *, interrupt_at: str = "") -> tuple[int, str, str]:
     """Run a program in a process of its own; a real SIGINT when it has said ``interrupt_at``."""
-    program = f"port = {port}\n" + textwrap.dedent(body)
+    program = f"{PATIENT}port = {port}\n" + textwrap.dedent(body)
     process = subprocess.Popen(
         [sys.executable, "-X", "dev", "-c", program], cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,

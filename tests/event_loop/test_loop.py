@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.conftest import LoopFactory
+from tests.support.processes import PATIENT
 from twsloop.clock import ManualClock
 from twsloop.errors import LoopError, LoopNotRunning, WrongThread
 from twsloop.event_loop import Future, IBKREventLoop
@@ -407,7 +408,7 @@ threading.Thread(target=serve).start()
 entered.wait()
 """
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", program], capture_output=True, text=True, timeout=30,
-        check=False,
+        [sys.executable, "-X", "dev", "-c", PATIENT + program],
+        capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")
