@@ -178,6 +178,16 @@ def test_the_verdicts() -> None:
     assert compare_orders(gap, [], whole=False, revived={})[0].verdict is GapVerdict.UNCERTAIN
 
 
+def test_rows_share_their_words_and_the_nothing_that_was_filled() -> None:
+    """A client keeps thousands of rows, of orders most of which did not trade."""
+    made = [record(order_id=order_id) for order_id in (1, 2)]
+    one, two = compare_orders(gap_of(*made), made, whole=True, revived={})
+    assert one.before is two.before is one.after
+    assert type(one.before) is str
+    assert one.filled_before is two.filled_before is one.filled_after
+    assert one.filled_before == 0
+
+
 def test_what_we_sent_ourselves_meanwhile_did_not_appear() -> None:
     ours, foreign = record(), record(order_id=2)
     ours.sent = ours.order

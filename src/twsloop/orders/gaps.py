@@ -173,6 +173,10 @@ def _verdict(record: OrderRecord, before: Standing, *, listed: bool) -> GapVerdi
     return GapVerdict.UNCHANGED if same else GapVerdict.MOVED
 
 
+#: One nothing for all rows: they are kept by the thousand.
+_ZERO = Decimal(0)
+
+
 def _row(record: OrderRecord, before: Standing | None, verdict: GapVerdict) -> OrderInGap:
     return OrderInGap(
         order_id=record.order_id,
@@ -181,10 +185,10 @@ def _row(record: OrderRecord, before: Standing | None, verdict: GapVerdict) -> O
         symbol=record.symbol,
         tag=record.tag,
         own=record.own,
-        before=None if before is None else str(before.status),
-        after=str(record.status),
-        filled_before=Decimal(0) if before is None else before.filled,
-        filled_after=record.filled,
+        before=None if before is None else before.status.value,
+        after=record.status.value,
+        filled_before=_ZERO if before is None else before.filled or _ZERO,
+        filled_after=record.filled or _ZERO,
         verdict=verdict,
         reason=record.reason,
     )
