@@ -93,8 +93,8 @@ class Board:
 
     # ---- what changed --------------------------------------------------------------------
 
-    def announce(self, change: Change) -> None:
-        """Tell everyone what a report changed."""
+    def announce(self, change: Change, *, written: bool = True) -> None:
+        """Tell everyone what a report changed; and the journal, if it shall be ``written``."""
         if change.known:
             return
         for fact in (*change.facts, *self._book.identities.broken()):
@@ -103,7 +103,8 @@ class Board:
         record = change.record
         if record is None:
             return
-        self._steps.told(record, self._core.clock.now(), changed=change.changed)
+        if written:
+            self._steps.told(record, self._core.clock.now(), changed=change.changed)
         if change.changed:
             self._noted(record)
         trade = self._trades.get(record)
@@ -133,7 +134,11 @@ class Board:
 
     def apply(self, record: OrderRecord, event: OrderInput, reason: str = "") -> None:
         """Something on our own side happened to an order."""
-        self.announce(self._book.apply_input(record, event, self._core.clock.now(), reason))
+        change = self._book.apply_input(record, event, self._core.clock.now(), reason)
+        # That this process hears of it no more is no news about the order: the next process
+        # begins with what the gateway said last.
+        unheard = event is OrderInput.ABANDONED and record.status is OrderStatus.UNCERTAIN
+        self.announce(change, written=not unheard)
 
     def change_failed(self, record: OrderRecord, error: Exception, *, every: bool = False) -> None:
         """A modification was refused: who waits for it learns why, and the order is as before.
