@@ -48,7 +48,8 @@ def place(request: pytest.FixtureRequest) -> Iterator[tuple[str, Config, Any]]:
     version, loop_factory = SESSIONS[name]
     if loop_factory is None and default_loop_factory() is asyncio.new_event_loop:
         pytest.skip("uvloop is not installed")
-    with PaperGateway(max_version=version) as paper:
+    # A module may say how its paper gateway is made.
+    with PaperGateway(max_version=version, **getattr(request.module, "PAPER", {})) as paper:
         yield name, config_for(paper), loop_factory
 
 

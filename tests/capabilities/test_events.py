@@ -13,6 +13,9 @@ from twsloop.market_data.tick_rows import BidAskTick, MidpointTick, RealTimeBar,
 #: Trades around the clock, on every gateway.
 SYMBOL = "EUR.USD"
 
+#: Bars of five seconds come twice a second, where the gateway is ours.
+PAPER = {"speed": 10}
+
 
 def test_a_book_of_a_stock(gw: IBGateway, is_live: bool) -> None:
     heard = Heard()
