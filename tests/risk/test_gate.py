@@ -7,12 +7,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from tests.risk.support import ACCOUNT, NOON, Kept, Row, Seen, World, aapl, eurusd
 from twsloop.config import Config, ConnectionParams, LiveParams, OrderParams
 from twsloop.contracts.builders import future, stock
 from twsloop.orders.builders import limit_order, market_order, stop_order
+from twsloop.risk.gate import RiskGate
 
 
 def buy(size: Any = 100, price: Any = "100") -> Any:
@@ -596,10 +598,14 @@ def test_the_classic_rule_is_for_accounts_that_are_named() -> None:
 
 
 # ------------------------------------------------------------------------------------- errors
-def test_a_source_that_raises_refuses_the_order() -> None:
-    world = World(values={})
-    gate = world.gate(max_buying_power=100)
-    world.held = [None]  # type: ignore[list-item]
-    name, text = failed(gate, world.propose())
-    assert name == "max_buying_power"
-    assert "could not be judged" in text
+@pytest.mark.parametrize("source", ["details", "positions", "kill_switch", "account_value"])
+def test_a_source_that_raises_refuses_the_order(source: str) -> None:
+    def broken(*_args: Any) -> Any:
+        raise KeyError("broken")
+
+    world = World()
+    sources = attrs.evolve(world.sources, **{source: broken})
+    gate = RiskGate(Config(), sources)
+    reason = gate.review(world.propose()).reason
+    assert "it could not be judged: KeyError('broken')" in reason
+    assert gate.memory.working.count(ACCOUNT) == 0

@@ -10,6 +10,7 @@ from twsloop.events import RiskCheck
 from .case import Case
 from .checks import Check
 from .exposures import worth
+from .limits import Limits
 from .outcomes import Unknown, at_most, kept, refused
 from .values import ZERO
 
@@ -49,15 +50,29 @@ def _within(
     return at_most(name, value, limit, unit=unit, what=what)
 
 
-def _amount(name: str, unit: str, what: str, measure: Measure) -> Check:
-    """The check of a limit that a symbol or an account may have of its own."""
+Make = Callable[[Limits], Check]
+
+
+def _amount(name: str, unit: str, what: str, measure: Measure) -> Make:
+    """Makes the check of a limit that a symbol or an account may have of its own."""
     words = unit, what
 
-    def check(case: Case) -> RiskCheck | None:
+    def make(limits: Limits) -> Check:
+        general = limits.general(name)
+        if general is None or not limits.only_general(name):
+            return own
+        return lambda case: _within(case, name, general, measure, words)
+
+    def own(case: Case) -> RiskCheck | None:
         limit = case.limits.of(name, case)
         return None if limit is None else _within(case, name, limit, measure, words)
 
-    return check
+    return make
+
+
+def _just(check: Check) -> Make:
+    """Makes a check that looks its limit up by itself."""
+    return lambda _limits: check
 
 
 def _share_of_worth(case: Case) -> Decimal:
@@ -119,10 +134,10 @@ def _position_value(case: Case) -> Decimal:
     return size * worth(case, case.ident, case.contract, held=case.held != (ZERO, ZERO))
 
 
-AMOUNTS: dict[str, Check] = {
+AMOUNTS: dict[str, Make] = {
     "max_quantity": _amount("max_quantity", "units", "its size", lambda case: case.size),
     "max_notional": _amount("max_notional", "", "its value", lambda case: case.notional),
-    "max_open_orders": _open_orders,
+    "max_open_orders": _just(_open_orders),
     "max_position": _amount(
         "max_position", "units", "the position with all working orders", lambda case: case.position
     ),
@@ -132,7 +147,7 @@ AMOUNTS: dict[str, Check] = {
     "max_gross_exposure": _amount(
         "max_gross_exposure", "", "the account's exposure", lambda case: case.exposure.gross
     ),
-    "max_concentration": _concentration,
-    "max_buying_power": _buying_power,
-    "margin": _margin,
+    "max_concentration": _just(_concentration),
+    "max_buying_power": _just(_buying_power),
+    "margin": _just(_margin),
 }

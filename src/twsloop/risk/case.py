@@ -14,7 +14,7 @@ from .identity import Ident, ident_of, multiplier_of, names_of
 from .memory import Memory
 from .money import from_base, rate
 from .outcomes import Unknown
-from .reservations import Key, Reserved, named_price, total_of
+from .reservations import Key, Reserved, total_of, trigger_of
 from .sources import QuoteView, Sources
 from .values import ZERO, exact, once
 
@@ -93,8 +93,13 @@ class Case:
         self.contract = proposal.contract
         self.order = proposal.order
         self.account = proposal.account
-        self.buys: bool = proposal.order.action == "BUY"
+        order = proposal.order
+        self.buys: bool = order.action == "BUY"
         self.key: Key = (proposal.client_id, proposal.order_id)
+        #: Its whole size, its limit and its trigger; None where it has none.
+        self.total = total_of(order)
+        self.limit = exact(order.lmtPrice) or None
+        self.trigger = trigger_of(order)
 
     @property
     def whose(self) -> str:
@@ -202,7 +207,7 @@ class Case:
             filled=proposal.filled,
             parent=parent,
             oca=order.ocaGroup or "",
-            price=self.named,
+            price=self.limit or self.trigger,
             multiplier=multiplier_of(self.contract, self.details),
             cap=None if before is None else before.cap,
         )
@@ -211,19 +216,9 @@ class Case:
         return row
 
     @once
-    def named(self) -> Decimal | None:
-        """The price that it names: its limit, or else its trigger."""
-        return named_price(self.order)
-
-    @once
     def cash(self) -> Decimal | None:
         """How much money it is for, where it has no size."""
         return None if self.total is not None else exact(self.order.cashQty) or None
-
-    @once
-    def total(self) -> Decimal | None:
-        """Its whole size; None if it has none."""
-        return total_of(self.order)
 
     @once
     def same_as(self) -> Hashable:
@@ -274,16 +269,15 @@ class Case:
         Raises:
             Unknown: It depends on the market, and there is no fresh quote.
         """
-        if self.buys and self.order.orderType in _LIMIT_KINDS:
-            limit = exact(self.order.lmtPrice)
-            if limit is not None and limit > 0:
-                return limit
+        limit = self.limit
+        if self.buys and limit and limit > 0 and self.order.orderType in _LIMIT_KINDS:
+            return limit
         quote = self.fresh
         if isinstance(quote, str):
             msg = f"its value depends on the market, and {quote}"
             raise Unknown(msg)
         seen = [exact(price) for price in (quote.bid, quote.ask, quote.last)]
-        prices = [abs(price) for price in (*seen, self.named) if price is not None]
+        prices = [abs(price) for price in (*seen, self.limit, self.trigger) if price is not None]
         if not any(price is not None for price in seen):
             raise Unknown("its value depends on the market, and the quote has no price")
         return max(prices)

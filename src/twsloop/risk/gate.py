@@ -161,8 +161,11 @@ class RiskGate:
     def _plan(self, limits: Limits) -> None:
         """Work out which checks are made, in their order."""
         params = limits.params
-        numbers = {**COLLARS, **AMOUNTS, **DAYS}
-        plan: list[tuple[str, Check]] = [(one.__name__, one) for one in self._gates]
+        numbers: dict[str, Check] = dict(COLLARS)
+        numbers.update((name, make(limits)) for name, make in AMOUNTS.items())
+        numbers.update(DAYS)
+        plan: list[tuple[str, Check]] = [("order", _readable)]
+        plan += [(one.__name__, one) for one in self._gates]
         plan += [(one.__name__.strip("_"), one) for one in stops]
         plan += lists(limits)
         plan += [("before_restart", restart)] if limits.sets("before_restart") else []
@@ -175,3 +178,8 @@ class RiskGate:
         plan += [("day_trading", day_trades)] if params.day_trading != "off" else []
         plan += [("classic_day_trading", classic)] if limits.classic else []
         self._checks = tuple(plan)
+
+
+def _readable(case: Case) -> None:
+    """Look at all that an order which may leave is counted by: what raises is refused here."""
+    _ = case.new, case.known

@@ -102,6 +102,11 @@ class Limits:
         """The limit that stands alone; None if there is none."""
         return self._general.get(name)
 
+    def only_general(self, name: str) -> bool:
+        """Whether no symbol and no account has such a limit of its own."""
+        own = (*self._of_symbols, *self._of_accounts)
+        return all(limit != name for _, limit in own)
+
     def of(self, name: str, case: Case) -> Decimal | None:
         """The limit that counts for an order; None if there is none."""
         return self.find(name, case.names if self._of_symbols else (), case.account)

@@ -10,7 +10,6 @@ from twsloop.events import RiskCheck
 from .case import Case
 from .checks import Check
 from .outcomes import Unknown, at_most, kept, refused
-from .reservations import trigger_of
 from .values import ZERO, exact
 
 __all__ = ["COLLARS", "quote", "restart", "trading_hours"]
@@ -75,7 +74,7 @@ def _through(case: Case) -> tuple[Decimal, Decimal] | None:
     reached already. None if the order names no price.
     """
     order, buys = case.order, case.buys
-    limit, trigger = exact(order.lmtPrice) or None, trigger_of(order)
+    limit, trigger = case.limit, case.trigger
     if trigger is not None and order.orderType != "LIT":
         limit = None  # it counts from the trigger on, and that is judged
     if limit is None and trigger is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from decimal import Decimal
 
 from twsloop.events import RiskCheck
@@ -14,17 +13,18 @@ class Unknown(Exception):
     """A number that a limit needs is not known; the text says which, and what to do about it."""
 
 
+#: A check that says nothing more is one object for all orders: there are as many as checks.
+_PLAIN: dict[str, RiskCheck] = {}
+
+
 def kept(name: str, text: str = "", *, value: Decimal | None = None, unit: str = "") -> RiskCheck:
     """It lets the order pass."""
     if text or value is not None:
         return RiskCheck(name=name, passed=True, value=value, unit=unit, text=text)
-    return _plain(name)
-
-
-@functools.cache
-def _plain(name: str) -> RiskCheck:
-    """One for all orders: there are as many as there are checks."""
-    return RiskCheck(name=name, passed=True)
+    found = _PLAIN.get(name)
+    if found is None:
+        found = _PLAIN[name] = RiskCheck(name=name, passed=True)
+    return found
 
 
 def refused(

@@ -190,7 +190,9 @@ class Reservations:
         without: Key | None = None,
     ) -> Decimal | None:
         """How much may be bought, or sold, in one contract; see `sides`."""
-        place = self._places.get(account, {}).get(ident.kind, {})
+        place = self._places.get(account, {}).get(ident.kind)
+        if not place:
+            return self._sum((new,)) if new is not None and new.buys is buys else ZERO
         rows = [
             row
             for key, row in place.items()
