@@ -16,9 +16,18 @@ from hypothesis import strategies as st
 from twsloop.account.ledger import TagLedger
 from twsloop.account.profit import OwnFill, own_profit
 from twsloop.account.tag_rows import Opened, TagPosition
-from twsloop.events import CommissionReported, Fact, Fill, OrderIntent, OrderStep
-from twsloop.events.statuses import ENDED
+from twsloop.events import (
+    CommissionReported,
+    Fact,
+    Fill,
+    OrderCreated,
+    OrderIntent,
+    OrderStep,
+    OrderSubmitted,
+)
+from twsloop.events.statuses import CLOSERS, ENDED
 from twsloop.orders.state import FINAL
+from twsloop.risk.end_of_day import ORIGIN
 
 D = Decimal
 START = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
@@ -195,6 +204,43 @@ def test_what_is_opened_by_hand_is_closed_by_hand_first() -> None:
     ]
 
 
+def test_what_closes_the_brokers_position_closes_any_tag() -> None:
+    for made in (
+        OrderCreated(time=START, order_id=3, client_id=1, origin="close_position"),
+        step(3, origin="end_of_day"),
+        attrs.evolve(intent(3, "SELL", "MKT"), tag="", origin="kill_switch"),
+    ):
+        rows = ledger_of(
+            fill(1, 100, "10"), fill(2, 50, "11", tag="trend"), made, fill(3, -150, "12", tag="")
+        ).positions()
+        assert [(row.tag, row.quantity, row.close_reason) for row in rows] == [
+            ("mean", D(0), "other"),
+            ("trend", D(0), "other"),
+        ]
+    # Any other order without a tag has a position of its own.
+    rows = ledger_of(fill(1, 100, "10"), fill(3, -100, "12", tag="")).positions()
+    assert [(row.tag, row.quantity) for row in rows] == [("mean", D(100)), ("", D(-100))]
+
+
+def test_what_everybody_is_told_of_an_order_says_its_stop() -> None:
+    stop = OrderSubmitted(
+        time=START,
+        order_id=2,
+        client_id=1,
+        account="DU1",
+        con_id=AAPL,
+        action="SELL",
+        order_type="TRAIL",
+        stop_price=D(9),
+        status="PreSubmitted",
+        tag="mean",
+    )
+    ledger = ledger_of(fill(1, 100, "10"), stop)
+    assert the(ledger.positions()).stop_price == D(9)
+    ledger.take(fill(2, -100, "9"))
+    assert the(ledger.positions()).close_reason == "stop"
+
+
 # ---- what comes late, twice or corrected --------------------------------------------------
 
 
@@ -283,6 +329,7 @@ def test_drift_is_what_the_broker_has_more() -> None:
 
 def test_the_words_for_orders_that_are_over_are_those_of_the_orders_slice() -> None:
     assert {str(status) for status in FINAL} == ENDED
+    assert ORIGIN in CLOSERS
 
 
 # ---- properties ---------------------------------------------------------------------------

@@ -5,9 +5,10 @@ order carries its strategy's tag (``orderRef``), and so does every execution. He
 own position in each contract, round by round: what was paid to get in, where the stop and the
 target are, how it was left, and what it earned with its commissions. First in, first out.
 
-What somebody trades by hand has no tag. It closes what was opened by hand first, then the oldest
-position of any tag on the other side (that is what the trader saw and closed), and opens what is
-left without a tag.
+What somebody trades by hand has no tag; neither has what closes the broker's position as a whole
+(`close_position`, the end of the day). It closes what was opened without a tag first, then the
+oldest position of any tag on the other side: that is what was seen and closed. What is left of it
+opens without a tag.
 
 Theory of operation
 -------------------
@@ -28,9 +29,16 @@ from typing import Any, Protocol
 
 import attrs
 
-from twsloop.events import CommissionReported, Fact, Fill, OrderIntent, OrderStep
+from twsloop.events import (
+    CommissionReported,
+    Fact,
+    Fill,
+    OrderEvent,
+    OrderIntent,
+    OrderStep,
+)
 from twsloop.events.execution_ids import is_leg
-from twsloop.events.statuses import ENDED
+from twsloop.events.statuses import CLOSERS, ENDED
 from twsloop.wire.values import decimal_or_none
 
 from .executed import Executed, ExecutionLog
@@ -82,6 +90,7 @@ class _Told:
     tag: str = ""
     status: str = ""
     kind: str = ""
+    origin: str = ""
     order: dict[str, Any] = attrs.Factory(dict)
 
     @property
@@ -164,8 +173,11 @@ class TagLedger:
                 told.status = ""
             self._learn(told, fact.contract)
             told.con_id = told.con_id or fact.con_id or 0
+            told.origin = fact.origin or told.origin
         elif isinstance(fact, OrderStep):
             self._step(fact)
+        elif isinstance(fact, OrderEvent):
+            self._event(fact)
 
     def learn(self, contract: Any) -> None:
         """A contract as the gateway reports it: its multiplier and its currency."""
@@ -178,10 +190,22 @@ class TagLedger:
         told.status = str(changes.get("status", told.status))
         told.account = str(changes.get("account") or told.account)
         told.tag = str(changes.get("tag") or told.tag)
+        told.origin = str(changes.get("origin") or told.origin)
         if changes.get("order"):
             told.order = dict(changes["order"])
         if changes.get("contract"):
             self._learn(told, changes["contract"])
+
+    def _event(self, event: OrderEvent) -> None:
+        """A step as it is told to everybody: all but parents and groups is in it."""
+        told = self._told(event.client_id, event.order_id)
+        told.status, told.con_id = event.status or told.status, event.con_id or told.con_id
+        told.account, told.tag = event.account or told.account, event.tag or told.tag
+        told.origin = event.origin or told.origin
+        named = {"action": event.action, "orderType": event.order_type}
+        prices = {"lmtPrice": event.limit_price}
+        prices |= dict.fromkeys(("auxPrice", "trailStopPrice"), event.stop_price)
+        told.order |= {name: value for name, value in (named | prices).items() if value}
 
     def _told(self, client_id: int, order_id: int) -> _Told:
         return self._orders.setdefault((client_id, order_id), _Told())
@@ -304,15 +328,21 @@ class TagLedger:
             counting.reason = self._reason(fill)
             lot = Lot(signed, value, fees)
             symbol = fill.symbol or symbol
-            if fill.order_id <= 0 and not fill.tag:
-                counting.by_hand(lot, fill.price, one.time)
+            tag = fill.tag or self._tag_of(fill)
+            if not tag and self._closes_anything(fill):
+                counting.close_any(lot, fill.price, one.time)
             else:
-                counting.trade(fill.tag or self._tag_of(fill), lot, fill.price, one.time)
+                counting.trade(tag, lot, fill.price, one.time)
         return [self._row(key, done, contract, symbol) for done in counting.rounds]
 
     def _tag_of(self, fill: Fill) -> str:
         told = self._orders.get((fill.client_id, fill.order_id))
         return told.tag if told is not None else ""
+
+    def _closes_anything(self, fill: Fill) -> bool:
+        """Whether it was made by hand, or to close what the broker holds."""
+        told = self._orders.get((fill.client_id, fill.order_id))
+        return fill.order_id <= 0 or (told is not None and told.origin in CLOSERS)
 
     def _reason(self, fill: Fill) -> CloseReason:
         if fill.order_id <= 0:

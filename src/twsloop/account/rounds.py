@@ -93,8 +93,8 @@ class Counting:
         if lot.quantity:
             self._apply(self._open.get(tag) or self._new(tag, lot, time), lot, price, time)
 
-    def by_hand(self, lot: Lot, price: Decimal, time: datetime) -> None:
-        """Units without a tag that somebody traded: they close whatever is on the other side."""
+    def close_any(self, lot: Lot, price: Decimal, time: datetime) -> None:
+        """Units of no tag: they close whatever is on the other side, the oldest first."""
         opposite = [
             one for one in self._open.values() if (one.quantity > 0) is not (lot.quantity > 0)
         ]

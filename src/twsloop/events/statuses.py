@@ -1,13 +1,15 @@
-"""The words for an order that nothing can be expected of any more."""
+"""Words in the facts about orders that several slices go by."""
 
 from __future__ import annotations
 
-__all__ = ["ENDED"]
+__all__ = ["CLOSERS", "ENDED"]
 
-#: IB's words, and ours in capitals, as the facts about orders say them.
+#: What nothing can be expected of any more: IB's words, and ours in capitals.
 ENDED = frozenset(
     {
         *("Filled", "Cancelled", "ApiCancelled", "Expired"),
         *("REJECTED", "REFUSED", "NOT_SENT", "SIMULATED"),
     }
 )
+#: What makes orders that close what the broker holds, whichever tags it is of (``origin``).
+CLOSERS = frozenset({"close_position", "end_of_day", "kill_switch"})
