@@ -250,6 +250,20 @@ def test_a_paper_gateway_that_counts_its_executions_anew() -> None:
     assert made.strays == made.fills == (today, tomorrow)
 
 
+def test_a_paper_gateway_that_counts_its_permanent_ids_anew() -> None:
+    first, second, foreign = replay(
+        [
+            *(intent(7), step(perm=900, status="Filled"), fill("a.01")),
+            *(intent(8), step(8, status="PendingSubmit"), step(8, perm=900, status="Submitted")),
+            step(8, perm=900, status="Filled"),
+            fill("b.01", "5", order_id=8),
+            OrderStep(time=at(9), order_id=3, client_id=2, perm_id=900, changes={"status": "X"}),
+        ]
+    ).orders
+    assert (first.status, second.status, foreign.status) == ("Filled", "Filled", "X")
+    assert (first.executed, second.executed) == (Decimal(40), Decimal(5))
+
+
 def test_the_legs_of_a_combo_are_not_the_combo() -> None:
     state = only(
         step(status="Filled", contract={"secType": "BAG"}),

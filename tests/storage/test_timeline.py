@@ -161,7 +161,7 @@ def test_changes_and_cancels() -> None:
     one = story(
         *WHOLE[:5],
         intent(100, kind="modify", revision=1, order={**TERMS, "lmtPrice": 190.0, "tif": "GTC"}),
-        step(120, "openOrder", order={**TERMS, "lmtPrice": 190.0, "tif": "GTC"}),
+        step(120, "openOrder", order={**TERMS, "lmtPrice": 190.0, "tif": "GTC", "auxPrice": 0.0}),
         step(200, "cancel", cancel_asked=True),
         step(230, "orderStatus", status="Cancelled", reason="by the user"),
     )

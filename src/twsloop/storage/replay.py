@@ -97,10 +97,13 @@ class Replay:
         """An order by its permanent id, or by its id within its client.
 
         A client's ids can begin anew: what is told of another permanent id than that of an order
-        which is over, is told of another order.
+        which is over, is told of another order. So can permanent ids, at a paper gateway that is
+        started again: one that is told with the id of an order that had none yet is this order's.
         """
         named = self._by_perm.get(perm_id) if perm_id else None
         found = self._by_id.get((client_id, order_id)) if order_id else None
+        if named is not None and found is not None and named.order_id != order_id:
+            named = found if named.final or not found.perm_id else named
         if named is None and found is not None and found.final and perm_id:
             return found if found.perm_id in {None, perm_id} else None
         return named or found
@@ -267,7 +270,12 @@ class Replay:
             new: The fact tells of an order that did not leave yet.
         """
         state = self.find(fact.client_id, fact.order_id, perm_id)
-        if state is not None and _is_another(state, token, new=new):
+        ids = fact.client_id, fact.order_id
+        if state is not None and (
+            _is_another(state, token, new=new)
+            # A step names its order; only one that was placed by hand gets another id.
+            or (state.order_id and fact.order_id and (state.client_id, state.order_id) != ids)
+        ):
             state = None
         if state is None:
             state = OrderState(

@@ -304,12 +304,8 @@ def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
 
 
 def _value(value: Any) -> Any:
-    """A term as it is compared: IB's numbers are floats here and decimals there."""
-    return Decimal(str(value)) if isinstance(value, (int, float)) else _decimal(value)
-
-
-def _decimal(value: Any) -> Any:
+    """A term as it is compared: IB's numbers are floats here and decimals there, and 0 is none."""
     try:
-        return Decimal(value)
-    except (ArithmeticError, TypeError, ValueError):
+        return Decimal(str(value)) or None
+    except ArithmeticError:
         return value
