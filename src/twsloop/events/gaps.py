@@ -26,7 +26,7 @@ class GapVerdict(StrEnum):
     """It was cancelled, or its time in force ended."""
     REJECTED = "rejected"
     REVIVED = "revived"
-    """It was told to be cancelled or rejected, and is open: a list that was asked for after that
+    """It was told to be cancelled or rejected, and is open; a list that was asked for after that
     shows it."""
     APPEARED = "appeared"
     """It is open, and nobody here knew of it: another client's, by hand, an earlier process's."""
