@@ -141,7 +141,7 @@ class Case:
         Raises:
             Unknown: Nobody knows it.
         """
-        known = multiplier_of(self.contract, self.details)
+        known = self.new.multiplier
         if known is None:
             if self.contract.secType == "BAG":
                 msg = "the value of a combination is not known; order its legs, or lift the limit"
@@ -234,7 +234,7 @@ class Case:
         row, in_force = self.new, self.proposal.in_force
         if in_force is not None and row.total is not None:
             # Until the change is confirmed, the order may trade as it was.
-            row.total = max(row.total, total_of(in_force) or ZERO)
+            row.resize(max(row.total, total_of(in_force) or ZERO))
         if "price" in self.__dict__:  # a check has worked it out
             row.price = self.price
         return row
@@ -307,6 +307,8 @@ class Case:
 
     def in_limits(self, value: Decimal) -> Decimal:
         """An amount in the account's base currency, in the currency of the limits."""
+        if not self.limits.currency:
+            return value
         return from_base(self.sources, self.limits.currency, self.account, value)
 
     # ---- what it does to the position ----------------------------------------------------

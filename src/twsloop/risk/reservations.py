@@ -92,10 +92,17 @@ class Reserved:
     price: Decimal | None = None
     multiplier: Decimal | None = None
 
-    @property
-    def open(self) -> Decimal | None:
-        """How much of it may still trade; None if it has no size."""
-        return None if self.total is None else max(self.total - self.filled, ZERO)
+    #: How much of it may still trade; None if it has no size.
+    open: Decimal | None = attrs.field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        """Work out how much of it may still trade."""
+        self.resize(self.total)
+
+    def resize(self, total: Decimal | None) -> None:
+        """Its size is another one."""
+        self.total = total
+        self.open = None if total is None else max(total - self.filled, ZERO)
 
 
 class Reservations:
@@ -231,23 +238,30 @@ class Reservations:
     # ---- inside --------------------------------------------------------------------------
 
     def _sum(self, rows: Iterable[Reserved]) -> Decimal | None:
-        groups: dict[tuple[Key | None, object], Decimal] = {}
-        caps: dict[Key, Decimal] = {}
         total = ZERO
+        related: list[Reserved] = []
         for row in rows:
-            size = row.open
-            if size is None:
+            if row.open is None:
                 return None
             if row.parent is None and not row.oca:
-                total += size
-                continue
+                total += row.open
+            else:
+                related.append(row)
+        return total + self._related(related) if related else total
+
+    def _related(self, rows: Iterable[Reserved]) -> Decimal:
+        """The same of orders that are in groups, or attached to others, and have sizes."""
+        groups: dict[tuple[Key | None, object], Decimal] = {}
+        caps: dict[Key, Decimal] = {}
+        for row in rows:
             parent = self._parent(row)
             cap = row.cap if parent is None else parent.filled
             family = row.parent if cap is not None else None
             if family is not None and cap is not None:
                 caps[family] = cap
             group = family, row.oca or row.key
-            groups[group] = max(groups.get(group, ZERO), size)
+            groups[group] = max(groups.get(group, ZERO), row.open or ZERO)
+        total = ZERO
         families: dict[Key, Decimal] = {}
         for (family, _), size in groups.items():
             if family is None:
@@ -288,7 +302,8 @@ class Reservations:
             multiplier=multiplier_of(contract, details),
         )
         if before is not None:
-            row.total = before.total if total is None else total
+            if total is None:
+                row.resize(before.total)
             row.price = before.price if price is None else price
             row.cap = before.cap
         self.cap(row)
@@ -305,13 +320,10 @@ class Reservations:
         held = self._sources.positions(account)
         if held is None:
             return None
-        total = ZERO
+        total, con_id = ZERO, ident.con_id
         for one in held:
-            contract = one.contract
-            if ident.con_id and contract.conId:
-                if contract.conId == ident.con_id:
-                    total += one.quantity
-            elif ident_of(contract).same(ident):
+            known = one.contract.conId
+            if known == con_id if con_id and known else ident_of(one.contract).same(ident):
                 total += one.quantity
         return total
 
