@@ -31,6 +31,7 @@ from twsloop.events import (
     to_record,
 )
 from twsloop.events.records import from_record
+from twsloop.storage.chain import canonical
 from twsloop.storage.rows import body_of, details_of, is_kept, key_of, story_of, time_of
 from twsloop.storage.schema import columns_of
 
@@ -59,6 +60,7 @@ def test_every_fact_has_a_body_that_reads_the_same(fact: Fact) -> None:
     body = body_of(fact)
     assert body.isascii()
     assert "\n" not in body
+    assert body == canonical(to_record(fact))
     assert json.loads(body) == json.loads(json.dumps(to_record(fact)))
     assert from_record(json.loads(body)) == fact
     assert body_of(from_record(json.loads(body))) == body

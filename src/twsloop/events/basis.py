@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -15,8 +16,10 @@ __all__ = [
     "Ends",
     "Fact",
     "aware",
+    "fields_of",
     "in_utc",
     "order_story",
+    "plain",
     "request_story",
     "session_story",
     "to_record",
@@ -84,11 +87,8 @@ def to_record(fact: Fact) -> dict[str, Any]:
     Times become ISO 8601 with their zone, decimals become strings (a JSON number would round
     them), and what is not known stays None.
     """
-    record: dict[str, Any] = {"event": type(fact).__name__}
-    for name in _names(type(fact)):  # type: ignore[arg-type]  # (a class is hashable)
-        value = getattr(fact, name)
-        record[name] = value if type(value) in _SAME else _plain(value)
-    return record
+    found: dict[str, Any] = {"event": type(fact).__name__, **fields_of(fact)}
+    return _all_plain(found)
 
 
 #: What is a JSON type already; the journal makes records by the ten thousand a second.
@@ -96,27 +96,60 @@ _SAME = frozenset({str, int, float, bool, type(None)})
 
 
 @functools.cache
-def _names(kind: type[Any]) -> tuple[str, ...]:
-    """The fields of an attrs class; none of any other."""
-    return tuple(field.name for field in attrs.fields(kind)) if attrs.has(kind) else ()
+def _reader(kind: type[Any]) -> Callable[[Any], Iterable[tuple[str, Any]]] | None:
+    """Reads the fields of an attrs class; None for any other."""
+    if not attrs.has(kind):
+        return None
+    names = [field.name for field in attrs.fields(kind)]
+    if len(names) < 2:  # attrgetter would give no tuple
+        return lambda row: [(name, getattr(row, name)) for name in names]
+    values = operator.attrgetter(*names)
+    return lambda row: zip(names, values(row), strict=True)
 
 
-def _plain(value: Any) -> Any:
-    """One value as a JSON type."""
-    if type(value) in _SAME:
-        return value
+def fields_of(row: Any) -> dict[str, Any]:
+    """The fields of a fact, or of a row of one, as they are."""
+    read = _reader(type(row))  # type: ignore[arg-type]  # (a class is hashable)
+    assert read is not None, row
+    return dict(read(row))
+
+
+def _all_plain(found: dict[str, Any]) -> dict[str, Any]:
+    for name, value in found.items():
+        if type(value) not in _SAME:
+            found[name] = _plain(value)
+    return found
+
+
+def plain(value: Any) -> Any:
+    """A value of a fact that is no JSON type itself, as one; its own parts are left as they are.
+
+    Raises:
+        TypeError: There is none for it.
+    """
+    if isinstance(value, Decimal):
+        return format(value, "f")
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, Decimal):
-        return format(value, "f")
+    if _reader(type(value)) is not None:  # type: ignore[arg-type]
+        found = fields_of(value)
+        return {"event": type(value).__name__, **found} if isinstance(value, Fact) else found
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): inner for key, inner in value.items()}
+    msg = f"there is no JSON type for {type(value).__name__}"
+    raise TypeError(msg)
+
+
+def _plain(value: Any) -> Any:
+    """A value as a JSON type, with all its parts; what has none stays what it is."""
+    if type(value) in _SAME:
+        return value
     if isinstance(value, (list, tuple)):
         return [_plain(inner) for inner in value]
-    if isinstance(value, Fact):
-        return to_record(value)
-    # A row of a fact, or something that this does not know, and leaves as it is.
-    names = _names(type(value))  # type: ignore[arg-type]
-    return {name: _plain(getattr(value, name)) for name in names} if names else value
+    try:
+        one = plain(value)
+    except TypeError:
+        return value
+    return _all_plain(one) if isinstance(one, dict) else one

@@ -7,6 +7,7 @@ may write to one file: each chains its entries to what is really the newest one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,9 @@ __all__ = ["INSERT_ENTRY", "Gathered", "Login", "Pen", "Written", "ids_of", "new
 
 #: The facts whose order ids are in use.
 _USES_IDS = (OrderIntent, OrderStep, OrderEvent, Fill)
+#: So many pages of 4 kB the log may have until it is folded into the file. The commit that does so
+#: waits for the disk, so it shall be one of many; the log is 16 MB then.
+CHECKPOINT = 4000
 #: So many keys are looked for in one statement.
 _AT_ONCE = 500
 
@@ -94,8 +98,9 @@ class Pen:
         self._floors: dict[tuple[int, str], int] = {}
         self._file: tuple[int, int] | None = None
 
-    def opened(self, _connection: sqlite3.Connection) -> None:
+    def opened(self, connection: sqlite3.Connection) -> None:
         """The file was opened: from now on it must be the same one."""
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
         self._file = self._which()
         self._floors.clear()
 
@@ -204,6 +209,7 @@ class Gathered:
             connection.executemany(_insert_into(table), rows)
 
 
+@functools.cache
 def _insert_into(table: str) -> str:
     marks = ", ".join("?" * len(columns_of(table)))
     return f"INSERT INTO {table} VALUES ({marks})"  # noqa: S608  (a table of the schema)

@@ -35,6 +35,7 @@ from twsloop.events import (
     order_story,
     to_record,
 )
+from twsloop.events.basis import fields_of, plain
 from twsloop.events.records import from_record
 
 from .chain import canonical
@@ -107,19 +108,19 @@ def time_of(fact: Fact) -> str:
 
 def body_of(fact: Fact) -> str:
     """A fact as JSON; what JSON has no form for becomes text rather than keep a row out."""
-    record = to_record(fact)
     try:
-        return canonical(record)
+        # The same as of `to_record`, but most fields are looked at by the encoder alone.
+        return canonical({"event": type(fact).__name__, **fields_of(fact)}, plain)
     except (TypeError, ValueError):
-        return canonical(_plain(record))
+        return canonical(_as_text(to_record(fact)))
 
 
-def _plain(value: Any) -> Any:
-    """A value in JSON's types."""
+def _as_text(value: Any) -> Any:
+    """A value in JSON's types, whatever it is."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): _as_text(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
+        return [_as_text(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
@@ -168,7 +169,21 @@ def details_of(fact: Fact, epoch: int) -> Details:
     made = _details_for(type(fact))  # type: ignore[arg-type]  # (a class is hashable)
     if made is None:
         return ()
-    return tuple((table, tuple(map(_stored, values))) for table, values in made(fact, epoch))
+    return tuple([(table, _row(values)) for table, values in made(fact, epoch)])
+
+
+def _row(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Values as SQLite takes them; most do as they are."""
+    return tuple(
+        [
+            value
+            if value is None
+            or (type(value) is str and value.isascii())
+            or (type(value) is int and -_LARGEST <= value <= _LARGEST)
+            else _stored(value)
+            for value in values
+        ]
+    )
 
 
 @functools.cache
@@ -178,15 +193,13 @@ def _details_for(kind: type[Fact]) -> Callable[[Any, int], Details] | None:
 
 def _stored(value: Any) -> Any:
     """A value as SQLite takes it: money as text, and nothing that would keep a row out."""
-    if value is None or (type(value) is str and value.isascii()):
-        return value
     if isinstance(value, str):
         # A gateway's text may hold what is no character; the body has it escaped.
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, int):
-        return value if -_LARGEST <= value <= _LARGEST else None
+        return None  # more than 64 bits: the body has it
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
