@@ -14,7 +14,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = sorted((DOCS / "guide").glob("*.md"))
 PAGES = [*GUIDE, DOCS / "migrating.md", DOCS / "farms.md"]
 #: Pages of the guide that are about no part of IB's API.
-ABOUT_OURSELVES = {"index", "callbacks", "notebooks"}
+ABOUT_OURSELVES = {"index", "callbacks", "journal", "notebooks"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
