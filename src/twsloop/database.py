@@ -23,9 +23,7 @@ import contextlib
 import os
 import sqlite3
 import stat
-import threading
 import time
-import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +32,7 @@ from typing import Any, Literal, Self, TypeVar
 import aiosqlite
 import attrs
 
+from twsloop.database_watch import WATCH
 from twsloop.errors import StorageError
 
 __all__ = ["MIGRATIONS", "Database", "Migration", "Transaction"]
@@ -47,8 +46,6 @@ APPLICATION_ID = int.from_bytes(b"twsl", "big")
 BUSY_INTERVAL = 0.01
 #: How many rows the worker hands over at once where a result is read bit by bit.
 CHUNK = 64
-#: How long the watch sleeps between two looks at loops that still run, seconds.
-WATCH_INTERVAL = 0.05
 
 
 @attrs.frozen
@@ -286,12 +283,12 @@ class Database:
         """Open; whatever goes wrong, no thread stays behind."""
         with self.explained("open it"):
             connection = aiosqlite.Connection(self._opening.connect, CHUNK)
-            _watch.add(self, connection)
+            WATCH.add(self, connection)
             try:
                 await connection
             except BaseException:
                 await _close(connection)
-                _watch.remove(connection)
+                WATCH.remove(connection)
                 raise
         self._connection = connection
 
@@ -317,7 +314,7 @@ class Database:
             with self.explained("close it"):
                 _, cancelled = await _to_the_end(_close(connection))
         finally:
-            _watch.remove(connection)
+            WATCH.remove(connection)
         if cancelled is not None:
             raise cancelled
 
@@ -481,58 +478,3 @@ async def _begin(connection: aiosqlite.Connection) -> None:
 async def _execute(connection: aiosqlite.Connection, sql: str) -> None:
     """One statement without a result."""
     await connection.execute(sql)
-
-
-class _Watch:
-    """Stops the workers of databases that nobody closed, once the main thread has ended."""
-
-    def __init__(self) -> None:
-        # Re-entrant: the garbage collector may call `_abandoned` while we hold it.
-        self._lock = threading.RLock()
-        self._open: dict[int, tuple[weakref.ref[Database], aiosqlite.Connection]] = {}
-        self._thread: threading.Thread | None = None
-
-    def add(self, database: Database, connection: aiosqlite.Connection) -> None:
-        """Watch over one more."""
-        key = id(connection)
-        with self._lock:
-            reference = weakref.ref(database, lambda _: self._abandoned(key))
-            self._open[key] = (reference, connection)
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(
-                    target=self._run, name="twsloop-database-watch", daemon=True
-                )
-                self._thread.start()
-
-    def remove(self, connection: aiosqlite.Connection) -> None:
-        """It is closed."""
-        with self._lock:
-            self._open.pop(id(connection), None)
-
-    def _abandoned(self, key: int) -> None:
-        """Its owner was thrown away without closing it: end its thread."""
-        with self._lock:
-            _, connection = self._open.pop(key, (None, None))
-        if connection is not None:
-            connection.stop()
-
-    def _run(self) -> None:
-        threading.main_thread().join()
-        pause = threading.Event()
-        while True:
-            with self._lock:
-                waiting = list(self._open.items())
-            if not waiting:
-                return
-            for key, (reference, connection) in waiting:
-                database = reference()
-                loop = database.loop if database is not None else None
-                if loop is not None and loop.is_running():
-                    continue
-                connection.stop()
-                with self._lock:
-                    self._open.pop(key, None)
-            pause.wait(WATCH_INTERVAL)
-
-
-_watch = _Watch()
