@@ -18,12 +18,20 @@ not the mode, not the lists, not a collar.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
 from twsloop.config import Config
 from twsloop.config.sections import RiskParams
-from twsloop.events import RiskCheck, RiskLimitChanged, RiskVerdict, order_story
+from twsloop.events import (
+    Fact,
+    OrderIntent,
+    RiskCheck,
+    RiskLimitChanged,
+    RiskVerdict,
+    order_story,
+)
 
 from .amounts import AMOUNTS
 from .case import Case, Proposal
@@ -52,6 +60,7 @@ class RiskGate:
     """
 
     def __init__(self, config: Config, sources: Sources) -> None:
+        self.config = config
         self.sources = sources
         self.memory = Memory(sources)
         self.book = LimitBook(config.risk)
@@ -98,6 +107,19 @@ class RiskGate:
         self.memory.working.note(order, at)
         if order.status in _NEVER_LEFT:
             self.memory.duplicates.forget(key_of(order))
+
+    def restore(self, facts: Iterable[Fact], now: datetime) -> None:
+        """Count on where an earlier program of the same day ended.
+
+        Args:
+            facts: Facts of the journal, the oldest first; others than intents do nothing.
+            now: UTC.
+        """
+        today = self._day.of(now)
+        count = sum(
+            isinstance(fact, OrderIntent) and self._day.of(fact.time) == today for fact in facts
+        )
+        self.memory.of_day.restore(today, count)
 
     def today(self, now: datetime) -> date:
         """The day that limits of a day are counted in."""
