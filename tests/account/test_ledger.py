@@ -471,4 +471,6 @@ def test_one_tag_earns_what_the_count_by_executions_says(facts: list[Fact]) -> N
         gross += profit.gross
     rows = told(facts).positions()
     assert sum((row.gross or D(0) for row in rows), D(0)) == gross
-    assert sum((row.realized or D(0) for row in rows), D(0)) == theirs["USD"]
+    # A commission that is divided where a position turns round has no last digit.
+    realized = sum((row.realized or D(0) for row in rows), D(0))
+    assert abs(realized - theirs["USD"]) < D("1e-9")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from twsloop.errors import OrderError
 from twsloop.events import EndOfDayReport, OrderFact
 from twsloop.gateway import IBGateway
 from twsloop.gateway.day import TradingDay
+from twsloop.gateway.ledger import LedgerDesk
 from twsloop.orders.builders import bracket, limit_order, market_order, stop_order
 from twsloop.risk.day_clock import OrderHold
 
@@ -44,7 +46,7 @@ def test_a_day_from_its_entry_to_its_report(version: int, loop_factory: Any) -> 
         gateway.observe(OrderFact, facts)
         gateway.observe(EndOfDayReport, reports)
         ledger = TagLedger()
-        day = day_of(gateway, drift=ledger.drift)
+        day = day_of(gateway, drift=ledger_of(gateway).drift_of)
         family = bracket("BUY", 100, take_profit=300, stop_loss=100, tif="GTC")
         entry, profit, loss = gateway.orders.bracket("AAPL", family, tag="mean")
         entry.settled.result(PATIENCE)
@@ -72,7 +74,7 @@ def test_a_day_from_its_entry_to_its_report(version: int, loop_factory: Any) -> 
         assert (closed.symbol, closed.closed) == ("AAPL", True)
         assert ended.left == ()
         assert ended.count is not None
-        assert ended.count.fills == 2
+        assert (ended.count.fills, ended.count.drift) == (2, ())
         ledger.learn(entry.contract)
         gateway.trades()[-1].settled.result(PATIENCE)
         desk.settle()
@@ -149,3 +151,51 @@ def test_nothing_runs_by_itself_unless_told() -> None:
         day = day_of(desk.gateway)
         desk.on_loop(day.run_by_itself)
         assert day._alarm is None
+
+
+def ledger_of(gateway: IBGateway) -> LedgerDesk:
+    slices = gateway._IBGateway__slices
+    return LedgerDesk(
+        gateway._tws,
+        slices.journal,
+        executions=slices.orders.book.executions.fills,
+        orders=slices.desk.trades,
+        positions=slices.account.positions,
+    )
+
+
+@pytest.mark.parametrize("journaled", [True, False])
+def test_the_ledger_is_the_same_after_a_restart(journaled: bool, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {
+        "journal__enabled": journaled,
+        "journal__file": tmp_path / "journal.db",
+    }
+    with open_desk(**settings) as desk:
+        family = bracket("BUY", 100, take_profit=200, stop_loss=100, tif="GTC")
+        entry, profit, loss = desk.gateway.orders.bracket("AAPL", family, tag="mean")
+        entry.settled.result(PATIENCE)
+        until_ready(desk, profit, loss)
+        held = ledger_of(desk.gateway).positions().result(PATIENCE)
+        desk.quote("AAPL", 201, 202, 1000)
+        profit.settled.result(PATIENCE)
+        loss.done.result(PATIENCE)
+        before = ledger_of(desk.gateway).positions().result(PATIENCE)
+        config = config_for(
+            desk.paper, connection__client_id=desk.gateway._tws.client_id, **settings
+        )
+        desk.gateway.stop()
+        with IBGateway(config) as again:
+            ledger = ledger_of(again)
+            after = ledger.positions().result(PATIENCE)
+            assert ledger.drift().result(PATIENCE) == []
+            assert ledger.positions(open_only=True).result(PATIENCE) == []
+    (row,) = held
+    assert (row.tag, row.quantity) == ("mean", Decimal(100))
+    assert (row.stop_price, row.target_price) == (Decimal(100), Decimal(200))
+    (row,) = before
+    assert (row.quantity, row.close_reason, row.unreported) == (Decimal(0), "target", 0)
+    if journaled:  # else nobody knows what the orders were
+        assert after == before
+    else:
+        (row,) = after
+        assert (row.tag, row.realized) == ("mean", before[0].realized)

@@ -46,7 +46,7 @@ from .lots import Lot, add_to
 from .rounds import Counting, Round
 from .tag_rows import CloseReason, LedgerDrift, Opened, TagPosition
 
-__all__ = ["Held", "TagLedger"]
+__all__ = ["Held", "OrderKnown", "TagLedger"]
 
 _ZERO = Decimal(0)
 _COMBO = "BAG"
@@ -55,6 +55,10 @@ _SINGLE = frozenset({"STK", "CASH", "CFD", "FUND", "CRYPTO", "BOND", "CMDTY"})
 _STOPS = frozenset({"STP", "STPLMT", "STPPRT", "TRAIL", "TRAILLIMIT", "TRAILLMT"})
 _TARGETS = frozenset({"LMT", "LIT", "MIT"})
 _TOUCHED = frozenset({"LIT", "MIT"})
+#: What is looked at of IB's Contract and Order.
+_CONTRACT = ("conId", "secType", "currency", "multiplier")
+_PRICES = ("lmtPrice", "auxPrice", "trailStopPrice")
+_ORDER = ("action", "orderType", "parentId", "ocaGroup", *_PRICES)
 
 
 class Held(Protocol):
@@ -81,10 +85,50 @@ class Held(Protocol):
         ...
 
 
+class OrderKnown(Protocol):
+    """An order as the orders slice shows it."""
+
+    @property
+    def order_id(self) -> int:
+        """Its id within its client id."""
+        ...
+
+    @property
+    def client_id(self) -> int:
+        """Whose it is."""
+        ...
+
+    @property
+    def contract(self) -> Any:
+        """IB's Contract."""
+        ...
+
+    @property
+    def order(self) -> Any:
+        """IB's Order."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """Where it is."""
+        ...
+
+    @property
+    def tag(self) -> str:
+        """The user's own reference."""
+        ...
+
+    @property
+    def origin(self) -> str:
+        """What made it."""
+        ...
+
+
 @attrs.define
 class _Told:
     """What is known of an order: the newest word of each kind."""
 
+    number: int
     account: str = ""
     con_id: int = 0
     tag: str = ""
@@ -153,11 +197,15 @@ class TagLedger:
         self._orders: dict[tuple[int, int], _Told] = {}
         self._contracts: dict[int, _Contract] = {}
         self._opening: dict[tuple[str, int], list[Opened]] = {}
-        for one in opening:
-            if one.quantity:
-                self._opening.setdefault((one.account, one.con_id), []).append(one)
+        self.open(opening)
 
     # ---- what is told --------------------------------------------------------------------
+
+    def open(self, before: Iterable[Opened]) -> None:
+        """What was held before the first execution that is known."""
+        for one in before:
+            if one.quantity:
+                self._opening.setdefault((one.account, one.con_id), []).append(one)
 
     def take(self, fact: Fact) -> None:
         """A fact, live or out of a journal; those that say nothing of positions are passed over."""
@@ -181,8 +229,16 @@ class TagLedger:
 
     def learn(self, contract: Any) -> None:
         """A contract as the gateway reports it: its multiplier and its currency."""
-        fields = ("conId", "secType", "currency", "multiplier")
-        self._learn(None, {name: getattr(contract, name) for name in fields})
+        self._learn(None, {name: getattr(contract, name) for name in _CONTRACT})
+
+    def see(self, known: OrderKnown) -> None:
+        """An order as it stands now; call it where its order may be read."""
+        told = self._told(known.client_id, known.order_id)
+        order = known.order
+        told.order = {name: getattr(order, name) for name in _ORDER}
+        told.status, told.account = str(known.status), order.account or told.account
+        told.tag, told.origin = known.tag or told.tag, known.origin or told.origin
+        self._learn(told, {name: getattr(known.contract, name) for name in _CONTRACT})
 
     def _step(self, step: OrderStep) -> None:
         told = self._told(step.client_id, step.order_id)
@@ -203,12 +259,11 @@ class TagLedger:
         told.account, told.tag = event.account or told.account, event.tag or told.tag
         told.origin = event.origin or told.origin
         named = {"action": event.action, "orderType": event.order_type}
-        prices = {"lmtPrice": event.limit_price}
-        prices |= dict.fromkeys(("auxPrice", "trailStopPrice"), event.stop_price)
+        prices = dict(zip(_PRICES, (event.limit_price, *2 * (event.stop_price,)), strict=True))
         told.order |= {name: value for name, value in (named | prices).items() if value}
 
     def _told(self, client_id: int, order_id: int) -> _Told:
-        return self._orders.setdefault((client_id, order_id), _Told())
+        return self._orders.setdefault((client_id, order_id), _Told(len(self._orders)))
 
     def _learn(self, told: _Told | None, fields: Mapping[str, Any]) -> None:
         con_id = fields.get("conId") or 0
@@ -242,11 +297,12 @@ class TagLedger:
             con_id: Only in this contract.
             open_only: Leave out what is closed.
         """
+        exits = self._exits()
         rows = [
             row
             for key, executed in self._books().items()
             if account in {"", key[0]} and con_id in {0, key[1]}
-            for row in self._rounds(key, executed)
+            for row in self._rounds(key, executed, exits)
             if tag in {None, row.tag} and (row.open or not open_only)
         ]
         return sorted(rows, key=lambda row: (row.opened_at, row.tag, row.con_id, row.number))
@@ -300,7 +356,9 @@ class TagLedger:
 
     # ---- counting ------------------------------------------------------------------------
 
-    def _rounds(self, key: tuple[str, int], executed: Iterable[Executed]) -> list[TagPosition]:
+    def _rounds(
+        self, key: tuple[str, int], executed: Iterable[Executed], exits: _Exits
+    ) -> list[TagPosition]:
         """Every round in one contract of one account."""
         contract = self._contracts.get(key[1], _Contract())
         counting = Counting()
@@ -333,7 +391,15 @@ class TagLedger:
                 counting.close_any(lot, fill.price, one.time)
             else:
                 counting.trade(tag, lot, fill.price, one.time)
-        return [self._row(key, done, contract, symbol) for done in counting.rounds]
+        rows = [self._row(key, done, contract, symbol) for done in counting.rounds]
+        return [
+            attrs.evolve(
+                row,
+                stop_price=self._price(key, done, "stop", exits),
+                target_price=self._price(key, done, "target", exits),
+            )
+            for row, done in zip(rows, counting.rounds, strict=True)
+        ]
 
     def _tag_of(self, fill: Fill) -> str:
         told = self._orders.get((fill.client_id, fill.order_id))
@@ -372,8 +438,6 @@ class TagLedger:
             entry_price=None if done.paid is None else done.paid / done.entered,
             left=done.left,
             exit_price=done.got / done.left if done.left else None,
-            stop_price=self._price(key, done, "stop"),
-            target_price=self._price(key, done, "target"),
             opened_at=done.opened_at,
             closed_at=done.closed_at,
             close_reason=reason,
@@ -387,16 +451,43 @@ class TagLedger:
             side="long" if done.sign > 0 else "short",
         )
 
-    def _price(self, key: tuple[str, int], done: Round, role: CloseReason) -> Decimal | None:
+    def _price(
+        self, key: tuple[str, int], done: Round, role: CloseReason, exits: _Exits
+    ) -> Decimal | None:
         """The price of the stop or target of a round: of one that works, or of the last."""
-        found: list[tuple[bool, Decimal]] = []
-        for name, told in self._orders.items():
-            if told.role != role or told.buys is (done.sign > 0) or told.price is None:
+        names = [*done.orders, *exits.working.get((done.tag, key[1]), ())]
+        for entry in done.entries:
+            names += exits.children.get(entry, ())
+        found: list[tuple[bool, int, Decimal]] = []
+        for name in dict.fromkeys(names):
+            told = self._orders.get(name)
+            if told is None or told.role != role or told.buys is (done.sign > 0):
                 continue
-            parent = (name[0], told.order.get("parentId") or 0)
-            its_own = parent in done.entries or name in done.orders
-            same = told.tag == done.tag and told.con_id == key[1]
-            works = bool(done.quantity) and told.works and same and told.account in {"", key[0]}
-            if its_own or works:
-                found.append((works, told.price))
-        return max(reversed(found), key=lambda one: one[0])[1] if found else None
+            price = told.price
+            if price is not None and told.account in {"", key[0]}:
+                works = bool(done.quantity) and told.works
+                found.append((works, told.number, price))
+        return max(found)[2] if found else None
+
+    def _exits(self) -> _Exits:
+        exits = _Exits()
+        for name, told in self._orders.items():
+            parent = told.order.get("parentId")
+            if parent:
+                exits.children.setdefault((name[0], parent), []).append(name)
+            if told.works:
+                exits.working.setdefault((told.tag, told.con_id), []).append(name)
+        return exits
+
+
+@attrs.define
+class _Exits:
+    """Where to look for the stops and targets of a round.
+
+    Attributes:
+        children: By their parent.
+        working: By tag and contract.
+    """
+
+    children: dict[tuple[int, int], list[tuple[int, int]]] = attrs.Factory(dict)
+    working: dict[tuple[str, int], list[tuple[int, int]]] = attrs.Factory(dict)

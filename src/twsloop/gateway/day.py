@@ -38,10 +38,10 @@ __all__ = ["Drift", "TradingDay"]
 logger = logging.getLogger(__name__)
 
 #: Where a ledger and the broker's positions differ.
-Drift = Callable[[Sequence[Position]], Iterable[LedgerDrift]]
+Drift = Callable[[Sequence[Position]], Awaitable[Iterable[LedgerDrift]]]
 
 
-def _no_drift(_held: Sequence[Position]) -> tuple[LedgerDrift, ...]:
+async def _no_drift(_held: Sequence[Position]) -> tuple[LedgerDrift, ...]:
     """Stands in where no ledger is kept."""
     return ()
 
@@ -194,7 +194,7 @@ class TradingDay:
         fills = await self._desk.executions(since=since)
         results = await self._account.own_profit(by=("account", "symbol"), since=since)
         reports = [one for one in self._desk.gap_reports if one.ended >= since]
-        drifts = self._drift(await self._account.positions())
+        drifts = await self._drift(await self._account.positions())
         return DayCount(
             fills=len(fills),
             results=tuple(map(_result, results)),
