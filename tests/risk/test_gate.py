@@ -109,6 +109,32 @@ def test_what_is_attached_to_a_refused_order_is_refused() -> None:
     assert gate.review(world.propose(order=child)).allowed
 
 
+def test_no_entry_leaves_without_its_stop() -> None:
+    world = World()
+    gate = world.gate(collar_percent=5)
+    entry, stop, target = buy(), stop_order("SELL", 100, "130"), sell(100, "110")
+    entry.transmit = stop.transmit = False  # the last one lets all of them go
+    parent = world.propose(order=entry)
+    assert gate.review(parent).allowed
+    stop.parentId = target.parentId = parent.order_id
+    wrong = world.propose(order=stop)
+    assert failed(gate, wrong)[0] == "collar_percent"
+    assert failed(gate, world.propose(order=target)) == (
+        "parent",
+        f"another order that is attached to order {parent.order_id} was refused",
+    )
+    stop.auxPrice = 95.0
+    assert gate.review(world.propose(order=stop, order_id=wrong.order_id)).allowed
+    assert gate.review(world.propose(order=target)).allowed
+    # They have left: what is refused now holds nothing back.
+    gate.note(Kept(parent.order_id, aapl(), entry), world.at)
+    late = stop_order("SELL", 100, "130")
+    late.parentId = parent.order_id
+    assert failed(gate, world.propose(order=late))[0] == "collar_percent"
+    late.auxPrice = 94.0
+    assert gate.review(world.propose(order=late)).allowed
+
+
 # ------------------------------------------------------------------------------------- lists
 @pytest.mark.parametrize(
     ("limits", "contract", "passes"),

@@ -112,6 +112,15 @@ class Case:
             raise Unknown("the order names no account, and the limit is one of an account")
         return self.account
 
+    @property
+    def waiting_parent(self) -> Key | None:
+        """What it is attached to, while that waits at the gateway for it, or a sibling of it."""
+        parent_id = self.order.parentId
+        if not parent_id:
+            return None
+        parent = self.working.find((self.proposal.client_id, parent_id))
+        return parent.key if parent is not None and parent.waits else None
+
     # ---- the contract --------------------------------------------------------------------
 
     @once
@@ -207,6 +216,7 @@ class Case:
             filled=proposal.filled,
             parent=parent,
             oca=order.ocaGroup or "",
+            waits=not order.transmit,
             price=self.limit or self.trigger,
             multiplier=multiplier_of(self.contract, self.details),
             cap=None if before is None else before.cap,
@@ -354,7 +364,7 @@ class Case:
         )
         self.size  # noqa: B018  (says which size is not known)
         if added is None:
-            raise Unknown("a working order by cash has no known size")
+            raise Unknown("a working order in it has no known size")
         low, high = self.held
         return high + added if self.buys else added - low
 

@@ -88,6 +88,10 @@ def _parent(case: Case) -> RiskCheck | None:
         return None
     if case.memory.was_refused((case.proposal.client_id, parent)):
         return refused("parent", f"its parent, order {parent}, was refused")
+    waiting = case.waiting_parent
+    if waiting is not None and case.memory.broken(waiting, case.key):
+        # It might be the one that lets the others go: an entry without its stop, say.
+        return refused("parent", f"another order that is attached to order {parent} was refused")
     return kept("parent")
 
 

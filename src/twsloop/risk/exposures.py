@@ -46,7 +46,7 @@ def exposure(case: Case) -> Exposure:
             raise Unknown("a combination, or a contract without a symbol, works: its value is open")
         bought, sold = working.sides(case.account, ident, new=own, without=case.key)
         if bought is None or sold is None:
-            raise Unknown("a working order by cash has no known size")
+            raise Unknown("a working order in it has no known size")
         low, high = working.ahead.range(case.account, ident, quantity, at)
         most = max(abs(high + bought), abs(low - sold))
         if not most:

@@ -80,7 +80,9 @@ class RiskGate:
         verdict = self._judge(case)
         if not verdict.allowed:
             if proposal.kind == "place":
-                self.memory.refuse(case.key)
+                failed = verdict.failed
+                first = failed is None or failed.name != "parent"  # not for another's refusal
+                self.memory.refuse(case.key, case.waiting_parent if first else None)
             return verdict
         memory, at = self.memory, proposal.monotonic
         memory.let_pass(case.key)

@@ -86,20 +86,39 @@ class Memory:
         self.duplicates = Duplicates()
         self.days = DayBook()
         self.breaker = Breaker()
-        self._refused: dict[Key, None] = {}
+        #: Refused orders, and what each is attached to.
+        self._refused: dict[Key, Key | None] = {}
+        self._broken: dict[Key, set[Key]] = {}
 
-    def refuse(self, key: Key) -> None:
-        """An order may not leave: nor may what is attached to it."""
+    def refuse(self, key: Key, parent: Key | None) -> None:
+        """An order may not leave: nor may what is attached to it, or waits with it.
+
+        Args:
+            key: Which.
+            parent: What it is attached to, while that waits for what is attached to leave.
+        """
         if not key[1]:
             return
-        self._refused[key] = None
+        self.let_pass(key)
+        self._refused[key] = parent
+        if parent is not None:
+            self._broken.setdefault(parent, set()).add(key)
         if len(self._refused) > _REFUSED:
-            del self._refused[next(iter(self._refused))]
+            self.let_pass(next(iter(self._refused)))
 
     def let_pass(self, key: Key) -> None:
         """An order of this id may leave after all."""
-        self._refused.pop(key, None)
+        parent = self._refused.pop(key, None)
+        if parent is not None:
+            broken = self._broken[parent]
+            broken.discard(key)
+            if not broken:
+                del self._broken[parent]
 
     def was_refused(self, key: Key) -> bool:
         """Whether an order of this id was refused last."""
         return key in self._refused
+
+    def broken(self, parent: Key, key: Key) -> bool:
+        """Whether another one than ``key`` was refused that was to leave with its parent."""
+        return bool(self._broken.get(parent, set()) - {key})

@@ -75,6 +75,7 @@ class Reserved:
         parent: What it is attached to.
         cap: The parent's size, so far as that was seen.
         oca: Its OCA group; empty for none.
+        waits: It is at the gateway, and waits for what is attached to it.
         price: What one unit costs at most, in the contract's currency; None if it names no price.
         multiplier: Units of one contract; None if not known.
     """
@@ -89,6 +90,7 @@ class Reserved:
     parent: Key | None = None
     cap: Decimal | None = None
     oca: str = ""
+    waits: bool = False
     price: Decimal | None = None
     multiplier: Decimal | None = None
 
@@ -135,6 +137,9 @@ class Reservations:
             self.ahead.begin(row.account, row.ident, reported, at)
         self._put(row)
         self._filled.setdefault(row.key, row.filled)
+        parent = None if row.parent is None or row.waits else self._rows.get(row.parent)
+        if parent is not None:
+            parent.waits = False  # this one lets all of them go
 
     def note(self, order: OrderView, at: float) -> None:
         """An order of the book is not what it was.
@@ -305,7 +310,7 @@ class Reservations:
             if total is None:
                 row.resize(before.total)
             row.price = before.price if price is None else price
-            row.cap = before.cap
+            row.cap, row.waits = before.cap, before.waits and not terms.transmit
         self.cap(row)
         return row
 
