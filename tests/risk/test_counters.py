@@ -39,7 +39,7 @@ def test_the_same_again_within_a_window(steps: list[tuple[str, int, bool]]) -> N
     duplicates, now = Duplicates(), 0
     for number, (what, pause, taken_back) in enumerate(steps):
         now += pause
-        since = duplicates.since(what, now)
+        since = duplicates.since(what, number, now)
         if what in left and now - left[what] <= 5:
             assert since == now - left[what]
         else:

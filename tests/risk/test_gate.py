@@ -12,7 +12,7 @@ import pytest
 
 from tests.risk.support import ACCOUNT, NOON, Kept, Row, Seen, World, aapl, eurusd
 from twsloop.config import Config, ConnectionParams, LiveParams, OrderParams
-from twsloop.contracts.builders import future, stock
+from twsloop.contracts.builders import future, option, stock
 from twsloop.orders.builders import limit_order, market_order, stop_order
 from twsloop.risk.gate import RiskGate
 
@@ -441,6 +441,23 @@ def test_an_order_by_cash_is_as_large_as_the_lowest_price_makes_it() -> None:
     assert failed(gate, world.propose(order=order))[0] == "max_quantity"
     world.quote = None
     assert "needs a fresh quote" in failed(gate, world.propose(order=order))[1]
+
+
+def test_an_exercise_opens_what_it_costs() -> None:
+    contract = option("AAPL", "20261218", 150, "C")
+    contract.conId, contract.multiplier = 1234, "100"
+    world = World(held=[Row(contract, Decimal(10))])
+    gate = world.gate(max_notional=50_000)
+    closing = market_order("SELL", 10)
+    assert gate.review(world.propose(contract, closing)).allowed  # 100.1 a share, but it closes
+    gate = world.gate(max_notional=50_000)
+    closing.orderType = "EXERCISE"
+    assert failed(gate, world.propose(contract, closing)) == (
+        "max_notional",
+        "its value 150000 is more than 50000",
+    )
+    closing.orderType = "LAPSE"
+    assert gate.review(world.propose(contract, closing)).allowed
 
 
 def test_an_offset_is_no_price() -> None:

@@ -25,6 +25,8 @@ __all__ = ["Case", "Proposal"]
 
 #: Kinds whose limit is the price that is paid at most.
 _LIMIT_KINDS = frozenset({"LMT", "STP LMT", "LOC", "LIT", "PEG MID", "MIDPRICE", "REL"})
+#: What stands for the type of an order that exercises an option.
+_EXERCISE = "EXERCISE"
 #: All that a change of an order that only makes it smaller leaves as it was.
 _PRICES = ("lmtPrice", "auxPrice", "trailStopPrice", "trailingPercent", "lmtPriceOffset")
 
@@ -270,6 +272,11 @@ class Case:
             raise Unknown("its size is not known: an order by cash needs a fresh quote")
         return size
 
+    @property
+    def strike(self) -> Decimal | None:
+        """What the underlying costs by an exercise; None for all other orders."""
+        return exact(self.contract.strike) if self.order.orderType == _EXERCISE else None
+
     @once
     def price(self) -> Decimal:
         """What one unit costs at most, in the contract's currency.
@@ -287,7 +294,8 @@ class Case:
             msg = f"its value depends on the market, and {quote}"
             raise Unknown(msg)
         seen = [exact(price) for price in (quote.bid, quote.ask, quote.last)]
-        prices = [abs(price) for price in (*seen, self.limit, self.trigger) if price is not None]
+        named = self.limit, self.trigger, self.strike
+        prices = [abs(price) for price in (*seen, *named) if price is not None]
         if not any(price is not None for price in seen):
             raise Unknown("its value depends on the market, and the quote has no price")
         return max(prices)
@@ -386,6 +394,8 @@ class Case:
         """
         if self.shrinks:
             return "it only makes a working order smaller"
+        if self.order.orderType == _EXERCISE:
+            return ""  # it closes the option, and opens its underlying
         if self.working.closes_parent(self.new):
             return "it only closes what its parent opens"
         try:

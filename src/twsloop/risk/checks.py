@@ -150,7 +150,7 @@ def _duplicate(case: Case) -> RiskCheck | None:
     window = case.limits.general(name)
     if window is None or case.proposal.kind != "place":
         return None
-    since = case.memory.duplicates.since(case.same_as, case.proposal.monotonic)
+    since = case.memory.duplicates.since(case.same_as, case.key, case.proposal.monotonic)
     if since is None or since >= window:
         return kept(name)
     text = f"the same order left {since:.2f} s ago"

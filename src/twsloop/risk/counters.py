@@ -98,10 +98,10 @@ class Duplicates:
         #: The order -> what it is.
         self._orders: dict[Hashable, Hashable] = {}
 
-    def since(self, what: Hashable, at: float) -> float | None:
-        """How many seconds ago the same one left; None if none did that is remembered."""
+    def since(self, what: Hashable, which: Hashable, at: float) -> float | None:
+        """How many seconds ago the same one left; None if no other did that is remembered."""
         found = self._left.get(what)
-        return None if found is None else at - found[0]
+        return None if found is None or found[1] == which else at - found[0]
 
     def add(self, what: Hashable, which: Hashable, at: float, window: float) -> None:
         """An order left; those that left before the window are forgotten.
