@@ -72,6 +72,7 @@ def test_a_day_from_its_entry_to_its_report(version: int, loop_factory: Any) -> 
         assert outcomes(ended).count("failed") == 0
         (closed,) = ended.closed
         assert (closed.symbol, closed.closed) == ("AAPL", True)
+        assert gateway.trades()[-1].contract.exchange == "SMART"
         assert ended.left == ()
         assert ended.count is not None
         assert (ended.count.fills, ended.count.drift) == (2, ())

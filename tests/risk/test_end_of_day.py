@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ibapi.contract import Contract
 
 from twsloop.config import EndOfDayParams
-from twsloop.events import DayCount, EndOfDayReport, GapReport, to_record
+from twsloop.events import DayCount, DayResult, EndOfDayReport, GapReport, to_record
 from twsloop.events.records import from_record
 from twsloop.orders.builders import limit_order, stop_order
 from twsloop.risk.end_of_day import DayParts, EndOfDay
@@ -99,7 +99,8 @@ class Gateway:
 
     async def count(self, since: datetime) -> DayCount:
         self._may("count")
-        return DayCount(fills=3)
+        row = DayResult(account="DU1", symbol="AAPL", currency="USD", realized=D("-5.570000"))
+        return DayCount(fills=3, results=(row,))
 
     async def backup(self) -> str:
         self._may("backup")
@@ -240,7 +241,7 @@ def test_it_is_written_and_read_and_told_in_words() -> None:
     assert from_record(record) == report
     text = str(report)
     assert "cancel orders: done: 1 of 1 ended" in text
-    assert "3 executions" in text
+    assert "3 executions\n  realized -5.57 USD after commissions of 0\n" in text
     assert "2 orders are open" in text
 
 

@@ -230,11 +230,12 @@ class EndOfDayReport(OrderFact):
         if self.count is not None:
             yield f"{self.count.fills} executions"
             for currency, (realized, commission) in self.count.totals().items():
-                yield f"  realized {realized:f} {currency} after commissions of {commission:f}"
+                costs = f"after commissions of {_short(commission)}"
+                yield f"  realized {_short(realized)} {currency} {costs}"
             for row in self.count.results:
                 yield (
                     f"  {row.symbol} ({row.currency}): bought {row.bought:f}, sold {row.sold:f}, "
-                    f"realized {row.realized:f}"
+                    f"realized {_short(row.realized)}"
                 )
             yield f"{len(self.count.rejected)} orders rejected"
             yield from (f"  {order}: {order.reason}" for order in self.count.rejected)
@@ -248,3 +249,8 @@ class EndOfDayReport(OrderFact):
             yield from (f"  {finding}" for finding in self.protection.findings)
         if self.backup:
             yield f"journal copied to {self.backup}"
+
+
+def _short(amount: Decimal) -> str:
+    """An amount without needless zeros."""
+    return f"{amount.normalize():f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
@@ -171,8 +172,10 @@ class TradingDay:
         self._core.tell(report)
 
     async def _close(self, row: Any) -> DayTrade:
+        contract = copy.copy(row.contract)
+        contract.exchange = ""  # a position names the exchange of the listing, no way to send it
         trade: Trade = await self._desk.close_position(
-            row.contract, account=row.account, cancel_open=True, origin=ORIGIN, reason="end of day"
+            contract, account=row.account, cancel_open=True, origin=ORIGIN, reason="end of day"
         )
         return trade
 
