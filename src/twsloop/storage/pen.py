@@ -23,7 +23,16 @@ from .chain import START, link
 from .rows import Details, body_of, details_of, key_of, story_of, time_of
 from .schema import columns_of
 
-__all__ = ["INSERT_ENTRY", "Gathered", "Login", "Pen", "Written", "ids_of", "newest"]
+__all__ = [
+    "INSERT_ENTRY",
+    "Gathered",
+    "Login",
+    "Pen",
+    "Written",
+    "highest_epoch",
+    "ids_of",
+    "newest",
+]
 
 #: The facts whose order ids are in use.
 _USES_IDS = (OrderIntent, OrderStep, OrderEvent, Fill)
@@ -162,7 +171,7 @@ class Pen:
                     continue
                 known.add(key)
             if isinstance(fact, SessionBegan):
-                epoch = max(epoch, _highest_epoch(connection)) + 1
+                epoch = max(epoch, highest_epoch(connection)) + 1
             seq += 1
             head = (
                 *(seq, time_of(fact), type(fact).__name__),
@@ -226,7 +235,7 @@ def _known(connection: sqlite3.Connection, keys: Sequence[str]) -> set[str]:
     return found
 
 
-def _highest_epoch(connection: sqlite3.Connection) -> int:
+def highest_epoch(connection: sqlite3.Connection) -> int:
     """The newest session of the file, whoever wrote it."""
     sql = (
         "SELECT max(ifnull((SELECT max(epoch) FROM session), 0), "

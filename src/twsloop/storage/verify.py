@@ -110,6 +110,8 @@ class _Check:
         if anchor is not None:
             self._seq, self._before = anchor
             self._moved = self._seq
+            if self._noted is not None and self._noted[0] < self._moved:
+                raise _Broken(f"entry {self._noted[0]} is in an archive: check it there")
             self._note()
         beside = {table: _Rows(self._file, table) for table in DETAIL_TABLES}
         for row in self._file.execute("SELECT * FROM entry ORDER BY seq"):

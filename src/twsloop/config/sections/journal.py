@@ -73,3 +73,12 @@ class JournalParams(Section):
         None, "path", "Where the copies go.", unset="beside the journal"
     )
     backups: int = option(7, "int", "How many copies are kept; the oldest go.", low=1, high=10_000)
+    keep_days: int | None = option(
+        None,
+        "int",
+        "Days after which entries leave the journal for an archive, a whole and verified copy in "
+        "backup_folder. Orders that are not over, latches, and what came after them stay.",
+        low=8,  # the gateway lists the executions of a week, and each is to be known again
+        high=36_500,
+        unset="everything stays",
+    )
