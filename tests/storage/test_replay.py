@@ -229,7 +229,9 @@ def test_a_correction_takes_the_place_and_the_commission_of_what_it_corrects() -
 def test_an_execution_waits_for_its_order_and_a_commission_for_its_execution() -> None:
     made = replay([paid("a.01"), fill("a.01")])
     assert [one.exec_id for one in made.strays] == ["a.01"]
-    made.apply(step(perm=900, status="Filled"))
+    made.apply(step(status="CREATED"))
+    assert made.orders[0].fills == {}
+    made.apply(step(perm=900, status="Filled", acknowledged=True))
     assert made.strays == ()
     assert made.orders[0].commission == Decimal(1)
     assert made.commission_of("a.01") == paid("a.01")

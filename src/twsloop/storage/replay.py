@@ -155,7 +155,6 @@ class Replay:
             state.quantity = _number(intent.order.get("totalQuantity"))
             state.account, state.symbol = intent.account, intent.symbol
         state.con_id = intent.con_id or state.con_id
-        self._adopt(state)
         return state
 
     def _step(self, step: OrderStep) -> OrderState:
@@ -185,7 +184,8 @@ class Replay:
             state.ended_at = None
         elif state.ended_at is None:
             state.ended_at = step.time
-        self._adopt(state)
+        if state.acknowledged:  # what was executed before it was made is not its own
+            self._adopt(state)
         return state
 
     def _tell(self, event: OrderEvent) -> OrderState:
