@@ -25,6 +25,7 @@ from twsloop.errors import ConnectionFailed, StorageError
 from twsloop.events import ConfigTaken, JournalTrouble, LoopLagged, SessionChanged
 from twsloop.session.state import State
 from twsloop.storage.journal import Journal, config_taken
+from twsloop.storage.pen import Login
 
 KINDS = "SELECT kind FROM entry ORDER BY seq"
 
@@ -132,6 +133,20 @@ def test_order_ids_go_on_where_they_were(client: Client, file: Path) -> None:
     other = Client(client.core.config.connection.port, file, connection__client_id=2)
     with other.connection:
         assert other.core.order_ids.floor == 1
+
+
+def test_a_later_session_knows_what_another_program_did(client: Client, file: Path) -> None:
+    client.connection.start()
+    assert client.core.order_ids.floor == 1
+
+    async def other_program() -> None:
+        async with writing(file) as bench:
+            await bench.intend(30)
+
+    asyncio.run(other_program())
+    client.connection.disconnect()
+    client.connection.start()
+    assert client.core.order_ids.floor == 31
 
 
 def test_the_floor_is_known_when_the_program_is_told_the_next_id(

@@ -15,6 +15,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +32,7 @@ from twsloop.events import (
 )
 from twsloop.session.state import State
 
+from .archive import Archived
 from .chain import canonical
 from .keeping import Keeper
 from .pen import Login, ids_of
@@ -189,6 +191,8 @@ class Journal:
             self._told_settings = True
             core.tell(self._taken)
         await self._writer.try_now()
+        # Another program may have had this client id since the last session.
+        await self._writer.read_floors()
 
     def _opened(self, floors: Floors) -> None:
         for key, highest in floors.items():
@@ -254,6 +258,10 @@ class Journal:
             await self.flush()
         return await self._keeper.backup(target)
 
+    async def archive(self, before: datetime) -> Archived:
+        """Move what is older into an archive; see `Keeper.archive`."""
+        return await self._keeper.archive(before)
+
     @property
     def waiting(self) -> int:
         """How many facts wait to be written."""
@@ -289,7 +297,7 @@ class Journal:
             return question(file)
 
 
-def config_taken(config: Config, now: Any) -> ConfigTaken:
+def config_taken(config: Config, now: datetime) -> ConfigTaken:
     """The settings in force, as the journal keeps them: secrets are masked."""
     settings = {}
     for section, kind in SECTIONS.items():

@@ -8,6 +8,7 @@ by the time the one before is written. The queue keeps the order of the calls.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections import deque
@@ -65,7 +66,7 @@ class Writer:
         clock: Where time comes from.
         metrics: Counts rows.
         trouble: Told when the file cannot be written.
-        opened: Called each time the file was opened, with its floors.
+        opened: Called with the floors of the file, each time that it was opened.
         report: Told of what somebody who waited for an intent raised.
     """
 
@@ -212,9 +213,12 @@ class Writer:
             await database.open()
             self._database = database
             await database.run(self._pen.opened)
-            floors = await database.fetch("SELECT client_id, accounts, highest FROM id_floor")
-            self._opened({(row[0], row[1]): row[2] for row in floors})
+            await self._tell_floors(database)
         return self._database
+
+    async def _tell_floors(self, database: Database) -> None:
+        floors = await database.fetch("SELECT client_id, accounts, highest FROM id_floor")
+        self._opened({(row[0], row[1]): row[2] for row in floors})
 
     async def _write(self, database: Database) -> None:
         batch = list(islice(self._queue, BATCH))
@@ -285,6 +289,15 @@ class Writer:
             await self._tried.wait()
         finally:
             timer.cancel()
+
+    async def read_floors(self) -> None:
+        """Call ``opened`` again, with what other programs may have written; not while in trouble.
+
+        A file that cannot be read now is found to be in trouble when something is written.
+        """
+        if self._database is not None:
+            with contextlib.suppress(StorageError):
+                await self._tell_floors(self._database)
 
     async def flushed(self) -> None:
         """Wait until all that waits is written."""
