@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
@@ -38,142 +38,25 @@ from twsloop.events import (
     OrderStep,
 )
 from twsloop.events.execution_ids import is_leg
-from twsloop.events.statuses import CLOSERS, ENDED
+from twsloop.events.statuses import CLOSERS
 from twsloop.wire.values import decimal_or_none
 
 from .executed import Executed, ExecutionLog
+from .known import Held, OrderKnown, Told
 from .lots import Lot, add_to
 from .rounds import Counting, Round
 from .tag_rows import CloseReason, LedgerDrift, Opened, TagPosition
 
-__all__ = ["Held", "OrderKnown", "TagLedger"]
+__all__ = ["TagLedger"]
 
 _ZERO = Decimal(0)
 _COMBO = "BAG"
 #: Kinds of which one unit is one unit: no multiplier is told for them.
 _SINGLE = frozenset({"STK", "CASH", "CFD", "FUND", "CRYPTO", "BOND", "CMDTY"})
-_STOPS = frozenset({"STP", "STPLMT", "STPPRT", "TRAIL", "TRAILLIMIT", "TRAILLMT"})
-_TARGETS = frozenset({"LMT", "LIT", "MIT"})
-_TOUCHED = frozenset({"LIT", "MIT"})
 #: What is looked at of IB's Contract and Order.
 _CONTRACT = ("conId", "secType", "currency", "multiplier")
 _PRICES = ("lmtPrice", "auxPrice", "trailStopPrice")
 _ORDER = ("action", "orderType", "parentId", "ocaGroup", *_PRICES)
-
-
-class Held(Protocol):
-    """A position as the broker tells it."""
-
-    @property
-    def account(self) -> str:
-        """Whose."""
-        ...
-
-    @property
-    def contract(self) -> Any:
-        """IB's Contract."""
-        ...
-
-    @property
-    def symbol(self) -> str:
-        """The contract in short, for people."""
-        ...
-
-    @property
-    def quantity(self) -> Decimal:
-        """Negative is short."""
-        ...
-
-
-class OrderKnown(Protocol):
-    """An order as the orders slice shows it."""
-
-    @property
-    def order_id(self) -> int:
-        """Its id within its client id."""
-        ...
-
-    @property
-    def client_id(self) -> int:
-        """Whose it is."""
-        ...
-
-    @property
-    def contract(self) -> Any:
-        """IB's Contract."""
-        ...
-
-    @property
-    def order(self) -> Any:
-        """IB's Order."""
-        ...
-
-    @property
-    def status(self) -> str:
-        """Where it is."""
-        ...
-
-    @property
-    def tag(self) -> str:
-        """The user's own reference."""
-        ...
-
-    @property
-    def origin(self) -> str:
-        """What made it."""
-        ...
-
-
-@attrs.define
-class _Told:
-    """What is known of an order: the newest word of each kind."""
-
-    number: int
-    account: str = ""
-    con_id: int = 0
-    tag: str = ""
-    status: str = ""
-    kind: str = ""
-    origin: str = ""
-    order: dict[str, Any] = attrs.Factory(dict)
-
-    @property
-    def type(self) -> str:
-        return str(self.order.get("orderType", "")).upper().replace(" ", "")
-
-    @property
-    def buys(self) -> bool:
-        return self.order.get("action") == "BUY"
-
-    @property
-    def tied(self) -> bool:
-        """Whether it belongs to a parent, or to a group of which one cancels the others."""
-        return bool(self.order.get("parentId") or self.order.get("ocaGroup"))
-
-    @property
-    def works(self) -> bool:
-        return self.status not in ENDED
-
-    @property
-    def role(self) -> CloseReason:
-        if self.type in _STOPS:
-            return "stop"
-        return "target" if self.type in _TOUCHED or self._takes_profit else "other"
-
-    @property
-    def _takes_profit(self) -> bool:
-        return self.type in _TARGETS and self.tied
-
-    @property
-    def price(self) -> Decimal | None:
-        """The trigger of a stop, the limit of a target."""
-        if self.role != "stop":
-            name = "auxPrice" if self.type in _TOUCHED else "lmtPrice"
-        elif self.type.startswith("TRAIL"):
-            name = "trailStopPrice"
-        else:
-            name = "auxPrice"
-        return decimal_or_none(self.order.get(name)) or None
 
 
 @attrs.frozen
@@ -194,7 +77,7 @@ class TagLedger:
 
     def __init__(self, opening: Iterable[Opened] = ()) -> None:
         self._log = ExecutionLog()
-        self._orders: dict[tuple[int, int], _Told] = {}
+        self._orders: dict[tuple[int, int], Told] = {}
         self._contracts: dict[int, _Contract] = {}
         self._opening: dict[tuple[str, int], list[Opened]] = {}
         self.open(opening)
@@ -262,10 +145,10 @@ class TagLedger:
         prices = dict(zip(_PRICES, (event.limit_price, *2 * (event.stop_price,)), strict=True))
         told.order |= {name: value for name, value in (named | prices).items() if value}
 
-    def _told(self, client_id: int, order_id: int) -> _Told:
-        return self._orders.setdefault((client_id, order_id), _Told(len(self._orders)))
+    def _told(self, client_id: int, order_id: int) -> Told:
+        return self._orders.setdefault((client_id, order_id), Told(len(self._orders)))
 
-    def _learn(self, told: _Told | None, fields: Mapping[str, Any]) -> None:
+    def _learn(self, told: Told | None, fields: Mapping[str, Any]) -> None:
         con_id = fields.get("conId") or 0
         kind = str(fields.get("secType") or "")
         if told is not None:

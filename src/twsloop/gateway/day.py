@@ -136,7 +136,13 @@ class TradingDay:
     # ---- inside --------------------------------------------------------------------------
 
     def _at_its_time(self) -> None:
-        self._core.event_loop.submit(self._run, None, "end of day, as planned")
+        self._core.event_loop.submit(self._planned)
+
+    async def _planned(self) -> None:
+        try:
+            await self._run(None, "end of day, as planned")
+        except OrderError as error:
+            logger.warning("end of day, as planned: %s", error)
 
     async def _run(self, params: EndOfDayParams | None, reason: str) -> EndOfDayReport:
         if self._running:

@@ -7,13 +7,15 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from twsloop.account.ledger import OrderKnown, TagLedger
+from twsloop.account.known import OrderKnown
+from twsloop.account.ledger import TagLedger
 from twsloop.account.profit import Booked
 from twsloop.account.rows import Position
 from twsloop.account.tag_rows import LedgerDrift, Opened, TagPosition
 from twsloop.connection.core import Core
 from twsloop.event_loop import Future
 from twsloop.events import Fact
+from twsloop.events.statuses import ENDED
 from twsloop.storage.queries import entries, fact_of
 
 __all__ = ["LedgerDesk", "Reads"]
@@ -70,6 +72,8 @@ class LedgerDesk:
         self._positions = positions
         self._ledger = TagLedger()
         self._read = 0
+        #: The orders that are over, and were looked at since.
+        self._over: set[tuple[int, int]] = set()
 
     def opened(self, *before: Opened) -> None:
         """Say what was held before the first execution that is known; from any thread."""
@@ -117,6 +121,8 @@ class LedgerDesk:
             self._ledger.take(booked.fill)
             if booked.commission is not None:
                 self._ledger.take(booked.commission)
+        if not self._journal.active:
+            self._look_at_orders()
         while self._journal.active:
             since = self._read
             page = await self._journal.ask(functools.partial(_page, since))
@@ -126,9 +132,17 @@ class LedgerDesk:
                 self._ledger.take(fact)
                 self._read = seq
             if len(page) < _PAGE:
-                break
+                return
+
+    def _look_at_orders(self) -> None:
+        """Those that are over are kept folded, and looked at once."""
         for order in self._orders():
-            self._ledger.see(order)
+            key = order.client_id, order.order_id
+            if key not in self._over:
+                over = order.status in ENDED
+                self._ledger.see(order)
+                if over:
+                    self._over.add(key)
 
 
 def _page(since: int, file: sqlite3.Connection) -> list[tuple[int, Fact]]:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import attrs
 
 from twsloop.events import OrderNamed
-from twsloop.events.statuses import ENDED
+from twsloop.events.statuses import ENDED, STOPS, TRAILING, order_type
 from twsloop.wire.values import decimal_or_none
 
 __all__ = [
@@ -32,9 +32,6 @@ __all__ = [
 ]
 
 _ZERO = Decimal(0)
-#: Types that close a position when the market goes against it, written without blanks.
-_STOPS = frozenset({"STP", "STPLMT", "STPPRT", "TRAIL", "TRAILLIMIT", "TRAILLMT"})
-_TRAILING = frozenset({"TRAIL", "TRAILLIMIT", "TRAILLMT"})
 #: IB's words for an order that the gateway, IB or the exchange holds ready.
 _WORKS = frozenset({"PreSubmitted", "Submitted"})
 #: Reasons to hold an order back (``whyHeld``): it waits for its parent, or for shares.
@@ -181,7 +178,7 @@ class OpenOrder:
     @property
     def is_stop(self) -> bool:
         """Whether it closes a position when the market goes against it."""
-        return _plain_type(self.order_type) in _STOPS
+        return order_type(self.order_type) in STOPS
 
     @property
     def works(self) -> bool:
@@ -235,10 +232,6 @@ class Sorted:
     entangled: tuple[OpenOrder, ...]
 
 
-def _plain_type(order_type: str) -> str:
-    return order_type.upper().replace(" ", "")
-
-
 def read_position(row: PositionShown) -> HeldPosition:
     """A position as the account slice shows it."""
     return HeldPosition(
@@ -253,8 +246,8 @@ def read_position(row: PositionShown) -> HeldPosition:
 def read_order(shown: OrderShown) -> OpenOrder:
     """An order as the orders slice shows it; call it where its order may be read."""
     order = shown.order
-    kind = _plain_type(str(order.orderType))
-    trigger = decimal_or_none(order.auxPrice) if kind in _STOPS - _TRAILING else None
+    kind = order_type(order.orderType)
+    trigger = decimal_or_none(order.auxPrice) if kind in STOPS - TRAILING else None
     return OpenOrder(
         order_id=shown.order_id,
         client_id=shown.client_id,
