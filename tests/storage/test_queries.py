@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -339,6 +341,41 @@ def test_it_is_read_while_it_is_written(tmp_path: Path) -> None:
             assert len(query_orders(later, Wanted())) == len(before) + 1
     with pytest.raises(StorageError, match="readonly"), reading(file) as later:
         later.execute("DROP VIEW order_history")
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Rights of files count, also where the tests belong to root."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_a_copy_is_read_where_nothing_can_be_written() -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        file = write_journal(folder / "journal.db", ALL)
+        file.chmod(0o444)
+        folder.chmod(0o555)
+        try:
+            with nobody(), reading(file) as journal:
+                assert query_orders(journal, Wanted()) == list(replay(ALL).orders)
+            folder.chmod(0o755)
+            (folder / "journal.db-wal").touch()  # somebody may be writing
+            folder.chmod(0o555)
+            with (
+                nobody(),
+                pytest.raises(StorageError, match="cannot read it"),
+                reading(file) as journal,
+            ):
+                query_orders(journal, Wanted())
+        finally:
+            folder.chmod(0o755)
 
 
 @given(st.integers(0, 25), st.integers(0, 25), st.sampled_from([None, 1, 2]), st.booleans())

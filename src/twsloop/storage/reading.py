@@ -29,7 +29,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
         raise StorageError("there is no such file", path=str(path), remedy="name a journal")
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        connection = _connect(path)
     except sqlite3.Error as error:
         raise _explained(error, path) from error
     try:
@@ -40,6 +40,31 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise _explained(error, path) from error
     finally:
         connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """A connection that has read something.
+
+    SQLite keeps an index beside a file that may be written, also to read it. A copy that stands
+    where nothing can be written has nobody who writes to it, either: it is read without.
+    """
+    uri = path.absolute().as_uri()
+    try:
+        return _tried(f"{uri}?mode=ro")
+    except sqlite3.OperationalError:
+        if path.with_name(f"{path.name}-wal").exists():
+            raise
+        return _tried(f"{uri}?mode=ro&immutable=1")
+
+
+def _tried(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
 
 
 def read_file(path: Path, sql: str, parameters: Sequence[Any] = ()) -> Rows:
