@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE
 
 from tests.risk.support import NOON, World
 from twsloop.config.sections import RiskParams
 from twsloop.events import OrderIntent
 from twsloop.risk.counters import DayCount, Duplicates, SlidingCount, TradingDay
 from twsloop.risk.day_trades import DayFill, count_day_trades, first_day
+from twsloop.risk.values import exact
+from twsloop.wire.values import decimal_or_none
 
 
 @given(st.lists(st.integers(0, 30), max_size=40))
@@ -146,3 +150,20 @@ def test_holidays_are_no_business_days_and_may_be_anywhere_if_nobody_knows_them(
     friday = date(2026, 10, 2)
     assert first_day(friday, {MONDAY}) == date(2026, 9, 25)
     assert first_day(friday) == date(2026, 9, 25)
+
+
+@given(
+    st.one_of(
+        st.floats(allow_nan=True, allow_infinity=True),
+        st.decimals(allow_nan=True, allow_infinity=True),
+        st.integers(),
+        st.sampled_from(["", "12.5", "1E+2", "x", None, UNSET_DOUBLE, UNSET_DECIMAL]),
+    )
+)
+def test_a_number_is_exact_or_none(value: Any) -> None:
+    found, known = exact(value), decimal_or_none(value)
+    if found is None:
+        assert known is None or abs(known) >= Decimal("1e30")
+    else:
+        assert found == Decimal(str(value))
+        assert abs(found) < Decimal("1e30")

@@ -102,6 +102,8 @@ class Case:
         self.total = total_of(order)
         self.limit = exact(order.lmtPrice) or None
         self.trigger = trigger_of(order)
+        #: How much money it is for, where it has no size.
+        self.cash = None if self.total is not None else exact(order.cashQty) or None
 
     @property
     def whose(self) -> str:
@@ -145,7 +147,7 @@ class Case:
         """The contract's currency; empty if not known."""
         return self.ident.kind[2]
 
-    @once
+    @property
     def multiplier(self) -> Decimal:
         """Units of one contract.
 
@@ -228,11 +230,6 @@ class Case:
         return row
 
     @once
-    def cash(self) -> Decimal | None:
-        """How much money it is for, where it has no size."""
-        return None if self.total is not None else exact(self.order.cashQty) or None
-
-    @once
     def same_as(self) -> Hashable:
         """All that makes it the same as another order."""
         order, ident = self.order, self.ident
@@ -307,8 +304,10 @@ class Case:
         Raises:
             Unknown: A number that it needs is not known.
         """
-        value = self.cash or self.size * self.price * self.multiplier
-        return value * self.rate(self.currency)
+        value = self.cash
+        if value is None:
+            value = self.size * self.price * self.multiplier
+        return value * self.rate(self.ident.kind[2])
 
     def rate(self, currency: str) -> Decimal:
         """What one unit of a currency is worth in the currency of the limits.
@@ -370,8 +369,8 @@ class Case:
         added = self.working.side(
             self.account, self.ident, buys=self.buys, new=self.new, without=self.key
         )
-        self.size  # noqa: B018  (says which size is not known)
         if added is None:
+            self.size  # noqa: B018  (says so if it is this one's)
             raise Unknown("a working order in it has no known size")
         low, high = self.held
         return high + added if self.buys else added - low

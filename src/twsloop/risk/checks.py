@@ -70,11 +70,9 @@ def _kill_switch(case: Case) -> RiskCheck:
     return refused(name, f"it is engaged: {reason}")
 
 
-def _breaker(case: Case) -> RiskCheck | None:
-    params = case.limits.params
-    if params.breaker_rejects is None and params.breaker_errors is None:
-        return None
-    name, reason = "breaker", case.memory.breaker.is_open(case.proposal.monotonic, params)
+def _breaker(case: Case) -> RiskCheck:
+    name, params = "breaker", case.limits.params
+    reason = case.memory.breaker.is_open(case.proposal.monotonic, params)
     if not reason:
         return kept(name)
     if case.reduces:
@@ -95,7 +93,13 @@ def _parent(case: Case) -> RiskCheck | None:
     return kept("parent")
 
 
-stops: tuple[Check, ...] = (_kill_switch, _breaker, _parent)
+def stops(limits: Limits) -> list[tuple[str, Check]]:
+    """What stops new orders: the kill switch, the circuit breaker, the end of a parent."""
+    params = limits.params
+    breaks = params.breaker_rejects is not None or params.breaker_errors is not None
+    found: list[tuple[str, Check]] = [("kill_switch", _kill_switch)]
+    found += [("breaker", _breaker)] if breaks else []
+    return [*found, ("parent", _parent)]
 
 
 # ---- what may be traded ------------------------------------------------------------------
@@ -138,9 +142,10 @@ def _rate(name: str, count: Callable[[Case], int]) -> Check:
         limit = case.limits.general(name)
         if limit is None:
             return None
-        if case.shrinks:
-            return kept(name, "it only makes a working order smaller")
-        return at_most(name, Decimal(count(case) + 1), limit, unit="orders", what="with this one")
+        left = Decimal(count(case) + 1)
+        if left > limit and case.shrinks:
+            return kept(name, case.reduces)
+        return at_most(name, left, limit, unit="orders", what="with this one")
 
     return rate
 

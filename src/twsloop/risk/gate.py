@@ -190,7 +190,7 @@ class RiskGate:
         numbers.update(DAYS)
         plan: list[tuple[str, Check]] = [("order", _readable)]
         plan += [(one.__name__, one) for one in self._gates]
-        plan += [(one.__name__.strip("_"), one) for one in stops]
+        plan += stops(limits)
         plan += lists(limits)
         plan += [("before_restart", restart)] if limits.sets("before_restart") else []
         plan += [("trading_hours", trading_hours)] if params.trading_hours != "any" else []

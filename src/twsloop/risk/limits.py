@@ -172,12 +172,14 @@ class Limits:
         if self._of_symbols:
             own = [self._of_symbols.get((one, name)) for one in names]
             limit = min((found for found in own if found is not None), default=limit)
-        return self.of_account(name, account, limit) if self._of_accounts else limit
+        return self.of_account(name, account, limit)
 
     def of_account(self, name: str, account: str, general: Decimal | None = None) -> Decimal | None:
         """The limit that counts for an account; None if there is none."""
         if general is None:
             general = self._general.get(name)
+        if not self._of_accounts:
+            return general
         own = self._of_accounts.get((account.upper(), name))
         if own is None:
             return general

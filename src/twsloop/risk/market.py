@@ -101,12 +101,17 @@ def _collar(name: str, unit: str, step: Callable[[Case, Decimal], Decimal]) -> C
         limit = case.limits.general(name)
         if limit is None:
             return None
-        if case.shrinks:
-            return kept(name, case.reduces)
-        found = _through(case)
+        try:
+            found = _through(case)
+        except Unknown:
+            if case.shrinks:
+                return kept(name, case.reduces)
+            raise
         if found is None:
             return kept(name, "the order names no price")
         through, market = found
+        if through and case.shrinks:
+            return kept(name, case.reduces)
         steps = through / step(case, market) if through else ZERO
         return at_most(name, steps, limit, unit=unit, what="through the market by")
 

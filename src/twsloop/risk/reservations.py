@@ -104,7 +104,8 @@ class Reserved:
     def resize(self, total: Decimal | None) -> None:
         """Its size is another one."""
         self.total = total
-        self.open = None if total is None else max(total - self.filled, ZERO)
+        filled = self.filled
+        self.open = max(total - filled, ZERO) if total is not None and filled else total
 
 
 class Reservations:

@@ -16,7 +16,7 @@ __all__ = ["ZERO", "exact", "once"]
 ZERO = Decimal(0)
 #: No price and no size is as large; IB's marks for "not set" are (``ibapi.const``).
 _LARGEST = 1e30
-_LARGEST_DECIMAL = Decimal(10) ** 30
+_DIGITS = 30
 
 T = TypeVar("T")
 
@@ -26,9 +26,9 @@ def exact(value: Any) -> Decimal | None:
     if type(value) is float:
         return Decimal(repr(value)) if -_LARGEST < value < _LARGEST else None
     if type(value) is Decimal:
-        return value if value.is_finite() and value.copy_abs() < _LARGEST_DECIMAL else None
+        return value if value.is_finite() and value.adjusted() < _DIGITS else None
     found = decimal_or_none(value)
-    return found if found is None or found.copy_abs() < _LARGEST_DECIMAL else None
+    return found if found is None or found.adjusted() < _DIGITS else None
 
 
 class once(Generic[T]):  # noqa: N801  (it is written like a decorator of the standard library)
