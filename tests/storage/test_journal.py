@@ -141,7 +141,7 @@ def test_a_later_session_knows_what_another_program_did(client: Client, file: Pa
 
     async def other_program() -> None:
         async with writing(file) as bench:
-            await bench.intend(30)
+            bench.writer.put(intent(30), Login("DU1234567", "session-1-1"))
 
     asyncio.run(other_program())
     client.connection.disconnect()

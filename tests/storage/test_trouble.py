@@ -270,6 +270,20 @@ async def test_what_could_not_be_written_is_left_beside_it(
     assert str(left) in caplog.records[-1].getMessage()
 
 
+async def test_trouble_ends_with_the_next_writer_that_can_open_it(file: Path) -> None:
+    file.mkdir()
+    async with writing(file) as bench:
+        assert await bench.intend(1)
+    file.rmdir()
+    bench.start_anew()
+    task = asyncio.get_running_loop().create_task(bench.writer.run())
+    await bench.writer.try_now()
+    assert bench.trouble.reason == ""
+    assert bench.told[-1].over
+    await bench.writer.close(task)
+    assert kinds(file) == ["JournalTrouble"]
+
+
 def test_where_no_folder_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     facts: list[Fact] = [intent(1)]
     other = tmp_path / "temporary"

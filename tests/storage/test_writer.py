@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,9 @@ from twsloop.storage.chain import START, link
 from twsloop.storage.pen import Pen
 from twsloop.storage.rows import Entry, is_kept
 from twsloop.storage.schema import MIGRATIONS
+from twsloop.storage.verify import verify
 
+ROOT = Path(__file__).parents[2]
 SPINE = "SELECT seq, time, kind, epoch, correlation_id, natural_key, body, hash FROM entry"
 
 
@@ -229,3 +233,39 @@ async def test_a_fact_of_any_mapping_is_written(file: Path) -> None:
         assert await bench.intend(1) == ""
     (first, _) = entries(file)
     assert json.loads(first.body)["changes"] == {"x": "nan", "y": "\ud800"}
+
+
+# ------------------------------------------------------------------------------------ kill -9
+ENDLESS = """
+import asyncio, itertools
+from pathlib import Path
+from tests.support.journal_files import began, fill, step, writing
+
+async def main():
+    async with writing(Path({file!r}), sync={sync!r}) as bench:
+        bench.put(began())
+        for number in itertools.count(1):
+            bench.put(step(number), fill(number % 50))
+            assert await bench.intend(number) == ""
+            print(number, flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("sync", ["normal", "full"])
+def test_what_was_said_to_be_durable_outlives_kill_9(file: Path, sync: str) -> None:
+    program = ENDLESS.format(file=str(file), sync=sync)
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        said = [int(process.stdout.readline()) for _ in range(60)]
+        process.kill()
+        said += [int(line) for line in process.stdout if line.endswith("\n")]
+    found = verify(file)
+    assert (found.ok, found.why) == (True, "")
+    ids = [number for (number,) in rows(file, "SELECT order_id FROM intent ORDER BY seq")]
+    assert ids[: len(said)] == said
+    assert rows(file, "SELECT highest FROM id_floor") == [(ids[-1],)]
+    assert len(rows(file, "SELECT seq FROM execution")) <= 50

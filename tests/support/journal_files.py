@@ -110,6 +110,10 @@ class Bench:
         self._heard = asyncio.Event()
         self.params = JournalParams(file=file, **params)
         self.trouble = Trouble(self.params, self.clock, self.metrics, self._tell)
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Another writer over the same file, as after a stop and a start."""
         self.writer = Writer(
             self.params,
             self.clock,

@@ -184,8 +184,11 @@ class Writer:
         self._again.clear()
         try:
             database = await self._ready()
-            while self._queue:
-                await self._write(database)
+            while self._queue or self._trouble.reason:
+                if self._queue:
+                    await self._write(database)
+                else:  # an earlier writer's: it has left nothing to write
+                    self._trouble.end(0)
         except StorageError as error:
             await self._failed(str(error))
         except Exception as error:  # an order must not leave because of a mistake of ours
