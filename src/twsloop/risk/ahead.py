@@ -63,7 +63,7 @@ class Ahead:
 
     def begin(self, account: str, ident: Ident, reported: Decimal, at: float) -> None:
         """An order is about to leave: what is held before its first fill counts from now on."""
-        self._find_or_make(account, ident, reported, at).observe(reported, at)
+        self._find_or_make(account, ident, reported, at)
 
     def filled(
         self, account: str, ident: Ident, change: Decimal, *, reported: Decimal, at: float

@@ -40,6 +40,8 @@ class KillSwitch:
     def __init__(self, params: KillSwitchParams) -> None:
         self._params = params
         self._latch: _Latch | None = None
+        #: What made it what it is; None if nothing ever did.
+        self.newest: KillSwitchChanged | None = None
 
     @property
     def engaged(self) -> bool:
@@ -107,7 +109,7 @@ class KillSwitch:
         if self._latch is not None or not self.heeds(by):
             return None
         self._latch = _Latch(by, reason.strip(), now)
-        return KillSwitchChanged(
+        self.newest = KillSwitchChanged(
             time=now,
             engaged=True,
             by=by,
@@ -115,6 +117,7 @@ class KillSwitch:
             cancel=self.cancels,
             flatten=self.flattens,
         )
+        return self.newest
 
     def release(self, reason: str, now: datetime, *, by: str = "api") -> KillSwitchChanged | None:
         """Let new orders pass again.
@@ -136,7 +139,8 @@ class KillSwitch:
         if self._latch is None:
             return None
         self._latch = None
-        return KillSwitchChanged(time=now, engaged=False, by=by, reason=reason.strip())
+        self.newest = KillSwitchChanged(time=now, engaged=False, by=by, reason=reason.strip())
+        return self.newest
 
     def restore(self, facts: Iterable[Fact]) -> None:
         """Be what it was when an earlier program ended.
@@ -147,4 +151,4 @@ class KillSwitch:
         for fact in facts:
             if isinstance(fact, KillSwitchChanged):
                 latch = _Latch(fact.by, fact.reason, fact.time) if fact.engaged else None
-                self._latch = latch
+                self._latch, self.newest = latch, fact

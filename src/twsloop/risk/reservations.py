@@ -206,10 +206,13 @@ class Reservations:
         place = self._places.get(account, {}).get(ident.kind)
         if not place:
             return self._sum((new,)) if new is not None and new.buys is buys else ZERO
+        con_id = ident.con_id
         rows = [
             row
             for key, row in place.items()
-            if row.buys is buys and key != without and row.ident.same(ident)
+            if row.buys is buys
+            and (row.ident.con_id == con_id != 0 or row.ident.same(ident))
+            and key != without
         ]
         if new is not None and new.buys is buys:
             rows.append(new)
@@ -347,7 +350,8 @@ class Reservations:
             self.ahead.filled(row.account, row.ident, change, reported=reported, at=at)
 
     def _put(self, row: Reserved) -> None:
-        self._drop(row.key)
+        if row.key in self._rows:
+            self._drop(row.key)
         self._rows[row.key] = row
         self._places.setdefault(row.account, {}).setdefault(row.ident.kind, {})[row.key] = row
 
