@@ -7,11 +7,13 @@ exit code of `twsloop.cli.exits`.
 
 from __future__ import annotations
 
+import _thread
 import errno
 import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -24,6 +26,9 @@ __all__ = ["main", "run"]
 
 #: What a full disk, a broken one, or an exhausted quota says.
 _CANNOT_WRITE = {errno.ENOSPC, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+#: How long after a stop that was lost it is raised again, seconds.
+_AGAIN = 0.02
 
 
 def main() -> None:
@@ -136,16 +141,33 @@ def _complain(code: int, error: BaseException, name: str, sentence: str, *, as_j
 
 @contextmanager
 def _stop_signals() -> Iterator[None]:
-    """Let SIGTERM end a command as Ctrl-C does."""
+    """Let SIGTERM end a command as Ctrl-C does, wherever it comes.
+
+    Python lets the handler run between any two steps of the main thread. Within a finalizer or the
+    callback of a weak reference nothing can be raised, and the stop would be lost: then it is
+    raised again a moment later.
+    """
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
+    def unraisable(lost: sys.UnraisableHookArgs) -> None:
+        if not issubclass(lost.exc_type, KeyboardInterrupt):
+            hook(lost)
+            return
+        again = threading.Timer(_AGAIN, lambda: _thread.interrupt_main() if inside else None)
+        again.daemon = True
+        again.start()
+
+    inside = True
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
     before = signal.signal(signal.SIGTERM, stop)
     # A shell that starts us in the background has SIGINT ignored; a stop is a stop.
     interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
+        inside = False
         signal.signal(signal.SIGTERM, before)
         signal.signal(signal.SIGINT, interrupt)
+        sys.unraisablehook = hook
