@@ -14,7 +14,7 @@ from twsloop.account.ledger import TagLedger
 from twsloop.clock import ManualClock
 from twsloop.config import EndOfDayParams
 from twsloop.errors import OrderError
-from twsloop.events import EndOfDayReport, OrderFact
+from twsloop.events import EndOfDayReport, OrderFact, ProtectionKind
 from twsloop.gateway import IBGateway
 from twsloop.gateway.day import TradingDay
 from twsloop.gateway.ledger import LedgerDesk
@@ -111,6 +111,29 @@ def test_the_ledger_counts_what_the_account_counts() -> None:
         held = desk.gateway.positions().result(PATIENCE)
         assert ledger.drift(held) == []
         assert [one.difference for one in TagLedger().drift(held)] == [Decimal(-15)]
+
+
+def test_an_entry_that_filled_in_part() -> None:
+    """Its stop waits for the rest, and ends with it: the part that filled has none."""
+    with open_desk() as desk:
+        gateway = desk.gateway
+        day = day_of(gateway)
+        desk.quote("AAPL", 189.49, 189.51, 40)
+        entry, _, loss = gateway.orders.bracket(
+            "AAPL", bracket("BUY", 100, entry="189.51", take_profit=300, stop_loss=100, tif="GTC")
+        )
+        while entry.filled < 40:
+            gateway.open_orders().result(PATIENCE)
+        (finding,) = day.protection().result(PATIENCE).findings
+        assert finding.kind is ProtectionKind.NO_STOP
+        assert f"order {loss.order_id} is PreSubmitted (held: child,trigger)" in finding.text
+
+        report = day.end(EndOfDayParams(cancel="entries")).result(PATIENCE)
+        assert (report.cancelled, len(report.left)) == ((), 3)
+        report = day.end(EndOfDayParams(cancel="entries", flatten=True)).result(PATIENCE)
+        assert [order.order_id for order in report.cancelled] == [entry.order_id]
+        assert (report.complete, report.left) == (True, ())
+        assert gateway.positions().result(PATIENCE) == []
 
 
 def test_one_run_at_a_time() -> None:

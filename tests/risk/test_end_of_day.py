@@ -176,6 +176,22 @@ def test_entries_go_and_stops_stay() -> None:
     assert step.text == "1 of 1 ended; 1 of other clients are left"
 
 
+def test_the_rest_of_an_entry_goes_only_if_its_position_is_closed() -> None:
+    """A gateway cancels children with their parent; what is not closed would lose its stop."""
+
+    def book() -> list[AnOrder]:
+        entry = AnOrder(1, limit_order("BUY", 100, 90), filled=D(40), remaining=D(60))
+        return [entry, AnOrder(2, stop_order("SELL", 100, 80, parentId=1))]
+
+    report = Gateway(book(), [position(40)]).run(cancel="entries")
+    assert report.cancelled == ()
+    assert "1 left, because protection would end with it" in str(report)
+    report = Gateway(book(), [position(40)]).run(cancel="entries", flatten=True)
+    assert [order.order_id for order in report.cancelled] == [1]
+    kept = {"cancel": "entries", "flatten": True, "exempt": ("STK",)}
+    assert Gateway(book(), [position(40)]).run(**kept).cancelled == ()
+
+
 def test_all_of_our_own_go() -> None:
     report = Gateway(bracket(), [position(100)]).run(cancel="all", flatten=True)
     assert [order.order_id for order in report.cancelled] == [1, 2]

@@ -39,7 +39,7 @@ from .open_orders import (
 )
 from .protection import audit_protection
 
-__all__ = ["ORIGIN", "DayOrders", "DayParts", "DayTrade", "EndOfDay", "day_order"]
+__all__ = ["ORIGIN", "Cleared", "DayOrders", "DayParts", "DayTrade", "EndOfDay", "day_order"]
 
 #: What made the orders that the routine places: nobody who holds orders may hold these.
 ORIGIN = "end_of_day"
@@ -108,6 +108,25 @@ class DayParts:
     hold: Callable[[str], object] | None = None
     backup: Callable[[], Awaitable[object]] | None = None
     tell: Callable[[EndOfDayReport], object] = _untold
+
+
+#: A step of the routine: its name, and what does it.
+_Step = tuple[str, Callable[[], Awaitable[str]]]
+
+
+@attrs.frozen
+class Cleared:
+    """What became of orders and positions.
+
+    Attributes:
+        steps: What was to be done, and its end.
+        cancelled: The orders that were cancelled.
+        closed: The positions that were to be closed.
+    """
+
+    steps: tuple[DayStep, ...]
+    cancelled: tuple[DayOrder, ...]
+    closed: tuple[DayClosing, ...]
 
 
 class _Skipped(Exception):
@@ -182,17 +201,15 @@ class EndOfDay:
         """Go through all steps; never raises for one that fails."""
         parts, day = self._parts, self._day
         began = parts.now()
-        for name, step in (
+        await self._go(
             ("hold new orders", self._hold),
             ("wait for working orders", self._wait),
-            ("cancel orders", self._cancel),
-            ("close positions", self._flatten),
+            *self._clearing,
             ("reconcile", self._reconcile),
             ("look what is left", self._look),
             ("count the day", self._count),
             ("copy the journal", self._backup),
-        ):
-            await self._do(name, step)
+        )
         report = EndOfDayReport(
             time=parts.now(),
             since=self._since,
@@ -208,6 +225,21 @@ class EndOfDay:
         )
         parts.tell(report)
         return report
+
+    async def clear(self) -> Cleared:
+        """Only cancel orders and close positions, as asked for; never raises."""
+        await self._go(*self._clearing)
+        day = self._day
+        cancelled = tuple(day_order(trade) for trade in day.cancelled)
+        return Cleared(tuple(day.steps), cancelled, tuple(day.closed))
+
+    @property
+    def _clearing(self) -> tuple[_Step, ...]:
+        return ("cancel orders", self._cancel), ("close positions", self._flatten)
+
+    async def _go(self, *steps: _Step) -> None:
+        for name, step in steps:
+            await self._do(name, step)
 
     async def _do(self, name: str, step: Callable[[], Awaitable[str]]) -> None:
         """One step, with its end and its time."""
@@ -249,12 +281,13 @@ class EndOfDay:
         chosen, kept = known.orders, 0
         if self._params.cancel == "entries":
             found = sort_orders(known.orders, known.held)
-            chosen, kept = found.entries, len(found.entangled)
+            closed = [order for order in found.entangled if self._closes(order.sec_type)]
+            chosen, kept = (*found.entries, *closed), len(found.entangled) - len(closed)
         own = known.own(chosen)
         others = len(chosen) - len(own)
         notes = [f"{others} of other clients are left"] if others else []
         if kept:
-            notes.append(f"{kept} are left, because their end would take protection along")
+            notes.append(f"{kept} left, because protection would end with it")
         if not own:
             raise _Skipped("; ".join(["no orders of ours to cancel", *notes]))
         self._day.cancelled = own
@@ -274,7 +307,11 @@ class EndOfDay:
     async def _flatten(self) -> str:
         if not self._params.flatten:
             raise _Skipped("not asked for")
-        rows = [row for row in await self._parts.positions() if row.quantity and self._counts(row)]
+        rows = [
+            row
+            for row in await self._parts.positions()
+            if row.quantity and self._closes(row.contract.secType)
+        ]
         if not rows:
             raise _Skipped("no position is open")
         orders: list[DayTrade | str] = []
@@ -329,9 +366,10 @@ class EndOfDay:
             tuple(map(read_position, rows)),
         )
 
-    def _counts(self, row: PositionShown) -> bool:
-        exempt = {kind.upper() for kind in self._params.exempt or ()}
-        return row.contract.secType not in exempt
+    def _closes(self, kind: str) -> bool:
+        """Whether positions in contracts of a kind are to be closed."""
+        exempt = {name.upper() for name in self._params.exempt or ()}
+        return self._params.flatten and kind not in exempt
 
 
 def _words(error: Exception) -> str:
