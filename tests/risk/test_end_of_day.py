@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ibapi.contract import Contract
 
 from twsloop.config import EndOfDayParams
-from twsloop.events import DayCount, DayResult, EndOfDayReport, GapReport, to_record
+from twsloop.events import DayCount, DayOrder, DayResult, EndOfDayReport, GapReport, to_record
 from twsloop.events.records import from_record
 from twsloop.orders.builders import limit_order, stop_order
 from twsloop.risk.end_of_day import DayParts, EndOfDay
@@ -257,8 +257,11 @@ def test_it_is_written_and_read_and_told_in_words() -> None:
     assert from_record(record) == report
     text = str(report)
     assert "cancel orders: done: 1 of 1 ended" in text
-    assert "3 executions\n  realized -5.57 USD after commissions of 0\n" in text
-    assert "2 orders are open" in text
+    assert "cancelled: order 1 AAPL [Cancelled]" in text
+    whole = DayOrder(order_id=0, perm_id=7, symbol="AAPL", status="Cancelled", remaining=D(5))
+    assert str(whole) == "order with permId 7 AAPL [Cancelled, 5 not traded]"
+    assert "executions: 3\n  realized -5.57 USD after commissions of 0\n" in text
+    assert "orders open: 2" in text
 
 
 PARTS = ["orders", "positions", "close", "reconcile", "count", "backup", "hold: end of day"]

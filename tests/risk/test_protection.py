@@ -68,7 +68,7 @@ def test_a_bracket_whose_entry_filled_is_in_order() -> None:
     assert (report.ok, report.findings) == (True, ())
     (cover,) = report.positions
     assert (cover.stopped, cover.targeted, cover.naked) == (Decimal(100), Decimal(100), Decimal(0))
-    assert str(report) == "1 positions, 2 open orders: 0 in danger, 0 to look at"
+    assert str(report) == "positions: 1, open orders: 2, in danger: 0, to look at: 0"
 
 
 def test_a_bracket_that_waits_for_its_entry_is_in_order() -> None:

@@ -13,6 +13,7 @@ from .basis import aware, in_utc
 from .gaps import GapReport
 from .orders import OrderFact
 from .protection import ProtectionReport
+from .statuses import ENDED
 
 __all__ = [
     "DayClosing",
@@ -70,8 +71,9 @@ class DayOrder:
 
     def __str__(self) -> str:
         name = f"order {self.order_id}" if self.order_id else f"order with permId {self.perm_id}"
-        open_part = f", {self.remaining:f} open" if self.remaining else ""
-        return f"{name} {self.symbol} [{self.status}{open_part}]"
+        left = "not traded" if self.status in ENDED else "open"
+        rest = f", {self.remaining:f} {left}" if self.remaining else ""
+        return f"{name} {self.symbol} [{self.status}{rest}]"
 
 
 @attrs.frozen(kw_only=True)
@@ -228,7 +230,7 @@ class EndOfDayReport(OrderFact):
         yield from (f"  cancelled: {order}" for order in self.cancelled)
         yield from (f"  closed: {one}" for one in self.closed)
         if self.count is not None:
-            yield f"{self.count.fills} executions"
+            yield f"executions: {self.count.fills}"
             for currency, (realized, commission) in self.count.totals().items():
                 costs = f"after commissions of {_short(commission)}"
                 yield f"  realized {_short(realized)} {currency} {costs}"
@@ -237,12 +239,12 @@ class EndOfDayReport(OrderFact):
                     f"  {row.symbol} ({row.currency}): bought {row.bought:f}, sold {row.sold:f}, "
                     f"realized {_short(row.realized)}"
                 )
-            yield f"{len(self.count.rejected)} orders rejected"
+            yield f"orders rejected: {len(self.count.rejected)}"
             yield from (f"  {order}: {order.reason}" for order in self.count.rejected)
-            yield f"{self.count.gaps} gaps, {self.count.unexplained} of them with open questions"
+            yield f"gaps: {self.count.gaps}, with open questions: {self.count.unexplained}"
             for drift in self.count.drift:
                 yield f"  {drift.symbol}: ledger {drift.ledger:f}, broker {drift.broker:f}"
-        yield f"{len(self.left)} orders are open"
+        yield f"orders open: {len(self.left)}"
         yield from (f"  {order}" for order in self.left)
         if self.protection is not None:
             yield f"protection: {self.protection}"

@@ -149,6 +149,6 @@ class ProtectionReport(OrderFact):
         """One line for people."""
         dangers = sum(finding.danger for finding in self.findings)
         return (
-            f"{len(self.positions)} positions, {self.orders} open orders: {dangers} in danger, "
-            f"{len(self.findings) - dangers} to look at"
+            f"positions: {len(self.positions)}, open orders: {self.orders}, "
+            f"in danger: {dangers}, to look at: {len(self.findings) - dangers}"
         )

@@ -343,7 +343,7 @@ class EndOfDay:
 
     async def _count(self) -> str:
         self._day.count = await self._parts.count(self._since)
-        return f"{self._day.count.fills} executions since {self._since:%Y-%m-%d %H:%M} UTC"
+        return f"since {self._since:%Y-%m-%d %H:%M} UTC"
 
     async def _backup(self) -> str:
         if not self._params.backup:
