@@ -2,55 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
-import attrs
-import pytest
-import uvloop
-
-from tests.support.desk import PATIENCE, Heard, config_for, open_paper
+from tests.support.desk import PATIENCE, Heard, config_for
+from tests.support.journal_room import Room, resting
 from twsloop.events import Fill, GapReport, GapVerdict, OrderRejected
 from twsloop.gateway import IBGateway
-from twsloop.orders.builders import limit_order, market_order
+from twsloop.orders.builders import market_order
 from twsloop.orders.state import OrderStatus
-from twsloop.orders.trade import Trade
-from twsloop.paper import PaperGateway
-
-
-@attrs.frozen
-class Room:
-    """A paper gateway that stays, and a journal; processes come and go."""
-
-    feed: Any
-    paper: PaperGateway
-    file: Path
-    loop_factory: Any
-
-    def process(self, kind: type[IBGateway] = IBGateway, **more: Any) -> IBGateway:
-        """The next one."""
-        settings = {"journal__enabled": True, "journal__file": self.file, **more}
-        return kind(config_for(self.paper, **settings), loop_factory=self.loop_factory)
-
-
-@pytest.fixture(
-    params=[(225, uvloop.new_event_loop), (200, asyncio.new_event_loop)], ids=["protobuf", "text"]
-)
-def room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Room]:
-    version, loop_factory = request.param
-    with open_paper(max_version=version) as (feed, paper):
-        yield Room(feed, paper, tmp_path / "journal.db", loop_factory)
-
-
-def resting(gateway: IBGateway, price: str = "100") -> Trade:
-    heard = Heard()
-    trade = gateway.place_order("AAPL", limit_order("BUY", 10, price), on_update=heard)
-    if trade.status is not OrderStatus.SUBMITTED:
-        heard.until(lambda shown: shown.status is OrderStatus.SUBMITTED)
-    return trade
 
 
 def test_the_next_process_knows_what_the_last_one_did(room: Room) -> None:
@@ -79,7 +38,7 @@ def test_the_next_process_knows_what_the_last_one_did(room: Room) -> None:
 def test_what_was_filled_meanwhile_is_told_once(room: Room) -> None:
     with room.process() as gateway:
         order_id = resting(gateway, "188").order_id
-    room.paper.call(room.feed.send, [room.feed.quote("AAPL", 187.5, 187.6)])
+    room.quote("AAPL", 187.5, 187.6)
     reports, fills = Heard(), Heard()
     gateway = room.process()
     gateway.observe(GapReport, reports)

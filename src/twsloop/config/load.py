@@ -52,6 +52,7 @@ class Config:
     risk: sections.RiskParams = attrs.Factory(sections.RiskParams)
     kill_switch: sections.KillSwitchParams = attrs.Factory(sections.KillSwitchParams)
     journal: sections.JournalParams = attrs.Factory(sections.JournalParams)
+    reconcile: sections.ReconcileParams = attrs.Factory(sections.ReconcileParams)
     end_of_day: sections.EndOfDayParams = attrs.Factory(sections.EndOfDayParams)
     logging: sections.LogSettings = attrs.Factory(sections.LogSettings)
     storage: sections.StorageParams = attrs.Factory(sections.StorageParams)

@@ -24,6 +24,16 @@ from .day import (
     DayStep,
     EndOfDayReport,
 )
+from .differences import (
+    Difference,
+    DifferenceKind,
+    DifferencesAccepted,
+    DifferencesAsked,
+    PositionHeld,
+    PositionsHeld,
+    positions_story,
+    reconcile_story,
+)
 from .gaps import GapReport, GapVerdict, OrderIdsRolledBack, OrderInGap, PositionInGap
 from .gateway import Notice
 from .health import CallbackSlow, LoopLagged
@@ -81,6 +91,10 @@ __all__ = [
     "DayOrder",
     "DayResult",
     "DayStep",
+    "Difference",
+    "DifferenceKind",
+    "DifferencesAccepted",
+    "DifferencesAsked",
     "EndOfDayReport",
     "Ends",
     "Fact",
@@ -116,8 +130,10 @@ __all__ = [
     "PositionClosed",
     "PositionCover",
     "PositionEvent",
+    "PositionHeld",
     "PositionInGap",
     "PositionOpened",
+    "PositionsHeld",
     "ProtectionFinding",
     "ProtectionKind",
     "ProtectionReport",
@@ -131,6 +147,8 @@ __all__ = [
     "StreamClosed",
     "StreamStarted",
     "order_story",
+    "positions_story",
+    "reconcile_story",
     "request_story",
     "session_story",
     "to_record",

@@ -9,6 +9,7 @@ from enum import StrEnum
 import attrs
 
 from .basis import aware, in_utc
+from .differences import Difference, DifferenceKind
 from .orders import CommissionReported, Fill, OrderFact
 
 __all__ = ["GapReport", "GapVerdict", "OrderIdsRolledBack", "OrderInGap", "PositionInGap"]
@@ -47,6 +48,8 @@ class OrderInGap:
         symbol: The contract in short, for people.
         tag: The user's own reference.
         own: It is our client's.
+        account: The account it is for, once known.
+        con_id: The contract's id, once known.
         before: Its status before; None if nobody knew of it.
         after: Its status after.
         filled_before: How much of it was filled before, as far as was known.
@@ -61,6 +64,8 @@ class OrderInGap:
     symbol: str = ""
     tag: str = ""
     own: bool = True
+    account: str = ""
+    con_id: int | None = None
     before: str | None = None
     after: str
     filled_before: Decimal = Decimal(0)
@@ -128,6 +133,7 @@ class GapReport(OrderFact):
         executions: What the lists told first, each of which was told to everybody just once.
         commissions: The commission reports that came with them.
         positions: Those that are not what they were.
+        differences: All of it as rows of one kind: what was known here, and what the gateway shows.
         ids_rolled_back: The gateway's next order id is below ids that it has used.
         unknown: What could not be had, and why; empty if everything is known.
     """
@@ -143,8 +149,15 @@ class GapReport(OrderFact):
     executions: tuple[Fill, ...] = ()
     commissions: tuple[CommissionReported, ...] = ()
     positions: tuple[PositionInGap, ...] = ()
+    differences: tuple[Difference, ...] = ()
     ids_rolled_back: bool = False
     unknown: tuple[str, ...] = ()
+
+    @property
+    def agrees(self) -> bool:
+        """Whether everything could be compared, and nothing of ours is different."""
+        ours = (one.kind is not DifferenceKind.FOREIGN for one in self.differences)
+        return not self.unknown and not any(ours)
 
     @property
     def complete(self) -> bool:

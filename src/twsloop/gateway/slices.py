@@ -127,7 +127,7 @@ class Slices:
     async def _recall(self) -> Recalled | None:
         """What earlier processes of this client did; None if nobody knows."""
         core = self._core
-        if not self.journal.active:
+        if not self.journal.active and not core.config.reconcile.dry_run:
             return None
         try:
             return await self.journal.ask(

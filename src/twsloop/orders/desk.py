@@ -8,7 +8,7 @@ by hand, are Trades too: they are shown live and cannot be changed, unless clien
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Unpack
 
@@ -19,7 +19,7 @@ from ibapi.order import Order
 from twsloop.connection.core import Core
 from twsloop.errors import OrderError
 from twsloop.event_loop import Future
-from twsloop.events import GapReport
+from twsloop.events import Difference, GapReport
 from twsloop.wire.times import utc_text
 
 from .actions import Actions, CancelledAll, MakeOrder
@@ -400,6 +400,27 @@ class OrderDesk:
             not be had is in ``report.unknown``.
         """
         return self._core.event_loop.submit(self._orders.repair.reconcile)
+
+    @property
+    def questions(self) -> tuple[Difference, ...]:
+        """The differences that new orders wait for, see ``[reconcile]``; accept them, to go on."""
+        return tuple(self._orders.repair.accepting.questions)
+
+    def accept(
+        self, differences: Collection[Difference] | None = None, *, reason: str = ""
+    ) -> Future[tuple[Difference, ...]]:
+        """Let new orders go on, after somebody has looked at the differences; it is journaled.
+
+        Args:
+            differences: Some of `questions`; all of them unless given.
+            reason: Why, in words.
+
+        Returns:
+            A Future of what was open and is accepted.
+        """
+        return self._core.event_loop.submit(
+            self._orders.repair.accepting.accept, differences, reason
+        )
 
     @property
     def gap_reports(self) -> tuple[GapReport, ...]:

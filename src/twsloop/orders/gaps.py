@@ -22,7 +22,16 @@ from .reading import execution_base
 from .state import WORKING, OrderRecord, OrderStatus
 from .steps import TERMS
 
-__all__ = ["Gap", "Standing", "compare_orders", "compare_positions", "standing_of"]
+__all__ = [
+    "SETTLING",
+    "Gap",
+    "Listed",
+    "Standing",
+    "compare_orders",
+    "compare_positions",
+    "signed",
+    "standing_of",
+]
 
 #: A position is reported some time after its execution: one of so long before the gap may be what
 #: changed it.
@@ -64,6 +73,25 @@ def standing_of(record: OrderRecord) -> Standing:
     return Standing(record.status, record.filled, terms, record.acknowledged)
 
 
+@attrs.define
+class Listed:
+    """The executions that the gateway has listed: which, and since when.
+
+    Attributes:
+        bases: The part of their ids that a correction keeps.
+        since: When the oldest one was traded: the list goes back so far, at least.
+    """
+
+    bases: set[str] = attrs.Factory(set)
+    since: datetime | None = None
+
+    def take(self, exec_id: str, executed_at: datetime | None) -> None:
+        """One more."""
+        self.bases.add(execution_base(exec_id))
+        if executed_at is not None and (self.since is None or executed_at < self.since):
+            self.since = executed_at
+
+
 @attrs.define(eq=False)
 class Gap:
     """A time in which something may have been missed.
@@ -79,6 +107,7 @@ class Gap:
         executions: What was missed, and is known now.
         commissions: What was reported meanwhile.
         live: Executions (by what a correction keeps of their ids) that were not missed.
+        listed: The executions that the gateway has listed since.
     """
 
     cause: str
@@ -91,6 +120,7 @@ class Gap:
     executions: list[Fill] = attrs.Factory(list)
     commissions: list[CommissionReported] = attrs.Factory(list)
     live: set[str] = attrs.Factory(set)
+    listed: Listed = attrs.Factory(Listed)
 
     def heard(self, fact: Fill | CommissionReported, *, late: bool) -> None:
         """An execution or a commission became known; ``late`` if it was not told as it happened."""
@@ -185,6 +215,8 @@ def _row(record: OrderRecord, before: Standing | None, verdict: GapVerdict) -> O
         symbol=record.symbol,
         tag=record.tag,
         own=record.own,
+        account=record.order.account,
+        con_id=record.contract.conId or None,
         before=None if before is None else before.status.value,
         after=record.status.value,
         filled_before=_ZERO if before is None else before.filled or _ZERO,
@@ -220,13 +252,14 @@ class _Traded:
             return True
         # IB's times are of whole seconds: within one, they count in the order they were told in.
         for fill in sorted(self.perhaps, key=_when)[::-1]:
-            total += _signed(fill)
+            total += signed(fill)
             if change == total:
                 return True
         return False
 
 
-def _signed(fill: Fill) -> Decimal:
+def signed(fill: Fill) -> Decimal:
+    """By how much an execution changes its position."""
     return fill.shares if fill.side == "BOT" else -fill.shares
 
 
@@ -259,9 +292,9 @@ def compare_positions(
             continue
         of = traded.setdefault((fill.account, fill.con_id), _Traded())
         since = fill.time >= began
-        of.told += _signed(fill) if since else 0
+        of.told += signed(fill) if since else 0
         if since and fill.exec_id not in late and _when(fill) >= began:
-            of.since += _signed(fill)
+            of.since += signed(fill)
         else:
             of.perhaps.append(fill)
     rows = []

@@ -77,6 +77,8 @@ def judge(config: Config, situation: Situation, account: str) -> Verdict:
     role = Role(config.session.role)
     if not role.sends_orders:
         return Verdict(Answer.REFUSE, role.why_no_orders)
+    if config.reconcile.dry_run:
+        return Verdict(Answer.REFUSE, "this is a dry run: no order leaves ([reconcile] dry_run)")
     if not config.orders_enabled:
         return Verdict(Answer.SIMULATE, "orders are disabled ([orders] enabled)")
     if not situation.connected:

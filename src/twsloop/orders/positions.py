@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from twsloop.connection.core import Core
 from twsloop.errors import RequestError, SessionError
-from twsloop.events import Fill, PositionInGap
+from twsloop.events import (
+    Fill,
+    PositionHeld,
+    PositionInGap,
+    PositionsHeld,
+    positions_story,
+)
 
 from .book import OrderBook
 from .gaps import Gap, compare_positions
 from .holdings import Holdings, HoldingsNow, PositionsOf, holdings_of
+from .reconciling import compare_with_held
+from .recording import Journal
 
 __all__ = ["Positions"]
 
@@ -21,11 +29,16 @@ class Positions:
     Args:
         core: The connection.
         book: Every execution.
+        journal: Takes down what is held.
     """
 
-    def __init__(self, core: Core, book: OrderBook) -> None:
+    def __init__(self, core: Core, book: OrderBook, journal: Journal) -> None:
         self._core = core
         self._book = book
+        self._journal = journal
+        #: What the journal says was held, and what was traded since, of an earlier process.
+        self._told: PositionsHeld | None = None
+        self._traded: Sequence[Fill] = ()
         self._now: HoldingsNow = lambda: None
         self._ask: PositionsOf | None = None
 
@@ -48,24 +61,64 @@ class Positions:
         rows = self._now()
         return None if rows is None else holdings_of(rows)
 
-    async def ask(self) -> tuple[Holdings | None, str]:
-        """All positions; or None, and why (nothing if they are not wanted)."""
+    def resume(self, told: PositionsHeld | None, traded: Sequence[Fill]) -> None:
+        """What an earlier process was told to hold, and the executions that were written since."""
+        self._told, self._traded = told, traded
+
+    async def ask(self, limit: float | None = None) -> tuple[Holdings | None, str]:
+        """All positions; or None, and why (nothing if they are not wanted).
+
+        Args:
+            limit: Seconds for the answer; as configured unless given.
+        """
         if self._ask is None or not self.wanted:
             return None, ""
         try:
-            rows = await self._ask(self._core.config.connection.request_timeout)
+            rows = await self._ask(limit or self._core.config.connection.request_timeout)
         except (RequestError, SessionError) as error:
             return None, str(error)
-        return holdings_of(rows), ""
+        held = holdings_of(rows)
+        self._write(held)
+        return held, ""
 
-    def moved(self, gap: Gap, before: Holdings, after: Holdings) -> tuple[PositionInGap, ...]:
-        """The positions that are not what they were before a gap, or should not be."""
+    def _write(self, held: Holdings) -> None:
+        core = self._core
+        self._journal.record(
+            PositionsHeld(
+                time=core.clock.now(),
+                correlation_id=positions_story(core.client_id),
+                client_id=core.client_id,
+                positions=tuple(
+                    PositionHeld(
+                        account=account,
+                        con_id=con_id,
+                        symbol=holding.symbol,
+                        quantity=holding.quantity,
+                    )
+                    for (account, con_id), holding in held.items()
+                ),
+            )
+        )
+
+    def moved(self, gap: Gap, after: Holdings) -> tuple[PositionInGap, ...] | None:
+        """The positions that are not what they were before a gap, or should not be.
+
+        None if nobody knows what they were.
+        """
+        if gap.cause == "start":
+            told, traded = self._told, self._traded
+            self._told, self._traded = None, ()
+            if told is None:
+                return None
+            return compare_with_held(told, traded, after, self._fills(), sees_all=self._sees_all())
+        if gap.held is None:
+            return None
         # Where the link was whole, the position may have been told, and its execution not.
         late: Collection[str] = ()
         if gap.cause == "asked":
             late = {fill.exec_id for fill in gap.executions}
         return compare_positions(
-            before, after, self._fills(), gap.began, late=late, sees_all=self._sees_all()
+            gap.held, after, self._fills(), gap.began, late=late, sees_all=self._sees_all()
         )
 
     def _fills(self) -> Iterator[Fill]:

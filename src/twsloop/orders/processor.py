@@ -11,6 +11,7 @@ from ibapi.const import NO_VALID_ID
 
 from twsloop.connection.core import Core
 from twsloop.events import Fact
+from twsloop.wire.times import read_time
 from twsloop.wire.values import decimal_or_none
 
 from .book import Change, OrderBook
@@ -31,6 +32,7 @@ class OrderProcessor:
         named: The gateway has said in this session which accounts it serves.
         ids_rolled_back: The session's nextValidId was below ids that are known to be used.
         heard: Told of each execution and commission that is new, and whether a list told it.
+        listed: Told the id and the time of each execution that a list tells, new or not.
         rolled_back: Told the next id as the gateway says, and the lowest unused one.
     """
 
@@ -42,6 +44,7 @@ class OrderProcessor:
         self.named = False
         self.ids_rolled_back = False
         self.heard: Callable[[Fact, bool], object] = lambda _fact, _listed: None
+        self.listed: Callable[[str, datetime | None], object] = lambda _id, _at: None
         self.rolled_back: Callable[[int, int], object] = lambda _told, _known: None
         self._opening: str | None = None
         self._epoch = 0
@@ -139,6 +142,8 @@ class OrderProcessor:
         if execution.clientId == self._core.client_id:
             self._core.order_ids.seen(execution.orderId)
         now = self._now()
+        if reqId != NO_VALID_ID:
+            self.listed(execution.execId, read_time(execution.time))
         change = self._book.apply_execution(contract, execution, now)
         for fill in change.fills:
             self.heard(fill, reqId != NO_VALID_ID)

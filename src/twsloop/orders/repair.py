@@ -12,8 +12,10 @@ say. What no list shows is UNCERTAIN; nothing is ever sent again.
 
 When it is told. After a lost link orders and executions are fetched before READY, so that whoever
 acts on READY finds the book in order. The `GapReport` follows the positions, which nobody shall
-have to wait for: as a rule right after READY. If the link is lost again before the lists are there,
-both gaps are one, and one report tells of it.
+have to wait for: as a rule right after READY. Before READY, as far as the time for getting there
+allows, where a difference may hold back new orders (``ask`` in ``[reconcile]``), and at a start
+with a journal. If the link is lost again before the lists are there, both gaps are one, and one
+report tells of it.
 
 What stays unknown is asked for again (`asking_again`), and by each later session.
 """
@@ -22,23 +24,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from twsloop.config.sections.reconcile import ReconcileParams
 from twsloop.connection.core import SERVER_BACK, SERVER_LOST, Core
 from twsloop.errors import ConnectionLost, NotConnected
 from twsloop.events import (
     CommissionReported,
+    Difference,
     Fact,
     Fill,
     GapReport,
     Notice,
     OrderIdsRolledBack,
+    OrderInGap,
     PositionInGap,
     session_story,
 )
 from twsloop.session.state import State
 
+from .accepting import Accepting
 from .asking_again import SERVING, STILL_MISSING, AskingAgain
 from .board import Board
 from .book import OrderBook
@@ -46,9 +53,12 @@ from .gaps import Gap, Standing, compare_orders, standing_of
 from .holdings import HoldingsNow, PositionsOf
 from .positions import Positions
 from .processor import OrderProcessor
+from .reconciling import differences_of, missing_executions
+from .recording import Journal
 from .reports import Reports
+from .restoring import Known
 from .state import OrderRecord, OrderStatus, may_be_working
-from .sync import Lists, Sync
+from .sync import PATIENCE, Lists, Sync
 
 __all__ = ["Repair"]
 
@@ -56,6 +66,9 @@ logger = logging.getLogger(__name__)
 
 #: The gateway does not know what became of an order (error_codes.csv).
 OUTCOME_UNKNOWN = 10328
+
+#: Positions have so long at least, however long the orders took before READY; seconds.
+SOON = 1.0
 
 
 class Repair:
@@ -67,9 +80,11 @@ class Repair:
         board: Who is told.
         sync: Asks the gateway.
         processor: What comes in.
+        journal: Takes down what is held.
 
     Attributes:
         reports: The newest reports, the oldest first.
+        accepting: What has to be looked at before new orders leave.
     """
 
     def __init__(
@@ -80,14 +95,16 @@ class Repair:
         board: Board,
         sync: Sync,
         processor: OrderProcessor,
+        journal: Journal,
     ) -> None:
         self._core = core
         self._book = book
         self._sync = sync
         self._processor = processor
-        self._positions = Positions(core, book)
+        self._positions = Positions(core, book, journal)
         self._again = AskingAgain(core, book, sync)
         self.reports = Reports()
+        self.accepting = Accepting(core)
         #: The gap that is open: nothing can be asked, or has been asked yet.
         self._gap: Gap | None = None
         #: Gaps that are being compared.
@@ -96,6 +113,7 @@ class Repair:
         #: Whether the orders were fetched once: before that, nothing can be missed.
         self._began = False
         processor.heard = self._heard
+        processor.listed = self._listed
         processor.rolled_back = self._ids_rolled_back
         board.uncertain = self._again.plan
         core.on_notice(self._notice)
@@ -117,7 +135,8 @@ class Repair:
             self._served = True
             if not self._began and self._core.supervised and self._core.role.sends_orders:
                 self._began = True
-                self._spawn(self._positions.ask(), "positions to compare with")
+                if self._positions.now() is None:
+                    self._spawn(self._positions.ask(), "positions to compare with")
             elif self._gap is not None and self._gap.ended is not None:
                 self._start(self._gap)  # it ended while others were being fetched
         elif self._served:
@@ -146,11 +165,13 @@ class Repair:
             held=self._positions.now(),
         )
 
-    def resume(self, ended_at: datetime) -> None:
-        """Earlier processes of this client were here until then; what they knew follows now."""
-        if self._gap is None:
-            core = self._core
-            self._gap = Gap("start", "another process was here before", ended_at, core.epoch)
+    def resume(self, known: Known) -> None:
+        """What earlier processes of this client did is in the book; what they missed follows."""
+        self.accepting.questions.restore(known.asked)
+        if known.ended_at is not None and self._gap is None:
+            epoch = self._core.epoch
+            self._gap = Gap("start", "another process was here before", known.ended_at, epoch)
+            self._positions.resume(known.held, known.traded)
 
     def _standing(self) -> dict[OrderRecord, Standing]:
         return {
@@ -162,7 +183,8 @@ class Repair:
 
     async def before_ready(self) -> None:
         """In SYNCING: fetch the orders; what was missed is told now, and reported soon."""
-        role = self._core.role
+        core = self._core
+        role = core.role
         if not role.sends_orders:
             self._sync.skip(role.why_no_orders)
             return
@@ -170,9 +192,9 @@ class Repair:
         if gap is not None:
             if gap.cause == "start":
                 gap.orders.update(self._standing())
-            gap.ended = self._core.clock.now()
+            gap.ended = core.clock.now()
             self._working.append(gap)
-        began = self._core.clock.monotonic()
+        began = core.clock.monotonic()
         lists: Lists | None = None
         try:
             lists = await self._sync.fetch()
@@ -181,10 +203,14 @@ class Repair:
                 self._reopen(gap)
         if lists is None:
             return
-        if gap is not None:
-            self._spawn(self._report(gap, lists, began), "report of a gap")
-        else:
+        if gap is None:
             self._again.plan()
+        elif gap.cause == "start" or self._policies.asks:
+            params = core.config.connection
+            limit = params.ready_timeout * PATIENCE - (core.clock.monotonic() - began)
+            await self._report(gap, lists, began, limit=max(limit, SOON))
+        else:
+            self._spawn(self._report(gap, lists, began), "report of a gap")
 
     def _notice(self, notice: Notice) -> None:
         code = notice.code
@@ -257,41 +283,75 @@ class Repair:
             self._gap = gap if self._gap is None else gap.merged(self._gap)
             self._gap.ended = None
 
-    async def _report(self, gap: Gap, lists: Lists, began: float) -> GapReport:
-        core, epoch = self._core, self._core.epoch
+    async def _report(
+        self, gap: Gap, lists: Lists, began: float, *, limit: float | None = None
+    ) -> GapReport | None:
+        """Compare, and tell; ``limit`` is given before READY.
+
+        None if the session ended before it was READY: the gap goes on.
+        """
+        core = self._core
         rows = compare_orders(gap, lists.open, whole=lists.whole, revived=lists.revived)
         try:
-            after, problem = await self._positions.ask()
-        finally:
-            self._working.remove(gap)
+            after, problem = await self._positions.ask(limit)
+        except BaseException:
+            self._reopen(gap)
+            raise
+        if limit is not None and not core.connected:
+            self._reopen(gap)
+            return None
+        self._working.remove(gap)
         unknown = [*lists.unknown]
-        moved: tuple[PositionInGap, ...] = ()
-        if after is not None and gap.held is not None:
-            moved = self._positions.moved(gap, gap.held, after)
-        elif problem or (self._positions.wanted and gap.cause != "start"):
+        moved = None if after is None else self._positions.moved(gap, after)
+        if problem or (moved is None and self._positions.wanted and gap.cause != "start"):
             unknown.append(problem or "positions: nobody had asked for them before the gap")
+        differences = self.reports.shared(self._differences(gap, lists, rows, moved or ()))
         report = GapReport(
             time=core.clock.now(),
-            correlation_id=session_story(core.client_id, epoch),
+            correlation_id=session_story(core.client_id, core.epoch),
             cause=gap.cause,
             reason=gap.reason,
             began=gap.began,
             ended=gap.ended or gap.began,
             epoch_before=gap.epoch,
-            epoch=epoch,
+            epoch=core.epoch,
             took=core.clock.monotonic() - began,
             orders=self.reports.shared(rows),
             executions=tuple(gap.executions),
             commissions=gap.missed_commissions(),
-            positions=moved,
-            ids_rolled_back=epoch != gap.epoch and self._processor.ids_rolled_back,
+            positions=moved or (),
+            differences=differences,
+            ids_rolled_back=core.epoch != gap.epoch and self._processor.ids_rolled_back,
             unknown=tuple(unknown),
         )
         self.reports.add(report)
         logger.log(logging.INFO if report.complete else logging.WARNING, "%s", report)
+        self.accepting.found(differences)
         core.tell(report)
         self._again.plan()
         return report
+
+    def _differences(
+        self,
+        gap: Gap,
+        lists: Lists,
+        rows: Iterable[OrderInGap],
+        positions: Iterable[PositionInGap],
+    ) -> tuple[Difference, ...]:
+        core = self._core
+        ours = (
+            booked.fill
+            for booked in self._book.executions.fills()
+            if booked.fill.client_id == core.client_id
+        )
+        return differences_of(
+            core.client_id,
+            self._policies,
+            orders=rows,
+            executions=gap.executions,
+            missing=missing_executions(ours, gap.listed, gap.began) if lists.whole else (),
+            positions=positions,
+        )
 
     # ---- what comes in -------------------------------------------------------------------
 
@@ -302,6 +362,10 @@ class Repair:
         for gap in (self._gap, *self._working):
             if gap is not None:
                 gap.heard(fact, late=late)
+
+    def _listed(self, exec_id: str, executed_at: datetime | None) -> None:
+        for gap in self._working:
+            gap.listed.take(exec_id, executed_at)
 
     def _ids_rolled_back(self, told: int, known: int) -> None:
         core = self._core
@@ -338,6 +402,10 @@ class Repair:
         if self._core.state not in SERVING:
             msg = f"{what}: not connected (the session is {self._core.state.name})"
             raise NotConnected(msg)
+
+    @property
+    def _policies(self) -> ReconcileParams:
+        return self._core.config.reconcile
 
     def _spawn(self, work: Any, name: str) -> asyncio.Future[Any]:
         return self._core.event_loop.spawn(work, name=name)

@@ -7,9 +7,10 @@ A row that says what the report before it said is that report's row, and takes n
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Any, TypeVar
 
-from twsloop.events import GapReport, OrderInGap
+from twsloop.events import GapReport
 
 __all__ = ["REPORTS", "ROWS", "Reports"]
 
@@ -18,6 +19,9 @@ REPORTS = 100
 #: and how many rows of theirs (a third of a kilobyte each) that say something new: some megabytes
 #: after a night in which thousands of orders came and went. The newest report is always kept.
 ROWS = 10_000
+
+
+_Row = TypeVar("_Row", bound=Hashable)
 
 
 class Reports:
@@ -32,8 +36,8 @@ class Reports:
         self._most, self._most_rows = most, rows
         self._kept: deque[tuple[GapReport, int]] = deque()
         self._rows = 0
-        #: The newest report's rows about orders, by what they say.
-        self._said: dict[OrderInGap, OrderInGap] = {}
+        #: The newest report's rows about orders, and its differences, by what they say.
+        self._said: dict[Any, Any] = {}
 
     def __iter__(self) -> Iterator[GapReport]:
         return iter([report for report, _ in self._kept])
@@ -41,13 +45,13 @@ class Reports:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def shared(self, rows: Iterable[OrderInGap]) -> tuple[OrderInGap, ...]:
+    def shared(self, rows: Iterable[_Row]) -> tuple[_Row, ...]:
         """Rows of the next report; those that the newest one has too are its own."""
         return tuple(self._said.get(row, row) for row in rows)
 
     def add(self, report: GapReport) -> None:
         """Keep a report; the oldest go if there are too many, or too many rows."""
-        said = {row: row for row in report.orders}
+        said = {row: row for row in (*report.orders, *report.differences)}
         new = sum(self._said.get(row) is not row for row in said)
         new += len(report.executions) + len(report.commissions) + len(report.positions)
         self._said = said

@@ -151,7 +151,9 @@ class Orders:
             board=self.board,
             sync=self.sync,
             processor=self._processor,
+            journal=guards.journal,
         )
+        self.way_out.unclear = self.repair.accepting.questions.refuses
         self._raw = RawCalls(core, self.way_out)
         if core.role.hears_orders:
             core.add_slice(self._processor)
@@ -450,8 +452,7 @@ class Orders:
         if known is None:
             return
         self._restored.add(core.client_id)
-        if known.ended_at is not None:
-            self.repair.resume(known.ended_at)
+        self.repair.resume(known)
         for record in restore(self.book, known, core.client_id, core.clock.now()):
             core.order_ids.seen(record.order_id)
             if may_be_working(record):

@@ -11,15 +11,16 @@ order that may be at the gateway or nowhere: UNCERTAIN, too, until a list shows 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from twsloop.events import CommissionReported, Fill
+from twsloop.events import CommissionReported, Fill, PositionsHeld
 
 from .book import OrderBook
 from .plain import contract_of, order_of
+from .reconciling import Asked
 from .state import OrderRecord, OrderStatus, word_of
 
 __all__ = ["Kept", "Known", "restore"]
@@ -180,6 +181,21 @@ class Known(Protocol):
     @property
     def commissions(self) -> Iterable[CommissionReported]:
         """Every commission report, also those whose execution was not told yet."""
+        ...
+
+    @property
+    def held(self) -> PositionsHeld | None:
+        """The positions as they were last listed; None if they never were."""
+        ...
+
+    @property
+    def traded(self) -> Sequence[Fill]:
+        """The executions since shortly before that, whoever's, a combo's by its legs alone."""
+        ...
+
+    @property
+    def asked(self) -> Iterable[Asked]:
+        """What was asked about differences, and what was accepted, in its order."""
         ...
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,8 @@ from .windows import Windows
 
 __all__ = ["Send", "WayOut"]
 
+logger = logging.getLogger(__name__)
+
 _CONNECTED = frozenset({State.STARTING, State.SYNCING, State.READY, State.DEGRADED})
 
 Send = Callable[[], object]
@@ -55,6 +58,10 @@ class WayOut:
         processor: What came in.
         watch: Misses what does not come.
         guards: What an order passes besides the gate.
+
+    Attributes:
+        unclear: Why no new order in a contract may leave, in words, although the gate lets it pass;
+            given the contract, and how it is written for people.
     """
 
     def __init__(
@@ -79,6 +86,7 @@ class WayOut:
         self._watch = watch
         self._leaving = Leaving(core, guards)
         self._quote = guards.quote
+        self.unclear: Callable[[Any, str], str] = lambda _contract, _symbol: ""
         self._held: dict[OrderRecord, tuple[Send | None, bool]] = {}
         self._to_cancel: dict[OrderRecord, None] = {}
         #: Raw exercises that wait for the proof.
@@ -119,6 +127,9 @@ class WayOut:
         What is allowed is used up by the message itself, so that a callback which runs meanwhile
         (the order's own, or one about an error that EClient raises) finds the gate closed.
         """
+        if self._core.config.reconcile.dry_run:
+            logger.warning("%s does not leave: this is a dry run ([reconcile] dry_run)", name)
+            return
         before = self._expected, self._sendable
         in_loop = self._core.event_loop.in_loop()
         self._expected = f"{name}ProtoBuf" if in_loop and not name.endswith("ProtoBuf") else None
@@ -173,6 +184,9 @@ class WayOut:
             self._held[record] = send, raw
             return
         verdict = self.judge(record.order.account)
+        if verdict.answer is Answer.SEND and record.status is OrderStatus.CREATED:
+            unclear = self.unclear(record.contract, record.symbol)
+            verdict = Verdict(Answer.REFUSE, unclear) if unclear else verdict
         if verdict.answer is Answer.SEND and not self._needs_proof():
             self._leave(record, send, raw=raw)
         elif verdict.answer in {Answer.SEND, Answer.HOLD}:
@@ -186,7 +200,10 @@ class WayOut:
 
     def submit_raw(self, departure: Departure) -> None:
         """Send what is no order of the book's, which the gate has let pass, once the link lives."""
-        if self._needs_proof():
+        unclear = self.unclear(departure.record.contract, departure.record.symbol)
+        if unclear:
+            departure.refuse(unclear)
+        elif self._needs_proof():
             self._raw_waiting.append(departure)
         else:
             self._leaving.take(departure)

@@ -74,6 +74,8 @@ class Journal:
         self._active = self._params.enabled
         if self._active is None and STAND_INS.get() is not None:
             self._active = False  # nothing of it is real
+        if core.config.reconcile.dry_run:
+            self._active = False  # what others wrote is read, and nothing is added to it
         core.metrics.watch("journal_waiting", lambda: self.waiting)
         core.on_connect(self._open)
         core.on_session(self._session)

@@ -12,7 +12,16 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from twsloop.events import CommissionReported
+from twsloop.events import (
+    CommissionReported,
+    DifferencesAccepted,
+    DifferencesAsked,
+    Fill,
+    PositionsHeld,
+    positions_story,
+    reconcile_story,
+)
+from twsloop.events.execution_ids import is_leg
 
 from .order_state import FINAL, OrderState
 from .queries import entries
@@ -25,6 +34,8 @@ __all__ = ["LISTED", "RECENT", "Recalled", "recall"]
 RECENT = timedelta(days=2)
 #: Executions of so long ago can be listed: seven days, where TWS's trade log shows them.
 LISTED = timedelta(days=8)
+#: A position may be reported so long after its execution.
+SETTLING = timedelta(seconds=5)
 
 _FINAL_MARKS = ", ".join("?" * len(FINAL))
 
@@ -60,6 +71,13 @@ SELECT x.exec_id, e.epoch, x.exec_id IN (SELECT exec_id FROM commission)
 FROM execution x JOIN entry e ON e.seq = x.seq WHERE e.time >= ? AND e.time < ?
 """
 
+_OF_STORY = "WHERE correlation_id = ? ORDER BY seq"
+#: Executions since a time; those that a combo's are summed up in change no position.
+_TRADED = """
+WHERE kind = 'Fill' AND time >= ? ORDER BY seq
+"""
+_COMBO = "SELECT 1 FROM intent WHERE client_id = ? AND order_id = ? AND sec_type = 'BAG' LIMIT 1"
+
 
 @attrs.frozen
 class Recalled:
@@ -71,12 +89,18 @@ class Recalled:
         executed: The ids of executions that are older, and may be listed again; each with whether
             its commission was told.
         ended_at: When the newest of it was written; None if there is nothing.
+        held: The positions as they were last listed; None if they never were.
+        traded: The executions since shortly before that, whoever's, a combo's by its legs alone.
+        asked: What was asked about differences, and what was accepted, in its order.
     """
 
     orders: tuple[OrderState, ...] = ()
     commissions: tuple[CommissionReported, ...] = ()
     executed: tuple[tuple[str, bool], ...] = ()
     ended_at: datetime | None = None
+    held: PositionsHeld | None = None
+    traded: tuple[Fill, ...] = ()
+    asked: tuple[DifferencesAsked | DifferencesAccepted, ...] = ()
 
 
 def recall(
@@ -98,13 +122,58 @@ def recall(
         if entry.epoch in mine:
             replay.apply(entry.fact(), entry.seq)
             ended_at = entry.time
+    held = _held(journal, client_id, mine)
+    if held is not None:
+        ended_at = max(ended_at or "", _text(held.time))
     late = journal.execute(_LATE_IDS, (earliest, since)).fetchall()
     return Recalled(
         orders=replay.orders,
         commissions=replay.commissions,
         executed=tuple((exec_id, bool(paid)) for exec_id, epoch, paid in late if epoch in mine),
         ended_at=None if ended_at is None else datetime.fromisoformat(ended_at),
+        held=held,
+        traded=() if held is None else _traded(journal, held.time - SETTLING, set(accounts)),
+        asked=_asked(journal, client_id, mine),
     )
+
+
+def _held(
+    journal: sqlite3.Connection, client_id: int, mine: Collection[int]
+) -> PositionsHeld | None:
+    newest = None
+    for seq, epoch in journal.execute(
+        f"SELECT seq, epoch FROM entry {_OF_STORY} DESC",  # noqa: S608  (no values)
+        (positions_story(client_id),),
+    ):
+        if epoch in mine:
+            newest = seq
+            break
+    for entry in entries(journal, "WHERE seq = ?", (newest,)) if newest else ():
+        fact = entry.fact()
+        if isinstance(fact, PositionsHeld):
+            return fact
+    return None
+
+
+def _traded(
+    journal: sqlite3.Connection, since: datetime, accounts: Collection[str]
+) -> tuple[Fill, ...]:
+    found = []
+    for entry in entries(journal, _TRADED, (_text(since),)):
+        fact = entry.fact()
+        if isinstance(fact, Fill) and fact.account in accounts:
+            order = fact.client_id, fact.order_id
+            if is_leg(fact.exec_id) or journal.execute(_COMBO, order).fetchone() is None:
+                found.append(fact)
+    return tuple(found)
+
+
+def _asked(
+    journal: sqlite3.Connection, client_id: int, mine: Collection[int]
+) -> tuple[DifferencesAsked | DifferencesAccepted, ...]:
+    story = entries(journal, _OF_STORY, (reconcile_story(client_id),))
+    facts = (entry.fact() for entry in story if entry.epoch in mine)
+    return tuple(fact for fact in facts if isinstance(fact, DifferencesAsked | DifferencesAccepted))
 
 
 def _sessions(journal: sqlite3.Connection, client_id: int, accounts: set[str]) -> set[int]:

@@ -18,6 +18,7 @@ from .market_data import MarketDataParams
 from .orders import LiveParams, OrderParams
 from .pacing import PacingParams
 from .paper import PaperParams
+from .reconcile import ReconcileParams
 from .risk import KillSwitchParams, RiskParams
 from .session import HeartbeatParams, LoopParams, ReconnectParams, SessionParams
 from .storage import StorageParams
@@ -40,6 +41,7 @@ __all__ = [
     "OrderParams",
     "PacingParams",
     "PaperParams",
+    "ReconcileParams",
     "ReconnectParams",
     "RiskParams",
     "SessionParams",
