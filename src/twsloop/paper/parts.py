@@ -246,6 +246,7 @@ class Behind:
                 keeps_hours=self.keeps_hours,
                 user=self.user,
             )
+            self.engine.floor.number_from(self.wall.now())
         else:
             self.engine.use_market(feed.instruments, Shelf(feed.book))
         return self.engine

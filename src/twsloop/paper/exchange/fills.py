@@ -27,7 +27,6 @@ __all__ = ["Fill", "Ledger", "tell_fill"]
 ZERO = Decimal(0)
 #: First part of an execution id, as real gateways have it; the second counts up from a number of
 #: the size they have.
-EXEC_ID_FAMILY = "0000e0d5"
 FIRST_EXEC_ID = 0x6AB9EA00
 
 
@@ -93,6 +92,7 @@ class Ledger:
         valuation: Charges, rates, and the session a fill belongs to.
         executions: All fills, in order.
         touched: ``(account, conId)`` of the positions that changed, in order.
+        family: The first segment of its execution ids.
     """
 
     accounts: dict[str, Account]
@@ -100,6 +100,7 @@ class Ledger:
     valuation: Valuation
     executions: list[Execution] = attrs.Factory(list)
     touched: list[tuple[str, int]] = attrs.Factory(list)
+    family: str = "0000e0d5"
     _fills: int = 0
     _last: dict[tuple[str, str], dict[str, list[Execution]]] = attrs.Factory(dict)
 
@@ -111,7 +112,7 @@ class Ledger:
         """
         order = fill.order
         order.fill(fill.quantity, fill.price)
-        exec_id = f"{EXEC_ID_FAMILY}.{FIRST_EXEC_ID + self._fills:08x}"
+        exec_id = f"{self.family}.{FIRST_EXEC_ID + self._fills:08x}"
         self._fills += 1
         if order.legs:
             done = [self._summary(fill, f"{exec_id}.01.01")]

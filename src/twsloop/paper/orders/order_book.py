@@ -16,9 +16,10 @@ import attrs
 from .conditions import ON_FILLS
 from .order import OrderEvent, PaperOrder, Status
 
-__all__ = ["ANY_FILL", "PaperBook"]
+__all__ = ["ANY_FILL", "FIRST_PERM_ID", "PaperBook"]
 
 ZERO = Decimal(0)
+FIRST_PERM_ID = 1_000_000_001
 #: In place of a contract id: orders whose conditions a fill of any other may meet.
 ANY_FILL = 0
 #: Account, contract id, and whether it buys.
@@ -33,7 +34,7 @@ class PaperBook:
         next_perm_id: The permId of the next order.
     """
 
-    next_perm_id: int = 1_000_000_001
+    next_perm_id: int = FIRST_PERM_ID
     _by_id: dict[tuple[int, int], PaperOrder] = attrs.Factory(dict)
     _live: dict[int, dict[int, PaperOrder]] = attrs.Factory(dict)
     _used: dict[int, int] = attrs.Factory(dict)
