@@ -66,9 +66,10 @@ nightly: $(STAMP)  ## the state machines with 5000 Hypothesis examples each (an 
 		tests/session tests/test_transport.py tests/processors tests/orders tests/market_data \
 		tests/history tests/paper/exchange tests/paper/accounts tests/paper/orders
 
-bench: $(STAMP)  ## how fast the paper gateway tells many clients, how soon a client is back (about 3 minutes)
+bench: $(STAMP)  ## how fast the paper gateway tells many clients, how soon a client is back, what the journal costs (about 4 minutes)
 	$(BIN)/python bench/fanout.py
 	$(BIN)/python bench/recovery.py
+	$(BIN)/python bench/journal.py
 
 soak: $(STAMP)  ## 500 random faults, a busy client for 10 minutes, then 24 hours at full speed (30 minutes)
 	$(BIN)/python bench/faults/run.py $(FAULTS)
