@@ -194,10 +194,10 @@ def test_what_is_closed_by_hand_closes_the_oldest_tag() -> None:
 
 
 def test_what_is_opened_by_hand_is_closed_by_hand_first() -> None:
-    rows = ledger_of(
-        fill(1, 100, "10"), by_hand(2, 30, "10"), by_hand(3, -30, "12"), by_hand(4, -130, "12")
-    ).positions()
-    assert [(row.tag, row.side, row.quantity) for row in rows] == [
+    ledger = ledger_of(fill(1, 100, "10"), by_hand(2, 30, "10"), by_hand(3, -30, "12"))
+    assert [(row.tag, row.quantity) for row in ledger.positions()] == [("mean", D(100)), ("", D(0))]
+    ledger.take(by_hand(4, -130, "12"))
+    assert [(row.tag, row.side, row.quantity) for row in ledger.positions()] == [
         ("mean", "long", D(0)),
         ("", "long", D(0)),
         ("", "short", D(-30)),
@@ -253,6 +253,14 @@ def test_a_correction_replaces_what_it_corrects() -> None:
         row = the(ledger_of(*facts).positions())
         assert (row.quantity, row.entry_price, row.unreported) == (D(90), D(11), 1)
         assert the(ledger_of(*facts, paid(right, "2")).positions()).commission == D(2)
+
+
+def test_an_execution_without_its_time_has_that_of_its_first_telling() -> None:
+    first = fill(1, 100, "10", executed_at=None)
+    again = attrs.evolve(first, time=first.time + timedelta(hours=1))
+    for facts in ([first, again], [again, first]):
+        row = the(ledger_of(*facts).positions())
+        assert (row.quantity, row.opened_at) == (D(100), first.time)
 
 
 def test_an_id_that_a_new_gateway_gives_again_is_another_execution() -> None:
