@@ -70,6 +70,7 @@ from .protection import (
     ProtectionReport,
 )
 from .risk import (
+    KillSwitchActed,
     KillSwitchChanged,
     RiskBreached,
     RiskCheck,
@@ -109,6 +110,7 @@ __all__ = [
     "HeartbeatRestored",
     "IdentityBroken",
     "JournalTrouble",
+    "KillSwitchActed",
     "KillSwitchChanged",
     "LoopLagged",
     "Notice",

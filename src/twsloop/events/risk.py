@@ -6,9 +6,17 @@ from decimal import Decimal
 
 import attrs
 
+from .day import DayClosing, DayOrder, DayStep
 from .orders import OrderFact
 
-__all__ = ["KillSwitchChanged", "RiskBreached", "RiskCheck", "RiskLimitChanged", "RiskVerdict"]
+__all__ = [
+    "KillSwitchActed",
+    "KillSwitchChanged",
+    "RiskBreached",
+    "RiskCheck",
+    "RiskLimitChanged",
+    "RiskVerdict",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -113,3 +121,30 @@ class KillSwitchChanged(OrderFact):
     reason: str = ""
     cancel: str = "none"
     flatten: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class KillSwitchActed(OrderFact):
+    """What the kill switch did at the broker, once it could.
+
+    Attributes:
+        client_id: Whose orders it was about; each program acts for its own.
+        reason: Why it is engaged, in words.
+        steps: What was to be done, and what became of it.
+        cancelled: The orders that it cancelled, as they stood afterwards.
+        closed: The positions that it closed, or tried to.
+    """
+
+    client_id: int
+    reason: str = ""
+    steps: tuple[DayStep, ...] = ()
+    cancelled: tuple[DayOrder, ...] = ()
+    closed: tuple[DayClosing, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether no step failed."""
+        return all(step.outcome != "failed" for step in self.steps)
+
+    def __str__(self) -> str:
+        return "; ".join(f"{step.name}: {step.text}" for step in self.steps)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
+
+import attrs
 
 from twsloop.account.profit import ProfitRow
 from twsloop.account.requests import AccountRequests
@@ -30,7 +33,7 @@ from twsloop.orders.state import OrderStatus
 from twsloop.orders.trade import Trade
 from twsloop.orders.views import CompletedOrder
 from twsloop.risk.day_clock import MARKET_ZONE, DayAlarm, OrderHold, day_began, next_run
-from twsloop.risk.end_of_day import ORIGIN, DayParts, DayTrade, EndOfDay, day_order
+from twsloop.risk.end_of_day import ORIGIN, Cleared, DayParts, DayTrade, EndOfDay, day_order
 from twsloop.risk.open_orders import read_order, read_position
 from twsloop.risk.protection import Price, audit_protection
 
@@ -133,6 +136,17 @@ class TradingDay:
         """
         return self._core.event_loop.submit(self._run, params, reason)
 
+    async def clear(self, params: EndOfDayParams, *, origin: str, reason: str) -> Cleared:
+        """Only cancel orders and close positions, as asked for; loop thread.
+
+        Args:
+            params: What it may do.
+            origin: What makes the closing orders.
+            reason: Why, in words.
+        """
+        parts = attrs.evolve(self._parts(), close=functools.partial(self._close, origin, reason))
+        return await EndOfDay(parts, params, self._core.clock.now(), reason).clear()
+
     # ---- inside --------------------------------------------------------------------------
 
     def _at_its_time(self) -> None:
@@ -164,7 +178,7 @@ class TradingDay:
             orders=self._desk.all_open,
             positions=self._account.positions,
             until_over=self._until_over,
-            close=self._close,
+            close=functools.partial(self._close, ORIGIN, "end of day"),
             reconcile=self._desk.reconcile,
             count=self._count,
             hold=None if self._hold is None else self._hold.hold,
@@ -177,11 +191,11 @@ class TradingDay:
         logger.log(level, "end of day: %s", "; ".join(str(report).splitlines()))
         self._core.tell(report)
 
-    async def _close(self, row: Any) -> DayTrade:
+    async def _close(self, origin: str, reason: str, row: Any) -> DayTrade:
         contract = copy.copy(row.contract)
         contract.exchange = ""  # a position names the exchange of the listing, no way to send it
         trade: Trade = await self._desk.close_position(
-            contract, account=row.account, cancel_open=True, origin=ORIGIN, reason="end of day"
+            contract, account=row.account, cancel_open=True, origin=origin, reason=reason
         )
         return trade
 

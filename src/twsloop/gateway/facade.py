@@ -32,6 +32,7 @@ from twsloop.orders.trade import OnFill, OnUpdate, Trade
 from twsloop.orders.views import OrderView
 from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
+from twsloop.risk.kill_desk import KillDesk
 from twsloop.scanner.requests import Scanner
 from twsloop.session.waiting import WaitingRequest
 from twsloop.system.requests import System
@@ -88,6 +89,11 @@ class IBGateway(OrderGate):
     def account(self) -> AccountRequests:
         """Summaries, values, positions, profit and loss."""
         return self.__slices.account
+
+    @Shown
+    def kill_switch(self) -> KillDesk:
+        """Stops all new orders, until it is released with a reason; over restarts, too."""
+        return self.__slices.risk.kill_switch
 
     @Shown
     def news(self) -> News:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
@@ -17,6 +18,7 @@ from twsloop.contracts import holding_name, symbol_of, to_contract
 from twsloop.contracts.hours import hours_of
 from twsloop.contracts.requests import Contracts
 from twsloop.errors import ContractError, StorageError
+from twsloop.events import Fact
 from twsloop.history.requests import History
 from twsloop.market_data.requests import MarketData
 from twsloop.market_data.slots import Pool
@@ -27,11 +29,16 @@ from twsloop.orders.leaving import Guards
 from twsloop.orders.requests import Orders
 from twsloop.orders.validation import NOTHING, Knowledge
 from twsloop.risk.desk import RiskDesk
+from twsloop.risk.kill_desk import Hands, Ledger
 from twsloop.risk.sources import Sources
 from twsloop.scanner.requests import Scanner
 from twsloop.storage.journal import Journal
+from twsloop.storage.latches import KILL_SWITCH, decided
 from twsloop.storage.recalling import Recalled, recall
 from twsloop.system.requests import System
+
+from .day import TradingDay
+from .kill_signal import heed_signal
 
 __all__ = ["Slices"]
 
@@ -54,6 +61,7 @@ class Slices:
         orders: The inside of the orders slice, which every order passes.
         desk: What users are given of it.
         account: Accounts.
+        day: How a day ends.
         news: News.
         scanner: Market scans.
         system: The gateway itself.
@@ -77,6 +85,11 @@ class Slices:
                 quote=self.market_data.live_ticker,
                 details=self.contracts.known,
                 is_open=self._is_open,
+            ),
+            Ledger(
+                active=lambda: self.journal.active,
+                read=self._decided,
+                must=core.config.journal.on_trouble == "refuse",
             ),
         )
         self.orders = Orders(
@@ -110,6 +123,11 @@ class Slices:
             to_contract=to_contract,
             positions=lambda limit: self.account.positions(timeout=limit),
         )
+        self.day = TradingDay(core, self.desk, self.account)
+        self.risk.kill_switch.arm(
+            Hands(take_back=self.orders.way_out.take_back_all, clear=self.day.clear)
+        )
+        heed_signal(self.risk.kill_switch, core.config.kill_switch.signal_number())
         self.news = News(
             core,
             to_contract=to_contract,
@@ -123,6 +141,12 @@ class Slices:
         self.history = History(
             core, to_contract=to_contract, label=symbol_of, details=self._details
         )
+
+    async def _decided(self, since: int) -> tuple[int, tuple[Fact, ...]]:
+        """What was decided about the kill switch after an entry of the journal."""
+        file = self._core.config.journal.file
+        found = await asyncio.to_thread(decided, file, since, KILL_SWITCH)
+        return found.seq, found.facts
 
     async def _recall(self) -> Recalled | None:
         """What earlier processes of this client did; None if nobody knows."""

@@ -12,7 +12,7 @@ from twsloop.connection.core import Core
 from twsloop.events import QuoteSeen, RiskVerdict
 
 from .gate import Proposal, RiskGate
-from .kill import KillSwitch
+from .kill_desk import KillDesk, Ledger
 from .sources import OrderView, Sources
 from .values import exact
 
@@ -25,15 +25,16 @@ class RiskDesk:
     Args:
         core: The connection.
         sources: What is known of the world.
+        ledger: The journal, for the kill switch.
 
     Attributes:
         gate: The checks.
         kill_switch: What stops all new orders.
     """
 
-    def __init__(self, core: Core, sources: Sources) -> None:
+    def __init__(self, core: Core, sources: Sources, ledger: Ledger) -> None:
         self._core = core
-        self.kill_switch = KillSwitch(core.config.kill_switch)
+        self.kill_switch = KillDesk(core, ledger)
         blocked: Callable[[], str] = lambda: self.kill_switch.blocks  # noqa: E731
         self.gate = RiskGate(core.config, attrs.evolve(sources, kill_switch=blocked))
 
@@ -84,4 +85,6 @@ class RiskDesk:
             monotonic=core.clock.monotonic(),
             in_force=record.before_change,
             filled=record.filled,
+            # The very object: anybody can write the same word.
+            by_kill_switch=record.origin is self.kill_switch.origin,
         )

@@ -21,6 +21,7 @@ from twsloop.events import (
     HeartbeatMissed,
     HeartbeatRestored,
     IdentityBroken,
+    KillSwitchActed,
     KillSwitchChanged,
     Notice,
     OrderEvent,
@@ -144,6 +145,8 @@ def key_of(fact: Fact) -> str | None:
         return f"commission|{fact.exec_id}|{amount}|{fact.currency}|{profit}"
     if isinstance(fact, ConfigTaken):
         return f"config|{fact.digest}"
+    if isinstance(fact, KillSwitchChanged):  # every program that hears of it tells it
+        return f"kill|{time_of(fact)}|{fact.engaged}|{fact.by}|{fact.reason}"
     return None
 
 
@@ -315,6 +318,12 @@ def _kill_switch(fact: KillSwitchChanged, _epoch: int) -> Details:
     return (("control", row),)
 
 
+def _kill_acted(fact: KillSwitchActed, _epoch: int) -> Details:
+    whose, end = f"client {fact.client_id}", "done" if fact.complete else "failed"
+    row = (type(fact).__name__, "kill switch", "", None, end, None, whose, str(fact))
+    return (("control", row),)
+
+
 def _limit(fact: RiskLimitChanged, _epoch: int) -> Details:
     row = (type(fact).__name__, fact.limit, "", fact.old, fact.new, None, fact.by, fact.reason)
     return (("control", row),)
@@ -341,6 +350,7 @@ _DETAILS: dict[type[Fact], Callable[[Any, int], Details]] = {
     ConfigTaken: _config,
     GapReport: _gap,
     KillSwitchChanged: _kill_switch,
+    KillSwitchActed: _kill_acted,
     RiskLimitChanged: _limit,
     RiskBreached: _breach,
 }

@@ -136,7 +136,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "summary TEXT NOT NULL",
     ),
     "control": (
-        "event TEXT NOT NULL",  # KillSwitchChanged, RiskLimitChanged, RiskBreached
+        "event TEXT NOT NULL",  # KillSwitch..., RiskLimitChanged, RiskBreached
         "subject TEXT NOT NULL",  # the limit or the check, by its name; "kill switch"
         "account TEXT NOT NULL",
         "old TEXT",

@@ -18,6 +18,7 @@ from twsloop.events import (
     HeartbeatRestored,
     IdentityBroken,
     JournalTrouble,
+    KillSwitchActed,
     KillSwitchChanged,
     Notice,
     OrderEvent,
@@ -41,7 +42,7 @@ _KNOWN = ("event", "time", "correlation_id")
 def words_of(fact: Fact) -> str:
     """What happened, in words."""
     match fact:
-        case Notice() | GapReport():
+        case Notice() | GapReport() | KillSwitchActed():
             return str(fact)
         case RiskVerdict() | RiskLimitChanged() | RiskBreached() | KillSwitchChanged():
             return _control(fact)

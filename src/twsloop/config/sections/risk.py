@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import signal as signals
 from pathlib import Path
 from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
@@ -27,6 +28,8 @@ ACCOUNT_LIMITS = SYMBOL_LIMITS | {
 }
 #: ``NAME:limit=number``
 _OWN_LIMIT = re.compile(r"([^:=]+):([a-z_]+)=([0-9]+(?:\.[0-9]+)?)", re.ASCII)
+#: Signals that end a program whatever it wants, or that mean something else to every program.
+_UNHEARD = frozenset({"SIGKILL", "SIGSTOP", "SIGINT", "SIGTERM", "SIGCHLD", "SIGSEGV", "SIGPIPE"})
 _CLOCK = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
 
 
@@ -359,10 +362,42 @@ class KillSwitchParams(Section):
     file: Path | None = option(
         None,
         "path",
-        "It is engaged as long as this file exists.",
+        "This file engages it; as long as it is there, it cannot be released.",
         unset="no file engages it",
+    )
+    signal: str | None = option(
+        None,
+        "str",
+        "This signal of the system engages it, as SIGUSR1; for programs that make the gateway "
+        "object in their main thread.",
+        unset="no signal engages it",
+    )
+    poll: float = option(
+        0.5,
+        "float",
+        "How often the file, and what other programs wrote into the order journal, is looked at.",
+        unit="seconds",
+        low=0.05,
+        high=60,
     )
     on_loss: bool = option(
         True, "bool", "Engage it when max_daily_loss or max_drawdown of [risk] is reached."
     )
     on_breaker: bool = option(False, "bool", "Engage it when the circuit breaker of [risk] opens.")
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a signal that this system does not have, or that nobody can heed."""
+        if self.signal is not None and self.signal_number() is None:
+            raise ConfigError(
+                "there is no such signal that can be heeded",
+                section=self.section,
+                key="signal",
+                value=self.signal,
+                allowed="SIGUSR1, SIGUSR2, SIGHUP",
+            )
+
+    def signal_number(self) -> int | None:
+        """The signal that engages it; None for none."""
+        found = getattr(signals, self.signal or "", None)
+        usable = isinstance(found, signals.Signals) and found.name not in _UNHEARD
+        return int(found) if usable and found is not None else None

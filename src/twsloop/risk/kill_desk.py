@@ -1,0 +1,350 @@
+"""The kill switch of one connection, live: who may turn it, who hears of it, and when it acts.
+
+Theory of operation. The state is `kill.KillSwitch`'s, on the loop thread. Whatever engages it, the
+same happens, in this order: new orders are refused from that moment on; what has not left is
+dropped; what the settings allow is done at the broker (`Hands.clear`), as soon as a session is
+READY: at once, or when a lost link is back, or at the next start of the program.
+
+The state is a fact in the journal, and the journal is what it survives restarts by, and what other
+programs hear of it by. Each program looks into the journal before it connects and then every
+``[kill_switch] poll`` seconds, and the last fact in the file counts. While facts of our own are on
+their way there, ours come later than all that can be read, so nothing is taken over. What a program
+has done at the broker is a fact, too (`KillSwitchActed`): one that finds the switch engaged, and no
+such fact of its own behind that, has it still to do.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from typing import Any, TypeVar
+
+import attrs
+
+from twsloop.clock import Timer
+from twsloop.config import EndOfDayParams
+from twsloop.connection.core import Core
+from twsloop.errors import LoopNotRunning, RiskError, StorageError
+from twsloop.events import Fact, KillSwitchActed, KillSwitchChanged
+from twsloop.session.state import State
+
+from .end_of_day import Cleared
+from .kill import KillSwitch, KillTrigger
+
+__all__ = ["Hands", "KillDesk", "Ledger"]
+
+logger = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
+
+async def _nothing(_params: EndOfDayParams, *, origin: str, reason: str) -> Cleared:
+    """Stands in where nobody can cancel or close."""
+    return Cleared((), (), ())
+
+
+@attrs.frozen(kw_only=True)
+class Hands:
+    """What the switch acts with; loop thread.
+
+    Attributes:
+        take_back: Drops all orders that have not left.
+        clear: Cancels orders and closes positions as asked for.
+    """
+
+    take_back: Callable[[], object] = lambda: None
+    clear: Callable[..., Awaitable[Cleared]] = _nothing
+
+
+@attrs.frozen(kw_only=True)
+class Ledger:
+    """The journal, as the switch uses it; loop thread.
+
+    Attributes:
+        active: Whether it is written.
+        read: The switch's own facts behind an entry, and the newest entry of them.
+        must: Whether orders are refused while it cannot be read.
+    """
+
+    active: Callable[[], bool] = lambda: False
+    read: Callable[[int], Awaitable[tuple[int, Iterable[Fact]]]]
+    must: bool = True
+
+
+class _Origin(str):
+    """A word that is told from the same word of others, by being this very object."""
+
+    __slots__ = ()
+
+
+class KillDesk:
+    """Stops all new orders: ``gw.kill_switch``.
+
+    Args:
+        core: The connection.
+        ledger: The journal.
+    """
+
+    def __init__(self, core: Core, ledger: Ledger) -> None:
+        self._core = core
+        self._ledger = ledger
+        self._hands = Hands()
+        self._switch = KillSwitch(core.config.kill_switch)
+        self._file = core.config.kill_switch.file
+        #: What makes the closing orders of this switch: this very object, which nobody else has.
+        self.origin = _Origin("kill_switch")
+        #: Facts of ours that are on their way into the journal.
+        self._unwritten: list[Fact] = []
+        self._read_to = 0
+        self._was_read = False
+        #: Why nobody knows whether it is engaged, in words.
+        self._unknown = ""
+        #: It was engaged, and what that asks for at the broker is not done yet.
+        self._owed: KillSwitchChanged | None = None
+        self._acting = False
+        self._timer: Timer | None = None
+        core.on_connect(self._begin)
+        core.on_session(self._session)
+
+    # ---- for everybody, from any thread --------------------------------------------------
+
+    @property
+    def engaged(self) -> bool:
+        """Whether new orders are refused."""
+        return self._switch.engaged
+
+    @property
+    def reason(self) -> str:
+        """Why it is engaged; empty if it is not."""
+        return self._switch.reason
+
+    @property
+    def by(self) -> str:
+        """What engaged it: ``api``, ``cli``, ``file``, ``signal``, ``loss limit``, ``breaker``."""
+        return self._switch.by
+
+    @property
+    def since(self) -> datetime | None:
+        """When it was engaged, UTC; None if it is not."""
+        return self._switch.since
+
+    def engage(self, reason: str) -> bool:
+        """Refuse all new orders from now on, drop what has not left, and do what is configured.
+
+        When it returns, orders are refused and those that waited are dropped; what it does at the
+        broker follows (`KillSwitchActed`). It stays engaged, also over restarts, and for all
+        programs with the same journal, until `release`.
+
+        Args:
+            reason: Why, in your words.
+
+        Returns:
+            Whether it was not engaged before.
+        """
+        return self.trigger("api", reason)
+
+    def release(self, reason: str) -> bool:
+        """Let new orders pass again; nothing that was cancelled comes back.
+
+        Args:
+            reason: Why, in your words.
+
+        Returns:
+            Whether it was engaged.
+
+        Raises:
+            RiskError: There is no reason, or the file that engages it is still there.
+        """
+        return self._on_loop(self._release, reason)
+
+    def __repr__(self) -> str:
+        return f"<kill switch, {self._switch.blocks or 'not engaged'}>"
+
+    def trigger(self, by: KillTrigger, reason: str) -> bool:
+        """Something engages it; whether that is heeded, and new. From any thread."""
+        return self._on_loop(self._engage, by, reason)
+
+    # ---- for the gate; loop thread -------------------------------------------------------
+
+    @property
+    def blocks(self) -> str:
+        """Why orders are refused, in words; empty if they are not. It looks for the file."""
+        if not self._switch.engaged and self._file_is_there():
+            # An order is being judged: what has to be dropped is dropped right after it.
+            self._engage("file", f"{self._file} exists", soon=True)
+        return self._switch.blocks or self._unknown
+
+    def arm(self, hands: Hands) -> None:
+        """Act with these from now on."""
+        self._hands = hands
+
+    # ---- inside --------------------------------------------------------------------------
+
+    def _on_loop(self, work: Callable[..., R], *args: Any) -> R:
+        """Do something where the state belongs to, and wait for it."""
+        loop = self._core.event_loop
+        if not loop.in_loop():
+            try:
+                done: R = loop.submit(work, *args).result()
+            except LoopNotRunning:
+                pass  # then nobody else uses it
+            else:
+                return done
+        return work(*args)
+
+    def _engage(self, by: KillTrigger, reason: str, soon: bool = False) -> bool:
+        fact = self._switch.engage(by, reason, self._core.clock.now())
+        if fact is None:
+            return False
+        self._tell(fact)
+        self._obey(fact, soon=soon)
+        return True
+
+    def _release(self, reason: str) -> bool:
+        if self._file_is_there():
+            msg = f"the kill switch cannot be released while {self._file} exists: remove it first"
+            raise RiskError(msg)
+        fact = self._switch.release(reason, self._core.clock.now())
+        if fact is None:
+            return False
+        self._owed = None
+        self._tell(fact)
+        return True
+
+    def _tell(self, fact: KillSwitchChanged) -> None:
+        if self._ledger.active():
+            self._unwritten.append(fact)
+        self._say(fact)
+
+    def _say(self, fact: KillSwitchChanged) -> None:
+        word = "engaged" if fact.engaged else "released"
+        logger.warning("the kill switch is %s by %s: %s", word, fact.by, fact.reason)
+        self._core.tell(fact)
+
+    def _file_is_there(self) -> bool:
+        return self._file is not None and os.path.exists(self._file)  # noqa: PTH110  (at each order)
+
+    # ---- what it does --------------------------------------------------------------------
+
+    def _obey(self, fact: KillSwitchChanged, *, soon: bool = False) -> None:
+        """It is engaged: drop what waits, and do at the broker what is allowed."""
+        self._owed = fact
+        loop = self._core.event_loop
+        if not loop.in_loop():
+            return  # nothing runs yet
+        if soon:
+            loop.post(self._obey, fact)
+            return
+        self._hands.take_back()
+        self._act()
+
+    def _session(self, state: State, _reason: str) -> None:
+        if state is State.READY:
+            self._act()
+
+    def _act(self) -> None:
+        """Do what is owed, if there is a session to do it in."""
+        if self._owed is None or self._acting or self._core.state is not State.READY:
+            return
+        if self._switch.cancels == "none" and not self._switch.flattens:
+            self._owed = None
+            return
+        self._acting = True
+        self._core.event_loop.spawn(self._work(self._owed), name="the kill switch")
+
+    async def _work(self, fact: KillSwitchChanged) -> None:
+        core, epoch = self._core, self._core.epoch
+        params = attrs.evolve(
+            core.config.end_of_day,
+            cancel=self._switch.cancels,
+            flatten=self._switch.flattens,
+            wait=0.0,
+        )
+        try:
+            reason = f"the kill switch is {self._switch.blocks}"
+            done = await self._hands.clear(params, origin=self.origin, reason=reason)
+        finally:
+            self._acting = False
+        acted = KillSwitchActed(
+            time=core.clock.now(),
+            client_id=core.client_id,
+            reason=fact.reason,
+            steps=done.steps,
+            cancelled=done.cancelled,
+            closed=done.closed,
+        )
+        if not acted.complete and (core.epoch != epoch or not core.connected):
+            self._act()  # the link was lost over it: it is done when it is back
+            return
+        if self._owed is fact:
+            self._owed = None
+        level = logging.WARNING if acted.complete else logging.ERROR
+        logger.log(level, "the kill switch has acted: %s", acted)
+        core.tell(acted)
+        self._act()  # it was released, and engaged again meanwhile
+
+    # ---- the journal, and the file -------------------------------------------------------
+
+    async def _begin(self) -> None:
+        """Before an attempt to connect."""
+        if self._timer is not None:
+            return
+        await self._look()
+        if self._ledger.active() or self._file is not None:
+            self._timer = self._later()
+            self._core.event_loop.at_stop(self._stop)
+
+    def _later(self) -> Timer:
+        params = self._core.config.kill_switch
+        return self._core.clock.call_later(params.poll, self._poll)
+
+    def _poll(self) -> None:
+        self._core.event_loop.spawn(self._look_again(), name="looking at the kill switch")
+
+    async def _look_again(self) -> None:
+        try:
+            await self._look()
+        finally:
+            if self._timer is not None:
+                self._timer = self._later()
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+
+    async def _look(self) -> None:
+        """See what others did."""
+        _ = self.blocks  # looks for the file
+        if not self._ledger.active():
+            return
+        try:
+            self._read_to, facts = await self._ledger.read(self._read_to)
+        except StorageError as error:
+            if not self._was_read and self._ledger.must:
+                self._unknown = f"whether it is engaged is not known: {error}"
+            return
+        self._was_read, self._unknown = True, ""
+        self._take(facts)
+
+    def _take(self, facts: Iterable[Fact]) -> None:
+        """Facts of the journal, in their order."""
+        newest: KillSwitchChanged | None = None
+        acted = False
+        for fact in facts:
+            if isinstance(fact, KillSwitchChanged):
+                newest, acted = fact, False
+                if fact in self._unwritten:
+                    self._unwritten.remove(fact)
+            elif isinstance(fact, KillSwitchActed) and fact.client_id == self._core.client_id:
+                acted = True
+        if newest is None or self._unwritten or newest == self._switch.newest:
+            return
+        self._switch.restore([newest])
+        self._say(newest)
+        if not newest.engaged:
+            self._owed = None
+        elif not acted:
+            self._obey(newest)

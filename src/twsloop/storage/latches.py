@@ -1,0 +1,107 @@
+"""What was decided about risk, as the journal has it: latches, and what a day has cost so far.
+
+Programs that share a journal share its kill switch: each reads what the others wrote. A look opens
+the file and closes it again (about half a millisecond, in a thread of its own), so that nothing is
+held open in a file that may be moved, replaced or archived meanwhile, and nothing has to be closed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
+
+from twsloop.config import JournalParams
+from twsloop.database import Database
+from twsloop.events import Fact, KillSwitchActed, KillSwitchChanged, RiskBreached
+
+from .pen import Login, Pen
+from .queries import entries, fact_of
+from .reading import reading
+from .schema import MIGRATIONS
+
+__all__ = ["KILL_SWITCH", "LATCHES", "Decided", "count_intents", "decided", "write_down"]
+
+#: The facts that make the kill switch's state.
+KILL_SWITCH = (KillSwitchChanged.__name__, KillSwitchActed.__name__)
+#: And those of the limits that were reached.
+LATCHES = (*KILL_SWITCH, RiskBreached.__name__)
+
+
+@attrs.frozen
+class Decided:
+    """What was decided since the last look.
+
+    Attributes:
+        seq: The newest entry of it, where the next look begins; what was given if there is none.
+        facts: They, the oldest first.
+    """
+
+    seq: int
+    facts: tuple[Fact, ...] = ()
+
+
+def decided(file: Path, since: int = 0, kinds: Collection[str] = LATCHES) -> Decided:
+    """What was decided after an entry; in any thread.
+
+    Args:
+        file: The journal.
+        since: The entry.
+        kinds: Which facts, by their class.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    marks = ", ".join("?" * len(kinds))
+    # By the table of decisions: the spine has no index of kinds.
+    chosen = f"SELECT seq FROM control WHERE seq > ? AND event IN ({marks})"  # noqa: S608
+    rest = f"WHERE seq IN ({chosen}) ORDER BY seq"
+    with reading(file) as journal:
+        found = [(entry.seq, fact_of(entry)) for entry in entries(journal, rest, (since, *kinds))]
+    return Decided(found[-1][0] if found else since, tuple(fact for _, fact in found))
+
+
+def count_intents(file: Path, client_id: int, since: datetime) -> int:
+    """How many orders, and changes of orders, a client meant to send since a time; in any thread.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    sql = (
+        "SELECT count(*) FROM entry e JOIN intent i ON i.seq = e.seq "
+        "WHERE e.time >= ? AND i.client_id = ?"
+    )
+    text = since.astimezone(UTC).isoformat(timespec="microseconds")
+    with reading(file) as journal:
+        return int(journal.execute(sql, (text, client_id)).fetchone()[0])
+
+
+def write_down(params: JournalParams, facts: Iterable[Fact]) -> int:
+    """Write facts with no program's help; the file is made if there is none. It waits for the disk.
+
+    Args:
+        params: Which journal.
+        facts: They.
+
+    Returns:
+        How many were new.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    database = Database(
+        params.file,
+        migrations=MIGRATIONS,
+        busy_timeout=params.deadline,
+        sync="full",
+        private=True,
+        section="journal",
+    )
+    nobody = Login("", "")
+    with contextlib.closing(database.connect()) as connection, database.explained("write to it"):
+        pen = Pen(params.file)
+        pen.opened(connection)
+        return pen.write(connection, [(fact, nobody) for fact in facts]).rows

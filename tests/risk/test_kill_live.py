@@ -1,0 +1,209 @@
+"""The kill switch of a gateway object: over real sockets, with a real journal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import uvloop
+
+from tests.support.desk import PATIENCE, Heard, config_for, open_paper, settle
+from twsloop.clock import SystemClock
+from twsloop.errors import RiskError
+from twsloop.events import KillSwitchActed, KillSwitchChanged, RiskVerdict
+from twsloop.gateway import IBGateway
+from twsloop.orders.builders import limit_order, market_order, stop_order
+from twsloop.orders.state import OrderStatus
+from twsloop.orders.trade import Trade
+from twsloop.paper import PaperGateway
+from twsloop.storage.latches import write_down
+
+
+@attrs.frozen
+class Room:
+    """A paper gateway that stays, and a journal; programs come and go."""
+
+    feed: Any
+    paper: PaperGateway
+    folder: Path
+    loop_factory: Any
+
+    def program(self, **more: Any) -> IBGateway:
+        """The next one."""
+        settings = {
+            "journal__enabled": True,
+            "journal__file": self.folder / "journal.db",
+            "kill_switch__poll": 0.05,
+            **more,
+        }
+        return IBGateway(config_for(self.paper, **settings), loop_factory=self.loop_factory)
+
+
+@pytest.fixture(
+    params=[(225, uvloop.new_event_loop), (200, asyncio.new_event_loop)], ids=["protobuf", "text"]
+)
+def room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Room]:
+    version, loop_factory = request.param
+    with open_paper(max_version=version) as (feed, paper):
+        yield Room(feed, paper, tmp_path, loop_factory)
+
+
+def working(gateway: IBGateway, order: Any) -> Trade:
+    heard = Heard()
+    trade = gateway.place_order("AAPL", order, on_update=heard)
+    live = {OrderStatus.SUBMITTED, OrderStatus.PRE_SUBMITTED}
+    if trade.status not in live:
+        heard.until(lambda shown: shown.status in live)
+    return trade
+
+
+def hear(gateway: IBGateway, kind: Any) -> Heard:
+    heard = Heard()
+    gateway.observe(kind, heard)
+    return heard
+
+
+def test_entries_are_cancelled_stops_stay_and_it_survives_a_restart(room: Room) -> None:
+    gateway = room.program()
+    acted, verdicts = hear(gateway, KillSwitchActed), hear(gateway, RiskVerdict)
+    with gateway:
+        bought = gateway.place_order("AAPL", market_order("BUY", 100))
+        assert bought.done.result(PATIENCE) is OrderStatus.FILLED
+        stop = working(gateway, stop_order("SELL", 100, "150"))
+        entry = working(gateway, limit_order("BUY", 10, "100"))
+        assert gateway.kill_switch.engage("enough")
+        assert not gateway.kill_switch.engage("twice")
+        assert (gateway.kill_switch.engaged, gateway.kill_switch.by) == (True, "api")
+        told = acted.next()
+        assert [order.order_id for order in told.cancelled] == [entry.order_id]
+        assert told.complete
+        assert told.closed == ()
+        assert entry.done.result(PATIENCE) is OrderStatus.CANCELLED
+        assert stop.active
+        refused = gateway.place_order("AAPL", market_order("BUY", 1))
+        assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
+        assert refused.reason == "kill_switch: it is engaged: engaged by api: enough"
+        assert verdicts.next().failed.name == "kill_switch"
+    again = room.program()
+    acted, changed = hear(again, KillSwitchActed), hear(again, KillSwitchChanged)
+    with again:
+        assert (again.kill_switch.engaged, again.kill_switch.reason) == (True, "enough")
+        assert changed.next().reason == "enough"
+        refused = again.place_order("AAPL", market_order("BUY", 1))
+        assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
+        settle(again)
+        assert acted.rest() == []  # it was done
+        with pytest.raises(RiskError, match="reason"):
+            again.kill_switch.release(" ")
+        assert again.kill_switch.release("looked into it")
+        assert not again.kill_switch.release("twice")
+        placed = again.place_order("AAPL", market_order("SELL", 1))
+        assert placed.done.result(PATIENCE) is OrderStatus.FILLED
+    with room.program() as last:
+        assert not last.kill_switch.engaged
+
+
+def test_programs_that_share_a_journal_share_it(room: Room) -> None:
+    one, other = room.program(), room.program(connection__client_id=8)
+    mine_heard = hear(one, KillSwitchChanged)
+    heard, acted = hear(other, KillSwitchChanged), hear(other, KillSwitchActed)
+    with one, other:
+        entry = working(other, limit_order("BUY", 10, "100"))
+        mine = working(one, limit_order("BUY", 10, "100"))
+        one.kill_switch.engage("for all")
+        assert heard.next().reason == "for all"
+        assert [order.order_id for order in acted.next().cancelled] == [entry.order_id]
+        assert mine.done.result(PATIENCE) is OrderStatus.CANCELLED
+        other.kill_switch.release("over")
+        assert mine_heard.until(lambda fact: not fact.engaged).reason == "over"
+        assert not one.kill_switch.engaged
+
+
+def test_what_was_written_while_no_program_ran_is_done_at_the_next_start(room: Room) -> None:
+    with room.program(kill_switch__cancel="none") as gateway:
+        entry = working(gateway, limit_order("BUY", 10, "100"))
+        params = gateway._tws.config.journal
+    fact = KillSwitchChanged(time=SystemClock().now(), engaged=True, by="cli", reason="at night")
+    assert write_down(params, [fact]) == 1
+    assert write_down(params, [fact]) == 0
+    again = room.program()
+    acted = hear(again, KillSwitchActed)
+    with again:
+        told = acted.next()
+        assert [order.order_id for order in told.cancelled] == [entry.order_id]
+        assert again.kill_switch.by == "cli"
+
+
+def test_it_acts_when_the_link_is_back(room: Room) -> None:
+    gateway = room.program(reconnect__quick_delay=0.05, reconnect__first_delay=0.05)
+    acted, states = hear(gateway, KillSwitchActed), Heard()
+    with gateway:
+        entry = working(gateway, limit_order("BUY", 10, "100"))
+        gateway.on_session(lambda state, _reason: states(state.name))
+        engaged = threading.Event()
+
+        def engage(state: Any, _reason: str) -> None:
+            if state.name == "WAITING" and not engaged.is_set():
+                engaged.set()
+                gateway.kill_switch.engage("the link is gone")
+
+        gateway.on_session(engage)
+        room.paper.faults.reset()
+        told = acted.next()
+        assert engaged.is_set()
+        assert [order.order_id for order in told.cancelled] == [entry.order_id]
+
+
+def test_a_file_engages_it(room: Room) -> None:
+    file = room.folder / "STOP"
+    gateway = room.program(kill_switch__file=file, kill_switch__poll=60)
+    changed = hear(gateway, KillSwitchChanged)
+    with gateway:
+        file.touch()
+        refused = gateway.place_order("AAPL", market_order("BUY", 1))
+        assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
+        assert changed.next().by == "file"
+        with pytest.raises(RiskError, match="remove it first"):
+            gateway.kill_switch.release("over")
+        file.unlink()
+        assert gateway.kill_switch.engaged  # latched
+        assert gateway.kill_switch.release("over")
+
+
+def test_a_file_is_seen_without_an_order(room: Room) -> None:
+    file = room.folder / "STOP"
+    gateway = room.program(kill_switch__file=file)
+    changed = hear(gateway, KillSwitchChanged)
+    with gateway:
+        file.touch()
+        assert changed.next().by == "file"
+
+
+def test_a_signal_engages_it(room: Room) -> None:
+    before = signal.getsignal(signal.SIGUSR2)
+    try:
+        gateway = room.program(kill_switch__signal="SIGUSR2")
+        changed = hear(gateway, KillSwitchChanged)
+        with gateway:
+            os.kill(os.getpid(), signal.SIGUSR2)
+            fact = changed.next()
+            assert (fact.by, fact.reason) == ("signal", "SIGUSR2")
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+
+
+def test_it_can_be_engaged_before_the_start(room: Room) -> None:
+    gateway = room.program()
+    assert gateway.kill_switch.engage("not today")
+    with gateway:
+        refused = gateway.place_order("AAPL", market_order("BUY", 1))
+        assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
+    with room.program() as again:
+        assert again.kill_switch.reason == "not today"
