@@ -168,7 +168,8 @@ def _official(pipe: Connection, port: int, plan: tuple[int, int]) -> None:
 def _ours(pipe: Connection, port: int, plan: tuple[int, int]) -> None:
     """Twsloop's client, in its own process."""
     app = OurTrader.__new__(OurTrader)
-    overrides = {"connection.port": port, "connection.client_id": 2, "pacing.enabled": False}
+    usual = {"connection.port": port, "connection.client_id": 2, "pacing.enabled": False}
+    overrides = {**usual, "journal.enabled": False}  # as IB's own client, that has none
     OurTrader.__init__(app, Config.load(environ={}, overrides=overrides))
     app.prepare(*plan)
     with app:

@@ -239,6 +239,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             "connection.port": port,
             "connection.client_id": 1,
             "orders.keep_settled": KEPT,
+            "journal.enabled": False,  # counted is what the client itself keeps
         }
         app = Chain(Config.load(environ={}, overrides=overrides))
         ears = Ears()

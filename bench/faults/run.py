@@ -27,6 +27,7 @@ import gc
 import json
 import secrets
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -202,8 +203,12 @@ def run(options: argparse.Namespace, progress: Progress) -> None:
     """All faults that are still to come."""
     began = time.monotonic() - progress.seconds
     threads = sum(not each.daemon for each in threading.enumerate())
-    with gateway_process(progress.seed) as remote:
-        traders = [Trader(remote.port, one, progress.seed, options.streams) for one in CLIENTS]
+    with gateway_process(progress.seed) as remote, tempfile.TemporaryDirectory() as folder:
+        journal = Path(folder) / "journal.db"  # both clients write to one
+        traders = [
+            Trader(remote.port, one, progress.seed, streams=options.streams, journal=journal)
+            for one in CLIENTS
+        ]
         for trader in traders:
             trader.start()
         try:

@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from twsloop import Config, IBGateway, Trade, bracket, limit_order, market_order, stock
@@ -55,16 +56,26 @@ class Trader:
         client_id: Its own.
         seed: Of what it does.
         streams: What it listens to beside the quotes, of `SILENCE`.
+        journal: Its order journal; none is written unless given.
     """
 
     def __init__(
-        self, port: int, client_id: int, seed: int, streams: Collection[str] = tuple(SILENCE)
+        self,
+        port: int,
+        client_id: int,
+        seed: int,
+        *,
+        streams: Collection[str] = tuple(SILENCE),
+        journal: Path | None = None,
     ) -> None:
         overrides = {
             "connection.port": port,
             "connection.client_id": client_id,
+            "journal.enabled": journal is not None,
             **SETTINGS,
         }
+        if journal is not None:
+            overrides["journal.file"] = journal
         self.client_id = client_id
         self.app = IBGateway(Config.load(environ={}, overrides=overrides))
         #: How often each execution was told.
