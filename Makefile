@@ -71,7 +71,8 @@ bench: $(STAMP)  ## how fast the paper gateway tells many clients, how soon a cl
 	$(BIN)/python bench/recovery.py
 	$(BIN)/python bench/journal.py
 
-soak: $(STAMP)  ## 500 random faults, a busy client for 10 minutes, then 24 hours at full speed (30 minutes)
+soak: $(STAMP)  ## a client killed 1,000 times, 500 random faults, 10 busy minutes, 24 hours at full speed (45 minutes)
+	$(BIN)/python bench/kills/run.py $(KILLS)
 	$(BIN)/python bench/faults/run.py $(FAULTS)
 	$(BIN)/python bench/soak.py
 	$(BIN)/python bench/day.py

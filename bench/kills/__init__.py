@@ -1,0 +1,1 @@
+"""A run of kill -9; see `run`."""

@@ -1,0 +1,191 @@
+"""Compares what three have written down: the gateway, the journal, and the client that runs now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from twsloop.events import CommissionReported, Fill, OrderIntent
+from twsloop.storage.order_state import OrderState
+from twsloop.storage.queries import entries, fact_of
+from twsloop.storage.reading import reading
+from twsloop.storage.replay import Replay
+from twsloop.storage.verify import verify
+
+from .server import Books, Received
+
+__all__ = ["Journaled", "compare", "journaled"]
+
+#: What an order may be that the gateway never saw: nobody can know of one that was about to leave.
+NOT_THERE = frozenset({"NOT_SENT", "REFUSED", "UNCERTAIN", "CREATED", ""})
+#: How the journal may call what the gateway calls so.
+ENDS = {
+    "Filled": {"Filled"},
+    "Cancelled": {"Cancelled", "ApiCancelled"},
+    "Inactive": {"REJECTED", "Inactive"},
+}
+
+
+class Journaled:
+    """What a journal says.
+
+    Attributes:
+        intents: All of them, in order.
+        fills: All executions, in order.
+        paid: All commission reports, in order.
+        orders: Every order by its id, as replayed.
+    """
+
+    def __init__(self, file: Path, client_id: int) -> None:
+        replay, facts = Replay(), []
+        with reading(file) as journal:
+            for entry in entries(journal):
+                fact = fact_of(entry)
+                facts.append(fact)
+                replay.apply(fact, entry.seq)
+        self.intents = [fact for fact in facts if isinstance(fact, OrderIntent)]
+        self.fills = [fact for fact in facts if isinstance(fact, Fill)]
+        self.paid = [fact for fact in facts if isinstance(fact, CommissionReported)]
+        mine = [one for one in replay.orders if one.client_id == client_id]
+        self.twice = [i for i, n in Counter(one.order_id for one in mine).items() if n > 1]
+        self.orders: dict[int, OrderState] = {one.order_id: one for one in mine}
+
+
+def journaled(file: Path, client_id: int) -> Journaled:
+    """Read a journal."""
+    return Journaled(file, client_id)
+
+
+def compare(
+    file: Path, client_id: int, books: Books, view: dict[int, tuple[str, Decimal, int | None]]
+) -> list[str]:
+    """What is not as it has to be, in words; nothing if all of it is.
+
+    Args:
+        file: The journal.
+        client_id: Whose orders.
+        books: The gateway's.
+        view: Status, filled size and permanent id of every order that the client shows, by id.
+    """
+    wrong: list[str] = []
+    checked = verify(file)
+    if not checked.ok:
+        wrong.append(f"the journal is broken at {checked.broken}: {checked.why}")
+    told = journaled(file, client_id)
+    wrong += _sent(told, books)
+    wrong += _executed(told, books)
+    wrong += _standing(told, books, view)
+    return wrong
+
+
+def _sent(told: Journaled, books: Books) -> list[str]:
+    """No id twice, nothing without an intent, nothing more often than it was meant."""
+    wrong = []
+    tokens: dict[int, set[str]] = {}
+    for intent in told.intents:
+        tokens.setdefault(intent.order_id, set()).add(intent.token)
+    references: dict[int, set[str]] = {}
+    for one in books.received:
+        references.setdefault(one.order_id, set()).add(one.reference)
+    placed = Counter(one.order_id for one in told.intents if one.kind == "place")
+    meant = Counter(_meant(intent) for intent in told.intents)
+    came = Counter(books.received)
+    unmeant = [one for one, times in came.items() if times > meant[one]]
+    # A token is an order: none stands under two ids.
+    ids: dict[str, set[int]] = {}
+    for order_id, several in references.items():
+        for reference in several:
+            ids.setdefault(reference, set()).add(order_id)
+    for text, found in (
+        ("ids stand for two orders in the journal", _several(tokens)),
+        ("ids were placed twice", [i for i, n in placed.items() if n > 1]),
+        ("ids stand for two orders at the gateway", _several(references)),
+        ("references stand on two orders", _several(ids)),
+        ("orders came that were not meant, or more often than they were", unmeant),
+        ("ids have two states in the journal", told.twice),
+    ):
+        if found:
+            wrong.append(f"{len(found)} {text}: {sorted(map(str, found))[:5]}")
+    return wrong
+
+
+def _several(sets: dict[Any, set[Any]]) -> list[Any]:
+    return [(key, sorted(values)) for key, values in sets.items() if len(values) > 1]
+
+
+def _meant(intent: OrderIntent) -> Received:
+    order = intent.order
+    return Received(
+        intent.order_id,
+        order.get("orderRef", ""),
+        (
+            *(order["action"], order["orderType"], Decimal(order["totalQuantity"])),
+            *(float(order.get("lmtPrice", 0)), float(order.get("auxPrice", 0))),
+        ),
+    )
+
+
+def _executed(told: Journaled, books: Books) -> list[str]:
+    """Every execution and every commission once, and as the gateway has it."""
+    wrong = []
+    fills = Counter(fill.exec_id for fill in told.fills)
+    paid = Counter(report.exec_id for report in told.paid)
+    different = [
+        fill
+        for fill in told.fills
+        if books.fills.get(fill.exec_id) not in {None, (fill.order_id, fill.shares, fill.price)}
+    ]
+    costly = [
+        report
+        for report in told.paid
+        if books.commissions.get(report.exec_id) not in {None, report.commission}
+    ]
+    for text, found in (
+        ("executions are not in the journal", set(books.fills) - set(fills)),
+        ("executions are in the journal alone", set(fills) - set(books.fills)),
+        ("executions are in the journal twice", [one for one, n in fills.items() if n > 1]),
+        ("executions are not the gateway's", different),
+        ("commissions are not in the journal", set(books.fills) - set(paid)),
+        ("commissions are in the journal twice", [one for one, n in paid.items() if n > 1]),
+        ("commissions are not the gateway's", costly),
+    ):
+        if found:
+            wrong.append(f"{len(found)} {text}: {sorted(map(str, found))[:5]}")
+    return wrong
+
+
+def _standing(
+    told: Journaled, books: Books, view: dict[int, tuple[str, Decimal, int | None]]
+) -> list[str]:
+    """Every order stands where the gateway has it, in the journal and in the client."""
+    wrong = []
+    there = {one.order_id: one for one in books.orders}
+    for order_id, one in there.items():
+        state, shown = told.orders.get(order_id), view.get(order_id)
+        if state is None:
+            wrong.append(f"order {order_id} ({one.status}) is not in the journal")
+            continue
+        for who, (status, filled, perm_id) in {
+            "the journal": (state.status, state.filled, state.perm_id),
+            **({"the client": shown} if shown is not None else {}),
+        }.items():
+            right = {one.status} if one.working else ENDS[one.status]
+            if status not in right or (one.working and state.final):
+                wrong.append(f"order {order_id} is {status} in {who}, and {one.status}")
+            if filled != one.filled or perm_id != one.perm_id:
+                wrong.append(f"order {order_id} has {filled} filled ({perm_id}) in {who}: {one}")
+        if one.working and shown is None:
+            wrong.append(f"order {order_id} is {one.status}, and the client does not show it")
+        limit = float(state.order.get("lmtPrice", 0))
+        if one.working and limit != one.limit:
+            wrong.append(f"order {order_id} is at {limit} in the journal, and at {one.limit}")
+    for order_id in (set(told.orders) | set(view)) - set(there):
+        statuses = {
+            told.orders[order_id].status if order_id in told.orders else "",
+            view[order_id][0] if order_id in view else "",
+        }
+        if statuses - NOT_THERE:
+            wrong.append(f"order {order_id} is {statuses}, and the gateway has never had it")
+    return wrong
