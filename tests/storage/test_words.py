@@ -12,6 +12,10 @@ from hypothesis import given
 from tests.support.facts import facts
 from twsloop.events import (
     ConfigTaken,
+    Difference,
+    DifferenceKind,
+    DifferencesAccepted,
+    DifferencesAsked,
     Fact,
     HeartbeatMissed,
     HeartbeatRestored,
@@ -21,7 +25,9 @@ from twsloop.events import (
     OrderIdsRolledBack,
     OrderIntent,
     OrderStep,
+    PositionHeld,
     PositionOpened,
+    PositionsHeld,
     RiskBreached,
     RiskCheck,
     RiskLimitChanged,
@@ -35,6 +41,11 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 TERMS = {"action": "BUY", "totalQuantity": "100", "orderType": "LMT", "lmtPrice": 189.5}
 REFUSED = RiskVerdict(
     time=NOON, allowed=False, checks=(RiskCheck(name="max_quantity", passed=False, text="big"),)
+)
+
+
+MISSED = Difference(
+    kind=DifferenceKind.MISSING, about="order", order_id=7, client_id=1, known="Submitted"
 )
 
 
@@ -109,6 +120,25 @@ def intent(**more: Any) -> OrderIntent:
             "the gateway's next order id is 1; 9 is the lowest unused",
         ),
         (JournalTrouble(time=NOON, over=False, reason="full"), "not written: full"),
+        (DifferencesAsked(time=NOON, client_id=1, differences=(MISSED,)), f"{MISSED}"),
+        (
+            DifferencesAccepted(
+                time=NOON, client_id=1, differences=(MISSED, MISSED), reason="looked"
+            ),
+            f"{MISSED}; {MISSED}: looked",
+        ),
+        (
+            PositionsHeld(
+                time=NOON,
+                client_id=1,
+                positions=(
+                    PositionHeld(account="DU1", con_id=7, symbol="AAPL", quantity=Decimal("10.0")),
+                    PositionHeld(account="DU1", con_id=8, symbol="MSFT", quantity=Decimal(-5)),
+                ),
+            ),
+            "10 AAPL, -5 MSFT",
+        ),
+        (PositionsHeld(time=NOON, client_id=1, positions=()), "none"),
         (JournalTrouble(time=NOON, over=True), "written again"),
         (
             PositionOpened(time=NOON, account="DU1", con_id=7, quantity=Decimal(5)),

@@ -11,6 +11,8 @@ from twsloop.events import (
     CommissionLate,
     CommissionReported,
     ConfigTaken,
+    DifferencesAccepted,
+    DifferencesAsked,
     Fact,
     Fill,
     GapReport,
@@ -25,6 +27,7 @@ from twsloop.events import (
     OrderIdsRolledBack,
     OrderIntent,
     OrderStep,
+    PositionsHeld,
     RiskBreached,
     RiskLimitChanged,
     RiskVerdict,
@@ -52,6 +55,13 @@ def words_of(fact: Fact) -> str:
             return _execution(fact)
         case SessionBegan() | SessionChanged() | HeartbeatMissed() | HeartbeatRestored():
             return _session(fact)
+        case DifferencesAsked():
+            return "; ".join(map(str, fact.differences))
+        case DifferencesAccepted():
+            return _because("; ".join(map(str, fact.differences)), fact.reason)
+        case PositionsHeld():
+            held = (f"{number_words(one.quantity)} {one.symbol}" for one in fact.positions)
+            return ", ".join(held) or "none"
         case ConfigTaken():
             return f"{fact.digest}, {len(fact.settings)} settings"
         case OrderIdsRolledBack():
