@@ -95,6 +95,12 @@ def test_the_kill_switch_lets_only_smaller_orders_pass() -> None:
     assert gate.review(closing).allowed
     too_much = world.propose(order=market_order("SELL", 1), by_kill_switch=True)
     assert failed(gate, too_much)[0] == "kill_switch"
+    # What it closes was asked of the gateway: that nobody told the gate keeps nothing open.
+    world.held = None
+    limited = world.gate(max_quantity=10, max_daily_loss=1)
+    closing = world.propose(order=market_order("SELL", 100), by_kill_switch=True)
+    assert limited.review(closing).allowed
+    assert failed(limited, world.propose(order=market_order("SELL", 5)))[0] == "kill_switch"
 
 
 def test_what_is_attached_to_a_refused_order_is_refused() -> None:

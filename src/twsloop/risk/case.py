@@ -401,7 +401,10 @@ class Case:
             low, high = self.held
             left = self.position
         except Unknown:
-            return ""
+            # What the switch closes was asked of the gateway for it: not to know it here must not
+            # keep an account from being closed.
+            by_switch = self.proposal.by_kill_switch
+            return "the kill switch closes a position with it" if by_switch else ""
         holds = low > 0 if not self.buys else high < 0
         return "it only closes a position" if holds and left <= 0 else ""
 

@@ -112,14 +112,16 @@ class Duplicates:
             at: Monotonic seconds.
             window: How many seconds count.
         """
-        self._drop(what)
+        if what in self._left:
+            self._drop(what)
         self._left[what] = at, which
         self._orders[which] = what
-        self._in_order.append((at, what))
-        while self._in_order and self._in_order[0][0] < at - window:
-            _, old = self._in_order.popleft()
+        queue, oldest = self._in_order, at - window
+        queue.append((at, what))
+        while queue[0][0] < oldest:
+            _, old = queue.popleft()
             found = self._left.get(old)
-            if found is not None and found[0] < at - window:
+            if found is not None and found[0] < oldest:
                 self._drop(old)
 
     def forget(self, which: Hashable) -> None:
