@@ -202,7 +202,10 @@ def test_a_gap_while_it_lives() -> None:
     gap = GapReport(
         time=at(900), cause="link", began=at(500), ended=at(800),
         orders=(
-            OrderInGap(order_id=7, client_id=1, after="Submitted", verdict=GapVerdict.UNCHANGED),
+            OrderInGap(
+                order_id=7, client_id=1, before="Submitted", after="Filled",
+                verdict=GapVerdict.FILLED, reason="at the exchange",
+            ),
             OrderInGap(order_id=9, client_id=1, after="Submitted", verdict=GapVerdict.APPEARED),
         ),
     )  # fmt: skip
@@ -218,7 +221,7 @@ def test_a_gap_while_it_lives() -> None:
     assert hops(one)[5:] == [
         ("session", "READY -> LOST: reset"),
         ("session", "SYNCING -> READY: reset"),
-        ("gap", str(gap)),
+        ("gap", "after 0.3 s (link): filled, Submitted -> Filled: at the exchange"),
     ]
 
 

@@ -59,7 +59,6 @@ _HOPS: dict[type[Fact], str] = {
     AcknowledgementLate: "late",
     CommissionLate: "late",
     SessionChanged: "session",
-    GapReport: "gap",
     IdentityBroken: "alarm",
 }
 
@@ -142,7 +141,9 @@ def stories(
     for seq, fact in entries:
         reader.read(seq, fact)
     return [
-        Story(order=one, moments=_moments(reader.of(one))) for one in reader.orders if chosen(one)
+        Story(order=one, moments=_moments(one, reader.of(one)))
+        for one in reader.orders
+        if chosen(one)
     ]
 
 
@@ -197,10 +198,10 @@ class _Reader:
         return sorted(told, key=lambda entry: entry[0])
 
 
-def _moments(told: Told) -> tuple[Moment, ...]:
+def _moments(order: OrderState, told: Told) -> tuple[Moment, ...]:
     """The hops, with the time between them."""
     made: list[Moment] = []
-    for moment in _Teller(told).moments():
+    for moment in _Teller(order, told).moments():
         if made:
             took = (moment.time - made[-1].time).total_seconds()
             since = (moment.time - made[0].time).total_seconds()
@@ -212,7 +213,8 @@ def _moments(told: Told) -> tuple[Moment, ...]:
 class _Teller:
     """Says in words what each fact of one order tells."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, order: OrderState, told: Told) -> None:
+        self._about = order
         self._told = told
         self._stepped = any(isinstance(fact, OrderStep) for _, fact in told)
         self._was: dict[str, Any] = {}
@@ -238,8 +240,24 @@ class _Teller:
                 yield "call", f"{fact.origin or 'made'}, {what}{why}"
             case OrderEvent() if not self._stepped and not isinstance(fact, AcknowledgementLate):
                 yield ("end" if fact.status in FINAL else "status"), words_of(fact)
+            case GapReport():
+                yield "gap", self._gap(fact)
             case _ if type(fact) in _HOPS:
                 yield _HOPS[type(fact)], words_of(fact)
+
+    def _gap(self, gap: GapReport) -> str:
+        """What became of this order meanwhile."""
+        order = self._about
+        for one in gap.orders:
+            ids = one.client_id, one.order_id
+            if one.perm_id in order.perm_ids or (
+                order.order_id and ids == (order.client_id, order.order_id)
+            ):
+                why = f": {one.reason}" if one.reason else ""
+                spent = (gap.ended - gap.began).total_seconds()
+                change = f"{one.before or 'not known'} -> {one.after}"
+                return f"after {spent:.1f} s ({gap.cause}): {one.verdict}, {change}{why}"
+        return words_of(gap)
 
     def _intent(self, intent: OrderIntent) -> Iterator[tuple[str, str]]:
         if intent.verdict is not None:
