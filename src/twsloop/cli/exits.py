@@ -42,6 +42,8 @@ class Exit(IntEnum):
     SERVICE = 18
     UNPROTECTED = 19
     DAY_OPEN = 20
+    KILLED = 21
+    DIFFERENT = 22
 
 
 #: What each code means, for ``--help`` and the documentation.
@@ -67,6 +69,8 @@ MEANINGS: dict[Exit, str] = {
     Exit.SERVICE: "the flow service failed, or its answer cannot be read",
     Exit.UNPROTECTED: "a position, or what is left of an order, is in danger; see the findings",
     Exit.DAY_OPEN: "a step of the end-of-day routine failed; see its report",
+    Exit.KILLED: "the kill switch is engaged (kill --status)",
+    Exit.DIFFERENT: "the journal and the gateway differ, or cannot be compared; see the rows",
 }
 
 
