@@ -82,7 +82,11 @@ def _through(case: Case) -> tuple[Decimal, Decimal] | None:
     seen = case.usable
     if isinstance(seen, str):
         raise Unknown(f"its price cannot be judged: {seen}")
-    market = exact(seen.ask if buys else seen.bid)
+    best = seen.ask if buys else seen.bid
+    price = order.lmtPrice if trigger is None else None
+    if type(price) is float and best is not None and (price <= best if buys else price >= best):
+        return ZERO, ZERO  # as nearly all orders: what is not through needs no exact numbers
+    market = exact(best)
     assert market is not None  # else it were not usable
     worst = ZERO
     if limit is not None:
