@@ -79,7 +79,14 @@ def differences_of(
     made += [_of_execution(fill, client_id) for fill in executions]
     made += [_missing_execution(fill) for fill in missing]
     made += [_of_position(row) for row in positions if not row.explained]
-    return tuple(attrs.evolve(one, policy=getattr(policies, one.kind.value)) for one in made)
+    policy = {
+        DifferenceKind.MISSING: policies.missing,
+        DifferenceKind.EXTRA: policies.extra,
+        DifferenceKind.CHANGED: policies.changed,
+        DifferenceKind.UNCERTAIN: policies.uncertain,
+        DifferenceKind.FOREIGN: policies.foreign,
+    }
+    return tuple(attrs.evolve(one, policy=policy[one.kind]) for one in made)
 
 
 def _of_order(row: OrderInGap) -> Difference:
