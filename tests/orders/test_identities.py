@@ -100,3 +100,18 @@ def test_what_is_forgotten_is_no_original(book: OrderBook) -> None:
     assert small.settle(record) == [record]
     told_open(small, record, permId=902, orderId=9)
     assert broken(small) == []
+
+
+def test_a_permanent_id_that_is_given_again_is_the_new_order_s(book: OrderBook) -> None:
+    """A gateway that was set up anew counts from the first again."""
+    old = placed(book)
+    told_open(book, old, permId=900)
+    told_open(book, old, "Cancelled", permId=900)
+    new = OrderRecord(2, 0, stock("AAPL"), limit_order("BUY", 5, 10))
+    book.create(new, NOW)
+    order = with_fields(echo(new.order), orderId=2, permId=900)
+    book.apply_open_order(
+        0, 2, filled_contract(), order, order_state("Submitted"), own=True, now=NOW
+    )
+    assert (str(new.status), str(old.status)) == ("Submitted", "Cancelled")
+    assert book.find(0, 2, 900) is new

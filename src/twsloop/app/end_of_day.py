@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from twsloop.gateway.day import TradingDay
-
 if TYPE_CHECKING:
     from twsloop.config import EndOfDayParams
     from twsloop.events import EndOfDayReport, ProtectionReport
@@ -22,7 +20,7 @@ def audit(gateway: IBGateway, exempt: Iterable[str] = ()) -> ProtectionReport:
         gateway: A READY session.
         exempt: Kinds of contracts (IB's ``secType``) that need no stop.
     """
-    return _day(gateway).protection(exempt).result()
+    return gateway.protection(exempt).result()
 
 
 def close_day(gateway: IBGateway, params: EndOfDayParams) -> EndOfDayReport:
@@ -32,9 +30,4 @@ def close_day(gateway: IBGateway, params: EndOfDayParams) -> EndOfDayReport:
         gateway: A READY session.
         params: What it may do.
     """
-    return _day(gateway).end(params, reason="end of day, by hand").result()
-
-
-def _day(gateway: IBGateway) -> TradingDay:
-    core = gateway._tws  # noqa: SLF001  (the connection's inside)
-    return TradingDay(core, gateway.orders, gateway.account)
+    return gateway.end_of_day(params).result()

@@ -12,13 +12,14 @@ from ibapi.order import Order
 
 from twsloop.account.requests import DEFAULT_TAGS, AccountRequests
 from twsloop.account.rows import AccountValue, PortfolioItem, Position, SummaryRow
+from twsloop.config import EndOfDayParams
 from twsloop.connection.core import Core, Shown
 from twsloop.connection.health import Stats
 from twsloop.contracts import to_contract
 from twsloop.contracts.requests import Contracts
 from twsloop.error_handler import ErrorHandler
 from twsloop.event_loop import Future
-from twsloop.events import Fact, OrderFact
+from twsloop.events import EndOfDayReport, Fact, OrderFact, ProtectionReport
 from twsloop.history.requests import History
 from twsloop.market_data.quotes import Quote
 from twsloop.market_data.requests import MarketData, Symbols
@@ -35,8 +36,10 @@ from twsloop.processors.delivery import delivery_for
 from twsloop.risk.kill_desk import KillDesk
 from twsloop.scanner.requests import Scanner
 from twsloop.session.waiting import WaitingRequest
+from twsloop.storage.desk import JournalDesk
 from twsloop.system.requests import System
 
+from .ledger import LedgerDesk
 from .order_gate import OrderGate, guard
 from .slices import Slices
 
@@ -94,6 +97,16 @@ class IBGateway(OrderGate):
     def kill_switch(self) -> KillDesk:
         """Stops all new orders, until it is released with a reason; over restarts, too."""
         return self.__slices.risk.kill_switch
+
+    @Shown
+    def journal(self) -> JournalDesk:
+        """What was meant, sent and heard, by this process and those before it."""
+        return self.__slices.journal_desk
+
+    @Shown
+    def ledger(self) -> LedgerDesk:
+        """Positions by the user's own tags: entry, stop, target, profit; and the broker's."""
+        return self.__slices.ledger
 
     @Shown
     def news(self) -> News:
@@ -277,6 +290,27 @@ class IBGateway(OrderGate):
     def orders_unknown_because(self) -> str:
         """Why `orders_known` is False; empty when it is True."""
         return self.__slices.orders.sync.reason
+
+    def protection(
+        self, exempt: Iterable[str] = (), *, timeout: float | None = None
+    ) -> Future[ProtectionReport]:
+        """How the positions of all accounts are protected by working stops.
+
+        Args:
+            exempt: Kinds of contracts (IB's ``secType``) that need no stop.
+            timeout: Seconds for each answer of the gateway.
+        """
+        return self.__slices.day.protection(exempt, timeout=timeout)
+
+    def end_of_day(self, params: EndOfDayParams | None = None) -> Future[EndOfDayReport]:
+        """Go through the end-of-day routine now: stop, cancel, flatten, reconcile, report, copy.
+
+        Args:
+            params: What it may do; as ``[end_of_day]`` says unless given. By default it sends
+                nothing.
+        """
+        wanted = self._tws.config.end_of_day if params is None else params
+        return self.__slices.day.end(wanted, reason="end of day, by hand")
 
     # ---- accounts ------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from ibapi.contract import Contract
@@ -28,10 +29,12 @@ from twsloop.orders.executions import BookedFill
 from twsloop.orders.leaving import Guards
 from twsloop.orders.requests import Orders
 from twsloop.orders.validation import NOTHING, Knowledge
+from twsloop.risk.day_clock import OrderHold
 from twsloop.risk.desk import RiskDesk
 from twsloop.risk.kill_desk import Hands, Ledger
 from twsloop.risk.sources import Sources
 from twsloop.scanner.requests import Scanner
+from twsloop.storage.desk import JournalDesk
 from twsloop.storage.journal import Journal
 from twsloop.storage.latches import KILL_SWITCH, decided
 from twsloop.storage.recalling import Recalled, recall
@@ -39,6 +42,7 @@ from twsloop.system.requests import System
 
 from .day import TradingDay
 from .kill_signal import heed_signal
+from .ledger import LedgerDesk
 
 __all__ = ["Slices"]
 
@@ -54,6 +58,7 @@ class Slices:
 
     Attributes:
         journal: What was meant, sent and heard, on disk.
+        journal_desk: What users are given of it.
         contracts: What is listed.
         market_data: Live data.
         history: The past.
@@ -61,6 +66,8 @@ class Slices:
         orders: The inside of the orders slice, which every order passes.
         desk: What users are given of it.
         account: Accounts.
+        ledger: Positions by the user's own tags.
+        hold: Refuses new orders once a day is ended.
         day: How a day ends.
         news: News.
         scanner: Market scans.
@@ -70,6 +77,7 @@ class Slices:
     def __init__(self, core: Core, wanted: Callable[[], bool]) -> None:
         self._core = core
         self.journal = Journal(core)
+        self.journal_desk = JournalDesk(core, self.journal)
         self.contracts = Contracts(core, to_contract=to_contract, label=symbol_of)
         core.streams.care.closed = lambda what: self._closed(what, core.clock.now(), True)
         self.market_data = MarketData(
@@ -92,6 +100,7 @@ class Slices:
                 must=core.config.journal.on_trouble == "refuse",
             ),
         )
+        self.hold = OrderHold(core.clock.now)
         self.orders = Orders(
             core,
             label=holding_name,
@@ -102,6 +111,7 @@ class Slices:
             forgot=lambda booked: self.account.carry(_counted(booked)),
             guards=Guards(
                 journal=self.journal,
+                stops=lambda record: self.hold.refuses(record.origin),
                 review=self.risk.review,
                 noted=self.risk.noted,
                 seen=self.risk.seen,
@@ -123,7 +133,22 @@ class Slices:
             to_contract=to_contract,
             positions=lambda limit: self.account.positions(timeout=limit),
         )
-        self.day = TradingDay(core, self.desk, self.account)
+        self.ledger = LedgerDesk(
+            core,
+            self.journal,
+            executions=self.orders.book.executions.fills,
+            orders=self.desk.trades,
+            positions=self.account.positions,
+        )
+        self.day = TradingDay(
+            core,
+            self.desk,
+            self.account,
+            hold=self.hold,
+            backup=self._backup,
+            drift=self.ledger.drift_of,
+        )
+        core.on_ready(self.day.run_by_itself)
         self.risk.kill_switch.arm(
             Hands(take_back=self.orders.way_out.take_back_all, clear=self.day.clear)
         )
@@ -147,6 +172,10 @@ class Slices:
         file = self._core.config.journal.file
         found = await asyncio.to_thread(decided, file, since, KILL_SWITCH)
         return found.seq, found.facts
+
+    async def _backup(self) -> Path | None:
+        """A copy of the journal; None if none is written."""
+        return await self.journal.backup() if self.journal.active else None
 
     async def _recall(self) -> Recalled | None:
         """What earlier processes of this client did; None if nobody knows."""

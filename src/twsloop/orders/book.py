@@ -109,6 +109,8 @@ class OrderBook:
         """
         named = self._by_perm.get(perm_id) if perm_id else None
         found = self._by_id.get((client_id, order_id)) if order_id else None
+        if named is not None and found is not None and named.final and not found.perm_id:
+            return found  # a gateway that was set up anew gives permanent ids again, too
         if named is None and found is not None and found.final and perm_id:
             return found if found.perm_id in {0, perm_id} else None
         return named or found

@@ -38,6 +38,11 @@ Recall = Callable[[], Awaitable[Known | None]]
 Seen = Callable[[Any], QuoteSeen | None]
 
 
+def no_stop(_record: OrderRecord) -> str:
+    """Stands in where nothing stops new orders."""
+    return ""
+
+
 def no_review(_record: OrderRecord, _order: Any, _kind: Kind) -> None:
     """Stands in for a `Review` where nothing judges orders."""
 
@@ -64,6 +69,7 @@ class Guards:
 
     Attributes:
         journal: Where intents and steps are written.
+        stops: Why no new order leaves now, in words; empty if they may.
         review: The risk gate.
         noted: Told of each order that is not what it was.
         seen: The quote as it stands.
@@ -72,6 +78,7 @@ class Guards:
     """
 
     journal: Journal = attrs.Factory(NoJournal)
+    stops: Callable[[OrderRecord], str] = no_stop
     review: Review = no_review
     noted: Callable[[OrderRecord], object] = no_note
     seen: Seen = no_quote
@@ -113,7 +120,8 @@ class Leaving:
 
     def __init__(self, core: Core, guards: Guards) -> None:
         self._core = core
-        self._journal, self._review, self._seen = guards.journal, guards.review, guards.seen
+        self._journal, self._seen = guards.journal, guards.seen
+        self._stops, self._review = guards.stops, guards.review
         self._waiting: dict[Departure, None] = {}
 
     def __len__(self) -> int:
@@ -122,6 +130,10 @@ class Leaving:
     def take(self, departure: Departure) -> None:
         """Review it, write it down, and let it leave; or refuse it."""
         record, kind = departure.record, departure.kind
+        stopped = "" if kind == "modify" else self._stops(record)
+        if stopped:
+            departure.refuse(stopped)
+            return
         verdict = self._review(record, departure.order, kind)
         if verdict is not None and not verdict.allowed:
             self._core.tell(verdict)

@@ -93,7 +93,8 @@ class DayParts:
         count: What the day brought, from a time on.
         hold: Refuses new orders from now on, for a reason in words; orders whose origin is
             `ORIGIN` may leave. None if nobody can.
-        backup: Copies the journal; says where the copy is. None if there is no journal.
+        backup: Copies the journal; says where the copy is, or None if none is written. None if
+            there is no journal.
         tell: Hears the report.
     """
 
@@ -350,7 +351,10 @@ class EndOfDay:
             raise _Skipped("not asked for")
         if self._parts.backup is None:
             raise _Skipped("there is no journal")
-        self._day.backup = str(await self._parts.backup())
+        copied = await self._parts.backup()
+        if copied is None:
+            raise _Skipped("no journal is written")
+        self._day.backup = str(copied)
         return self._day.backup
 
     # ---- helpers -------------------------------------------------------------------------
