@@ -12,7 +12,13 @@ from twsloop.testing import MakePaperGateway
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = sorted((DOCS / "guide").glob("*.md"))
-PAGES = [*GUIDE, DOCS / "migrating.md", DOCS / "farms.md", DOCS / "end_of_day.md"]
+PAGES = [
+    *GUIDE,
+    DOCS / "migrating.md",
+    DOCS / "farms.md",
+    DOCS / "end_of_day.md",
+    DOCS / "reconciliation.md",
+]
 #: Pages of the guide that are about no part of IB's API.
 ABOUT_OURSELVES = {"index", "callbacks", "journal", "notebooks"}
 
