@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from ibapi.const import NO_VALID_ID
 
@@ -17,6 +18,23 @@ from twsloop.wire.values import decimal_or_none
 from .book import Change, OrderBook
 
 __all__ = ["OrderProcessor"]
+
+_P = ParamSpec("_P")
+
+
+def _in_turn(
+    callback: Callable[Concatenate[OrderProcessor, _P], None],
+) -> Callable[Concatenate[OrderProcessor, _P], None]:
+    """Let a callback wait while reports are held (`OrderProcessor.hold`)."""
+
+    @functools.wraps(callback)
+    def heard(self: OrderProcessor, /, *args: _P.args, **more: _P.kwargs) -> None:
+        if self.waiting is None:
+            callback(self, *args, **more)
+        else:
+            self.waiting.append(functools.partial(callback, self, *args, **more))
+
+    return heard
 
 
 class OrderProcessor:
@@ -34,6 +52,7 @@ class OrderProcessor:
         heard: Told of each execution and commission that is new, and whether a list told it.
         listed: Told the id and the time of each execution that a list tells, new or not.
         rolled_back: Told the next id as the gateway says, and the lowest unused one.
+        waiting: The reports that are held, in their order; None while they are taken at once.
     """
 
     def __init__(self, core: Core, book: OrderBook, announce: Callable[[Change], object]) -> None:
@@ -46,8 +65,34 @@ class OrderProcessor:
         self.heard: Callable[[Fact, bool], object] = lambda _fact, _listed: None
         self.listed: Callable[[str, datetime | None], object] = lambda _id, _at: None
         self.rolled_back: Callable[[int, int], object] = lambda _told, _known: None
+        self.waiting: list[Callable[[], None]] | None = None
         self._opening: str | None = None
         self._epoch = 0
+
+    # ---- what comes too early ------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Let reports wait: what earlier processes knew has to be in the book before them.
+
+        A gateway tells a client of its open orders as soon as it connects, before it says which
+        accounts it serves. Taken at once they would be news, and the orders strangers.
+        """
+        self.waiting = []
+
+    def release(self) -> None:
+        """Take what waited, in its order; one that fails does not keep the others."""
+        waiting, self.waiting = self.waiting, None
+        for report in waiting or ():
+            try:
+                report()
+            except Exception as error:  # noqa: BLE001  (as the fan-out does)
+                self._core.errors.report_exception("a report about an order", error)
+
+    def drop(self) -> None:
+        """The session ended: the next one tells it again."""
+        self.waiting = None
+
+    # ---- EWrapper's ----------------------------------------------------------------------
 
     def managedAccounts(self, accountsList: str) -> None:
         """The accounts of this login (kept by the connection)."""
@@ -68,6 +113,7 @@ class OrderProcessor:
     def _now(self) -> datetime:
         return self._core.clock.now()
 
+    @_in_turn
     def orderStatus(  # noqa: PLR0913, PLR0917  (IB's signature)
         self,
         orderId: int,
@@ -99,6 +145,7 @@ class OrderProcessor:
         )
         self._announce(change)
 
+    @_in_turn
     def openOrder(self, orderId: int, contract: Any, order: Any, orderState: Any) -> None:
         """The gateway's view of an order; the answer to a what-if is none of the book's."""
         if order.whatIf:
@@ -114,6 +161,7 @@ class OrderProcessor:
         if change.record is not None:  # else it was over long ago
             self._core.answer_part("open_orders", change.record)
 
+    @_in_turn
     def orderBound(self, permId: int, clientId: int, orderId: int) -> None:
         """An order that was placed by hand is a client's from now on."""
         record = self._book.find(clientId, 0, permId)
@@ -123,20 +171,24 @@ class OrderProcessor:
             record.note(self._now(), "orderBound", f"it is order {orderId} of client {clientId}")
             self._announce(Change(record, changed=True))
 
+    @_in_turn
     def openOrderEnd(self) -> None:
         """All open orders have been listed."""
         self._core.answer_end("open_orders")
 
+    @_in_turn
     def completedOrder(self, contract: Any, order: Any, orderState: Any) -> None:
         """How an order of today ended."""
         change = self._book.apply_completed(contract, order, orderState, self._now())
         self._announce(change)
         self._core.answer_part("completed_orders", (contract, order, orderState))
 
+    @_in_turn
     def completedOrdersEnd(self) -> None:
         """All completed orders have been listed."""
         self._core.answer_end("completed_orders")
 
+    @_in_turn
     def execDetails(self, reqId: int, contract: Any, execution: Any) -> None:
         """An execution, new or asked for."""
         if execution.clientId == self._core.client_id:
@@ -150,10 +202,12 @@ class OrderProcessor:
         self._announce(change)
         self._core.answer_part(reqId, self._book.executions.listed(contract, execution, now))
 
+    @_in_turn
     def execDetailsEnd(self, reqId: int) -> None:
         """All executions that were asked for have been listed."""
         self._core.answer_end(reqId)
 
+    @_in_turn
     def commissionAndFeesReportProtoBuf(self, commissionAndFeesReportProto: Any) -> None:
         """The twin, which comes first: only it tells an absent result from one of zero.
 
@@ -162,6 +216,7 @@ class OrderProcessor:
         proto = commissionAndFeesReportProto
         self._opening = None if proto.HasField("realizedPNL") else proto.execId
 
+    @_in_turn
     def commissionAndFeesReport(self, commissionAndFeesReport: Any) -> None:
         """What an execution cost."""
         report = commissionAndFeesReport

@@ -124,7 +124,7 @@ class Orders:
         self.book = OrderBook(label, closed, keep=core.config.orders.keep_settled, forgot=forgot)
         self.board = Board(core, self.book, self, guards)
         self._clean_up_set = False
-        self._recall = guards.recall
+        self._journal, self._recall = guards.journal, guards.recall
         #: The client ids whose earlier orders are in the book.
         self._restored: set[int] = set()
         #: Taking an id and handing the order to the loop are one step: the gateway refuses an id
@@ -440,13 +440,18 @@ class Orders:
     async def _ready(self) -> None:
         """Before READY: know the orders, then let go what waited for that."""
         await self._restore()
+        self._processor.release()
         await self.repair.before_ready()
         self.way_out.let_go()
+
+    def _is_to_be_restored(self) -> bool:
+        core = self._core
+        return core.role.sends_orders and core.client_id not in self._restored
 
     async def _restore(self) -> None:
         """Once for each client id: what earlier processes of it did, as the journal tells."""
         core = self._core
-        if core.client_id in self._restored or not core.role.sends_orders:
+        if not self._is_to_be_restored():
             return
         known = await self._recall()
         if known is None:
@@ -464,6 +469,7 @@ class Orders:
         reason = "the session ended"
         self.sync.forget(reason)
         self._processor.named = False
+        self._processor.drop()
         self.way_out.forget_held()
         for record in self.book.live():
             if record.own:
@@ -477,6 +483,9 @@ class Orders:
         if state is State.CONNECTING and not self._clean_up_set:
             self._clean_up_set = True
             self._core.event_loop.at_stop(self._stopped)
+        elif state is State.STARTING:
+            if self._core.supervised and self._journal.active and self._is_to_be_restored():
+                self._processor.hold()
         elif state is State.READY:
             self.way_out.let_go()  # after IB's own start nothing was fetched before
         elif state is State.DISCONNECTED:
