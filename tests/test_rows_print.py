@@ -20,12 +20,19 @@ from twsloop.errors import UnknownContract
 from twsloop.events import Fill
 from twsloop.orders.executions import BookedFill
 from twsloop.orders.state import OrderRecord
+from twsloop.storage.order_state import OrderState
 
 #: Fields of these names, or of these types, hold IB's objects.
 NAMES = frozenset({"contract", "order", "details", "asked", "sent"})
 TYPES = re.compile(r"\b(Contract|ContractDetails|Order)\b")
-#: An instrument of history's store is told by a key; how many were asked is a number.
-OTHERWISE = frozenset({("SeriesKey", "contract"), ("RequestStats", "asked")})
+#: Keys, numbers, functions, and IB's objects in plain types.
+OTHERWISE = frozenset(
+    {
+        *(("SeriesKey", "contract"), ("DayFill", "contract"), ("OrderState", "contract")),
+        *(("OrderState", "order"), ("OrderState", "meant"), ("Sources", "details")),
+        *(("RequestStats", "asked"), ("Recalled", "asked")),
+    }
+)
 NOW = datetime(2026, 9, 28, 14, 30, tzinfo=UTC)
 #: With every field set; most rows leave out most of theirs.
 LONGEST = 500
@@ -139,3 +146,13 @@ def test_an_execution_and_an_order_say_the_essential() -> None:
     assert repr(booked) == "<BookedFill 0000e0d5.6489cb7a.01.01: BOT 100 AAPL at 189.5>"
     record = OrderRecord(7, 1, stock("AAPL"), limit_order("BUY", 100, "189.50"), "AAPL")
     assert repr(record) == "<OrderRecord 7 of client 1 <BUY 100 LMT 189.5> AAPL: CREATED>"
+
+
+def test_an_order_of_the_journal_says_the_essential() -> None:
+    state = OrderState(order_id=7, client_id=1, created_at=NOW, updated_at=NOW)
+    state.order = {"action": "BUY", "orderType": "LMT"}
+    state.quantity, state.symbol, state.status = Decimal(100), "AAPL", "Submitted"
+    said = "<OrderState 7 of client 1: BUY 100 LMT AAPL, Submitted, 0 filled>"
+    assert repr(state) == said
+    state.filled, state.average_price, state.tag = Decimal(40), Decimal("189.5"), "mean"
+    assert repr(state) == said.replace(", 0 filled>", ", 40 filled at 189.5 (mean)>")

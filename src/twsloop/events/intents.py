@@ -68,8 +68,8 @@ class OrderIntent(OrderFact):
     account: str = ""
     con_id: int | None = None
     symbol: str = ""
-    contract: Mapping[str, Any] = attrs.field(hash=False)
-    order: Mapping[str, Any] = attrs.field(hash=False)
+    contract: Mapping[str, Any] = attrs.field(hash=False, repr=False)
+    order: Mapping[str, Any] = attrs.field(hash=False, repr=False)
     token: str = ""
     tag: str = ""
     origin: str = ""

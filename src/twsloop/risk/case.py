@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from twsloop.wire.showing import contract_words, order_words
+
 from .exposures import Exposure, exposure
 from .identity import Ident, ident_of, multiplier_of, names_of
 from .memory import Memory
@@ -55,8 +57,8 @@ class Proposal:
     order_id: int = 0
     client_id: int = 0
     kind: Literal["place", "modify"] = "place"
-    contract: Any
-    order: Any
+    contract: Any = attrs.field(repr=contract_words)
+    order: Any = attrs.field(repr=order_words)
     account: str = ""
     now: datetime
     monotonic: float

@@ -31,7 +31,7 @@ UNCERTAIN = "UNCERTAIN"
 CREATED = "CREATED"
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, repr=False)
 class OrderState:
     """One order, as far as the facts up to here tell of it. `Replay` changes it.
 
@@ -117,6 +117,14 @@ class OrderState:
     ended_at: datetime | None = None
     updated_at: datetime
 
+    def __repr__(self) -> str:
+        order, price = self.order, self.average_price
+        what = f"{order.get('action', '')} {_shown(self.quantity)} {order.get('orderType', '')}"
+        done = f"{_shown(self.filled)} filled" + (f" at {_shown(price)}" if price else "")
+        tag = f" ({self.tag})" if self.tag else ""
+        which = f"{self.order_id} of client {self.client_id}"
+        return f"<OrderState {which}: {what} {self.symbol}, {self.status}, {done}{tag}>"
+
     @property
     def final(self) -> bool:
         """Whether nothing is to be waited for."""
@@ -156,3 +164,7 @@ class OrderState:
         if self.contract.get("secType") != "BAG":
             return self.fills.values()
         return [fill for fill in self.fills.values() if not is_leg(fill.exec_id)]
+
+
+def _shown(number: Decimal | None) -> str:
+    return "?" if number is None else f"{number:f}"

@@ -79,6 +79,10 @@ WHERE kind = 'Fill' AND time >= ? ORDER BY seq
 _COMBO = "SELECT 1 FROM intent WHERE client_id = ? AND order_id = ? AND sec_type = 'BAG' LIMIT 1"
 
 
+def _counted(rows: Collection[object]) -> str:
+    return str(len(rows))
+
+
 @attrs.frozen
 class Recalled:
     """What earlier processes did.
@@ -94,12 +98,12 @@ class Recalled:
         asked: What was asked about differences, and what was accepted, in its order.
     """
 
-    orders: tuple[OrderState, ...] = ()
-    commissions: tuple[CommissionReported, ...] = ()
-    executed: tuple[tuple[str, bool], ...] = ()
+    orders: tuple[OrderState, ...] = attrs.field(default=(), repr=_counted)
+    commissions: tuple[CommissionReported, ...] = attrs.field(default=(), repr=_counted)
+    executed: tuple[tuple[str, bool], ...] = attrs.field(default=(), repr=_counted)
     ended_at: datetime | None = None
     held: PositionsHeld | None = None
-    traded: tuple[Fill, ...] = ()
+    traded: tuple[Fill, ...] = attrs.field(default=(), repr=_counted)
     asked: tuple[DifferencesAsked | DifferencesAccepted, ...] = ()
 
 
