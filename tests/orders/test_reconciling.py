@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -13,8 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ibapi.contract import ComboLeg, Contract
 
+from tests.orders.test_gaps import Gateway, gaps
+from tests.orders.test_sessions import config, working
 from tests.support.desk import PATIENCE, Heard
 from tests.support.journal_room import Room, resting
+from twsloop.config import Config
 from twsloop.config.sections.reconcile import ReconcileParams
 from twsloop.contracts import stock
 from twsloop.events import (
@@ -84,7 +88,7 @@ def order(verdict: GapVerdict, **more: Any) -> OrderInGap:
     ],
 )
 def test_each_order_has_its_kind_and_its_policy(row: OrderInGap, kind: str) -> None:
-    policies = attrs.evolve(ReconcileParams(), **{kind: "ask"})
+    policies = Config.load(environ={}, overrides={f"reconcile.{kind}": "ask"}).reconcile
     (one,) = differences_of(3, policies, orders=[row])
     assert (one.kind, one.about, one.policy) == (kind, "order", "ask")
     assert bool(one.known) == (row.before is not None)
@@ -371,3 +375,34 @@ def test_a_dry_run_compares_and_changes_nothing(room: Room) -> None:
         (report,) = gateway.orders.gap_reports
         assert rows_of(report) == {("order", "changed"), ("execution", "extra")}
         assert first.order_id in {row.order_id for row in report.orders}
+
+
+def test_positions_that_do_not_come_hold_nothing_up(tmp_path: Path) -> None:
+    journal = {"journal__enabled": True, "journal__file": tmp_path / "journal.db"}
+    with Gateway() as tws, IBGateway(config(tws, **journal)) as gateway:
+        gateway.orders.reconcile().result(PATIENCE)
+    silent = {"connection__ready_timeout": 1.0, "reconcile__extra": "ask", **journal}
+    with (
+        Gateway(silent=("reqPositions",)) as tws,
+        IBGateway(config(tws, **silent)) as gateway,
+    ):
+        (report,) = gateway.orders.gap_reports
+        assert (report.cause, report.agrees) == ("start", False)
+        (unknown,) = report.unknown
+        assert "positions" in unknown
+
+
+def test_a_link_that_is_lost_while_positions_are_awaited_is_one_gap() -> None:
+    with gaps(reconcile__missing="ask") as case:
+        case.settle()
+        trade = working(case.tws, case.gateway)
+        case.tws.silent = ("reqPositions",)
+        case.lose()
+        case.tws.next("reqPositions")  # ... and no answer
+        case.tws.silent = ()
+        case.lose()
+        report = case.reports.next()
+        assert (report.epoch_before, report.epoch, report.unknown) == (1, 3, ())
+        (row,) = report.orders
+        assert (row.order_id, row.before) == (trade.order_id, "Submitted")
+        assert [one.order_id for one in case.gateway.orders.questions] == [trade.order_id]

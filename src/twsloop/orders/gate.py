@@ -75,10 +75,9 @@ def judge(config: Config, situation: Situation, account: str) -> Verdict:
         account: The account that the order names; empty for the login's only one.
     """
     role = Role(config.session.role)
-    if not role.sends_orders:
-        return Verdict(Answer.REFUSE, role.why_no_orders)
-    if config.reconcile.dry_run:
-        return Verdict(Answer.REFUSE, "this is a dry run: no order leaves ([reconcile] dry_run)")
+    if not role.sends_orders or config.reconcile.dry_run:
+        dry = "this is a dry run: no order leaves ([reconcile] dry_run)"
+        return Verdict(Answer.REFUSE, dry if role.sends_orders else role.why_no_orders)
     if not config.orders_enabled:
         return Verdict(Answer.SIMULATE, "orders are disabled ([orders] enabled)")
     if not situation.connected:

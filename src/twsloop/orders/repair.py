@@ -67,8 +67,8 @@ logger = logging.getLogger(__name__)
 #: The gateway does not know what became of an order (error_codes.csv).
 OUTCOME_UNKNOWN = 10328
 
-#: Positions have so long at least, however long the orders took before READY; seconds.
-SOON = 1.0
+#: The share of ``ready_timeout`` that positions have at least, however long the orders took.
+LEAST = 0.1
 
 
 class Repair:
@@ -206,11 +206,15 @@ class Repair:
         if gap is None:
             self._again.plan()
         elif gap.cause == "start" or self._policies.asks:
-            params = core.config.connection
-            limit = params.ready_timeout * PATIENCE - (core.clock.monotonic() - began)
-            await self._report(gap, lists, began, limit=max(limit, SOON))
+            await self._report(gap, lists, began, limit=self._left(began))
         else:
             self._spawn(self._report(gap, lists, began), "report of a gap")
+
+    def _left(self, began: float) -> float:
+        """How long the positions may take before READY, seconds."""
+        params, clock = self._core.config.connection, self._core.clock
+        left = params.ready_timeout * PATIENCE - (clock.monotonic() - began)
+        return min(params.request_timeout, max(left, params.ready_timeout * LEAST))
 
     def _notice(self, notice: Notice) -> None:
         code = notice.code
