@@ -39,10 +39,13 @@ def test_what_is_told_early_is_no_news_to_who_has_a_journal(room: Room) -> None:
 
 def test_what_is_told_early_belongs_to_its_session(room: Room) -> None:
     """A raw order has no token: without its permanent id nobody finds it where it is completed."""
-    with room.process() as gateway:
+    submitted, gateway = Heard(), room.process()
+    gateway.observe(OrderSubmitted, submitted)
+    with gateway:
         contract = resting(gateway).contract
         order_id = gateway.next_order_id()
         gateway.placeOrder(order_id, contract, limit_order("BUY", 5, 100))
+        submitted.until(lambda told: told.order_id == order_id)
         settle(gateway)
     for _ in range(2):
         with room.process() as gateway:
