@@ -54,6 +54,12 @@ def an_example(kind: type[Fact]) -> Fact:
             "datetime": NOON,
             "bool": True,
             "tuple[int, ...]": (7, 8),
+            "tuple[Difference, ...]": (
+                events.Difference(kind=events.DifferenceKind.EXTRA, about="order", order_id=7),
+            ),
+            "tuple[PositionHeld, ...]": (
+                events.PositionHeld(account="x", con_id=7, quantity=Decimal("1.50")),
+            ),
             "Mapping[str, Any]": {"a": 1},
             "Mapping[str, str]": {"a": "1"},
             "Literal['place', 'modify', 'exercise']": "place",

@@ -92,6 +92,9 @@ class Difference:
             about = (self.client_id, self.order_id or f"perm {self.perm_id}")
         return (self.kind.value, self.about, *map(str, about), self.found)
 
+    def __repr__(self) -> str:
+        return f"<Difference {self}>"
+
     def __str__(self) -> str:
         """One line for people, without the account."""
         which = self.exec_id or ""
