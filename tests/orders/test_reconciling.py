@@ -29,6 +29,7 @@ from twsloop.events import (
     Fill,
     GapReport,
     GapVerdict,
+    KillSwitchActed,
     OrderInGap,
     PositionHeld,
     PositionInGap,
@@ -353,6 +354,22 @@ def test_new_orders_wait_until_it_is_accepted(room: Room) -> None:
         assert place(gateway, "AAPL")[0] is not OrderStatus.REFUSED
     with room.process(reconcile__missing="ask") as gateway:
         assert gateway.orders.questions == ()
+
+
+def test_the_kill_switch_closes_what_is_asked_about(room: Room) -> None:
+    with room.process() as gateway:
+        bought = gateway.place_order("AAPL", market_order("BUY", 10))
+        assert bought.settled.result(PATIENCE) is OrderStatus.FILLED
+        resting(gateway)
+    room.paper.faults.nightly_restart(away=0.0, orders="lost")
+    acted = Heard()
+    gateway = room.process(reconcile__missing="ask", kill_switch__flatten=True)
+    gateway.observe(KillSwitchActed, acted)
+    with gateway:
+        assert len(gateway.orders.questions) == 1
+        assert gateway.kill_switch.engage("out")
+        (closed,) = acted.next().closed
+        assert (closed.symbol, closed.filled) == ("AAPL", Decimal(10))
 
 
 def test_a_dry_run_compares_and_changes_nothing(room: Room) -> None:

@@ -14,6 +14,7 @@ from twsloop.events import (
 )
 
 from .reconciling import Questions
+from .state import OrderRecord
 
 __all__ = ["LOGGED", "Accepting"]
 
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 #: So many differences of one report are logged, each in a line.
 LOGGED = 20
+#: What makes the orders that have to leave whatever is asked.
+KILL_SWITCH = "kill_switch"
 
 
 class Accepting:
@@ -55,6 +58,12 @@ class Accepting:
                     differences=asked,
                 )
             )
+
+    def refuses(self, record: OrderRecord) -> str:
+        """Why a new order may not leave, in words; empty if it may."""
+        if record.origin == KILL_SWITCH:
+            return ""
+        return self.questions.refuses(record.contract, record.symbol)
 
     async def accept(
         self, chosen: Iterable[Difference] | None, reason: str

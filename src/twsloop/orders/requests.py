@@ -153,7 +153,7 @@ class Orders:
             processor=self._processor,
             journal=guards.journal,
         )
-        self.way_out.unclear = self.repair.accepting.questions.refuses
+        self.way_out.unclear = self.repair.accepting.refuses
         self._raw = RawCalls(core, self.way_out)
         if core.role.hears_orders:
             core.add_slice(self._processor)

@@ -60,8 +60,7 @@ class WayOut:
         guards: What an order passes besides the gate.
 
     Attributes:
-        unclear: Why no new order in a contract may leave, in words, although the gate lets it pass;
-            given the contract, and how it is written for people.
+        unclear: Why a new order may not leave, in words, although the gate lets it pass.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class WayOut:
         self._watch = watch
         self._leaving = Leaving(core, guards)
         self._quote = guards.quote
-        self.unclear: Callable[[Any, str], str] = lambda _contract, _symbol: ""
+        self.unclear: Callable[[OrderRecord], str] = lambda _record: ""
         self._held: dict[OrderRecord, tuple[Send | None, bool]] = {}
         self._to_cancel: dict[OrderRecord, None] = {}
         #: Raw exercises that wait for the proof.
@@ -185,7 +184,7 @@ class WayOut:
             return
         verdict = self.judge(record.order.account)
         if verdict.answer is Answer.SEND and record.status is OrderStatus.CREATED:
-            unclear = self.unclear(record.contract, record.symbol)
+            unclear = self.unclear(record)
             verdict = Verdict(Answer.REFUSE, unclear) if unclear else verdict
         if verdict.answer is Answer.SEND and not self._needs_proof():
             self._leave(record, send, raw=raw)
@@ -200,7 +199,7 @@ class WayOut:
 
     def submit_raw(self, departure: Departure) -> None:
         """Send what is no order of the book's, which the gate has let pass, once the link lives."""
-        unclear = self.unclear(departure.record.contract, departure.record.symbol)
+        unclear = self.unclear(departure.record)
         if unclear:
             departure.refuse(unclear)
         elif self._needs_proof():
