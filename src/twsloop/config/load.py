@@ -142,15 +142,24 @@ def _suggest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _require_key(section: str, key: str, value: str | None, source: str) -> None:
-    """Refuse a section or a key that does not exist."""
+def _broken(error: configparser.Error) -> str:
+    """What is wrong with a file, without its text."""
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        return f"line {error.lineno} stands before the first [section]"
+    if isinstance(error, configparser.ParsingError):
+        lines = ", ".join(str(number) for number, _ in error.errors)
+        return f"line {lines}: neither [section] nor key = value"
+    return " ".join(str(error).split())
+
+
+def _require_key(section: str, key: str, source: str) -> None:
+    """Refuse a section or a key that does not exist; the value may be a password: none is told."""
     if section not in SECTIONS:
         raise ConfigError(
             f"there is no such section{_suggest(section, SECTIONS)}",
             file=source,
             section=section,
             key=key or None,
-            value=value,
             allowed=", ".join(SECTIONS),
         )
     if key and SECTIONS[section].option_for(key) is None:
@@ -159,7 +168,6 @@ def _require_key(section: str, key: str, value: str | None, source: str) -> None
             file=source,
             section=section,
             key=key,
-            value=value,
             allowed=SECTIONS[section].keys_in_words(),
         )
 
@@ -186,13 +194,13 @@ def _from_ini(path: Path) -> Values:
     try:
         parser.read_string(_read(path, "configuration file"), source=str(path))
     except configparser.Error as error:
-        message = " ".join(str(error).split())
-        raise ConfigError(f"not an INI file: {message}", file=str(path)) from error
+        # Without the original: it quotes the line, in which a password may stand.
+        raise ConfigError(f"not an INI file: {_broken(error)}", file=str(path)) from None
     found: Values = {}
     for section in parser.sections():
-        _require_key(section, "", None, str(path))
+        _require_key(section, "", str(path))
         for key, text in parser.items(section):
-            _require_key(section, key, text, str(path))
+            _require_key(section, key, str(path))
             found[section, key] = (str(path), text)
     return found
 
@@ -248,6 +256,6 @@ def _from_code(given: Mapping[str, Any], source: str) -> Values:
     found: Values = {}
     for name, value in given.items():
         section, _, key = name.partition(".")
-        _require_key(section, key or "?", None if value is None else str(value), source)
+        _require_key(section, key or "?", source)
         found[section, key] = (source, value)
     return found

@@ -19,6 +19,7 @@ from twsloop.config.sections.errors import ErrorRule
 from twsloop.events import Ends, Notice, request_story
 from twsloop.events.gateway import in_short
 from twsloop.ids import FIRST_REQUEST_ID
+from twsloop.log import mask
 
 from .codes import CALLBACK, CATEGORIES, ErrorInfo
 from .policy import Explanation, Policy
@@ -214,7 +215,10 @@ class ErrorHandler:
         # Our own cancel crossed the end of what it cancels: that happens, and nobody can act on it.
         crossed = code == CANCEL_CROSSED and req_id >= FIRST_REQUEST_ID
         level = logging.INFO if crossed or raised else _LEVELS[notice.severity]
-        log.log(logging.DEBUG if logged else level, "%s", notice, extra=about)
+        level = logging.DEBUG if logged else level
+        if log.isEnabledFor(level):
+            # Masked here, too: the program's own handlers write what comes as it comes.
+            log.log(level, "%s", mask(str(notice)), extra=about)
         self._keep(notice)
         self._tell(notice)
         return notice
