@@ -167,6 +167,12 @@ def _standing(
         if state is None:
             wrong.append(f"order {order_id} ({one.status}) is not in the journal")
             continue
+        if not one.reference and not one.working and not one.filled and not state.perm_id:
+            # A raw order without a reference that was over before it was answered: IB lists it
+            # without its id, so nothing tells which one it was.
+            if state.status != "UNCERTAIN":
+                wrong.append(f"order {order_id} is {state.status}, and cannot be known")
+            continue
         for who, (status, filled, perm_id) in {
             "the journal": (state.status, state.filled, state.perm_id),
             **({"the client": shown} if shown is not None else {}),

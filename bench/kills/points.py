@@ -71,7 +71,7 @@ KINDS: dict[str, Kind] = {
     "mid_bracket": Kind((*_WRITTEN, *_BYTES), ("bracket",), 3),
     "mid_burst": Kind((*_WRITTEN, *_BYTES), ("burst",), 4),
     "mid_modify": Kind((*_WRITTEN, *_BYTES, *_REPORTS), ("modify",)),
-    "mid_cancel": Kind((*_BYTES, *_REPORTS, "announced"), ("cancel",)),
+    "mid_cancel": Kind((*_BYTES, "before_status", "after_status", "announced"), ("cancel",)),
     "journal_opened": Kind(("opened",)),
     "session_begins": Kind(("began", "settings", "recalled")),
     "lists": Kind(("before_open_order", "after_open_order", "before_status", "after_status")),

@@ -30,6 +30,7 @@ import multiprocessing
 import os
 import random
 import secrets
+import shutil
 import signal
 import sys
 import tempfile
@@ -209,7 +210,7 @@ def run(options: argparse.Namespace, progress: Progress) -> None:
                 _round(options, progress, remote, round_, began)
             except Wrong:
                 if options.keep:
-                    (Path(folder) / "journal.db").rename(options.keep)
+                    shutil.copytree(folder, options.keep, dirs_exist_ok=True)
                 raise
         print(_line(progress), flush=True)
 
@@ -283,7 +284,7 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the last run")
     parser.add_argument("--state", type=Path, default=STATE, help="where its state is kept")
     parser.add_argument("--only", dest="names", type=_names, default=tuple(KINDS))
-    parser.add_argument("--keep", type=Path, help="where a journal goes that is wrong")
+    parser.add_argument("--keep", type=Path, help="a folder for a journal that is wrong")
     parser.add_argument("--verbose", action="store_true", help="print every kill")
     options = parser.parse_args()
     if options.resume:
