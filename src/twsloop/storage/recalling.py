@@ -6,9 +6,11 @@ and executions of a week at most. Of these, the ids are enough: what is listed a
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 
@@ -16,6 +18,7 @@ from twsloop.events import (
     CommissionReported,
     DifferencesAccepted,
     DifferencesAsked,
+    Fact,
     Fill,
     PositionsHeld,
     positions_story,
@@ -26,8 +29,11 @@ from twsloop.events.execution_ids import is_leg
 from .order_state import FINAL, OrderState
 from .queries import entries
 from .replay import Replay
+from .rows import Entry
 
 __all__ = ["LISTED", "RECENT", "Recalled", "recall"]
+
+logger = logging.getLogger(__name__)
 
 #: Orders of so long ago are recalled whole, whatever became of them: a gateway lists the completed
 #: orders of its day, which may have begun the day before.
@@ -39,22 +45,28 @@ SETTLING = timedelta(seconds=5)
 
 _FINAL_MARKS = ", ".join("?" * len(FINAL))
 
-#: Entries about orders, of late, or of an order whose last status is not final.
+#: The stories of a client's orders that were not told to be over. An order's first words come without
+#: a permanent id, so that any later word takes their place; one with an id yields to its like.
+#: NOT INDEXED: all words are read once, in the order of the file, and few have no later one.
+_OPEN = f"""
+SELECT DISTINCT e.correlation_id
+FROM order_event o NOT INDEXED CROSS JOIN entry e ON e.seq = o.seq
+WHERE o.client_id = ? AND o.status NOT IN ({_FINAL_MARKS}) AND NOT EXISTS (
+    SELECT 1 FROM order_event n
+    WHERE n.client_id = o.client_id AND n.order_id = o.order_id AND n.seq > o.seq
+    AND n.status IS NOT NULL AND (o.perm_id IS NULL OR n.perm_id = o.perm_id)
+)
+"""  # noqa: S608  (marks of bound parameters)
+
+#: Entries about orders, of late, or of these stories. CROSS JOIN: what is of late is found by its
+#: time, which is little, and not by its client, which may be all that the file has.
 _ABOUT = f"""
 WHERE seq IN (
-    WITH
-      latest AS (
-        SELECT max(seq) AS seq, status FROM order_event
-        WHERE client_id = ? AND status IS NOT NULL GROUP BY order_id, perm_id
-      ),
-      story AS (
-        SELECT DISTINCT correlation_id FROM entry
-        WHERE seq IN (SELECT seq FROM latest WHERE status NOT IN ({_FINAL_MARKS}))
-      )
+    WITH story AS MATERIALIZED ({_OPEN})
     SELECT seq FROM entry WHERE correlation_id IN story
-    UNION SELECT e.seq FROM order_event o JOIN entry e ON e.seq = o.seq
+    UNION SELECT e.seq FROM entry e CROSS JOIN order_event o ON o.seq = e.seq
     WHERE o.client_id = ? AND e.time >= ?
-    UNION SELECT e.seq FROM intent i JOIN entry e ON e.seq = i.seq
+    UNION SELECT e.seq FROM entry e CROSS JOIN intent i ON i.seq = e.seq
     WHERE i.client_id = ? AND e.time >= ?
     UNION SELECT seq FROM entry WHERE time >= ? AND kind IN ('Fill', 'CommissionReported')
     UNION SELECT seq FROM commission WHERE exec_id IN (
@@ -122,9 +134,9 @@ def recall(
     since, earliest = _text(now - RECENT), _text(now - LISTED)
     replay, ended_at = Replay(), None
     told = (client_id, *sorted(FINAL), client_id, since, client_id, since, since)
-    for entry in entries(journal, _ABOUT, told):
+    for entry, fact in _facts(journal, _ABOUT, told):
         if entry.epoch in mine:
-            replay.apply(entry.fact(), entry.seq)
+            replay.apply(fact, entry.seq)
             ended_at = entry.time
     held = _held(journal, client_id, mine)
     if held is not None:
@@ -141,6 +153,23 @@ def recall(
     )
 
 
+def _facts(
+    journal: sqlite3.Connection, rest: str, parameters: Sequence[Any]
+) -> Iterator[tuple[Entry, Fact]]:
+    """Entries with their facts; what cannot be read is passed over, and named in the log.
+
+    A newer version may have written it. Without it an order looks less far than it is, and what the
+    gateway lists puts that right; without the others nothing would be known of any order.
+    """
+    for entry in entries(journal, rest, parameters):
+        try:
+            fact = entry.fact()
+        except ValueError as error:
+            logger.warning("entry %d of the order journal is passed over: %s", entry.seq, error)
+        else:
+            yield entry, fact
+
+
 def _held(
     journal: sqlite3.Connection, client_id: int, mine: Collection[int]
 ) -> PositionsHeld | None:
@@ -152,8 +181,7 @@ def _held(
         if epoch in mine:
             newest = seq
             break
-    for entry in entries(journal, "WHERE seq = ?", (newest,)) if newest else ():
-        fact = entry.fact()
+    for _, fact in _facts(journal, "WHERE seq = ?", (newest,)) if newest else ():
         if isinstance(fact, PositionsHeld):
             return fact
     return None
@@ -163,8 +191,7 @@ def _traded(
     journal: sqlite3.Connection, since: datetime, accounts: Collection[str]
 ) -> tuple[Fill, ...]:
     found = []
-    for entry in entries(journal, _TRADED, (_text(since),)):
-        fact = entry.fact()
+    for _, fact in _facts(journal, _TRADED, (_text(since),)):
         if isinstance(fact, Fill) and fact.account in accounts:
             order = fact.client_id, fact.order_id
             if is_leg(fact.exec_id) or journal.execute(_COMBO, order).fetchone() is None:
@@ -175,8 +202,8 @@ def _traded(
 def _asked(
     journal: sqlite3.Connection, client_id: int, mine: Collection[int]
 ) -> tuple[DifferencesAsked | DifferencesAccepted, ...]:
-    story = entries(journal, _OF_STORY, (reconcile_story(client_id),))
-    facts = (entry.fact() for entry in story if entry.epoch in mine)
+    story = _facts(journal, _OF_STORY, (reconcile_story(client_id),))
+    facts = (fact for entry, fact in story if entry.epoch in mine)
     return tuple(fact for fact in facts if isinstance(fact, DifferencesAsked | DifferencesAccepted))
 
 

@@ -1,0 +1,100 @@
+"""What a start reads of the journal: the orders that may be working, and those of late."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from tests.support.journal_files import NOON, began, fill, intent, step
+from tests.support.written import write_journal
+from twsloop.events import Fact, OrderFact, order_story
+from twsloop.storage.pen import Login
+from twsloop.storage.reading import reading
+from twsloop.storage.recalling import Recalled, recall
+
+OURS = Login("DU1", "session-1-1")
+OLD = NOON - timedelta(days=30)
+
+
+def of(order_id: int, *facts: OrderFact, at: Any = OLD) -> list[Fact]:
+    """Facts of one order at a time."""
+    story = order_story(1, order_id)
+    return [attrs.evolve(fact, time=at, correlation_id=story) for fact in facts]
+
+
+def life(order_id: int, *words: str, perm_id: int | None = None, at: Any = OLD) -> list[Fact]:
+    """An order that was sent; the words that followed have its permanent id."""
+    told = [attrs.evolve(step(order_id, status=word), perm_id=perm_id) for word in words]
+    new, sent = step(order_id, status="CREATED"), step(order_id, status="PendingSubmit")
+    return of(order_id, new, intent(order_id), sent, *told, at=at)
+
+
+def recalled(tmp_path: Path, *facts: Fact) -> Recalled:
+    """What a process of client 1 knows, started at noon."""
+    file = write_journal(tmp_path / "journal.db", [began(), *facts], login=OURS)
+    with reading(file) as journal:
+        return recall(journal, 1, ("DU1",), NOON)
+
+
+def test_what_is_over_for_long_is_not_read(tmp_path: Path) -> None:
+    """Its first words have no permanent id; a later one with it takes their place."""
+    done = life(1, "Submitted", "Filled", perm_id=901)
+    refused = of(2, step(2, status="CREATED"), step(2, status="REFUSED"))
+    late = life(3, "Submitted", "Cancelled", perm_id=903, at=NOON - timedelta(hours=3))
+    known = recalled(tmp_path, *done, *refused, *late)
+    assert [one.order_id for one in known.orders] == [3]
+
+
+def test_what_may_be_working_is_read_however_old(tmp_path: Path) -> None:
+    known = recalled(
+        tmp_path,
+        *life(1, "PreSubmitted", "Submitted", perm_id=901),
+        *life(2),
+        *of(3, step(3, status="CREATED"), intent(3)),
+        *life(4, "UNCERTAIN"),
+    )
+    assert [(one.order_id, one.status) for one in known.orders] == [
+        (1, "Submitted"),
+        (2, "PendingSubmit"),
+        (3, "CREATED"),
+        (4, "UNCERTAIN"),
+    ]
+    assert all(one.uncertain for one in known.orders[2:])
+
+
+def test_of_two_orders_with_one_id_the_first_may_live_although_the_second_is_over(
+    tmp_path: Path,
+) -> None:
+    first = life(1, "Submitted", perm_id=901)
+    second = life(1, "Filled", perm_id=902)
+    known = recalled(tmp_path, *first, *second)
+    assert 901 in {perm for one in known.orders for perm in one.perm_ids}
+
+
+def test_an_old_fill_of_an_order_that_works_on_is_read_with_it(tmp_path: Path) -> None:
+    traded = of(1, attrs.evolve(fill(1), perm_id=901, shares=Decimal(4)))
+    known = recalled(tmp_path, *life(1, "Submitted", perm_id=901), *traded)
+    (one,) = known.orders
+    assert one.executed == Decimal(4)
+
+
+def test_a_fact_of_a_newer_version_does_not_keep_the_others_from_being_read(
+    tmp_path: Path,
+) -> None:
+    """A newer version needs no new schema for a new kind of fact, so the file can be opened."""
+    file = write_journal(tmp_path / "journal.db", [began(), *life(1)], login=OURS)
+    with contextlib.closing(sqlite3.connect(file)) as journal, journal:
+        (seq,) = journal.execute("SELECT max(seq) + 1 FROM entry").fetchone()
+        body = '{"event": "OrderTwisted", "order_id": 1}'
+        entry = (seq, OLD.isoformat(), "OrderTwisted", 1, order_story(1, 1), None, body, "0" * 64)
+        journal.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", entry)
+    write_journal(file, [began(2), *life(2)], login=OURS)
+    with reading(file) as journal:
+        known = recall(journal, 1, ("DU1",), NOON)
+    assert [one.order_id for one in known.orders] == [1, 2]
