@@ -177,8 +177,12 @@ def fact_of(entry: Entry) -> Fact:
     try:
         return entry.fact()
     except ValueError as error:
-        msg = f"entry {entry.seq} cannot be read: {error}"
-        raise StorageError(msg, remedy="twsloop journal verify says what is wrong") from error
+        raise _unreadable(entry.seq, error) from error
+
+
+def _unreadable(seq: int, error: Exception) -> StorageError:
+    msg = f"entry {seq} cannot be read: {error}"
+    return StorageError(msg, remedy="twsloop journal verify says what is wrong")
 
 
 # ---- what is asked -----------------------------------------------------------------------
@@ -193,9 +197,12 @@ def query_order_history(journal: sqlite3.Connection, wanted: Wanted) -> list[Ord
 
 def _history_row(row: sqlite3.Row) -> OrderHistoryRow:
     told = dict(zip(row.keys(), row, strict=True))
-    told["time"] = datetime.fromisoformat(told["time"])
-    for name in ("filled", "remaining", "average_price"):
-        told[name] = None if told[name] is None else Decimal(told[name])
+    try:
+        told["time"] = datetime.fromisoformat(told["time"])
+        for name in ("filled", "remaining", "average_price"):
+            told[name] = None if told[name] is None else Decimal(told[name])
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise _unreadable(told["seq"], error) from error
     return OrderHistoryRow(**told)
 
 

@@ -13,9 +13,12 @@ from twsloop.errors import StorageError
 
 from .schema import MIGRATIONS
 
-__all__ = ["Rows", "read_file", "reading"]
+__all__ = ["UNREADABLE", "Rows", "read_file", "reading"]
 
 Rows = list[sqlite3.Row]
+
+#: What reading a file raises: a broken schema is quoted by SQLite, and may be no text for Python.
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 
 
 @contextlib.contextmanager
@@ -30,13 +33,13 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise StorageError("there is no such file", path=str(path), remedy="name a journal")
     try:
         connection = _connect(path)
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise _explained(error, path) from error
     try:
         connection.row_factory = sqlite3.Row
         _check(connection, path)
         yield connection
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise _explained(error, path) from error
     finally:
         connection.close()
@@ -61,7 +64,7 @@ def _tried(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True)
     try:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.Error:
+    except UNREADABLE:
         connection.close()
         raise
     return connection
@@ -88,7 +91,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _explained(error: sqlite3.Error, path: Path) -> StorageError:
+def _explained(error: Exception, path: Path) -> StorageError:
     return StorageError(
         f"cannot read it: {error}",
         path=str(path),

@@ -21,7 +21,7 @@ import attrs
 from twsloop.ids import FIRST_REQUEST_ID
 
 from .chain import START, link
-from .reading import reading
+from .reading import UNREADABLE, reading
 from .rows import Entry, details_of
 from .schema import DETAIL_TABLES, MIGRATIONS
 
@@ -78,7 +78,7 @@ def verify(path: Path, *, noted: tuple[int, str] | None = None) -> Verification:
             check.run()
         except _Broken as broken:
             return check.result(broken.why, broken.seq)
-        except sqlite3.DatabaseError as error:
+        except UNREADABLE as error:
             return check.result(f"SQLite cannot read it: {error}", None)
         return check.result("", None)
 
