@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,24 @@ def test_entries_are_cancelled_stops_stay_and_it_survives_a_restart(room: Room) 
         assert placed.done.result(PATIENCE) is OrderStatus.FILLED
     with room.program() as last:
         assert not last.kill_switch.engaged
+
+
+def test_positions_are_closed_only_if_that_is_configured(room: Room) -> None:
+    gateway = room.program(kill_switch__flatten=True, kill_switch__cancel="all")
+    acted = hear(gateway, KillSwitchActed)
+    with gateway:
+        bought = gateway.place_order("AAPL", market_order("BUY", 100))
+        assert bought.done.result(PATIENCE) is OrderStatus.FILLED
+        stop = working(gateway, stop_order("SELL", 100, "150"))
+        gateway.kill_switch.engage("out")
+        told = acted.next()
+        assert [order.order_id for order in told.cancelled] == [stop.order_id]
+        (closed,) = told.closed
+        assert (closed.quantity, closed.closed) == (Decimal(100), True), closed
+        assert gateway.positions().result(PATIENCE) == []
+        # Nobody else closes anything, whatever he says of himself.
+        refused = gateway.orders.place("AAPL", market_order("SELL", 1), origin="kill_switch")
+        assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
 
 
 def test_programs_that_share_a_journal_share_it(room: Room) -> None:

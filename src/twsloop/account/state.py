@@ -94,6 +94,14 @@ class AccountTable:
         """The values of an account, or of all, in the order they first came."""
         return [row for row in self._values.values() if account in {"", row.account}]
 
+    def value(self, account: str, key: str, currency: str = "") -> AccountValue | None:
+        """One value; None if it was not told."""
+        return self._values.get((account, key, currency))
+
+    def item(self, account: str, con_id: int) -> PortfolioItem | None:
+        """What an account holds of a contract; None if it was not told."""
+        return self._portfolio.get((account, con_id))
+
     def portfolio(self, account: str = "") -> list[PortfolioItem]:
         """The positions of an account, or of all, that are not flat."""
         return [
@@ -183,9 +191,15 @@ class ModelTable:
         """The positions that are not flat."""
         return [row for row in self._positions.values() if row.quantity]
 
-    def values(self) -> list[ModelValue]:
-        """The values, in the order they first came."""
-        return list(self._values.values())
+    def values(self, account: str = "") -> list[ModelValue]:
+        """The values of an account, or of all, in the order they first came."""
+        return [row for row in self._values.values() if account in {"", row.account}]
+
+    def value(
+        self, account: str, key: str, currency: str = "", model: str = ""
+    ) -> ModelValue | None:
+        """One value; None if it was not told."""
+        return self._values.get((account, model, key, currency))
 
     def clear(self) -> None:
         """Another image is on its way."""

@@ -410,6 +410,13 @@ class Streams:
                 self._listening.begin(feed)
                 self._request(feed)
 
+    def request_early(self, stream: Stream[Any]) -> None:
+        """Request what has to be known before READY; in SYNCING, on the loop thread."""
+        feed = stream.feed
+        if feed in self._feeds and feed.req_id is None and self._core.connected:
+            self._listening.begin(feed)
+            self._request(feed)
+
     def _down(self) -> None:
         self._questions.down()
         for feed in self:

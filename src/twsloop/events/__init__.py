@@ -70,6 +70,7 @@ from .protection import (
     ProtectionReport,
 )
 from .risk import (
+    DayPeak,
     KillSwitchActed,
     KillSwitchChanged,
     RiskBreached,
@@ -90,6 +91,7 @@ __all__ = [
     "DayCount",
     "DayDrift",
     "DayOrder",
+    "DayPeak",
     "DayResult",
     "DayStep",
     "Difference",

@@ -10,6 +10,7 @@ from .day import DayClosing, DayOrder, DayStep
 from .orders import OrderFact
 
 __all__ = [
+    "DayPeak",
     "KillSwitchActed",
     "KillSwitchChanged",
     "RiskBreached",
@@ -102,6 +103,19 @@ class RiskBreached(OrderFact):
     check: RiskCheck
     account: str = ""
     latched: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class DayPeak(OrderFact):
+    """The day's profit of an account is at a new height, from which a drawdown is measured.
+
+    Attributes:
+        account: The account.
+        profit: The height, in the currency of the limits.
+    """
+
+    account: str
+    profit: Decimal
 
 
 @attrs.frozen(kw_only=True)

@@ -33,6 +33,7 @@ from twsloop.orders.trade import OnFill, OnUpdate, Trade
 from twsloop.orders.views import OrderView
 from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
+from twsloop.risk.controls import RiskControls
 from twsloop.risk.kill_desk import KillDesk
 from twsloop.scanner.requests import Scanner
 from twsloop.session.waiting import WaitingRequest
@@ -92,6 +93,11 @@ class IBGateway(OrderGate):
     def account(self) -> AccountRequests:
         """Summaries, values, positions, profit and loss."""
         return self.__slices.account
+
+    @Shown
+    def risk(self) -> RiskControls:
+        """The limits that every order has to pass, and how they are changed."""
+        return self.__slices.risk_controls
 
     @Shown
     def kill_switch(self) -> KillDesk:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 from ibapi.contract import Contract
 
 from twsloop.account.profit import OwnFill, read_fills
@@ -29,6 +30,7 @@ from twsloop.orders.executions import BookedFill
 from twsloop.orders.leaving import Guards
 from twsloop.orders.requests import Orders
 from twsloop.orders.validation import NOTHING, Knowledge
+from twsloop.risk.controls import RiskControls
 from twsloop.risk.day_clock import OrderHold
 from twsloop.risk.desk import RiskDesk
 from twsloop.risk.kill_desk import Hands, Ledger
@@ -36,13 +38,14 @@ from twsloop.risk.sources import Sources
 from twsloop.scanner.requests import Scanner
 from twsloop.storage.desk import JournalDesk
 from twsloop.storage.journal import Journal
-from twsloop.storage.latches import KILL_SWITCH, decided
+from twsloop.storage.latches import KILL_SWITCH, REACHED, count_intents, decided
 from twsloop.storage.recalling import Recalled, recall
 from twsloop.system.requests import System
 
 from .day import TradingDay
 from .kill_signal import heed_signal
 from .ledger import LedgerDesk
+from .risk_feeds import RiskFeeds
 
 __all__ = ["Slices"]
 
@@ -63,12 +66,14 @@ class Slices:
         market_data: Live data.
         history: The past.
         risk: What an order has to pass.
+        risk_controls: What users are given of it.
         orders: The inside of the orders slice, which every order passes.
         desk: What users are given of it.
         account: Accounts.
         ledger: Positions by the user's own tags.
         hold: Refuses new orders once a day is ended.
         day: How a day ends.
+        feeds: What is followed for the limits in force.
         news: News.
         scanner: Market scans.
         system: The gateway itself.
@@ -87,16 +92,31 @@ class Slices:
             smart_components=self.contracts.smart_components,
             pace=lambda family: self.history.pace(family),  # noqa: PLW0108  (it is made below)
         )
+        self.feeds = RiskFeeds(
+            core,
+            account=lambda: self.account,
+            limits=lambda: self.risk.gate.book.limits,
+            moved=lambda account: self.risk.position_changed(account),  # noqa: PLW0108
+            earned=lambda account: self.risk.profit_changed(account),  # noqa: PLW0108
+        )
         self.risk = RiskDesk(
             core,
             Sources(
                 quote=self.market_data.live_ticker,
                 details=self.contracts.known,
                 is_open=self._is_open,
+                next_restart=self._next_restart,
+                positions=self.feeds.positions,
+                mark=self.feeds.mark,
+                account_value=self.feeds.account_value,
+                base_currency=self.feeds.base_currency,
+                rate=self.feeds.rate,
+                day_profit=self.feeds.day_profit,
             ),
             Ledger(
                 active=lambda: self.journal.active,
                 read=self._decided,
+                reached=self._reached,
                 must=core.config.journal.on_trouble == "refuse",
             ),
         )
@@ -127,6 +147,8 @@ class Slices:
         self.orders.repair.compare_positions(
             self.account.held, lambda limit: self.account.positions(timeout=limit)
         )
+        self.risk_controls = RiskControls(self.risk)
+        self.risk.prepare, self.risk.changed = self.feeds.ready, self._limits_changed
         self.desk = OrderDesk(
             core,
             self.orders,
@@ -166,6 +188,28 @@ class Slices:
         self.history = History(
             core, to_contract=to_contract, label=symbol_of, details=self._details
         )
+
+    def _limits_changed(self) -> None:
+        """Other limits are in force: other things have to be known, and intents name them."""
+        core = self._core
+        self.journal.take_config(attrs.evolve(core.config, risk=self.risk.gate.book.params))
+        if core.connected:
+            self.feeds.follow()
+
+    def _next_restart(self, now: datetime) -> datetime | None:
+        """When the next window begins that refuses orders; now, if it is in one."""
+        window = self._core.calendar.window(now)
+        if window is not None and window.refuses_orders:
+            return now
+        coming = self._core.calendar.next_refusing(now)
+        return None if coming is None else coming.since
+
+    async def _reached(self, since: datetime) -> tuple[tuple[Fact, ...], int]:
+        """Which limits were reached, and how many orders left since a time, by the journal."""
+        core = self._core
+        file, client_id = core.config.journal.file, core.client_id
+        found = await asyncio.to_thread(decided, file, 0, REACHED)
+        return found.facts, await asyncio.to_thread(count_intents, file, client_id, since)
 
     async def _decided(self, since: int) -> tuple[int, tuple[Fact, ...]]:
         """What was decided about the kill switch after an entry of the journal."""

@@ -63,6 +63,10 @@ class TradingDay:
             self._until = self._beginning(day + _DAY)
         return self._day
 
+    def began(self, now: datetime) -> datetime:
+        """When the day of a moment began, UTC."""
+        return self._beginning(self.of(now))
+
     def _beginning(self, day: date) -> datetime:
         return datetime.combine(day, self._begins, self._zone).astimezone(UTC)
 

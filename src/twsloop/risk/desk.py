@@ -2,41 +2,192 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 
 import attrs
 
+from twsloop.config.sections import RiskParams
 from twsloop.connection.core import Core
-from twsloop.events import QuoteSeen, RiskVerdict
+from twsloop.errors import StorageError
+from twsloop.events import (
+    DayPeak,
+    Fact,
+    Notice,
+    OrderRejected,
+    QuoteSeen,
+    RiskBreached,
+    RiskLimitChanged,
+    RiskVerdict,
+)
 
+from .breaker import Trouble
 from .gate import Proposal, RiskGate
+from .kill import KillTrigger
 from .kill_desk import KillDesk, Ledger
 from .sources import OrderView, Sources
-from .values import exact
+from .values import ZERO, exact
+from .watch import Watch
 
 __all__ = ["RiskDesk"]
 
+logger = logging.getLogger(__name__)
+
+#: A new height of the day's profit is written down when it is so much of the drawdown higher.
+_STEPS = 100
+#: An order that we refused ourselves is none that went wrong.
+_REFUSED = "REFUSED"
+_ERRORS = frozenset({"error", "fatal"})
+_BREAKING = frozenset({"order", "connection"})
+_ABOUT_ORDERS = frozenset({"order_new", "order_live"})
+
+
+async def _nothing_to_prepare() -> None:
+    """Stands in where nothing can be followed."""
+
 
 class RiskDesk:
-    """Judges the orders of one connection; loop thread.
+    """Judges the orders of one connection, and watches its limits between them; loop thread.
 
     Args:
         core: The connection.
         sources: What is known of the world.
-        ledger: The journal, for the kill switch.
+        ledger: The journal.
 
     Attributes:
+        core: The connection.
         gate: The checks.
         kill_switch: What stops all new orders.
+        prepare: Follows what the limits in force need, before orders are let go.
+        changed: Told when the limits are others.
     """
 
     def __init__(self, core: Core, sources: Sources, ledger: Ledger) -> None:
-        self._core = core
+        self.core = core
+        self._ledger = ledger
+        self._restored = False
+        # First of all: whether orders may leave is known before what was reached is.
         self.kill_switch = KillDesk(core, ledger)
         blocked: Callable[[], str] = lambda: self.kill_switch.blocks  # noqa: E731
         self.gate = RiskGate(core.config, attrs.evolve(sources, kill_switch=blocked))
+        self._watch = Watch(self.gate)
+        #: The heights of the day's profit that the journal knows, by account and day.
+        self._peaks: dict[tuple[str, date], Decimal] = {}
+        self.prepare: Callable[[], Awaitable[object]] = _nothing_to_prepare
+        self.changed: Callable[[], object] = lambda: None
+        core.on_connect(self._restore)
+        core.on_ready(self._ready)
+        core.on_fact(self._heard)
+
+    async def _ready(self) -> None:
+        """Before the orders of a session are let go."""
+        await self._restore()
+        await self.prepare()
+
+    async def _restore(self) -> None:
+        """Know what an earlier program of the day knew."""
+        if self._restored or not self._ledger.active():
+            return
+        gate, now = self.gate, self.core.clock.now()
+        try:
+            facts, count = await self._ledger.reached(gate.day_began(now))
+        except StorageError:
+            return  # the journal itself says what is wrong, and refuses orders
+        self._restored = True
+        days, today = gate.memory.days, gate.today(now)
+        self._watch.restore(facts)
+        for fact in facts:
+            if isinstance(fact, DayPeak):
+                day = gate.today(fact.time)
+                days.note(fact.account, fact.profit, day)
+                self._peaks[fact.account, day] = fact.profit
+        gate.memory.of_day.restore(today, count + gate.memory.of_day.count(today))
+
+    # ---- between two orders --------------------------------------------------------------
+
+    def profit_changed(self, account: str) -> None:
+        """The profit of an account may be another one."""
+        now = self.core.clock.now()
+        self._breached(self._watch.profit_changed(account, now))
+        limit = self.gate.book.limits.of_account("max_drawdown", account)
+        if limit is None:
+            return
+        day = self.gate.today(now)
+        peak = self.gate.memory.days.peak(account, day)
+        if peak - self._peaks.get((account, day), ZERO) > limit / _STEPS:
+            self._peaks[account, day] = peak
+            self.core.tell(DayPeak(time=now, account=account, profit=peak))
+
+    def position_changed(self, account: str) -> None:
+        """A position of an account, or what it is worth, may be another one."""
+        self._breached(self._watch.position_changed(account, self.core.clock.now()))
+
+    def _heard(self, fact: Fact) -> None:
+        """Rejects and errors, which the circuit breaker counts."""
+        if isinstance(fact, OrderRejected):
+            if fact.status != _REFUSED:
+                self._went_wrong("reject")
+        elif isinstance(fact, Notice) and _is_grave(fact):
+            self._went_wrong("error")
+
+    def _went_wrong(self, what: Trouble) -> None:
+        clock = self.core.clock
+        self._breached(self._watch.went_wrong(what, clock.monotonic(), clock.now()))
+
+    def _breached(self, facts: Iterable[RiskBreached]) -> None:
+        for fact in facts:
+            logger.warning("a limit is exceeded: %s: %s", fact.check.name, fact.check.text)
+            self.core.tell(fact)
+            by: KillTrigger | None = "loss limit" if fact.latched else None
+            if fact.check.name == "breaker":
+                by = "breaker"
+            if by is not None:
+                self.kill_switch.trigger(by, f"{fact.check.name}: {fact.check.text}")
+
+    # ---- limits and latches --------------------------------------------------------------
+
+    def change(self, limit: str, value: Any, reason: str) -> RiskLimitChanged | None:
+        """See `RiskControls.change`."""
+        fact = self.gate.change(limit, value, reason=reason, now=self.core.clock.now())
+        self._told([] if fact is None else [fact])
+        return fact
+
+    def reload(self, params: RiskParams, reason: str) -> list[RiskLimitChanged]:
+        """See `RiskControls.reload`."""
+        facts = self.gate.reload(params, reason=reason, now=self.core.clock.now())
+        self._told(facts)
+        return facts
+
+    def _told(self, facts: Sequence[RiskLimitChanged]) -> None:
+        for fact in facts:
+            self.core.tell(fact)
+        if facts:
+            self.changed()
+
+    def latched(self) -> list[tuple[str, str]]:
+        """See `RiskControls.latched`."""
+        return self.gate.memory.days.names(self.gate.today(self.core.clock.now()))
+
+    def release(self, account: str, limit: str, reason: str) -> bool:
+        """See `RiskControls.release`."""
+        fact = self._watch.release(account, limit, reason, self.core.clock.now())
+        if fact is not None:
+            self.core.tell(fact)
+        return fact is not None
+
+    def breaker_open(self) -> str:
+        """See `RiskControls.breaker`."""
+        clock, gate = self.core.clock, self.gate
+        return gate.memory.breaker.is_open(clock.monotonic(), gate.book.params)
+
+    def close_breaker(self) -> bool:
+        """See `RiskControls.close_breaker`."""
+        was_open = bool(self.breaker_open())
+        self.gate.memory.breaker.close()
+        return was_open
 
     # ---- what the orders slice needs -----------------------------------------------------
 
@@ -54,7 +205,7 @@ class RiskDesk:
 
     def noted(self, record: OrderView) -> None:
         """An order of the book is not what it was."""
-        self.gate.note(record, self._core.clock.monotonic())
+        self.gate.note(record, self.core.clock.monotonic())
 
     def seen(self, contract: Any) -> QuoteSeen | None:
         """The quote of a contract as it stands, to be written down with an order."""
@@ -65,12 +216,12 @@ class RiskDesk:
             bid=exact(quote.bid),
             ask=exact(quote.ask),
             last=exact(quote.last),
-            at=self._core.clock.now() - timedelta(seconds=quote.age),
+            at=self.core.clock.now() - timedelta(seconds=quote.age),
             age=quote.age,
         )
 
     def _proposal(self, record: Any, order: Any, kind: str) -> Proposal:
-        core = self._core
+        core = self.core
         account = order.account
         if not account and not order.faGroup and len(core.accounts) == 1:
             account = core.accounts[0]
@@ -88,3 +239,9 @@ class RiskDesk:
             # The very object: anybody can write the same word.
             by_kill_switch=record.origin is self.kill_switch.origin,
         )
+
+
+def _is_grave(notice: Notice) -> bool:
+    """Whether the gateway told an error about an order, or about the session."""
+    about = notice.scope in _BREAKING or notice.context in _ABOUT_ORDERS
+    return about and notice.severity in _ERRORS and not notice.local

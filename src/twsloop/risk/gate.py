@@ -127,6 +127,10 @@ class RiskGate:
         """The day that limits of a day are counted in."""
         return self._day.of(now)
 
+    def day_began(self, now: datetime) -> datetime:
+        """When the day under way began, UTC."""
+        return self._day.began(now)
+
     # ---- limits --------------------------------------------------------------------------
 
     def change(

@@ -19,25 +19,23 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
-from typing import Any, TypeVar
 
 import attrs
 
 from twsloop.clock import Timer
 from twsloop.config import EndOfDayParams
 from twsloop.connection.core import Core
-from twsloop.errors import LoopNotRunning, RiskError, StorageError
+from twsloop.errors import RiskError, StorageError
 from twsloop.events import Fact, KillSwitchActed, KillSwitchChanged
 from twsloop.session.state import State
 
 from .end_of_day import Cleared
 from .kill import KillSwitch, KillTrigger
+from .on_loop import on_loop
 
 __all__ = ["Hands", "KillDesk", "Ledger"]
 
 logger = logging.getLogger(__name__)
-
-R = TypeVar("R")
 
 
 async def _nothing(_params: EndOfDayParams, *, origin: str, reason: str) -> Cleared:
@@ -60,16 +58,18 @@ class Hands:
 
 @attrs.frozen(kw_only=True)
 class Ledger:
-    """The journal, as the switch uses it; loop thread.
+    """The journal, as the gate and the switch use it; loop thread.
 
     Attributes:
         active: Whether it is written.
         read: The switch's own facts behind an entry, and the newest entry of them.
+        reached: Which limits were reached, and how many orders left since a time.
         must: Whether orders are refused while it cannot be read.
     """
 
     active: Callable[[], bool] = lambda: False
     read: Callable[[int], Awaitable[tuple[int, Iterable[Fact]]]]
+    reached: Callable[[datetime], Awaitable[tuple[Iterable[Fact], int]]]
     must: bool = True
 
 
@@ -157,14 +157,14 @@ class KillDesk:
         Raises:
             RiskError: There is no reason, or the file that engages it is still there.
         """
-        return self._on_loop(self._release, reason)
+        return on_loop(self._core, self._release, reason)
 
     def __repr__(self) -> str:
         return f"<kill switch, {self._switch.blocks or 'not engaged'}>"
 
     def trigger(self, by: KillTrigger, reason: str) -> bool:
         """Something engages it; whether that is heeded, and new. From any thread."""
-        return self._on_loop(self._engage, by, reason)
+        return on_loop(self._core, self._engage, by, reason)
 
     # ---- for the gate; loop thread -------------------------------------------------------
 
@@ -181,18 +181,6 @@ class KillDesk:
         self._hands = hands
 
     # ---- inside --------------------------------------------------------------------------
-
-    def _on_loop(self, work: Callable[..., R], *args: Any) -> R:
-        """Do something where the state belongs to, and wait for it."""
-        loop = self._core.event_loop
-        if not loop.in_loop():
-            try:
-                done: R = loop.submit(work, *args).result()
-            except LoopNotRunning:
-                pass  # then nobody else uses it
-            else:
-                return done
-        return work(*args)
 
     def _engage(self, by: KillTrigger, reason: str, soon: bool = False) -> bool:
         fact = self._switch.engage(by, reason, self._core.clock.now())

@@ -175,6 +175,11 @@ class Calendar:
         coming = (w for w in self._around(now, 8) if w.since > now)
         return min(coming, key=lambda w: w.since, default=None)
 
+    def next_refusing(self, now: datetime) -> Window | None:
+        """The next window after now that refuses orders; None if none is known."""
+        coming = (w for w in self._around(now, 8) if w.since > now and w.refuses_orders)
+        return min(coming, key=lambda w: w.since, default=None)
+
     @staticmethod
     def login_ended(since: datetime, now: datetime) -> datetime | None:
         """When IB's weekly login ended between two times, the last if several; None if it did not.

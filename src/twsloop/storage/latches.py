@@ -16,19 +16,19 @@ import attrs
 
 from twsloop.config import JournalParams
 from twsloop.database import Database
-from twsloop.events import Fact, KillSwitchActed, KillSwitchChanged, RiskBreached
+from twsloop.events import DayPeak, Fact, KillSwitchActed, KillSwitchChanged, RiskBreached
 
 from .pen import Login, Pen
 from .queries import entries, fact_of
 from .reading import reading
 from .schema import MIGRATIONS
 
-__all__ = ["KILL_SWITCH", "LATCHES", "Decided", "count_intents", "decided", "write_down"]
+__all__ = ["KILL_SWITCH", "REACHED", "Decided", "count_intents", "decided", "write_down"]
 
 #: The facts that make the kill switch's state.
 KILL_SWITCH = (KillSwitchChanged.__name__, KillSwitchActed.__name__)
-#: And those of the limits that were reached.
-LATCHES = (*KILL_SWITCH, RiskBreached.__name__)
+#: The facts that tell which limits were reached, and what a drawdown is measured from.
+REACHED = (RiskBreached.__name__, DayPeak.__name__)
 
 
 @attrs.frozen
@@ -44,7 +44,7 @@ class Decided:
     facts: tuple[Fact, ...] = ()
 
 
-def decided(file: Path, since: int = 0, kinds: Collection[str] = LATCHES) -> Decided:
+def decided(file: Path, since: int = 0, kinds: Collection[str] = KILL_SWITCH) -> Decided:
     """What was decided after an entry; in any thread.
 
     Args:

@@ -15,6 +15,7 @@ from twsloop.events import (
     AcknowledgementLate,
     CommissionReported,
     ConfigTaken,
+    DayPeak,
     Fact,
     Fill,
     GapReport,
@@ -336,6 +337,11 @@ def _breach(fact: RiskBreached, _epoch: int) -> Details:
     return (("control", row),)
 
 
+def _peak(fact: DayPeak, _epoch: int) -> Details:
+    row = (type(fact).__name__, "max_drawdown", fact.account, None, fact.profit, None, "", "")
+    return (("control", row),)
+
+
 #: Who has rows beside the spine, and which.
 _DETAILS: dict[type[Fact], Callable[[Any, int], Details]] = {
     OrderStep: _step,
@@ -353,4 +359,5 @@ _DETAILS: dict[type[Fact], Callable[[Any, int], Details]] = {
     KillSwitchActed: _kill_acted,
     RiskLimitChanged: _limit,
     RiskBreached: _breach,
+    DayPeak: _peak,
 }

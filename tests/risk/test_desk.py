@@ -1,0 +1,208 @@
+"""The limits of a gateway object: followed, watched, restored and changed, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import uvloop
+
+from tests.support.desk import PATIENCE, Heard, config_for, open_paper
+from twsloop.config import Config
+from twsloop.errors import RiskError
+from twsloop.events import KillSwitchChanged, RiskBreached, RiskLimitChanged
+from twsloop.gateway import IBGateway
+from twsloop.orders.builders import limit_order, market_order
+from twsloop.orders.state import OrderStatus
+from twsloop.paper import PaperGateway
+
+THREADS = 16
+
+
+@attrs.frozen
+class Room:
+    """A paper gateway that stays, and a journal; programs come and go."""
+
+    feed: Any
+    paper: PaperGateway
+    folder: Path
+    loop_factory: Any
+
+    def program(self, **more: Any) -> IBGateway:
+        """The next one."""
+        settings = {"journal__enabled": True, "journal__file": self.folder / "journal.db", **more}
+        return IBGateway(config_for(self.paper, **settings), loop_factory=self.loop_factory)
+
+    def quote(self, price: float) -> None:
+        """The market has a new quote."""
+        quotes = [
+            self.feed.quote("AAPL", price, price + 0.02, 1000),
+            self.feed.trade("AAPL", price),
+        ]
+        self.paper.call(self.feed.send, quotes)
+
+
+@pytest.fixture(
+    params=[(225, uvloop.new_event_loop), (200, asyncio.new_event_loop)], ids=["protobuf", "text"]
+)
+def room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Room]:
+    version, loop_factory = request.param
+    with open_paper(max_version=version) as (feed, paper):
+        yield Room(feed, paper, tmp_path, loop_factory)
+
+
+def hear(gateway: IBGateway, kind: Any) -> Heard:
+    heard = Heard()
+    gateway.observe(kind, heard)
+    return heard
+
+
+def at_once(work: Callable[[], Any]) -> list[Any]:
+    """Do something in sixteen threads that begin together."""
+    found: list[Any] = []
+    start = threading.Barrier(THREADS)
+
+    def one() -> None:
+        start.wait(PATIENCE)
+        found.append(work())
+
+    threads = [threading.Thread(target=one) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert len(found) == THREADS
+    return found
+
+
+def test_sixteen_threads_stay_within_a_position_together(room: Room) -> None:
+    with room.program(risk__max_position=500) as gateway:
+        order = limit_order("BUY", 100, "100")
+
+        def place() -> Any:
+            heard = Heard()
+            trade = gateway.place_order("AAPL", order, on_update=heard)
+            heard.until(lambda shown: shown.status in {"Submitted", "REFUSED"})
+            return trade
+
+        trades = at_once(place)
+        refused = [one for one in trades if one.status is OrderStatus.REFUSED]
+        held = [one for one in trades if one not in refused]
+        assert len(held) == 5
+        assert {one.reason.split(":")[0] for one in refused} == {"max_position"}
+        room.quote(99.0)
+        for one in held:
+            assert one.done.result(PATIENCE) is OrderStatus.FILLED
+        (position,) = gateway.positions().result(PATIENCE)
+        assert position.quantity == Decimal(500)
+        # What closes it may leave.
+        out = gateway.place_order("AAPL", market_order("SELL", 500))
+        assert out.done.result(PATIENCE) is OrderStatus.FILLED
+
+
+def test_orders_of_the_day_count_on_over_a_restart(room: Room) -> None:
+    with room.program(risk__orders_per_day=20) as gateway:
+        trades = at_once(lambda: gateway.place_order("AAPL", market_order("BUY", 1)))
+        ends = Counter(trade.done.result(PATIENCE) for trade in trades)
+        assert ends == {OrderStatus.FILLED: THREADS}
+    with room.program(risk__orders_per_day=20) as gateway:
+        trades = at_once(lambda: gateway.place_order("AAPL", market_order("BUY", 1)))
+        ends = Counter(trade.done.result(PATIENCE) for trade in trades)
+        assert ends == {OrderStatus.FILLED: 4, OrderStatus.REFUSED: 12}
+
+
+def test_what_is_not_needed_is_not_asked_for(room: Room) -> None:
+    with room.program() as gateway:
+        assert not gateway._tws.streams._feeds
+        gateway.risk.change("max_position", 10)
+        assert len(gateway._tws.streams._feeds) == 1
+        gateway.risk.change("max_position", None, reason="a test")
+        assert gateway.place_order("AAPL", market_order("BUY", 11)).done.result(PATIENCE) == (
+            OrderStatus.FILLED
+        )
+
+
+def test_money_is_counted_in_the_currency_of_the_account(room: Room) -> None:
+    with room.program(risk__max_notional=1000, risk__max_buying_power=50) as gateway:
+        small = gateway.place_order("AAPL", limit_order("BUY", 5, "190"))
+        assert small.done.result(PATIENCE) is OrderStatus.FILLED, small.reason
+        large = gateway.place_order("AAPL", limit_order("BUY", 6, "190"))
+        assert large.done.result(PATIENCE) is OrderStatus.REFUSED
+        assert large.reason.startswith("max_notional: its value 1140 ")
+
+
+def test_a_loss_engages_the_kill_switch_and_stays_over_a_restart(room: Room) -> None:
+    gateway = room.program(risk__max_daily_loss=1000)
+    breached, killed = hear(gateway, RiskBreached), hear(gateway, KillSwitchChanged)
+    with gateway:
+        bought = gateway.place_order("AAPL", market_order("BUY", 100))
+        assert bought.done.result(PATIENCE) is OrderStatus.FILLED, bought.reason
+        room.quote(170.0)
+        fact = breached.next()
+        assert (fact.check.name, fact.latched) == ("max_daily_loss", True)
+        assert fact.check.value >= 1000
+        changed = killed.next()
+        assert (changed.engaged, changed.by) == (True, "loss limit")
+    again = room.program(risk__max_daily_loss=1_000_000)
+    with again:
+        (account,) = again.accounts
+        assert again.risk.latched == ((account, "max_daily_loss"),)
+        assert again.kill_switch.release("looked into it")
+        refused = again.place_order("AAPL", market_order("BUY", 1))
+        assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
+        assert refused.reason.startswith("max_daily_loss: it was reached today")
+        out = again.place_order("AAPL", market_order("SELL", 100))
+        assert out.done.result(PATIENCE) is OrderStatus.FILLED, out.reason
+        with pytest.raises(RiskError, match="reason"):
+            again.risk.release(account, "max_daily_loss", "")
+        assert again.risk.release(account, "max_daily_loss", "a test")
+        assert not again.risk.release(account, "max_daily_loss", "twice")
+        placed = again.place_order("AAPL", market_order("BUY", 1))
+        assert placed.done.result(PATIENCE) is OrderStatus.FILLED, placed.reason
+
+
+def test_rejects_open_the_circuit_breaker(room: Room) -> None:
+    gateway = room.program(risk__breaker_rejects=2, kill_switch__on_breaker=True)
+    breached, killed = hear(gateway, RiskBreached), hear(gateway, KillSwitchChanged)
+    with gateway:
+        for _ in range(2):
+            room.paper.market.reject_next_order("no")
+            rejected = gateway.place_order("AAPL", market_order("BUY", 1))
+            assert rejected.done.result(PATIENCE) is OrderStatus.REJECTED
+        assert breached.next().check.name == "breaker"
+        assert killed.next().by == "breaker"
+        assert gateway.risk.breaker == "2 rejects within 60 s"
+        gateway.kill_switch.release("looked into it")
+        refused = gateway.place_order("AAPL", market_order("BUY", 1))
+        assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
+        assert refused.reason.startswith("breaker")
+        assert gateway.risk.close_breaker()
+        assert not gateway.risk.close_breaker()
+        placed = gateway.place_order("AAPL", market_order("BUY", 1))
+        assert placed.done.result(PATIENCE) is OrderStatus.FILLED
+
+
+def test_limits_are_changed_with_a_row_for_each(room: Room) -> None:
+    gateway = room.program(risk__max_quantity=10)
+    changed = hear(gateway, RiskLimitChanged)
+    with gateway:
+        with pytest.raises(RiskError, match="only with a reason"):
+            gateway.risk.change("max_quantity", 20)
+        fact = gateway.risk.change("max_quantity", 20, reason="more cash")
+        assert fact is not None
+        assert changed.next() == fact
+        assert (gateway.risk.limits.max_quantity, fact.loosened) == (20, True)
+        assert gateway.risk.change("max_quantity", 20) is None
+        config = Config.load(environ={}, overrides={"risk.max_quantity": 5})
+        (row,) = gateway.risk.reload(config)
+        assert (row.old, row.new, row.by) == ("20", "5", "reload")
+        refused = gateway.place_order("AAPL", market_order("BUY", 6))
+        assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
+        assert refused.reason.startswith("max_quantity")
