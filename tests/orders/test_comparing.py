@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import attrs
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,6 +76,16 @@ def test_what_executions_do_not_explain_is_found_and_nothing_else(
         assert row.by_fills == missed[key]
     quiet = {key for key in after if after[key] == before[key] and not missed[key]}
     assert quiet.isdisjoint((row.account, row.con_id) for row in rows)
+
+
+@pytest.mark.parametrize(("change", "explained"), [(0, True), (5, True), (3, False)])
+def test_a_correction_changes_a_position_by_what_is_not_known(change: int, explained: bool) -> None:
+    """The execution itself may have been there before: as a rule its price alone is corrected."""
+    corrected = attrs.evolve(fill(("DU1", 1), 5, BEGAN), corrects="a.1.01.01", exec_id="a.1.01.02")
+    before = {("DU1", 1): Holding("", Decimal(7))}
+    after = {("DU1", 1): Holding("", Decimal(7 + change))}
+    rows = compare_positions(before, after, [corrected], BEGAN)
+    assert [row.explained for row in rows] == ([explained] if change else [])
 
 
 def test_a_position_may_be_told_after_its_execution() -> None:

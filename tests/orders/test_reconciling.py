@@ -198,6 +198,18 @@ def test_what_neither_journal_nor_gateway_explain_is_found_and_nothing_else(
         assert key in moved or key in {traded for traded, _ in missed}
 
 
+def test_an_execution_and_its_correction_count_once() -> None:
+    told = PositionsHeld(time=NOON, client_id=0, positions=())
+    first = fill(signed=5, at=10)
+    second = attrs.evolve(first, exec_id="a.1.01.02", corrects="a.1.01.01", shares=Decimal(4))
+    held = {("DU1", 1): Holding("", Decimal(4))}
+    assert compare_with_held(told, [first, second], held, [], sees_all=True) == ()
+    (row,) = compare_with_held(told, [], held, [first, second], sees_all=True)
+    assert (row.before, row.by_fills, row.explained) == (Decimal(0), Decimal(4), True)
+    (row,) = compare_with_held(told, [first, second], {}, [], sees_all=True)
+    assert (row.before, row.after, row.explained) == (Decimal(4), Decimal(0), False)
+
+
 # ---- what has to be looked at ------------------------------------------------------------
 def asked(con_id: int | None = 5, symbol: str = "AAPL", **more: Any) -> Difference:
     fields = {"order_id": 1, "about": "order", "policy": "ask", **more}
@@ -320,6 +332,18 @@ def test_a_position_that_no_execution_explains(room: Room) -> None:
         assert not report.agrees
     with room.process(connection__client_id=5) as gateway:  # it was taken over, and written down
         assert gateway.orders.gap_reports[0].agrees
+
+
+def test_what_another_program_wrote_explains_a_position(room: Room) -> None:
+    with room.process(connection__client_id=5) as gateway:
+        assert gateway.orders.reconcile().result(PATIENCE).agrees
+    with room.process(connection__client_id=9) as other:
+        sold = other.place_order("AAPL", market_order("SELL", 4))
+        assert sold.settled.result(PATIENCE) is OrderStatus.FILLED
+    room.paper.faults.nightly_restart(away=0.0, executions="cut")
+    with room.process(connection__client_id=5) as gateway:
+        (report,) = gateway.orders.gap_reports
+        assert (report.differences, report.executions, report.agrees) == ((), (), True)
 
 
 def place(gateway: IBGateway, symbol: str) -> tuple[OrderStatus, str]:

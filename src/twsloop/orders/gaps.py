@@ -292,8 +292,10 @@ def compare_positions(
             continue
         of = traded.setdefault((fill.account, fill.con_id), _Traded())
         since = fill.time >= began
-        of.told += signed(fill) if since else 0
-        if since and fill.exec_id not in late and _when(fill) >= began:
+        # What a correction changes is not known: as a rule the price, and nothing that is held.
+        surely = since and fill.corrects is None
+        of.told += signed(fill) if surely else 0
+        if surely and fill.exec_id not in late and _when(fill) >= began:
             of.since += signed(fill)
         else:
             of.perhaps.append(fill)

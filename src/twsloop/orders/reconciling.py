@@ -219,14 +219,14 @@ def compare_with_held(
         new: All executions that are known now.
         sees_all: Whether the executions of other clients are told to this one.
     """
-    latest = {execution_base(fill.exec_id): fill for fill in traded}
+    latest: dict[str, Fill] = {}
+    _take_latest(latest, traded)
     written = frozenset(latest)
-    for fill in new:
-        latest[execution_base(fill.exec_id)] = fill
+    _take_latest(latest, new)
     since: dict[tuple[str, int], Decimal] = {}
     for base in written:
         fill = latest[base]
-        if fill.con_id is not None and fill.time >= told.time:
+        if fill.con_id is not None and fill.time >= told.time and fill.corrects is None:
             key = fill.account, fill.con_id
             since[key] = since.get(key, Decimal(0)) + signed(fill)
     fresh = {
@@ -247,6 +247,15 @@ def compare_with_held(
         # What the journal has explained already is no news.
         if not row.explained or (row.account, row.con_id) in fresh
     )
+
+
+def _take_latest(latest: dict[str, Fill], fills: Iterable[Fill]) -> None:
+    """Executions in their latest versions; one whose first version is known stands for itself."""
+    for fill in fills:
+        base = execution_base(fill.exec_id)
+        known = latest.get(base)
+        whole = known is not None and known.corrects is None
+        latest[base] = attrs.evolve(fill, corrects=None) if whole else fill
 
 
 # ---- what somebody has to look at --------------------------------------------------------
