@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import sqlite3
 import stat
 import traceback
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from twsloop.events import GapReport, SessionChanged
 from twsloop.gateway import IBGateway
 from twsloop.orders.builders import limit_order, market_order, stop_order
 from twsloop.orders.state import OrderStatus
+from twsloop.paper import PaperGateway
 from twsloop.session.state import State
 
 __all__ = ["room"]  # a fixture
@@ -150,6 +153,11 @@ def test_nobody_else_can_read_the_journal(room: Room, tmp_path: Path) -> None:
         assert {each.suffix for each in files} == {".db", ".db-wal", ".db-shm"}
         for each in files:
             assert stat.S_IMODE(each.stat().st_mode) == 0o600
+
+
+def test_what_listens_is_for_this_machine_alone() -> None:
+    hosts = [Config().paper.host, signature(PaperGateway).parameters["host"].default]
+    assert [ipaddress.ip_address(host).is_loopback for host in hosts] == [True, True]
 
 
 @pytest.mark.parametrize(
