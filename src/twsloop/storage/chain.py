@@ -13,10 +13,8 @@ and the entry as a JSON list without spaces, non-ASCII characters escaped::
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
@@ -26,35 +24,25 @@ __all__ = ["START", "canonical", "link"]
 START = "0" * 64
 
 
-def canonical(value: Any, plain: Callable[[Any], Any] | None = None) -> str:
+def canonical(value: Any) -> str:
     """Plain JSON types in the one way in which the journal writes them.
 
     Keys are sorted, so that it does not depend on the order in which a program holds them.
-
-    Args:
-        value: What to write.
-        plain: Makes a plain type of what is none, and raises of what it does not know.
 
     Raises:
         ValueError: A number that JSON has no form for (infinite, or none).
         TypeError: Something that is no plain type.
     """
-    return (_ENCODER if plain is None else _encoder(plain)).encode(value)
+    return _ENCODER.encode(value)
 
 
-@functools.cache
-def _encoder(plain: Callable[[Any], Any] | None) -> json.JSONEncoder:
-    return json.JSONEncoder(
-        ensure_ascii=True,
-        allow_nan=False,
-        sort_keys=True,
-        separators=(",", ":"),
-        default=plain,
-        check_circular=False,  # a fact is no ring
-    )
-
-
-_ENCODER = _encoder(None)
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=True,
+    allow_nan=False,
+    sort_keys=True,
+    separators=(",", ":"),
+    check_circular=False,  # a fact is no ring
+)
 
 
 def link(

@@ -37,7 +37,7 @@ from twsloop.events import (
     order_story,
     to_record,
 )
-from twsloop.events.basis import fields_of, plain
+from twsloop.events.encoding import time_text, to_json
 from twsloop.events.records import from_record
 
 from .chain import canonical
@@ -105,14 +105,13 @@ def is_kept(fact: Fact) -> bool:
 # ---- the spine ---------------------------------------------------------------------------
 def time_of(fact: Fact) -> str:
     """A fact's time, such that text sorts as time does."""
-    return fact.time.isoformat(timespec="microseconds")
+    return time_text(fact.time)
 
 
 def body_of(fact: Fact) -> str:
     """A fact as JSON; what JSON has no form for becomes text rather than keep a row out."""
     try:
-        # The same as of `to_record`, but most fields are looked at by the encoder alone.
-        return canonical({"event": type(fact).__name__, **fields_of(fact)}, plain)
+        return to_json(fact)
     except (TypeError, ValueError):
         return canonical(_as_text(to_record(fact)))
 
