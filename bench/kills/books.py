@@ -96,7 +96,7 @@ def _sent(told: Journaled, books: Books) -> list[str]:
     # A token is an order: none stands under two ids.
     ids: dict[str, set[int]] = {}
     for order_id, several in references.items():
-        for reference in several:
+        for reference in several - {""}:  # raw orders have none
             ids.setdefault(reference, set()).add(order_id)
     for text, found in (
         ("ids stand for two orders in the journal", _several(tokens)),
