@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import re
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.full_disk import room_for
 from tests.support.program import run as run_program
 from tests.support.terminal import on_a_terminal
 from tests.support.written import write_journal
@@ -283,6 +285,16 @@ def test_an_export_that_fails_leaves_the_old_one(run: Run, file: Path, tmp_path:
     assert (code, "entry 9 is no JSON" in complaints) == (14, True)
     assert lines.read_text() == "mine"
     assert list(tmp_path.glob("*.unfinished")) == []
+
+
+def test_an_export_without_room_is_one_clear_error(run: Run, tmp_path: Path) -> None:
+    file, lines = tmp_path / "long.db", tmp_path / "out.jsonl"
+    write_journal(file, [fact for number in range(1, 40) for fact in order(number, "AAPL")])
+    with room_for(40_000):  # SQLite's own index beside the file takes 32768
+        code, _, complaints = run("journal", "export", str(lines), "--file", str(file))
+    gc.collect()  # what is only complained of at the end of an iterator is, too
+    assert (code, complaints) == (14, f"twsloop: {lines}: it cannot be written: File too large\n")
+    assert list(tmp_path.glob("out*")) == []
 
 
 def test_lines_that_were_changed_are_not_imported(run: Run, file: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.full_disk import room_for
 from tests.support.journal_files import (
     Bench,
     fill,
@@ -294,6 +295,15 @@ def test_where_no_folder_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     other_missing = tmp_path / "gone"
     monkeypatch.setattr("tempfile.tempdir", str(other_missing))
     assert leave_behind(facts, tmp_path / "missing" / "journal.db", "now") is None
+
+
+def test_no_part_is_left_where_not_all_of_it_finds_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with room_for(64):
+        assert leave_behind([intent(1)], tmp_path / "journal.db", "now") is None
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_rows_that_came_meanwhile_keep_their_order(file: Path) -> None:

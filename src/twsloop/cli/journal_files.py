@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import sys
@@ -140,12 +141,11 @@ def export(run: Run, target: Path | None, force: bool, file: Path | None) -> Non
     from twsloop.storage.jsonl import export_lines  # noqa: PLC0415
 
     _see_that_it_is_new(target, force=force)
-    with opened(run, file) as connection:
+    with opened(run, file) as connection, contextlib.closing(export_lines(connection)) as lines:
         if target is None:
-            for line in export_lines(connection):
-                sys.stdout.write(line)
+            sys.stdout.writelines(lines)
             return
-        _write(target, export_lines(connection))
+        _write(target, lines)
     run.output().event("exported", f"exported to {target}", file=target)
 
 

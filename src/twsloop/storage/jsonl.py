@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
@@ -57,8 +57,8 @@ _FLOOR: dict[str, tuple[type, ...]] = {"client_id": (int,), "accounts": (str,), 
 
 
 # ---- out ---------------------------------------------------------------------------------
-def export_lines(journal: sqlite3.Connection) -> Iterator[str]:
-    """A journal's lines, each with its end of line.
+def export_lines(journal: sqlite3.Connection) -> Generator[str, None, None]:
+    """A journal's lines, each with its end of line. Close it if not all of them are taken.
 
     Args:
         journal: A connection of `twsloop.storage.reading.reading`.

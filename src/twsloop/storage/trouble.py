@@ -121,7 +121,11 @@ def leave_behind(facts: Iterable[Fact], journal: Path, stamp: str) -> Path | Non
         with contextlib.suppress(OSError):
             file = folder / name
             handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as out:
-                out.write(text)
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as out:
+                    out.write(text)
+            except OSError:  # full: what got into it would pass for the whole
+                file.unlink()
+                raise
             return file
     return None

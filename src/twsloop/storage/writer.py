@@ -158,7 +158,8 @@ class Writer:
         if left > 0:
             self._watch(left)
         else:
-            self._fail(f"nothing was written for {self._params.deadline:g} s")
+            spent = f"nothing was written for {self._params.deadline:g} s ([journal] deadline)"
+            self._fail(f"{self._params.file}: {spent}; see what holds it, and that the disk works")
 
     def _fail(self, reason: str) -> None:
         """The file cannot be written: nobody waits for it any more."""
