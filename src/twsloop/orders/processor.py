@@ -47,6 +47,8 @@ class OrderProcessor:
 
     Attributes:
         first_id: The session's nextValidId: ids below it were used by earlier sessions.
+        valid_from: The lowest id that this process may use, of the gateway and the journal; None
+            until both have said so.
         named: The gateway has said in this session which accounts it serves.
         ids_rolled_back: The session's nextValidId was below ids that are known to be used.
         heard: Told of each execution and commission that is new, and whether a list told it.
@@ -60,6 +62,7 @@ class OrderProcessor:
         self._book = book
         self._announce = announce
         self.first_id = 1
+        self.valid_from: int | None = None
         self.named = False
         self.ids_rolled_back = False
         self.heard: Callable[[Fact, bool], object] = lambda _fact, _listed: None
@@ -98,6 +101,7 @@ class OrderProcessor:
         """The accounts of this login (kept by the connection)."""
         del accountsList
         self.named = True
+        self._begin_ids()
 
     def nextValidId(self, orderId: int) -> None:
         """The lowest id that this session may use; further ones (reqIds) only raise it."""
@@ -109,6 +113,12 @@ class OrderProcessor:
             if self.ids_rolled_back:
                 self.rolled_back(orderId, known)
         self.first_id = orderId
+        self._begin_ids()
+
+    def _begin_ids(self) -> None:
+        """The next id is known, and the accounts, by which the journal knows what was used."""
+        if self.valid_from is None and self.named and self._core.epoch == self._epoch:
+            self.valid_from = self._core.order_ids.floor
 
     def _now(self) -> datetime:
         return self._core.clock.now()

@@ -114,6 +114,10 @@ class RawCalls:
         if record is None and not fresh and way_out.must_be_known(order_id):
             way_out.say(order_id, DUPLICATE_ID, "Duplicate order id")
             return
+        early = way_out.too_early(order_id) if record is None and fresh else ""
+        if early:
+            way_out.turn_away(order_id, early)
+            return
         if record is None or record.status in _NEVER_LEFT:
             # What leaves is what IB's client would send: our notes are made in a copy.
             kept = copied(order)

@@ -21,6 +21,7 @@ import asyncio
 import contextlib
 import functools
 import itertools
+import logging
 import re
 import threading
 from collections.abc import Awaitable, Callable, Iterable
@@ -80,6 +81,8 @@ from .way_out import Send, WayOut
 from .whatif import preview_order
 
 __all__ = ["Orders"]
+
+logger = logging.getLogger(__name__)
 
 #: Categories of notices that speak of data even if their id is an order's too.
 _NOT_ABOUT_ORDERS = frozenset({"historical", "market_data", "market_data_farm"})
@@ -356,6 +359,16 @@ class Orders:
 
     def _begin(self, trade: Trade, mode: Validation, send: Send | None) -> None:
         record = trade.record
+        early = self.way_out.too_early(record.order_id)
+        if early and not record.final:
+            # It may be the id of an order that works: nobody is told of another one with it.
+            record.status = next_status(record.status, OrderInput.REFUSED)
+            record.reason = early
+            trade.resolve()
+        if early:
+            logger.warning("order %d: %s", record.order_id, early)
+            self.board.forget([record])
+            return
         self.board.announce(self.book.create(record, self._core.clock.now()))
         if record.final:
             return  # given up while it was on its way here, and its waiters were told so
@@ -457,13 +470,13 @@ class Orders:
         if known is None:
             return
         self._restored.add(core.client_id)
-        self.repair.resume(known)
         for record in restore(self.book, known, core.client_id, core.clock.now()):
             core.order_ids.seen(record.order_id)
             if may_be_working(record):
                 self.board.announce(Change(record, changed=True))
             else:
                 self.board.forget(self.book.settle(record))
+        self.repair.resume(known)
 
     def _down(self) -> None:
         reason = "the session ended"
@@ -484,7 +497,8 @@ class Orders:
             self._clean_up_set = True
             self._core.event_loop.at_stop(self._stopped)
         elif state is State.STARTING:
-            if self._core.supervised and self._journal.active and self._is_to_be_restored():
+            read = self._journal.active or self._core.config.reconcile.dry_run
+            if self._core.supervised and read and self._is_to_be_restored():
                 self._processor.hold()
         elif state is State.READY:
             self.way_out.let_go()  # after IB's own start nothing was fetched before

@@ -153,6 +153,19 @@ class WayOut:
         """
         return self._core.supervised or self._sync.known or order_id >= self._processor.first_id
 
+    def too_early(self, order_id: int) -> str:
+        """Why a new order may not have its id, in words; empty if it may.
+
+        What is taken before the gateway has told which ids are free may be the id of an order that
+        works, of an earlier process: what left under it would be a change of that one.
+        """
+        core, first = self._core, self._processor.valid_from
+        if not core.role.sends_orders or (first is not None and order_id >= first):
+            return ""
+        if first is None and not core.connected:
+            return f"not connected (the session is {core.state.name})"
+        return "its order id was taken before the gateway had told which ids are free"
+
     def judge(self, account: str) -> Verdict:
         """Ask the gate, as things stand now."""
         core, sync = self._core, self._sync
@@ -323,12 +336,15 @@ class WayOut:
             self.board.change_failed(record, OrdersRefused(reason))
         else:
             self.board.apply(record, OrderInput.REFUSED, reason)
-        if not raw:
-            return
+        if raw:
+            self.turn_away(record.order_id, reason)
+
+    def turn_away(self, order_id: int, reason: str) -> None:
+        """Tell a raw call IB's way that its order does not leave."""
         if self._core.connected:
-            self.say(record.order_id, 201, f"Order rejected - reason: {reason}")
+            self.say(order_id, 201, f"Order rejected - reason: {reason}")
         else:
-            self.say(record.order_id, 504, "Not connected")
+            self.say(order_id, 504, "Not connected")
 
     async def _simulate(self, record: OrderRecord, *, raw: bool) -> None:
         quote: Quote | None = None

@@ -80,7 +80,7 @@ class Journal:
         core.on_connect(self._open)
         core.on_session(self._session)
         core.on_fact(self.record)
-        core.add_slice(self, ("nextValidId",))
+        core.add_slice(self, ("managedAccounts", "nextValidId"))
         # The first of all, and so the last to run: what others say at their end is written, too.
         core.event_loop.at_stop(self._close)
 
@@ -199,6 +199,11 @@ class Journal:
     def _opened(self, floors: Floors) -> None:
         for key, highest in floors.items():
             self._floors[key] = max(self._floors.get(key, 0), highest)
+        self._raise_floor()
+
+    def managedAccounts(self, accountsList: str) -> None:
+        """EWrapper's: whose orders count (the connection keeps them)."""
+        del accountsList
         self._raise_floor()
 
     def nextValidId(self, orderId: int) -> None:
