@@ -17,7 +17,13 @@ import uvloop
 from tests.support.desk import PATIENCE, Heard, config_for, open_paper
 from twsloop.config import Config
 from twsloop.errors import RiskError
-from twsloop.events import KillSwitchChanged, RiskBreached, RiskLimitChanged
+from twsloop.events import (
+    KillSwitchChanged,
+    OrderCreated,
+    RiskBreached,
+    RiskLimitChanged,
+    RiskVerdict,
+)
 from twsloop.gateway import IBGateway
 from twsloop.orders.builders import limit_order, market_order
 from twsloop.orders.state import OrderStatus
@@ -206,3 +212,51 @@ def test_limits_are_changed_with_a_row_for_each(room: Room) -> None:
         refused = gateway.place_order("AAPL", market_order("BUY", 6))
         assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
         assert refused.reason.startswith("max_quantity")
+
+
+def test_a_preview_says_everything_and_places_nothing(room: Room) -> None:
+    gateway = room.program(risk__max_quantity=10, risk__orders_per_day=1)
+    told = hear(gateway, OrderCreated)
+    with gateway:
+        small = gateway.preview_order("AAPL", limit_order("BUY", 10, "100")).result(PATIENCE)
+        assert (small.allowed, small.reasons, small.unanswered) == (True, (), "")
+        assert small.what_if is not None
+        assert small.what_if.margins.initial.change
+        large = gateway.preview_order("AAPL", limit_order("BUY", 11, "100"), what_if=False)
+        found = large.result(PATIENCE)
+        assert (found.allowed, found.what_if) == (False, None)
+        assert found.reasons == ("max_quantity: its size 11 units is more than 10",), found
+        odd = limit_order("BUY", 1, "100")
+        odd.totalQuantity = Decimal(-1)
+        wrong = gateway.preview_order("AAPL", odd).result(PATIENCE)
+        assert not wrong.allowed
+        assert "quantity" in wrong.invalid.lower()
+        unread = gateway.preview_order("AAPL AAPL AAPL AAPL", market_order("BUY", 1))
+        assert unread.result(PATIENCE).invalid
+        gateway.kill_switch.engage("stop")
+        stopped = gateway.preview_order("AAPL", limit_order("BUY", 1, "100"), what_if=False)
+        assert stopped.result(PATIENCE).reasons == (
+            "kill_switch: it is engaged: engaged by api: stop",
+        )
+        gateway.kill_switch.release("go")
+        # Nothing was counted: the one order of the day is still there.
+        placed = gateway.place_order("AAPL", market_order("BUY", 1))
+        assert placed.done.result(PATIENCE) is OrderStatus.FILLED
+        assert told.next().order_id == placed.order_id
+        assert told.rest() == []
+
+
+def test_a_simulated_order_is_judged_as_well(room: Room) -> None:
+    gateway = room.program(risk__max_quantity=10, orders__enabled=False)
+    verdicts = hear(gateway, RiskVerdict)
+    with gateway:
+        fits = gateway.place_order("AAPL", market_order("BUY", 10))
+        assert fits.done.result(PATIENCE) is OrderStatus.SIMULATED
+        assert fits.reason.startswith("simulated: ")
+        assert verdicts.next().allowed
+        large = gateway.place_order("AAPL", market_order("BUY", 11))
+        assert large.done.result(PATIENCE) is OrderStatus.SIMULATED
+        assert large.reason.endswith(
+            "; but the risk gate would refuse it: max_quantity: its size 11 units is more than 10"
+        )
+        assert verdicts.next().order_id == large.order_id

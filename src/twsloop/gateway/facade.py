@@ -26,6 +26,7 @@ from twsloop.market_data.requests import MarketData, Symbols
 from twsloop.market_data.subscriptions import OnError, OnStale, OnTick, Subscription
 from twsloop.news.requests import News
 from twsloop.orders.builders import Family, Number
+from twsloop.orders.copying import copied
 from twsloop.orders.desk import OrderDesk
 from twsloop.orders.executions import BookedFill
 from twsloop.orders.intent import Intent, Placing
@@ -42,6 +43,7 @@ from twsloop.system.requests import System
 
 from .ledger import LedgerDesk
 from .order_gate import OrderGate, guard
+from .preview import Preview
 from .slices import Slices
 
 __all__ = ["IBGateway"]
@@ -258,6 +260,33 @@ class IBGateway(OrderGate):
     ) -> Future[Trade]:
         """Order what closes a position, or a part of it; see `OrderDesk.close_position`."""
         return self.__slices.desk.close_position(contract, quantity, **how)
+
+    def preview_order(
+        self,
+        contract: Contract | str,
+        order: Order,
+        *,
+        what_if: bool = True,
+        timeout: float | None = None,
+    ) -> Future[Preview]:
+        """What would become of an order; none is placed, and nothing is counted.
+
+        It is checked as an order is that is placed; the risk gate judges it; and the gateway is
+        asked what it would do to the account. IB asks for restraint with that question: about one
+        for ten orders, and one a minute at most.
+
+        Args:
+            contract: What to trade: IB's Contract, or a symbol as people type it.
+            order: IB's Order; it is copied.
+            what_if: Ask the gateway, too.
+            timeout: Seconds for its answer; as configured unless given.
+
+        Returns:
+            A Future of all that was found; what stands against the order is in it, and raises
+            nothing.
+        """
+        look = self.__slices.previewer.look
+        return self._tws.event_loop.submit(look, contract, copied(order), what_if, timeout)
 
     def next_order_id(self) -> int:
         """An order id that was never used, for a raw `placeOrder`; from any thread.

@@ -45,6 +45,7 @@ from twsloop.system.requests import System
 from .day import TradingDay
 from .kill_signal import heed_signal
 from .ledger import LedgerDesk
+from .preview import Previewer
 from .risk_feeds import RiskFeeds
 
 __all__ = ["Slices"]
@@ -73,6 +74,7 @@ class Slices:
         ledger: Positions by the user's own tags.
         hold: Refuses new orders once a day is ended.
         day: How a day ends.
+        previewer: Looks at orders that are not to be placed.
         feeds: What is followed for the limits in force.
         news: News.
         scanner: Market scans.
@@ -133,6 +135,7 @@ class Slices:
                 journal=self.journal,
                 stops=lambda record: self.hold.refuses(record.origin),
                 review=self.risk.review,
+                simulated=self.risk.simulated,
                 noted=self.risk.noted,
                 seen=self.risk.seen,
                 quote=self.market_data.ticker_of,
@@ -162,6 +165,7 @@ class Slices:
             orders=self.desk.trades,
             positions=self.account.positions,
         )
+        self.previewer = Previewer(core, self.orders, self.desk, self.risk)
         self.day = TradingDay(
             core,
             self.desk,

@@ -71,6 +71,7 @@ class Guards:
         journal: Where intents and steps are written.
         stops: Why no new order leaves now, in words; empty if they may.
         review: The risk gate.
+        simulated: What it says of an order that is simulated.
         noted: Told of each order that is not what it was.
         seen: The quote as it stands.
         quote: Finds the quote of a contract, for orders that are simulated.
@@ -80,6 +81,7 @@ class Guards:
     journal: Journal = attrs.Factory(NoJournal)
     stops: Callable[[OrderRecord], str] = no_stop
     review: Review = no_review
+    simulated: Review = no_review
     noted: Callable[[OrderRecord], object] = no_note
     seen: Seen = no_quote
     quote: QuoteOf = nothing_quoted

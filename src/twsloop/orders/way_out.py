@@ -84,7 +84,7 @@ class WayOut:
         self._processor = processor
         self._watch = watch
         self._leaving = Leaving(core, guards)
-        self._quote = guards.quote
+        self._quote, self._simulated = guards.quote, guards.simulated
         self.unclear: Callable[[OrderRecord], str] = lambda _record: ""
         self._held: dict[OrderRecord, tuple[Send | None, bool]] = {}
         self._to_cancel: dict[OrderRecord, None] = {}
@@ -357,6 +357,12 @@ class WayOut:
         if record.final:
             return  # cancelled meanwhile, or the session ended
         record.simulated_price, text = simulate(record.order, quote)
+        verdict = self._simulated(record, record.order, "place")
+        if verdict is not None:
+            self._core.tell(verdict)
+            if not verdict.allowed:
+                record.simulated_price = None
+                text = f"{text}; but the risk gate would refuse it: {verdict.reason}"
         self.board.apply(record, OrderInput.SIMULATED, text)
         if raw:
             self.say(record.order_id, 201, f"Order rejected - reason: {text}")

@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 #: A new height of the day's profit is written down when it is so much of the drawdown higher.
 _STEPS = 100
+#: Whether orders are enabled is said by the session's gate, which knows what becomes of them then.
+_SAID = ("enabled",)
 #: An order that we refused ourselves is none that went wrong.
 _REFUSED = "REFUSED"
 _ERRORS = frozenset({"error", "fatal"})
@@ -203,6 +205,43 @@ class RiskDesk:
         """
         return self.gate.review(self._proposal(record, order, kind))
 
+    def simulated(self, record: Any, order: Any, kind: str) -> RiskVerdict:
+        """Judge an order that is simulated, as if orders were enabled; nothing counts of it."""
+        return self.gate.preview(self._proposal(record, order, kind), without=_SAID)
+
+    def preview(self, contract: Any, order: Any, margin: Decimal | None = None) -> RiskVerdict:
+        """Judge an order that is not to be placed.
+
+        Args:
+            contract: IB's Contract.
+            order: IB's Order.
+            margin: What it would tie up, in the base currency of its account; None if unknown.
+        """
+        clock = self.core.clock
+        return self.gate.preview(
+            Proposal(
+                client_id=self.core.client_id,
+                contract=contract,
+                order=order,
+                account=self._account(order),
+                now=clock.now(),
+                monotonic=clock.monotonic(),
+                margin=margin,
+            ),
+            without=_SAID,
+        )
+
+    def base_currency(self, order: Any) -> str:
+        """The base currency of an order's account; empty if not known."""
+        return self.gate.sources.base_currency(self._account(order))
+
+    def _account(self, order: Any) -> str:
+        """The account that an order is for; empty for a group's."""
+        accounts = self.core.accounts
+        if not order.account and not order.faGroup and len(accounts) == 1:
+            return accounts[0]
+        return str(order.account)
+
     def noted(self, record: OrderView) -> None:
         """An order of the book is not what it was."""
         self.gate.note(record, self.core.clock.monotonic())
@@ -222,16 +261,13 @@ class RiskDesk:
 
     def _proposal(self, record: Any, order: Any, kind: str) -> Proposal:
         core = self.core
-        account = order.account
-        if not account and not order.faGroup and len(core.accounts) == 1:
-            account = core.accounts[0]
         return Proposal(
             order_id=record.order_id,
             client_id=record.client_id,
             kind="modify" if kind == "modify" else "place",
             contract=record.contract,
             order=order,
-            account=account,
+            account=self._account(order),
             now=core.clock.now(),
             monotonic=core.clock.monotonic(),
             in_force=record.before_change,

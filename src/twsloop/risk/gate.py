@@ -18,7 +18,7 @@ not the mode, not the lists, not a collar.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -95,9 +95,15 @@ class RiskGate:
         memory.working.take(case.taken(), case.known, at)
         return verdict
 
-    def preview(self, proposal: Proposal) -> RiskVerdict:
-        """Judge an order that is not to leave: nothing is remembered of it."""
-        return self._judge(self._case(proposal))
+    def preview(self, proposal: Proposal, *, without: Collection[str] = ()) -> RiskVerdict:
+        """Judge an order that is not to leave: nothing is remembered of it.
+
+        Args:
+            proposal: The order.
+            without: Checks that are left out, by their names.
+        """
+        checks = [check for check in self._checks if check[0] not in without]
+        return self._judge(self._case(proposal), checks)
 
     def note(self, order: OrderView, at: float) -> None:
         """An order of the book is not what it was, whatever brought that.
@@ -155,11 +161,11 @@ class RiskGate:
         day = self._day.of(proposal.now)
         return Case(proposal, self.book.limits, self.sources, memory=self.memory, day=day)
 
-    def _judge(self, case: Case) -> RiskVerdict:
+    def _judge(self, case: Case, chosen: Iterable[tuple[str, Check]] | None = None) -> RiskVerdict:
         proposal = case.proposal
         checks: list[RiskCheck] = []
         allowed = True
-        for name, check in self._checks:
+        for name, check in self._checks if chosen is None else chosen:
             try:
                 found = check(case)
             except Unknown as why:
