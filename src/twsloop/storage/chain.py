@@ -6,9 +6,10 @@ prove later that nothing before it was touched. It cannot show that rows are mis
 (nothing comes after them): a noted hash does, or a copy of the file.
 
 What is hashed is text that any program can make again: the hash before, as 64 hexadecimal digits,
-and the entry as a JSON list without spaces, non-ASCII characters escaped::
+then a JSON list without spaces, non-ASCII characters escaped, and right behind it the entry's body
+as the file has it::
 
-    [seq, time, kind, epoch, correlation_id, natural_key, body]
+    [seq, time, kind, epoch, correlation_id, natural_key]body
 """
 
 from __future__ import annotations
@@ -60,8 +61,5 @@ def link(
     seq, time, kind, epoch, story, key = head
     named = "null" if key is None else quoted(key)
     # Put together by hand: this is a good part of what a row costs.
-    text = (
-        f"{before}[{seq},{quoted(time)},{quoted(kind)},{epoch},{quoted(story)},{named},"
-        f"{quoted(body)}]"
-    )
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    text = f"{before}[{seq},{quoted(time)},{quoted(kind)},{epoch},{quoted(story)},{named}]{body}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
