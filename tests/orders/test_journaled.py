@@ -58,6 +58,27 @@ def test_what_was_filled_meanwhile_is_told_once(room: Room) -> None:
     assert fills.rest() == []
 
 
+def test_what_another_client_traded_is_told_once(room: Room) -> None:
+    with (
+        room.process(connection__client_id=0) as first,
+        room.process(
+            connection__client_id=7, journal__file=room.file.with_name("other.db")
+        ) as other,
+    ):
+        trade = other.place_order("AAPL", market_order("BUY", 100))
+        assert trade.settled.result(PATIENCE) is OrderStatus.FILLED
+        (before,) = first.executions().result(PATIENCE)  # it is told, and written
+    reports, fills = Heard(), Heard()
+    second = room.process(connection__client_id=0)
+    second.observe(GapReport, reports)
+    second.observe(Fill, fills)
+    with second:
+        assert reports.next().executions == ()
+        assert fills.rest() == []
+        (again,) = second.executions().result(PATIENCE)
+    assert again.fill.exec_id == before.fill.exec_id
+
+
 def test_an_id_is_never_used_twice(room: Room) -> None:
     with room.process() as gateway:
         used = resting(gateway).order_id

@@ -292,10 +292,12 @@ class OrderBook:
                 return self._join(kept, record, now)  # the order has turned up meanwhile
             return Change(record, known=True)
         booked = self.executions.take(contract, execution, now)
+        told = self.executions.was_told(booked.fill)
+        facts = () if told else (booked.fill,)
         if record is None:
             self.executions.await_order(booked)
-            return Change(None, (booked.fill,), changed=True)
-        return self._join(booked, record, now, (booked.fill,))
+            return Change(None, facts, changed=True, known=told)
+        return self._join(booked, record, now, facts)
 
     def apply_commission(self, report: Any, realized: Decimal | None, now: datetime) -> Change:
         """A commission report, before or after its execution; ``realized`` None if it opened."""

@@ -85,6 +85,8 @@ class Executions:
         self._booked: dict[str, Booked] = {}
         self._orphans: dict[str, Booked] = {}
         self._commissions: dict[str, CommissionReported] = {}
+        #: What an earlier process told of executions whose orders are not its own, by their base.
+        self._told: dict[str, Fill] = {}
         #: Forgotten executions that the gateway lists again, while somebody holds the answer.
         self._again: WeakValueDictionary[str, Booked] = WeakValueDictionary()
 
@@ -141,11 +143,22 @@ class Executions:
         corrects = self._memory.corrected_by(execution.execId)
         if kept is not None:
             corrects = kept.fill.exec_id
+        elif base in self._told and self._told[base].exec_id != execution.execId:
+            corrects = self._told[base].exec_id
         fill = read_execution(
             contract, execution, symbol=self._label(contract), now=now, corrects=corrects
         )
         booked = self._booked[base] = Booked(fill, contract)
         return booked
+
+    def told_before(self, fills: Iterable[Fill]) -> None:
+        """What an earlier process was told of: listed again it is kept, and told to nobody."""
+        self._told.update((execution_base(fill.exec_id), fill) for fill in fills)
+
+    def was_told(self, fill: Fill) -> bool:
+        """Whether an earlier process was told just this; the ids alone may be given again."""
+        told = self._told.get(execution_base(fill.exec_id))
+        return told is not None and _of_trade(told) == _of_trade(fill)
 
     def remember(self, exec_id: str, *, paid: bool) -> None:
         """An earlier process was told of it (and of its commission); it is not kept."""
@@ -229,6 +242,11 @@ class Executions:
             self._memory.add_execution(version)
             if self._commissions.pop(version, None) is not None:
                 self._memory.add_commission(version)
+
+
+def _of_trade(fill: Fill) -> tuple[object, ...]:
+    """What makes two reports of an execution the same."""
+    return fill.exec_id, fill.side, fill.shares, fill.price, fill.executed_at
 
 
 def _says(known: CommissionReported, report: Any, realized: Decimal | None) -> bool:

@@ -12,6 +12,7 @@ import functools
 import math
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 from ibapi.contract import ComboLeg, Contract, DeltaNeutralContract
@@ -98,8 +99,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
     if hasattr(value, "__dict__"):
-        return {CLASS: type(value).__name__, **plain_fields(value)}
+        return {CLASS: _kind_name(type(value)), **plain_fields(value)}
     return str(value)
+
+
+def _kind_name(kind: type) -> str:
+    """What stands for a class: that of IB's which a program's own kind is made of."""
+    names = [base.__name__ for base in kind.__mro__]
+    return next((name for name in names if name in _KINDS), names[0])
 
 
 def order_of(plain: Mapping[str, Any]) -> Order:
@@ -124,7 +131,8 @@ def _filled(made: Any, plain: Mapping[str, Any]) -> Any:
 def _thing(value: Any, usual: Any) -> Any:
     """A plain value in the type that the field usually has."""
     if isinstance(value, Mapping) and CLASS in value:
-        return _filled(_KINDS[value[CLASS]](), value)
+        # Of a class that is not known, the fields are kept.
+        return _filled(_KINDS.get(value[CLASS], SimpleNamespace)(), value)
     if isinstance(value, list):
         return [_thing(one, None) for one in value]
     if isinstance(value, str):

@@ -11,6 +11,7 @@ order that may be at the gateway or nowhere: UNCERTAIN, too, until a list shows 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +25,11 @@ from .reconciling import Asked
 from .state import OrderRecord, OrderStatus, word_of
 
 __all__ = ["Kept", "Known", "restore"]
+
+logger = logging.getLogger(__name__)
+
+#: A newer version may have others.
+_STATUSES = frozenset(str(status) for status in OrderStatus)
 
 
 class Kept(Protocol):
@@ -174,6 +180,11 @@ class Known(Protocol):
         ...
 
     @property
+    def fills(self) -> Iterable[Fill]:
+        """The executions of late, and those of these orders, whoever's."""
+        ...
+
+    @property
     def orders(self) -> Iterable[Kept]:
         """The orders, in the order in which they were first told of."""
         ...
@@ -214,12 +225,18 @@ def restore(book: OrderBook, known: Known, client_id: int, now: datetime) -> lis
     taken = []
     for exec_id, paid in known.executed:
         book.executions.remember(exec_id, paid=paid)
+    book.executions.told_before(known.fills)
     for report in known.commissions:
         book.executions.restore_commission(report)
     for one in known.orders:
         there = book.find(one.client_id, one.order_id, one.perm_id or 0)
         if there is None and one.own and one.client_id == client_id and one.order_id > 0:
-            record = _record(one, now)
+            try:
+                record = _record(one, now)
+            except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+                # The others are known nevertheless; the gateway tells of this one, if it works.
+                logger.error("order %d cannot be read in the journal: %r", one.order_id, error)
+                continue
             book.restore(record, one.fills.values())
             taken.append(record)
     return taken
@@ -230,7 +247,8 @@ def _record(kept: Kept, now: datetime) -> OrderRecord:
     record = OrderRecord(
         kept.order_id, kept.client_id, contract, order_of(kept.order or kept.meant), kept.symbol
     )
-    record.status = OrderStatus.UNCERTAIN if kept.uncertain else OrderStatus(kept.status)
+    known = kept.status in _STATUSES and not kept.uncertain
+    record.status = OrderStatus(kept.status) if known else OrderStatus.UNCERTAIN
     record.abandoned = kept.abandoned
     record.ib_status = kept.ib_status
     record.perm_id = kept.perm_id or 0

@@ -103,6 +103,7 @@ class Recalled:
     Attributes:
         orders: The orders, in the order in which they were first told of.
         commissions: The commission reports of these, and those whose execution was not told yet.
+        fills: The executions of late, and those of these orders, whoever's.
         executed: The ids of executions that are older, and may be listed again; each with whether
             its commission was told.
         ended_at: When the newest of it was written; None if there is nothing.
@@ -113,6 +114,7 @@ class Recalled:
 
     orders: tuple[OrderState, ...] = attrs.field(default=(), repr=_counted)
     commissions: tuple[CommissionReported, ...] = attrs.field(default=(), repr=_counted)
+    fills: tuple[Fill, ...] = attrs.field(default=(), repr=_counted)
     executed: tuple[tuple[str, bool], ...] = attrs.field(default=(), repr=_counted)
     ended_at: datetime | None = None
     held: PositionsHeld | None = None
@@ -146,6 +148,7 @@ def recall(
     return Recalled(
         orders=replay.orders,
         commissions=replay.commissions,
+        fills=replay.fills,
         executed=tuple((exec_id, bool(paid)) for exec_id, epoch, paid in late if epoch in mine),
         ended_at=None if ended_at is None else datetime.fromisoformat(ended_at),
         held=held,

@@ -1,0 +1,69 @@
+"""Orders that are odd in the journal: a start goes on, and knows the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from ibapi.tag_value import TagValue
+
+from tests.support.desk import settle
+from tests.support.journal_room import Room, resting
+from twsloop.contracts import symbol_of
+from twsloop.orders.book import OrderBook
+from twsloop.orders.builders import limit_order
+from twsloop.orders.restoring import restore
+from twsloop.orders.state import OrderStatus
+from twsloop.storage.order_state import OrderState
+from twsloop.storage.recalling import Recalled
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+class OurTag(TagValue):
+    """A program may have its own kinds of what stands in an order."""
+
+
+def test_a_program_s_own_kind_of_a_tag_is_read_as_ib_s(room: Room) -> None:
+    order = limit_order("BUY", 1, "99")
+    order.smartComboRoutingParams = [OurTag("NonGuaranteed", "1")]
+    with room.process() as gateway:
+        trade = gateway.place_order("AAPL", order)
+        settle(gateway)
+        other = resting(gateway)
+    with room.process() as gateway:
+        again = {one.order_id: one for one in gateway.trades()}
+        assert {trade.order_id, other.order_id} <= again.keys()
+        assert again[other.order_id].status is OrderStatus.SUBMITTED
+        assert resting(gateway, "98").order_id > other.order_id
+
+
+def kept(order_id: int, order: Mapping[str, Any], status: str) -> OrderState:
+    """An order as a journal tells it."""
+    made = OrderState(order_id=order_id, client_id=1, created_at=NOON, updated_at=NOON)
+    made.order, made.status, made.acknowledged = order, status, True
+    return made
+
+
+def restored(*orders: OrderState) -> dict[int, OrderStatus]:
+    book = OrderBook(symbol_of)
+    return {one.order_id: one.status for one in restore(book, Recalled(orders=orders), 1, NOON)}
+
+
+@pytest.mark.parametrize("status", ["", "Twisted"])
+def test_a_status_that_nobody_knows_is_uncertain(status: str) -> None:
+    assert restored(kept(1, {}, status)) == {1: OrderStatus.UNCERTAIN}
+
+
+def test_an_order_that_cannot_be_read_does_not_take_the_others_with_it() -> None:
+    odd = kept(1, {"totalQuantity": "many"}, "Submitted")
+    assert restored(odd, kept(2, {}, "Submitted")) == {2: OrderStatus.SUBMITTED}
+
+
+def test_what_is_of_a_class_that_nobody_knows_keeps_its_fields() -> None:
+    book = OrderBook(symbol_of)
+    odd = kept(1, {"conditions": [{"class": "Twisted", "isMore": True}]}, "Submitted")
+    (record,) = restore(book, Recalled(orders=(odd,)), 1, NOON)
+    assert record.order.conditions[0].isMore is True
