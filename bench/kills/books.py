@@ -10,13 +10,13 @@ from typing import Any
 from twsloop.events import CommissionReported, Fill, OrderIntent
 from twsloop.storage.order_state import OrderState
 from twsloop.storage.queries import entries, fact_of
-from twsloop.storage.reading import reading
+from twsloop.storage.reading import read_file, reading
 from twsloop.storage.replay import Replay
 from twsloop.storage.verify import verify
 
 from .server import Books, Received
 
-__all__ = ["Journaled", "compare", "journaled"]
+__all__ = ["Journaled", "compare", "executions", "journaled"]
 
 #: What an order may be that the gateway never saw: nobody can know of one that was about to leave.
 NOT_THERE = frozenset({"NOT_SENT", "REFUSED", "UNCERTAIN", "CREATED", ""})
@@ -56,6 +56,13 @@ class Journaled:
 def journaled(file: Path, client_id: int) -> Journaled:
     """Read a journal."""
     return Journaled(file, client_id)
+
+
+def executions(file: Path) -> set[str]:
+    """The ids of all executions in a journal; none if there is no journal yet."""
+    if not file.exists() or not file.stat().st_size:
+        return set()
+    return {row[0] for row in read_file(file, "SELECT exec_id FROM execution")}
 
 
 def compare(

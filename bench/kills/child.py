@@ -18,6 +18,7 @@ import attrs
 import uvloop
 
 from twsloop import Config, IBGateway, Trade, bracket, limit_order, market_order, stock
+from twsloop.events import Fill
 from twsloop.orders.state import OrderStatus
 
 from .points import Trap
@@ -97,6 +98,8 @@ class _Child:
 
     def live(self) -> None:
         """Start, tell, trade."""
+        told: list[str] = []
+        self._app.observe(Fill, lambda fill: told.append(fill.exec_id))
         self._app.start()
         self._settle()
         self._trap.arm(armed=False)
@@ -108,6 +111,7 @@ class _Child:
                     for trade in self._app.trades()
                     if trade.own
                 },
+                told,
             )
         )
         if self._pipe.recv() == "end":
@@ -122,7 +126,9 @@ class _Child:
             self._pipe.recv()
         if doing not in {"any", "stop"}:
             for _ in range(self._chance.randrange(3)):
-                self._do(self._chance.choice(("market", "rest", "near", "cancel", "modify")))
+                self._do(
+                    self._chance.choice(("market", "rest", "near", "part", "cancel", "modify"))
+                )
         changed = self._working() if doing in {"modify", "cancel"} else None
         self._pipe.send(("armed",))
         self._trap.arm()
@@ -154,6 +160,8 @@ class _Child:
             "market": lambda: [self._place(market_order(self._side(), 10))],
             "rest": lambda: [self._place(limit_order("BUY", 10, self._price(FAR)))],
             "near": lambda: [self._place(limit_order("BUY", 10, self._price(NEAR)))],
+            # As much as is offered, and no more: it is filled in parts.
+            "part": lambda: [self._place(limit_order("BUY", 350, self._price(NEAR)))],
             "raw": self._raw,
             "bracket": self._bracket,
             "burst": lambda: [

@@ -37,7 +37,7 @@ _BYTES = ("before_bytes", "half_of_bytes", "after_bytes")
 _REPORTS = ("before_status", "after_status", "before_open_order", "after_open_order")
 _FILLS = ("before_execution", "after_execution", "before_commission", "after_commission")
 #: What may happen to an order that is placed, and trades at once or later.
-PLACES = ("market", "rest", "near", "raw", "bracket", "burst")
+PLACES = ("market", "rest", "near", "part", "raw", "bracket", "burst")
 FILLED = ("market", "burst")
 
 

@@ -9,7 +9,8 @@ or at any time. The market moves while nobody is there. Then the next client sta
 compared, it has to be true that
 
 - the journal and the client have the orders just as the gateway has them;
-- every execution, and what it cost, is in the journal exactly once;
+- every execution, and what it cost, is in the journal exactly once, and one that was there before
+  is told to nobody again;
 - no id and no token stands for two orders;
 - nothing came to the gateway that the journal does not have the intent of, and nothing twice;
 - the journal is whole (`twsloop journal verify`).
@@ -36,6 +37,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -46,7 +48,7 @@ import attrs
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from kills.books import compare
+from kills.books import compare, executions
 from kills.child import CLIENT_ID, PATIENCE, Plan, live
 from kills.points import KINDS
 from kills.server import PRICES, Books, Remote, gateway_process
@@ -153,13 +155,22 @@ def drawn(progress: Progress, kinds: Collection[str], round_: dict[str, Any]) ->
     )
 
 
-def agreed(remote: Remote, one: Child, plan: Plan) -> Books | None:
-    """The client is READY: everything has to be as it has to be. None if it was killed before."""
+def agreed(remote: Remote, one: Child, plan: Plan, known: set[str]) -> Books | None:
+    """The client is READY: everything has to be as it has to be. None if it was killed before.
+
+    Args:
+        remote: The gateway.
+        one: The client.
+        plan: What it does.
+        known: The executions that the journal had before it started.
+    """
     said = one.heard()
     if said is None:
         return None
     books = remote.books(CLIENT_ID)
     wrong = compare(plan.file, CLIENT_ID, books, said[1])
+    if again := [fill for fill, times in Counter(said[2]).items() if times > 1 or fill in known]:
+        wrong.append(f"{len(again)} executions were told again: {again[:5]}")
     if wrong:
         raise Wrong("\n".join(wrong))
     return books
@@ -177,8 +188,9 @@ def gone(remote: Remote) -> None:
 
 def killed(remote: Remote, plan: Plan) -> bool:
     """One client's life; whether it died of what was drawn, and not of being too late for it."""
+    known = executions(plan.file)
     with child(plan) as one:
-        if agreed(remote, one, plan) is None:
+        if agreed(remote, one, plan, known) is None:
             return True  # before it was READY
         one.pipe.send("go on")
         if not plan.action:
@@ -248,8 +260,9 @@ def _round(
         point = plan.point or "any time"
         progress.points[point] = progress.points.get(point, 0) + 1
     plan = Plan(number=progress.done, seed=0, plain=False, kind="last", action="end", **round_)
+    known = executions(plan.file)
     with child(plan) as one:
-        books = agreed(remote, one, plan)
+        books = agreed(remote, one, plan, known)
         assert books is not None
         one.pipe.send("end")
         one.heard()
