@@ -145,6 +145,21 @@ def test_programs_that_share_a_journal_share_it(room: Room) -> None:
         assert not one.kill_switch.engaged
 
 
+def test_one_of_them_closes_the_positions(room: Room) -> None:
+    settings = {"kill_switch__flatten": True}
+    one, other = room.program(**settings), room.program(connection__client_id=8, **settings)
+    acted = [hear(one, KillSwitchActed), hear(other, KillSwitchActed)]
+    with one, other:
+        bought = one.place_order("AAPL", market_order("BUY", 100))
+        assert bought.done.result(PATIENCE) is OrderStatus.FILLED
+        other.kill_switch.engage("out")
+        told = [heard.next() for heard in acted]
+        assert sorted(len(fact.closed) for fact in told) == [0, 1]
+        assert one.positions().result(PATIENCE) == []
+        ends = {fact.steps[-1].text for fact in told}
+        assert "another program with this journal closes them" in ends
+
+
 def test_what_was_written_while_no_program_ran_is_done_at_the_next_start(room: Room) -> None:
     with room.program(kill_switch__cancel="none") as gateway:
         entry = working(gateway, limit_order("BUY", 10, "100"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 import attrs
 
+from .basis import aware, in_utc
 from .day import DayClosing, DayOrder, DayStep
 from .orders import OrderFact
 
@@ -13,6 +15,7 @@ __all__ = [
     "DayPeak",
     "KillSwitchActed",
     "KillSwitchChanged",
+    "KillSwitchClaimed",
     "RiskBreached",
     "RiskCheck",
     "RiskLimitChanged",
@@ -135,6 +138,21 @@ class KillSwitchChanged(OrderFact):
     reason: str = ""
     cancel: str = "none"
     flatten: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class KillSwitchClaimed(OrderFact):
+    """One program closes the positions for an engaged kill switch; no other one does it as well.
+
+    Attributes:
+        client_id: Which.
+        accounts: The accounts of its login, whose positions it closes.
+        engaged: When the switch was engaged, UTC.
+    """
+
+    client_id: int
+    accounts: tuple[str, ...]
+    engaged: datetime = attrs.field(converter=in_utc, validator=aware)
 
 
 @attrs.frozen(kw_only=True)

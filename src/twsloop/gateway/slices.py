@@ -38,7 +38,7 @@ from twsloop.risk.sources import Sources
 from twsloop.scanner.requests import Scanner
 from twsloop.storage.desk import JournalDesk
 from twsloop.storage.journal import Journal
-from twsloop.storage.latches import KILL_SWITCH, REACHED, count_intents, decided
+from twsloop.storage.latches import KILL_SWITCH, REACHED, claim, count_intents, decided
 from twsloop.storage.recalling import Recalled, recall
 from twsloop.system.requests import System
 
@@ -119,6 +119,7 @@ class Slices:
                 active=lambda: self.journal.active,
                 read=self._decided,
                 reached=self._reached,
+                claim=lambda wanted: asyncio.to_thread(claim, core.config.journal, wanted),
                 must=core.config.journal.on_trouble == "refuse",
             ),
         )

@@ -26,7 +26,7 @@ from twsloop.clock import Timer
 from twsloop.config import EndOfDayParams
 from twsloop.connection.core import Core
 from twsloop.errors import RiskError, StorageError
-from twsloop.events import Fact, KillSwitchActed, KillSwitchChanged
+from twsloop.events import DayStep, Fact, KillSwitchActed, KillSwitchChanged, KillSwitchClaimed
 from twsloop.session.state import State
 
 from .end_of_day import Cleared
@@ -64,12 +64,14 @@ class Ledger:
         active: Whether it is written.
         read: The switch's own facts behind an entry, and the newest entry of them.
         reached: Which limits were reached, and how many orders left since a time.
+        claim: Whether this program is the one that closes positions, of all that share the file.
         must: Whether orders are refused while it cannot be read.
     """
 
     active: Callable[[], bool] = lambda: False
     read: Callable[[int], Awaitable[tuple[int, Iterable[Fact]]]]
     reached: Callable[[datetime], Awaitable[tuple[Iterable[Fact], int]]]
+    claim: Callable[[KillSwitchClaimed], Awaitable[bool]]
     must: bool = True
 
 
@@ -234,32 +236,36 @@ class KillDesk:
 
     def _act(self) -> None:
         """Do what is owed, if there is a session to do it in."""
-        if self._owed is None or self._acting or self._core.state is not State.READY:
+        core = self._core
+        if self._owed is None or self._acting or core.state is not State.READY:
             return
-        if self._switch.cancels == "none" and not self._switch.flattens:
+        nothing = self._switch.cancels == "none" and not self._switch.flattens
+        if nothing or not core.role.sends_orders:
             self._owed = None
             return
         self._acting = True
-        self._core.event_loop.spawn(self._work(self._owed), name="the kill switch")
+        core.event_loop.spawn(self._work(self._owed), name="the kill switch")
 
     async def _work(self, fact: KillSwitchChanged) -> None:
         core, epoch = self._core, self._core.epoch
-        params = attrs.evolve(
-            core.config.end_of_day,
-            cancel=self._switch.cancels,
-            flatten=self._switch.flattens,
-            wait=0.0,
-        )
         try:
+            others = await self._left_to_others(fact)
+            params = attrs.evolve(
+                core.config.end_of_day,
+                cancel=self._switch.cancels,
+                flatten=self._switch.flattens and others is None,
+                wait=0.0,
+            )
             reason = f"the kill switch is {self._switch.blocks}"
             done = await self._hands.clear(params, origin=self.origin, reason=reason)
         finally:
             self._acting = False
+        steps = (*done.steps[:-1], others) if others is not None else done.steps
         acted = KillSwitchActed(
             time=core.clock.now(),
             client_id=core.client_id,
             reason=fact.reason,
-            steps=done.steps,
+            steps=steps,
             cancelled=done.cancelled,
             closed=done.closed,
         )
@@ -272,6 +278,30 @@ class KillDesk:
         logger.log(level, "the kill switch has acted: %s", acted)
         core.tell(acted)
         self._act()  # it was released, and engaged again meanwhile
+
+    async def _left_to_others(self, fact: KillSwitchChanged) -> DayStep | None:
+        """Why the positions are not closed from here, if they are to be closed; None if they are.
+
+        Two programs that close the same position at the same time turn it round.
+        """
+        core = self._core
+        if not self._switch.flattens or not self._ledger.active():
+            return None
+        wanted = KillSwitchClaimed(
+            time=core.clock.now(),
+            client_id=core.client_id,
+            accounts=core.accounts,
+            engaged=fact.time,
+        )
+        name = "close positions"
+        try:
+            if await self._ledger.claim(wanted):
+                return None
+        except StorageError as error:
+            text = f"which program closes them cannot be settled: {error}"
+            return DayStep(name=name, outcome="failed", text=text)
+        text = "another program with this journal closes them"
+        return DayStep(name=name, outcome="skipped", text=text)
 
     # ---- the journal, and the file -------------------------------------------------------
 

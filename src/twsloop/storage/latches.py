@@ -16,14 +16,22 @@ import attrs
 
 from twsloop.config import JournalParams
 from twsloop.database import Database
-from twsloop.events import DayPeak, Fact, KillSwitchActed, KillSwitchChanged, RiskBreached
+from twsloop.events import (
+    DayPeak,
+    Fact,
+    KillSwitchActed,
+    KillSwitchChanged,
+    KillSwitchClaimed,
+    RiskBreached,
+)
 
 from .pen import Login, Pen
 from .queries import entries, fact_of
 from .reading import reading
+from .rows import key_of
 from .schema import MIGRATIONS
 
-__all__ = ["KILL_SWITCH", "REACHED", "Decided", "count_intents", "decided", "write_down"]
+__all__ = ["KILL_SWITCH", "REACHED", "Decided", "claim", "count_intents", "decided", "write_down"]
 
 #: The facts that make the kill switch's state.
 KILL_SWITCH = (KillSwitchChanged.__name__, KillSwitchActed.__name__)
@@ -77,6 +85,27 @@ def count_intents(file: Path, client_id: int, since: datetime) -> int:
     text = since.astimezone(UTC).isoformat(timespec="microseconds")
     with reading(file) as journal:
         return int(journal.execute(sql, (text, client_id)).fetchone()[0])
+
+
+def claim(params: JournalParams, wanted: KillSwitchClaimed) -> bool:
+    """Be the one program that closes positions; in any thread, it waits for the disk.
+
+    Args:
+        params: Which journal.
+        wanted: The claim.
+
+    Returns:
+        Whether it is this client's: of several programs one gets it, and gets it again.
+
+    Raises:
+        StorageError: The journal cannot be written or read.
+    """
+    if write_down(params, [wanted]):
+        return True
+    with reading(params.file) as journal:
+        first = next(entries(journal, "WHERE natural_key = ?", (key_of(wanted),)))
+    told = fact_of(first)
+    return isinstance(told, KillSwitchClaimed) and told.client_id == wanted.client_id
 
 
 def write_down(params: JournalParams, facts: Iterable[Fact]) -> int:

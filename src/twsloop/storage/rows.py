@@ -24,6 +24,7 @@ from twsloop.events import (
     IdentityBroken,
     KillSwitchActed,
     KillSwitchChanged,
+    KillSwitchClaimed,
     Notice,
     OrderEvent,
     OrderFact,
@@ -147,6 +148,8 @@ def key_of(fact: Fact) -> str | None:
         return f"config|{fact.digest}"
     if isinstance(fact, KillSwitchChanged):  # every program that hears of it tells it
         return f"kill|{time_of(fact)}|{fact.engaged}|{fact.by}|{fact.reason}"
+    if isinstance(fact, KillSwitchClaimed):  # the first one counts
+        return f"claim|{fact.engaged.isoformat()}|{','.join(sorted(fact.accounts))}"
     return None
 
 
