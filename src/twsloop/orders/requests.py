@@ -452,8 +452,10 @@ class Orders:
 
     async def _ready(self) -> None:
         """Before READY: know the orders, then let go what waited for that."""
-        await self._restore()
-        self._processor.release()
+        try:
+            await self._restore()
+        finally:
+            self._processor.release()
         await self.repair.before_ready()
         self.way_out.let_go()
 
