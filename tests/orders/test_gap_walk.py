@@ -9,7 +9,6 @@ from decimal import Decimal
 
 import pytest
 
-from tests.orders.test_sessions import until
 from tests.support.desk import PATIENCE, Heard, config_for
 from tests.support.sessions import SESSIONS
 from twsloop import IBGateway, PaperGateway
@@ -121,6 +120,14 @@ class Walk:
         assert len(set(ids)) == len(ids)
 
 
+def until_answered(trade: Trade) -> None:
+    """Wait for the gateway's first word of an order; that it is filled may be its first."""
+    heard = Heard()
+    trade.on_update(lambda shown: heard(shown.status))
+    if trade.status is OrderStatus.PENDING_SUBMIT:
+        heard.until(lambda status: status is not OrderStatus.PENDING_SUBMIT)
+
+
 def _signed(fill: Fill) -> Decimal:
     return fill.shares if fill.side == "BOT" else -fill.shares
 
@@ -137,6 +144,5 @@ def test_every_fill_is_known_and_was_told_once(name: str, seed: int) -> None:
             walk.go()
             paper.market.quote("AAPL", 100.0, 100.1)
             for trade in walk.trades:
-                if trade.active and trade.status is OrderStatus.PENDING_SUBMIT:
-                    until(trade, OrderStatus.SUBMITTED)
+                until_answered(trade)
             walk.is_known()

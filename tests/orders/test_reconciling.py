@@ -309,6 +309,29 @@ def test_what_was_missed_is_known_at_ready(room: Room) -> None:
         assert (report.differences, report.agrees) == ((), True)
 
 
+@pytest.mark.parametrize("dry_run", [False, True], ids=["written", "dry"])
+def test_what_is_told_before_it_is_asked_for_is_a_difference(room: Room, dry_run: bool) -> None:
+    with room.process() as gateway:
+        order_id = resting(gateway, "188").order_id
+    room.quote("AAPL", 187.5, 187.6, size=3)
+    with room.process(reconcile__dry_run=dry_run) as gateway:
+        (report,) = gateway.orders.gap_reports
+        (one,) = (row for row in report.differences if row.about == "order")
+        assert (one.order_id, one.kind) == (order_id, DifferenceKind.CHANGED)
+        assert (one.known, one.found) == ("Submitted", "Submitted, 3 filled")
+
+
+def test_what_a_journal_that_was_lost_does_not_know_is_extra(room: Room) -> None:
+    with room.process(journal__enabled=False) as gateway:
+        bought = gateway.place_order("AAPL", market_order("BUY", 10))
+        assert bought.settled.result(PATIENCE) is OrderStatus.FILLED
+        resting(gateway)
+    with room.process() as gateway:
+        (report,) = gateway.orders.gap_reports
+        assert rows_of(report) == {("order", "extra"), ("execution", "extra")}
+        assert not report.agrees
+
+
 def test_a_position_that_no_execution_explains(room: Room) -> None:
     with room.process(connection__client_id=5) as gateway:
         bought = gateway.place_order("AAPL", market_order("BUY", 10))

@@ -42,9 +42,9 @@ class Room:
         settings = {"journal__enabled": True, "journal__file": self.file, **more}
         return kind(config_for(self.paper, **settings), loop_factory=self.loop_factory)
 
-    def quote(self, symbol: str, bid: float, ask: float) -> None:
+    def quote(self, symbol: str, bid: float, ask: float, size: int = 100) -> None:
         """The market has a new quote."""
-        self.paper.call(self.feed.send, [self.feed.quote(symbol, bid, ask)])
+        self.paper.call(self.feed.send, [self.feed.quote(symbol, bid, ask, size)])
 
 
 @pytest.fixture(

@@ -168,9 +168,13 @@ class Repair:
     def resume(self, known: Known) -> None:
         """What earlier processes of this client did is in the book; what they missed follows."""
         self.accepting.questions.restore(known.asked)
-        if known.ended_at is not None and self._gap is None:
-            epoch = self._core.epoch
-            self._gap = Gap("start", "another process was here before", known.ended_at, epoch)
+        if self._gap is None:
+            core, ended_at = self._core, known.ended_at
+            reason = "another process was here before"
+            if ended_at is None:
+                reason, ended_at = "the journal knows of nothing before", core.clock.now()
+            standing = self._standing()  # before the gateway says anything
+            self._gap = Gap("start", reason, ended_at, core.epoch, orders=standing)
             self._positions.resume(known.held, known.traded)
 
     def _standing(self) -> dict[OrderRecord, Standing]:
@@ -190,8 +194,6 @@ class Repair:
             return
         gap, self._gap = self._gap, None
         if gap is not None:
-            if gap.cause == "start":
-                gap.orders.update(self._standing())
             gap.ended = core.clock.now()
             self._working.append(gap)
         began = core.clock.monotonic()
