@@ -54,6 +54,7 @@ def an_example(kind: type[Fact]) -> Fact:
             "datetime": NOON,
             "bool": True,
             "tuple[int, ...]": (7, 8),
+            "tuple[str, ...]": ("x",),
             "tuple[Difference, ...]": (
                 events.Difference(kind=events.DifferenceKind.EXTRA, about="order", order_id=7),
             ),
