@@ -70,12 +70,14 @@ class Journal:
         #: The settings in force, as intents name them.
         self._taken = config_taken(core.config, core.clock.now())
         self._told_settings = False
-        #: Whether it is written; None until an attempt to connect says where to.
-        self._active = self._params.enabled
-        if self._active is None and STAND_INS.get() is not None:
-            self._active = False  # nothing of it is real
+        #: Whether it is to be written; None if that depends on where the session is.
+        self._wanted = self._params.enabled
+        if self._wanted is None and STAND_INS.get() is not None:
+            self._wanted = False  # nothing of it is real
         if core.config.reconcile.dry_run:
-            self._active = False  # what others wrote is read, and nothing is added to it
+            self._wanted = False  # what others wrote is read, and nothing is added to it
+        #: Whether it is written; None until an attempt to connect says where to.
+        self._active = self._wanted
         core.metrics.watch("journal_waiting", lambda: self.waiting)
         core.on_connect(self._open)
         core.on_session(self._session)
@@ -89,6 +91,8 @@ class Journal:
     @property
     def refuses(self) -> str:
         """Why new orders are refused, in words; empty while the journal can be written."""
+        if not self.active:
+            return ""
         if self._trouble.reason:
             return self._trouble.refuses
         if self._writer is not None and self._writer.full:
@@ -170,7 +174,8 @@ class Journal:
     async def _open(self) -> None:
         """Before an attempt to connect."""
         core = self._core
-        if self._active is None:
+        if self._wanted is None:
+            # Each time: one object can have a session here, and the next one elsewhere.
             self._active = not is_embedded(*core.address)
         if not self._active:
             self._early.clear()
