@@ -25,7 +25,7 @@ from twsloop.events import (
     RiskBreached,
 )
 
-from .pen import Login, Pen
+from .pen import Login, Pen, newest
 from .queries import entries, fact_of
 from .reading import reading
 from .rows import key_of
@@ -57,7 +57,7 @@ def decided(file: Path, since: int = 0, kinds: Collection[str] = KILL_SWITCH) ->
 
     Args:
         file: The journal.
-        since: The entry.
+        since: The entry; of a file that does not have it yet, all is told.
         kinds: Which facts, by their class.
 
     Raises:
@@ -68,6 +68,8 @@ def decided(file: Path, since: int = 0, kinds: Collection[str] = KILL_SWITCH) ->
     chosen = f"SELECT seq FROM control WHERE seq > ? AND event IN ({marks})"  # noqa: S608
     rest = f"WHERE seq IN ({chosen}) ORDER BY seq"
     with reading(file) as journal:
+        if newest(journal)[0] < since:
+            since = 0  # another file has taken its place
         found = [(entry.seq, fact_of(entry)) for entry in entries(journal, rest, (since, *kinds))]
     return Decided(found[-1][0] if found else since, tuple(fact for _, fact in found))
 
