@@ -139,9 +139,9 @@ def test_orders_for_people(run: Run, file: Path) -> None:
     code, out, _ = run("journal", "orders")
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines()]
     assert code == 0
-    assert ["2026-01-05 12:00:00", "3", "1", "AAPL", "BUY 100 LMT 189.5 DAY", "Filled", "100",
+    assert ["2026-01-05 12:00:00Z", "3", "1", "AAPL", "BUY 100 LMT 189.5 DAY", "Filled", "100",
             "189.4", "trend"] in cells  # fmt: skip
-    assert ["2026-01-06 12:00:00", "5", "1", "IBM", "BUY 100 LMT 189.5 DAY", "UNCERTAIN", "0", "",
+    assert ["2026-01-06 12:00:00Z", "5", "1", "IBM", "BUY 100 LMT 189.5 DAY", "UNCERTAIN", "0", "",
             ""] in cells  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def test_it_works_with_no_program_running(run: Run, tmp_path: Path) -> None:
     [
         ((), 2, "Say why"),
         (("  ",), 2, "Say why"),
-        (("--release",), 2, "Say why"),
+        (("--release",), 2, "Say why: twsloop kill --release"),
         (("--status", "why"), 2, "only looks"),
         (("--status", "--release"), 2, "only looks"),
         (("--release", "why"), 14, "no such file"),

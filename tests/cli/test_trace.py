@@ -62,7 +62,7 @@ def test_the_story_for_people(run: Run, file: Path) -> None:
     assert (code, complaints) == (0, "")
     lines = out.splitlines()
     assert lines[0] == (
-        "order 7 of client 1, permanent id 900, 2026-01-05: BUY 100 AAPL LMT 189.5, Filled, "
+        "order 7 of client 1, permanent id 900, 2026-01-05 UTC: BUY 100 AAPL LMT 189.5, Filled, "
         "100 filled, commission 2"
     )
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]

@@ -166,11 +166,21 @@ def test_changes_and_cancels() -> None:
         step(230, "orderStatus", status="Cancelled", reason="by the user"),
     )
     assert hops(one)[5:] == [
-        ("change", "lmtPrice 189.5 -> 190.0, tif none -> GTC"),
-        ("status", "openOrder: lmtPrice 189.5 -> 190.0, tif none -> GTC"),
+        ("change", "lmtPrice 189.5 -> 190, tif none -> GTC"),
+        ("status", "openOrder: lmtPrice 189.5 -> 190, tif none -> GTC"),
         ("cancel", "asked for"),
         ("end", "orderStatus: Cancelled, by the user"),
     ]
+
+
+def test_a_notice_that_the_gateway_dates_before_it_took_no_time() -> None:
+    notice = Notice(
+        time=at(-2), req_id=7, code=202, text="cancelled", severity="info",
+        correlation_id="order-1-7",
+    )  # fmt: skip
+    (*_, before, last) = story(*WHOLE[:5], notice).moments
+    assert last.time < before.time
+    assert (last.hop, last.took) == ("notice", None)
 
 
 def test_what_the_gateway_says_besides() -> None:

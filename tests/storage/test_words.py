@@ -35,7 +35,7 @@ from twsloop.events import (
     SessionBegan,
     SessionChanged,
 )
-from twsloop.storage.words import words_of
+from twsloop.storage.words import order_words, words_of
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 TERMS = {"action": "BUY", "totalQuantity": "100", "orderType": "LMT", "lmtPrice": 189.5}
@@ -65,7 +65,7 @@ def intent(**more: Any) -> OrderIntent:
         (RiskVerdict(time=NOON, allowed=True), "allowed, 0 checks"),
         (
             RiskLimitChanged(time=NOON, limit="max", old="", new="5", loosened=False, by="cli"),
-            "max: none -> 5, not loosened by cli",
+            "max: none -> 5, tightened by cli",
         ),
         (
             RiskLimitChanged(
@@ -153,3 +153,10 @@ def test_what_happened_in_words(fact: Fact, words: str) -> None:
 @given(facts())
 def test_every_fact_has_words(fact: Fact) -> None:
     assert isinstance(words_of(fact), str)
+
+
+def test_terms_are_written_as_people_write_them() -> None:
+    terms = {"action": "BUY", "totalQuantity": "100", "orderType": "LMT", "lmtPrice": 250.0}
+    assert order_words(terms) == "BUY 100 LMT 250"
+    assert order_words({**terms, "lmtPrice": 0.0001}) == "BUY 100 LMT 0.0001"
+    assert order_words({**terms, "lmtPrice": 20000.0}) == "BUY 100 LMT 20000"

@@ -120,7 +120,7 @@ def _ids(row: OrderState | Fill | OrderHistoryRow) -> dict[str, int]:
 
 
 def _when(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def _decimal(value: Any) -> Decimal | None:

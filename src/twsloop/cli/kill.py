@@ -58,7 +58,8 @@ def kill(run: Run, reason: str | None, releases: bool, asks: bool, file: Path | 
     if asks and (releases or reason is not None):
         raise click.UsageError("--status only looks: leave the reason and --release away.")
     if not asks and not (reason or "").strip():
-        raise click.UsageError('Say why: twsloop kill "the feed is wrong".')
+        example = '--release "the feed was restarted"' if releases else '"the feed is wrong"'
+        raise click.UsageError(f"Say why: twsloop kill {example}.")
     from twsloop.app import kill_switch  # noqa: PLC0415  (not for --help)
 
     more: dict[str, Any] = {"journal.file": file}

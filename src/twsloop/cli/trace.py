@@ -103,7 +103,7 @@ def _tell(out: Output, story: Story) -> None:
 
 def _title(row: dict[str, Any]) -> str:
     perm = f", permanent id {row['perm_id']}" if row["perm_id"] else ""
-    day = f"{row['created_at']:%Y-%m-%d}"
+    day = f"{row['created_at']:%Y-%m-%d} UTC"
     terms = (
         *(row["action"], cell(row["quantity"]), row["symbol"], row["order_type"]),
         *(cell(row["limit_price"]), cell(row["stop_price"]), row["tif"]),

@@ -39,7 +39,7 @@ from twsloop.events.execution_ids import execution_base
 
 from .order_state import CREATED, FINAL, OrderState
 from .replay import SENT, Replay
-from .words import number_words, order_words, words_of
+from .words import field_words, number_words, order_words, words_of
 
 __all__ = ["Moment", "Story", "stories"]
 
@@ -73,7 +73,8 @@ class Moment:
         time: When it was known, UTC.
         hop: Which one, in a word.
         text: What happened.
-        took: Seconds since the moment before; None for the first.
+        took: Seconds since the moment before; None for the first, and for what the gateway
+            dates before it.
         since: Seconds since the first.
         seq: Which entry of the journal tells it.
     """
@@ -205,7 +206,10 @@ def _moments(order: OrderState, told: Told) -> tuple[Moment, ...]:
         if made:
             took = (moment.time - made[-1].time).total_seconds()
             since = (moment.time - made[0].time).total_seconds()
-            moment = attrs.evolve(moment, took=took, since=since)  # noqa: PLW2901
+            # The gateway stamps some of its notices by its own clock, which may be behind ours.
+            moment = attrs.evolve(  # noqa: PLW2901
+                moment, took=took if took >= 0 else None, since=since
+            )
         made.append(moment)
     return tuple(made)
 
@@ -314,7 +318,7 @@ def _news(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """The terms of an order that are others now."""
     changes = (
-        f"{name} {before.get(name, 'none')} -> {after.get(name, 'none')}"
+        f"{name} {field_words(before.get(name, 'none'))} -> {field_words(after.get(name, 'none'))}"
         for name in _TERMS
         if _value(before.get(name)) != _value(after.get(name))
     )

@@ -36,7 +36,7 @@ from twsloop.events import (
     to_record,
 )
 
-__all__ = ["number_words", "order_words", "words_of"]
+__all__ = ["field_words", "number_words", "order_words", "words_of"]
 
 #: What a line does not have to say again.
 _KNOWN = ("event", "time", "correlation_id")
@@ -79,7 +79,12 @@ def words_of(fact: Fact) -> str:
 def order_words(order: Mapping[str, Any]) -> str:
     """IB's Order by its fields, in short."""
     names = ("action", "totalQuantity", "orderType", "lmtPrice", "auxPrice", "tif")
-    return " ".join(str(order[name]) for name in names if order.get(name))
+    return " ".join(field_words(order[name]) for name in names if order.get(name))
+
+
+def field_words(value: Any) -> str:
+    """A field of an order: IB's floats without the zero that is no digit of the price."""
+    return number_words(Decimal(repr(value))) if isinstance(value, float) else str(value)
 
 
 def number_words(value: Decimal | None) -> str:
@@ -95,7 +100,7 @@ def _control(fact: RiskVerdict | RiskLimitChanged | RiskBreached | KillSwitchCha
             return f"allowed, {checks}" if fact.allowed else f"refused, {fact.reason}"
         case RiskLimitChanged():
             change = f"{fact.limit}: {fact.old or 'none'} -> {fact.new or 'none'}"
-            how = "loosened" if fact.loosened else "not loosened"
+            how = "loosened" if fact.loosened else "tightened"
             return _because(f"{change}, {how}{_by(fact.by)}", fact.reason)
         case RiskBreached():
             account = f" of {fact.account}" if fact.account else ""
