@@ -26,7 +26,7 @@ from .gate import Answer
 from .leaving import Departure
 from .reference import RAW, split_reference
 from .state import OrderRecord, OrderStatus
-from .way_out import WayOut
+from .way_out import NEVER_LEFT, WayOut
 from .words import ExerciseAction
 
 __all__ = ["GUARDED", "RawCalls"]
@@ -58,9 +58,6 @@ _SENDING_FAILED: dict[str, Any] = {
     "exerciseOptions": FAIL_SEND_REQMKT,  # as EClient has it
 }
 
-
-#: The id of an order that never left is free: a program may correct the order, and place it again.
-_NEVER_LEFT = frozenset({OrderStatus.REFUSED, OrderStatus.SIMULATED, OrderStatus.NOT_SENT})
 
 #: The gateway says 104 of these, filled or not; other ends have used up their id (103).
 _TRADED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.API_CANCELLED})
@@ -118,8 +115,9 @@ class RawCalls:
         if early:
             way_out.turn_away(order_id, early)
             return
-        if record is None or record.status in _NEVER_LEFT:
-            # What leaves is what IB's client would send: our notes are made in a copy.
+        if record is None or record.status in NEVER_LEFT:
+            # A program may correct an order that never left, and place it again. What leaves is
+            # what IB's client would send: our notes are made in a copy.
             kept = copied(order)
             kept.orderId, kept.clientId = order_id, core.client_id
             record = OrderRecord(order_id, core.client_id, contract, kept)
@@ -139,7 +137,7 @@ class RawCalls:
     def _cancel(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:
         order_id = args[0] if name == "cancelOrder" else args[0].orderId
         record = self._way_out.book.find(self._core.client_id, order_id)
-        if record is not None and record.status in _NEVER_LEFT and not record.acknowledged:
+        if record is not None and record.status in NEVER_LEFT and not record.acknowledged:
             text = f"OrderId {order_id} that needs to be cancelled is not found."
             self._way_out.say(order_id, CANCEL_UNKNOWN, text)
         elif record is None or not self._way_out.take_back(record):

@@ -37,11 +37,14 @@ from .sync import Sync
 from .watch import Watch
 from .windows import Windows
 
-__all__ = ["Send", "WayOut"]
+__all__ = ["NEVER_LEFT", "Send", "WayOut"]
 
 logger = logging.getLogger(__name__)
 
 _CONNECTED = frozenset({State.STARTING, State.SYNCING, State.READY, State.DEGRADED})
+
+#: The ends of an order that no gateway has seen: its id is free again.
+NEVER_LEFT = frozenset({OrderStatus.REFUSED, OrderStatus.SIMULATED, OrderStatus.NOT_SENT})
 
 Send = Callable[[], object]
 
@@ -298,7 +301,20 @@ class WayOut:
         refuse = functools.partial(self.refuse, record, raw=raw)
         self._leaving.take(Departure(record, order, leave, refuse))
 
+    def _orphaned(self, record: OrderRecord, order: Any) -> str:
+        """Why an order that is attached to one that never left does not leave; empty if it may."""
+        if not order.parentId or record.status is not OrderStatus.CREATED:
+            return ""
+        parent = self.book.find(record.client_id, order.parentId)
+        if parent is None or parent.acknowledged or parent.status not in NEVER_LEFT:
+            return ""
+        return f"its parent, order {parent.order_id}, did not leave: {parent.reason}"
+
     def _send(self, record: OrderRecord, order: Any, send: Send, *, raw: bool) -> None:
+        orphaned = self._orphaned(record, order)
+        if orphaned:
+            self.refuse(record, orphaned, raw=raw)
+            return
         on_fate = functools.partial(self._fate, record)
         record.sent = order
         try:
