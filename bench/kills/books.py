@@ -29,7 +29,7 @@ ENDS = {
 
 
 class Journaled:
-    """What a journal says.
+    """What a journal says of one client.
 
     Attributes:
         intents: All of them, in order.
@@ -45,9 +45,13 @@ class Journaled:
                 fact = fact_of(entry)
                 facts.append(fact)
                 replay.apply(fact, entry.seq)
-        self.intents = [fact for fact in facts if isinstance(fact, OrderIntent)]
-        self.fills = [fact for fact in facts if isinstance(fact, Fill)]
-        self.paid = [fact for fact in facts if isinstance(fact, CommissionReported)]
+        intents = [fact for fact in facts if isinstance(fact, OrderIntent)]
+        self.intents = [fact for fact in intents if fact.client_id == client_id]
+        fills = [fact for fact in facts if isinstance(fact, Fill)]
+        self.fills = [fact for fact in fills if fact.client_id == client_id]
+        others = {fill.exec_id for fill in fills if fill.client_id != client_id}
+        paid = [fact for fact in facts if isinstance(fact, CommissionReported)]
+        self.paid = [fact for fact in paid if fact.exec_id not in others]
         mine = [one for one in replay.orders if one.client_id == client_id]
         self.twice = [i for i, n in Counter(one.order_id for one in mine).items() if n > 1]
         self.orders: dict[int, OrderState] = {one.order_id: one for one in mine}

@@ -8,6 +8,7 @@ import os
 import random
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -23,9 +24,12 @@ from twsloop.orders.state import OrderStatus
 
 from .points import Trap
 
-__all__ = ["CLIENT_ID", "PATIENCE", "Plan", "live"]
+__all__ = ["CLIENT_ID", "NEIGHBOUR", "PATIENCE", "Plan", "live"]
 
-CLIENT_ID = 7
+#: Who is killed, and who trades beside it and writes to the same journal.
+CLIENT_ID, NEIGHBOUR = 7, 8
+#: How long the neighbour waits between two orders, seconds.
+PACE = 0.05
 #: How long anything may take, seconds.
 PATIENCE = 30.0
 #: What the working orders bid; a cent more for each, so that no two are the same.
@@ -47,6 +51,7 @@ class Plan:
         point: The step at which it is killed; empty if somebody else kills it, or nobody.
         passes: At the so manieth pass.
         action: What it does then; empty if the step comes while it starts.
+        client_id: Who it is.
     """
 
     number: int
@@ -59,6 +64,7 @@ class Plan:
     point: str = ""
     passes: int = 1
     action: str = ""
+    client_id: int = CLIENT_ID
 
 
 def live(pipe: Connection, plan: Plan) -> None:
@@ -83,7 +89,7 @@ class _Child:
         self._made = 0
         overrides = {
             "connection.port": plan.port,
-            "connection.client_id": CLIENT_ID,
+            "connection.client_id": plan.client_id,
             "connection.ready_timeout": PATIENCE,
             "history.store": False,
             "journal.enabled": True,
@@ -99,7 +105,11 @@ class _Child:
     def live(self) -> None:
         """Start, tell, trade."""
         told: list[str] = []
-        self._app.observe(Fill, lambda fill: told.append(fill.exec_id))
+        # Those of another client are listed anew at each start, and its own to know.
+        self._app.observe(
+            Fill,
+            lambda fill: told.append(fill.exec_id) if fill.client_id == CLIENT_ID else None,
+        )
         self._app.start()
         self._settle()
         self._trap.arm(armed=False)
@@ -124,7 +134,7 @@ class _Child:
             self._do("rest")
             self._pipe.send(("lives",))
             self._pipe.recv()
-        if doing not in {"any", "stop"}:
+        if doing not in {"any", "stop", "trade"}:
             for _ in range(self._chance.randrange(3)):
                 self._do(
                     self._chance.choice(("market", "rest", "near", "part", "cancel", "modify"))
@@ -137,6 +147,10 @@ class _Child:
         elif doing == "any":
             while True:
                 self._do(self._chance.choice(tuple(self._actions())), wait=False)
+        elif doing == "trade":
+            while True:
+                self._do(self._chance.choice(("market", "rest", "cancel", "modify")))
+                time.sleep(PACE)
         else:
             self._do(doing, changed)
         self._pipe.send(("lives",))

@@ -101,7 +101,7 @@ class Trap:
 
     def reach(self, point: str) -> None:
         """This step is passed."""
-        if not self._armed or point != self._point:
+        if not self._armed or not point or point != self._point:
             return
         with self._lock:
             self._left -= 1

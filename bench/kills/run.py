@@ -15,7 +15,8 @@ compared, it has to be true that
 - nothing came to the gateway that the journal does not have the intent of, and nothing twice;
 - the journal is whole (`twsloop journal verify`).
 
-Every few kills begin anew, with another gateway and another journal. What is done is drawn from the
+Every few kills begin anew, with another gateway and another journal; in every third of these rounds
+another client trades all the time and writes to the same journal. What is done is drawn from the
 seed and the number of the kill alone, so that a run that ended at kill 120 is taken up there::
 
     python bench/kills/run.py                       1,000 kills
@@ -39,7 +40,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ import attrs
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from kills.books import compare, executions
-from kills.child import CLIENT_ID, PATIENCE, Plan, live
+from kills.child import CLIENT_ID, NEIGHBOUR, PATIENCE, Plan, live
 from kills.points import KINDS
 from kills.server import PRICES, Books, Remote, gateway_process
 
@@ -155,6 +156,28 @@ def drawn(progress: Progress, kinds: Collection[str], round_: dict[str, Any]) ->
     )
 
 
+@contextmanager
+def neighbour(round_: dict[str, Any], progress: Progress) -> Iterator[None]:
+    """Another client that trades all the time, and writes to the same journal."""
+    plan = Plan(
+        number=0,
+        seed=progress.seed + progress.done,
+        plain=False,
+        kind="neighbour",
+        action="trade",
+        client_id=NEIGHBOUR,
+        **round_,
+    )
+    with child(plan) as one:
+        one.heard()
+        one.pipe.send("go on")
+        one.heard()
+        yield
+        if one.pipe.poll():
+            one.heard()  # only of its failure
+            raise Wrong("the neighbour has ended")
+
+
 def agreed(remote: Remote, one: Child, plan: Plan, known: set[str]) -> Books | None:
     """The client is READY: everything has to be as it has to be. None if it was killed before.
 
@@ -219,7 +242,8 @@ def run(options: argparse.Namespace, progress: Progress) -> None:
                 "sync": "full" if number % 4 == 3 else "normal",
             }
             try:
-                _round(options, progress, remote, round_, began)
+                with neighbour(round_, progress) if number % 3 == 2 else nullcontext():
+                    _round(options, progress, remote, round_, began)
             except Wrong:
                 if options.keep:
                     shutil.copytree(folder, options.keep, dirs_exist_ok=True)

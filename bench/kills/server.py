@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -78,8 +79,8 @@ class _Keeper:
     """Writes down what comes in, before anything is made of it."""
 
     def __init__(self) -> None:
-        self.received: list[Received] = []
-        self.cancels: list[int] = []
+        self.received: dict[int, list[Received]] = defaultdict(list)
+        self.cancels: dict[int, list[int]] = defaultdict(list)
         self._answer = table.answer
         table.answer = self._hear
 
@@ -91,9 +92,10 @@ class _Keeper:
                 *(order.action, order.orderType, Decimal(order.totalQuantity)),
                 *(order.lmtPrice, order.auxPrice),
             )
-            self.received.append(Received(message.orderId, order.orderRef, what))
+            came = Received(message.orderId, order.orderRef, what)
+            self.received[client.client_id].append(came)
         elif request.type.number == CANCEL_ORDER:
-            self.cancels.append(message.orderId)
+            self.cancels[client.client_id].append(message.orderId)
         self._answer(hub, client, request)
 
     def books(self, paper: PaperGateway, client_id: int) -> Books:
@@ -106,8 +108,8 @@ class _Keeper:
         ]
         executions = [one for one in paper.engine.executions if one.order.client_id == client_id]
         return Books(
-            received=tuple(self.received),
-            cancels=tuple(self.cancels),
+            received=tuple(self.received[client_id]),
+            cancels=tuple(self.cancels[client_id]),
             orders=tuple(
                 Standing(
                     one.order_id,
