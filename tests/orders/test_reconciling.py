@@ -330,6 +330,8 @@ def test_what_a_journal_that_was_lost_does_not_know_is_extra(room: Room) -> None
         (report,) = gateway.orders.gap_reports
         assert rows_of(report) == {("order", "extra"), ("execution", "extra")}
         assert not report.agrees
+    with room.process() as gateway:  # they were written down
+        assert gateway.orders.gap_reports[0].agrees
 
 
 def test_a_position_that_no_execution_explains(room: Room) -> None:
