@@ -102,6 +102,13 @@ class Market:
         return self._own or self._calendar
 
     @property
+    def numbered_from(self) -> datetime:
+        """The moment that ids are made of: with timetables the same session has the same ids."""
+        if self._own is not None and self.timetables is not None:
+            return self._own.start
+        return self._wall.now()
+
+    @property
     def waits(self) -> bool:
         """Whether it waits for slow readers unless told otherwise: as fast as they can read."""
         jumps = self._own is not None and self._own.jumps
@@ -246,7 +253,7 @@ class Behind:
                 keeps_hours=self.keeps_hours,
                 user=self.user,
             )
-            self.engine.floor.number_from(self.wall.now())
+            self.engine.floor.number_from(self.market.numbered_from)
         else:
             self.engine.use_market(feed.instruments, Shelf(feed.book))
         return self.engine
