@@ -87,7 +87,7 @@ def test_disabled_orders_are_refused_in_a_preview() -> None:
 def test_the_kill_switch_lets_only_smaller_orders_pass() -> None:
     world = World(switch="engaged by api: enough", held=[Row(aapl(), Decimal(100))])
     gate = world.gate()
-    assert failed(gate, world.propose()) == ("kill_switch", "it is engaged: engaged by api: enough")
+    assert failed(gate, world.propose()) == ("kill_switch", "engaged by api: enough")
     assert failed(gate, world.propose(order=sell()))[0] == "kill_switch"
     smaller = world.propose(kind="modify", order=buy(50), in_force=buy(100))
     assert gate.review(smaller).allowed

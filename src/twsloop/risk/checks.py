@@ -67,7 +67,7 @@ def _kill_switch(case: Case) -> RiskCheck:
         return kept(name, f"engaged ({reason}), but {case.reduces}")
     if case.proposal.by_kill_switch and case.reduces:
         return kept(name, "it closes a position with this itself")
-    return refused(name, f"it is engaged: {reason}")
+    return refused(name, reason)
 
 
 def _breaker(case: Case) -> RiskCheck:

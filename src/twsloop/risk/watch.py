@@ -163,7 +163,7 @@ class Watch:
         for row in rows:
             limit = limits.find(name, names_of(row.contract), account)
             if limit is not None:
-                yield _judged(name, str(row.contract.conId), abs(row.quantity), limit)
+                yield _judged(name, row.contract, abs(row.quantity), limit)
 
     def _exposure(self, account: str, rows: list[Any]) -> Iterable[tuple[str, RiskCheck]]:
         limits, gate = self._gate.book.limits, self._gate
@@ -180,13 +180,18 @@ class Watch:
             gross = None if gross is None else gross + value
             limit = limits.find("max_position_value", names_of(row.contract), account)
             if limit is not None:
-                yield _judged("max_position_value", str(row.contract.conId), value, limit)
+                yield _judged("max_position_value", row.contract, value, limit)
         limit = limits.of_account("max_gross_exposure", account)
         if limit is not None and gross is not None:
-            yield _judged("max_gross_exposure", "", gross, limit)
+            yield _judged("max_gross_exposure", None, gross, limit)
 
 
-def _judged(name: str, what: str, value: Decimal, limit: Decimal) -> tuple[str, RiskCheck]:
+def _judged(
+    name: str, contract: Any | None, value: Decimal, limit: Decimal
+) -> tuple[str, RiskCheck]:
+    """Of which contract, by its id, and the check."""
+    of = "" if contract is None else f"{contract.localSymbol or contract.symbol}: "
+    what = "" if contract is None else str(contract.conId)
     passed = value <= limit
-    text = "" if passed else f"{shown(value)} is more than {shown(limit)}"
+    text = "" if passed else f"{of}{shown(value)} is more than {shown(limit)}"
     return what, RiskCheck(name=name, passed=passed, value=value, limit=limit, text=text)
