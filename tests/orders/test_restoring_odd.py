@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 from ibapi.tag_value import TagValue
 
-from tests.support.desk import settle
+from tests.support.desk import PATIENCE, settle
 from tests.support.journal_room import Room, resting
 from twsloop.contracts import symbol_of
 from twsloop.orders.book import OrderBook
@@ -38,6 +40,20 @@ def test_a_program_s_own_kind_of_a_tag_is_read_as_ib_s(room: Room) -> None:
         assert {trade.order_id, other.order_id} <= again.keys()
         assert again[other.order_id].status is OrderStatus.SUBMITTED
         assert resting(gateway, "98").order_id > other.order_id
+
+
+def test_a_start_goes_on_by_the_lists_if_the_journal_cannot_be_understood(room: Room) -> None:
+    with room.process() as gateway:
+        first = resting(gateway)
+    with contextlib.closing(sqlite3.connect(room.file)) as journal, journal:
+        (seq, epoch) = journal.execute("SELECT max(seq) + 1, max(epoch) FROM entry").fetchone()
+        body = '{"event": "RiskVerdict", "time": "2026-01-05T12:00:00+00:00", "allowed": false}'
+        entry = (seq, "never", "Fill", epoch, "order-1-1", None, body, "0" * 64)
+        journal.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", entry)
+    with room.process() as gateway:
+        again = {one.order_id: one for one in gateway.trades()}
+        assert again[first.order_id].cancel().result(PATIENCE) is OrderStatus.CANCELLED
+        assert resting(gateway, "98").order_id > first.order_id
 
 
 def kept(order_id: int, order: Mapping[str, Any], status: str) -> OrderState:

@@ -454,6 +454,8 @@ class Orders:
         """Before READY: know the orders, then let go what waited for that."""
         try:
             await self._restore()
+        except Exception as error:  # noqa: BLE001  (a journal may hold anything; orders wait here)
+            self._core.errors.report_exception("the orders of earlier processes", error)
         finally:
             self._processor.release()
         await self.repair.before_ready()
