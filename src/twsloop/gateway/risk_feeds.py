@@ -114,8 +114,12 @@ class RiskFeeds:
             self._core.streams.request_early(stream)
         until = clock.monotonic() + self._core.config.connection.request_timeout
         # Streams that go on in another session tell of their first row, and of no last one.
-        while not all(map(_is_whole, self._open.values())) and clock.monotonic() < until:
+        while self._waits() and clock.monotonic() < until:
             await clock.sleep(_LOOK)
+
+    def _waits(self) -> bool:
+        """Whether anything may still become whole."""
+        return any(one.active and not _is_whole(one) for one in self._open.values())
 
     def _wanted(self) -> Iterable[tuple[tuple[str, str], Callable[[], Stream[Any]]]]:
         core, account = self._core, self._account()
