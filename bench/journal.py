@@ -28,7 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -60,7 +60,8 @@ def events(count: int) -> list[Fact]:
     made: list[Fact] = []
     for number in range(count // 2):
         order_id = 1 + number % 5000
-        same = {"time": NOW, "correlation_id": f"order-1-{order_id}", "client_id": 1}
+        now = NOW + timedelta(microseconds=1 + 40 * number)
+        same = {"time": now, "correlation_id": f"order-1-{order_id}", "client_id": 1}
         event = OrderSubmitted(
             **same,  # type: ignore[arg-type]
             order_id=order_id,

@@ -119,8 +119,8 @@ def _float(value: float) -> str:
 
 
 def _time(value: datetime) -> str:
-    text = time_text(value) if value.microsecond else value.isoformat()
-    return f'"{text}"'
+    text = time_text(value)
+    return f'"{text}"' if value.microsecond else f'"{text.replace(".000000", "", 1)}"'
 
 
 #: What is no class of attrs, in the order in which it is tried: a word of an enum is a text, too.
