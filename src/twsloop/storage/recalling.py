@@ -136,11 +136,15 @@ def recall(
     mine = _sessions(journal, client_id, set(accounts))
     since, earliest = _text(now - RECENT), _text(now - LISTED)
     replay, ended_at = Replay(), None
+    others: list[Fill | CommissionReported] = []
     told = (client_id, *sorted(FINAL), client_id, since, client_id, since, since)
     for entry, fact in _facts(journal, _ABOUT, told):
         if entry.epoch in mine:
             replay.apply(fact, entry.seq)
             ended_at = entry.time
+        elif isinstance(fact, Fill | CommissionReported):
+            others.append(fact)
+    _adopt(replay, others, client_id, accounts)
     held = _held(journal, client_id, mine)
     if held is not None:
         ended_at = max(ended_at or "", _text(held.time))
@@ -155,6 +159,30 @@ def recall(
         traded=() if held is None else _traded(journal, held.time - SETTLING, set(accounts)),
         asked=_asked(journal, client_id, mine),
     )
+
+
+def _adopt(
+    replay: Replay,
+    others: Sequence[Fill | CommissionReported],
+    client_id: int,
+    accounts: Collection[str],
+) -> None:
+    """Take what another client wrote of our executions: a file has each once, by whoever was first.
+
+    Only if we were told as well, which our own order shows by how much of it is filled. What was
+    traded while nobody of ours was there is news.
+    """
+    for fact in others:
+        if not isinstance(fact, Fill) or fact.cumulative is None:
+            continue
+        if fact.client_id == client_id and fact.account in accounts:
+            order = replay.find(client_id, fact.order_id, fact.perm_id)
+            if order is not None and order.own and order.filled >= fact.cumulative:
+                replay.apply(fact)
+    ours = {fill.exec_id for fill in replay.fills}
+    for fact in others:
+        if isinstance(fact, CommissionReported) and fact.exec_id in ours:
+            replay.apply(fact)
 
 
 def _facts(
