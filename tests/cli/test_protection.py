@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
-from tests.support.program import run
+from tests.support.program import program, run
 from twsloop.gateway import IBGateway
 from twsloop.orders.builders import bracket, limit_order, market_order
 from twsloop.paper.server import PaperGateway
@@ -93,3 +94,18 @@ def test_what_another_client_protects_is_not_closed(
     assert closed["order_id"] is None
     assert "open orders close all of the position" in closed["reason"]
     assert report["protection"]["findings"] == []
+
+
+def test_a_day_whose_closing_was_stopped_is_not_closed(
+    tmp_path: Path, ib_gateway: IBGateway, paper_gateway: PaperGateway
+) -> None:
+    asked = (*port_of(paper_gateway), *CLIENT)
+    order = ("buy", "AAPL", "1", "--limit", "1", "--timeout", "0")
+    assert run(*asked, *order, home=tmp_path)[0] == 13
+    with program(*asked, "close-day", "--wait", "1000", home=tmp_path) as command:
+        while 5 not in paper_gateway.clients:
+            ib_gateway.open_orders().result(timeout=10)
+        command.send(signal.SIGINT)
+        code, out, complaints = command.end()
+    assert (code, out) == (20, "")
+    assert "twsloop: stopped before the day was closed\n" in complaints

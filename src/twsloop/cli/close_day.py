@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .connect import connected
-from .exits import Exit, with_exits
+from .exits import Exit, ForeignError, with_exits
 from .root import Run, json_option
 
 __all__ = ["close_day"]
@@ -60,8 +60,16 @@ def close_day(run: Run, /, exempt: tuple[str, ...], **options: Any) -> None:
     more["end_of_day.exempt"] = exempt or None
     config = run.config(**more)
     out = run.output()
-    with connected(run, **more) as gateway:
-        report = end(gateway, config.end_of_day)
+    try:
+        with connected(run, **more) as gateway:
+            report = end(gateway, config.end_of_day)
+    except KeyboardInterrupt as stop:  # who calls it shall not take the day for closed
+        raise ForeignError(
+            stop,
+            Exit.DAY_OPEN,
+            "stopped before the day was closed",
+            "What was cancelled or closed until then stays so; `twsloop orders` lists what is open.",
+        ) from None
     if out.form == "json":
         out.fact(report, "")
     else:
