@@ -132,10 +132,10 @@ class Pen:
             sqlite3.Error: It cannot be written.
         """
         # Before the lock is taken: others may write meanwhile.
-        bodies = [body_of(fact) for fact, _ in batch]
+        texts = [(time_of(fact), body_of(fact)) for fact, _ in batch]
         connection.execute("BEGIN IMMEDIATE")
         try:
-            rows, epoch = self._insert(connection, batch, bodies)
+            rows, epoch = self._insert(connection, batch, texts)
             floors = self._raise_floors(connection, batch)
             # Last: what is committed into a file that nobody can open again would be lost.
             if not self.in_place():
@@ -158,14 +158,20 @@ class Pen:
         self,
         connection: sqlite3.Connection,
         batch: Sequence[tuple[Fact, Login]],
-        bodies: Sequence[str],
+        texts: Sequence[tuple[str, str]],
     ) -> tuple[int, int]:
-        """Insert what is new; how many rows that is, and the session after it."""
+        """Insert what is new; how many rows that is, and the session after it.
+
+        Args:
+            connection: The file.
+            batch: Facts, and whose they are.
+            texts: The time and the body of each.
+        """
         keys = [key_of(fact) for fact, _ in batch]
         known = _known(connection, [key for key in keys if key is not None])
         seq, before = newest(connection)
         epoch, entries, details = self._epoch, [], Gathered()
-        for (fact, login), key, body in zip(batch, keys, bodies, strict=True):
+        for (fact, login), key, (time, body) in zip(batch, keys, texts, strict=True):
             if key is not None:
                 if key in known:
                     continue
@@ -174,7 +180,7 @@ class Pen:
                 epoch = max(epoch, highest_epoch(connection)) + 1
             seq += 1
             head = (
-                *(seq, time_of(fact), type(fact).__name__),
+                *(seq, time, type(fact).__name__),
                 *(epoch, story_of(fact, login.story), key),
             )
             before = link(before, head, body)
