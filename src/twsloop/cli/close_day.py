@@ -68,7 +68,7 @@ def close_day(run: Run, /, exempt: tuple[str, ...], **options: Any) -> None:
             stop,
             Exit.DAY_OPEN,
             "stopped before the day was closed",
-            "What was cancelled or closed until then stays so; `twsloop orders` lists what is open.",
+            "What was cancelled or closed until then stays so; see `twsloop orders`.",
         ) from None
     if out.form == "json":
         out.fact(report, "")
