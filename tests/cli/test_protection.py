@@ -102,8 +102,11 @@ def test_a_day_whose_closing_was_stopped_is_not_closed(
     asked = (*port_of(paper_gateway), *CLIENT)
     order = ("buy", "AAPL", "1", "--limit", "1", "--timeout", "0")
     assert run(*asked, *order, home=tmp_path)[0] == 13
+    while 5 in paper_gateway.clients:  # its session ends a moment after its process
+        ib_gateway.open_orders().result(timeout=10)
     with program(*asked, "close-day", "--wait", "1000", home=tmp_path) as command:
         while 5 not in paper_gateway.clients:
+            assert command.process.poll() is None, command.end()
             ib_gateway.open_orders().result(timeout=10)
         command.send(signal.SIGINT)
         code, out, complaints = command.end()
