@@ -100,7 +100,7 @@ def test_a_day_whose_closing_was_stopped_is_not_closed(
     tmp_path: Path, ib_gateway: IBGateway, paper_gateway: PaperGateway
 ) -> None:
     asked = (*port_of(paper_gateway), *CLIENT)
-    order = ("buy", "AAPL", "1", "--limit", "1", "--timeout", "0")
+    order = ("buy", "AAPL", "1", "--limit", "1", "--timeout", "2")
     assert run(*asked, *order, home=tmp_path)[0] == 13
     while 5 in paper_gateway.clients:  # its session ends a moment after its process
         ib_gateway.open_orders().result(timeout=10)
