@@ -76,6 +76,23 @@ def test_an_order_that_stays_open_is_listed_and_cancelled(
     assert run(*port, "--json", "orders", home=tmp_path) == (0, "", "")
 
 
+def test_an_order_that_nobody_follows_leaves_all_the_same(
+    tmp_path: Path, paper_gateway: PaperGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is written into the journal first: the process must not end before."""
+    monkeypatch.setenv("TWSLOOP_JOURNAL_ENABLED", "yes")
+    port = port_of(paper_gateway)
+    code, out, _ = run(
+        *port, "--json", "buy", "SPY", "10", *FAR_BELOW, "--timeout", "0", home=tmp_path
+    )
+    end = next(event for event in events_of(out) if event["event"] == "order_end")
+    assert code == 13
+    assert end["status"] in {"PendingSubmit", "PreSubmitted", "Submitted"}
+    (listed,) = events_of(run(*port, "--json", "orders", home=tmp_path)[1])
+    assert listed["order_id"] == end["order_id"]
+    assert (tmp_path / ".twsloop" / "journal.db").exists()
+
+
 def test_cancel_all_of_our_own_and_nobody_elses(
     tmp_path: Path, paper_gateway: PaperGateway
 ) -> None:

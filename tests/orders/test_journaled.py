@@ -136,6 +136,17 @@ def test_unwritten_if_the_user_says_so(room: Room) -> None:
         assert trade.done.result(PATIENCE) is OrderStatus.FILLED
 
 
+def test_a_cancel_is_written_when_it_is_asked_for(room: Room) -> None:
+    with room.process() as gateway:
+        trade = resting(gateway)
+        assert trade.cancel().result(PATIENCE) is OrderStatus.CANCELLED
+        told = gateway.journal.order_history(order_id=trade.order_id).result(PATIENCE)
+    sources = [row.source for row in told if row.event == "OrderStep"]
+    ends = [row.status for row in told].index("Cancelled")
+    assert "cancel" in sources
+    assert sources.index("cancel") < ends
+
+
 def test_a_gateway_within_the_program_is_play(room: Room) -> None:
     gateway = IBGateway(config_for(room.paper, journal__file=room.file))
     with gateway:

@@ -139,6 +139,14 @@ def _complain(code: int, error: BaseException, name: str, sentence: str, *, as_j
     print(sentence, file=sys.stderr, flush=True)  # noqa: T201  (this is where the CLI speaks)
 
 
+def _interrupt_main() -> None:
+    """Ctrl-C for the main thread, also if it waits for a lock."""
+    if hasattr(signal, "pthread_kill"):  # only a signal of the system ends a wait
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
+
+
 @contextmanager
 def _stop_signals() -> Iterator[None]:
     """Let SIGTERM end a command as Ctrl-C does, wherever it comes.
@@ -155,7 +163,7 @@ def _stop_signals() -> Iterator[None]:
         if not issubclass(lost.exc_type, KeyboardInterrupt):
             hook(lost)
             return
-        again = threading.Timer(_AGAIN, lambda: _thread.interrupt_main() if inside else None)
+        again = threading.Timer(_AGAIN, lambda: _interrupt_main() if inside else None)
         again.daemon = True
         again.start()
 

@@ -25,6 +25,9 @@ __all__ = ["Following", "buy", "cancel", "orders", "sell"]
 
 #: How long an order is followed unless --timeout says otherwise, seconds.
 PATIENCE = 60.0
+#: How long an order may take until it leaves, when it is to be followed no longer, seconds: it is
+#: written into the journal first, and the link is proven alive.
+LEAVES = 15.0
 
 ORDER_COLUMNS = (
     *("order_id", "client_id", "perm_id", "account", "symbol", "action", "order_type"),
@@ -62,6 +65,14 @@ class Following:
             self._print(self._inbox.get(patience), ids)
         for fact in self._inbox.drain():
             self._print(fact, ids)
+
+    def until_left(self, trade: Trade) -> None:
+        """Print until an order has left, or never will: a process that ends takes it back."""
+        patience = Patience(LEAVES)
+        while trade.status == "CREATED" and patience.left > 0:
+            self._print(self._inbox.get(patience), {trade.order_id})
+        if trade.status == "CREATED":
+            trade.cancel().result()  # it has not left, so this is its end
 
     def _print(self, item: Fact | tuple[str, str] | None, ids: set[int]) -> None:
         if isinstance(item, tuple):
@@ -153,6 +164,7 @@ def _trade(
             following.follow([trade], Patience(timeout))
         except KeyboardInterrupt:
             stopped = True
+        following.until_left(trade)
         code = _tell_end(out, trade)
         if trade.active:
             number = trade.order_id

@@ -118,6 +118,10 @@ class Board:
             self.traded(record)
         self.forget(self._book.settle(record))
 
+    def write(self, record: OrderRecord) -> None:
+        """Something about an order is different that concerns the journal alone."""
+        self._steps.told(record, self._core.clock.now(), changed=True)
+
     def forget(self, records: Iterable[OrderRecord]) -> None:
         """The book keeps these orders no longer."""
         for gone in records:

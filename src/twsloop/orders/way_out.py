@@ -392,6 +392,7 @@ class WayOut:
         if self._core.connected and self._core.state is not State.STARTING:
             record.cancel_asked = True
             record.note(self._core.clock.now(), "cancel", "asked for")
+            self.board.write(record)
             self.call("cancelOrder", (record.order_id, order_cancel))
         else:
             self._to_cancel[record] = None
