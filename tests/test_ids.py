@@ -101,6 +101,21 @@ def test_no_id_comes_twice_from_several_threads() -> None:
     assert sorted(orders) == list(range(1, 8001))
 
 
+def test_an_id_that_was_given_back_is_claimed_again() -> None:
+    ids = OrderIds()
+    assert ids.claim(7)
+    assert ids.claim(8)
+    ids.give_back(7)
+    assert ids.floor == 9, "8 is in use"
+    assert ids.claim(7)
+    assert not ids.claim(7)
+    ids.give_back(7)
+    ids.give_back(8)
+    assert ids.floor == 7
+    assert ids.take() == 7
+    assert not ids.claim(7)
+
+
 def test_reserved_ids_are_claimed_once_and_unused_ones_lift_the_floor() -> None:
     ids = OrderIds(5)
     reserved = ids.reserve()

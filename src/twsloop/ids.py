@@ -47,6 +47,8 @@ class OrderIds:
     def __init__(self, floor: int = 1) -> None:
         self._next = max(floor, 1)
         self._reserved: set[int] = set()
+        #: Claimed ids that were not used, below others that were.
+        self._given_back: set[int] = set()
         self._lock = threading.Lock()
 
     @property
@@ -83,6 +85,14 @@ class OrderIds:
             self._reserved.add(taken)
             return taken
 
+    def give_back(self, order_id: int) -> None:
+        """A claimed id was not used after all: it is as if it had not been claimed."""
+        with self._lock:
+            self._given_back.add(order_id)
+            while self._next - 1 in self._given_back:
+                self._next -= 1
+                self._given_back.remove(self._next)
+
     def claim(self, order_id: int) -> bool:
         """A program places an order under an id of its own choice.
 
@@ -91,9 +101,10 @@ class OrderIds:
             used from now on.
         """
         with self._lock:
-            if order_id in self._reserved:
-                self._reserved.remove(order_id)
-                return True
+            for free in (self._reserved, self._given_back):
+                if order_id in free:
+                    free.remove(order_id)
+                    return True
             unused = self._next <= order_id < FIRST_REQUEST_ID
             if unused:
                 self._next = order_id + 1

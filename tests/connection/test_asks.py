@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import re
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -345,5 +346,9 @@ def test_an_error_that_is_raised_is_no_warning_in_the_log(
         future.result(PATIENCE)
     wire.reply(text_body(4, 2, 7, 321, "a program's own request", ""))
     wire.heard.wait("error", 2)
-    levels = {record.args[0].req_id: record.levelname for record in caplog.records}  # type: ignore[index,union-attr]
+    levels = {
+        int(found[1]): record.levelname
+        for record in caplog.records
+        if (found := re.search(r"\(id (\d+)\)", record.getMessage()))
+    }
     assert levels == {int(req_id): "INFO", 7: "WARNING"}

@@ -108,12 +108,16 @@ def test_an_order_before_managed_accounts_does_not_reach_a_live_account() -> Non
         app = started.app
         assert isinstance(app, Raw)
         app.placeOrder(1, stock("AAPL"), market_order("BUY", 1))
-        trade = app.place_order("AAPL", market_order("BUY", 1))
+        early = app.place_order("AAPL", market_order("BUY", 1))
+        assert early.done.result(PATIENCE) is OrderStatus.REFUSED
+        assert "its order id was taken before" in early.reason
+        assert app.complaints.next()[:2] == (1, 201)
         late.name_accounts(tws)
+        started.ready()
+        trade = app.place_order("AAPL", market_order("BUY", 1))
         assert trade.done.result(PATIENCE) is OrderStatus.REFUSED
         assert "live account" in trade.reason
         assert "U7654321" not in trade.reason
-        assert app.complaints.next()[:2] == (1, 201)
         # Data works; orders of any kind do not leave.
         app.exerciseOptions(9, stock("AAPL"), 1, 1, "", 0, "", "", False)
         assert app.complaints.next()[:2] == (9, 322)
@@ -123,13 +127,17 @@ def test_an_order_before_managed_accounts_does_not_reach_a_live_account() -> Non
         assert tws.inbox.empty()
 
 
-def test_an_order_before_managed_accounts_leaves_when_they_are_paper_accounts() -> None:
+def test_an_order_before_managed_accounts_may_be_placed_again_on_a_paper_account() -> None:
+    """Until then nobody knows whether its id is that of an order that works."""
     late = Late("DU7654321")
     with FakeTws(refuse=late) as tws, Started(tws) as started:
-        started.app.placeOrder(1, stock("AAPL"), market_order("BUY", 1))
-        taken_back = started.app.place_order("AAPL", market_order("BUY", 1))
-        assert taken_back.cancel().result(PATIENCE) is OrderStatus.NOT_SENT
+        app = started.app
+        assert isinstance(app, Raw)
+        app.placeOrder(1, stock("AAPL"), market_order("BUY", 1))
+        assert app.complaints.next()[:2] == (1, 201)
         late.name_accounts(tws)
+        started.ready()
+        app.placeOrder(1, stock("AAPL"), market_order("BUY", 1))
         assert tws.next("placeOrder").orderId == 1
         started.app.reqIds(1)
         tws.next("reqIds")

@@ -113,6 +113,7 @@ class RawCalls:
             return
         early = way_out.too_early(order_id) if record is None and fresh else ""
         if early:
+            core.order_ids.give_back(order_id)
             way_out.turn_away(order_id, early)
             return
         if record is None or record.status in NEVER_LEFT:

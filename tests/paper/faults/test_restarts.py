@@ -161,9 +161,10 @@ async def test_executions_of_before_may_be_cut(gateway: PaperGateway) -> None:
     async with connect(gateway) as client:
         await client.ready()
         found = await asked(client, "reqExecutions", "execDetailsEnd", reqId=9)
-        assert [call.args[2]["orderId"] for call in found if call.name == "execDetails"] == [2]
+        (told,) = [call.args[2] for call in found if call.name == "execDetails"]
+        assert told["orderId"] == 2
         found = await asked(client, "reqCompletedOrders", "completedOrdersEnd")
-        assert [call.args[1]["permId"] for call in found] == [1_000_000_002]
+        assert [int(call.args[1]["permId"]) for call in found] == [int(told["permId"])]
         found = await asked(client, "reqPositions", "positionEnd")
         assert [str(call.args[2]) for call in found] == ["200"]
 

@@ -254,6 +254,7 @@ def test_on_a_thread_of_its_own_with_our_own_client() -> None:
             assert gateway.accounts == ("DU7777777",)
             trade = gateway.place_order("AAPL", market_order("BUY", 5))
             assert trade.order_id == 100
+            assert trade.done.result(10) == "REJECTED"
         scripted.wait_played()
         assert scripted.problems == []
         with pytest.raises(TimeoutError, match="1 of 2 sessions were over"):

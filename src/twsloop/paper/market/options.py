@@ -40,6 +40,9 @@ STEPS = 100
 #: Shape of the smile per standardized moneyness, and the farthest moneyness that still counts.
 #: Flat enough that no spread, butterfly or calendar of two prices is free money.
 SKEW, CURVE, FARTHEST = -0.05, 0.0075, 3.0
+#: The smile bends flat within so much moneyness of the farthest: at a corner a butterfly of strikes
+#: that lie close together would be worth less than nothing.
+BEND = 0.25
 #: Up to this time to expiry, in years, the smile does not become steeper.
 STEEPEST = 0.25
 _SQRT_2 = math.sqrt(2.0)
@@ -203,6 +206,16 @@ def implied_volatility(terms: Terms, underlying: float, value: float) -> float |
     return middle
 
 
+def _bent(moneyness: float) -> float:
+    """A moneyness of 0 or more as far as it counts."""
+    beyond = moneyness - (FARTHEST - BEND)
+    if beyond <= 0.0:
+        return moneyness
+    if beyond >= 2 * BEND:
+        return FARTHEST
+    return moneyness - beyond * beyond / (4 * BEND)
+
+
 def smile(level: float, terms: Terms, underlying: float) -> float:
     """The volatility that the market trades an option at.
 
@@ -214,5 +227,5 @@ def smile(level: float, terms: Terms, underlying: float) -> float:
     years = max(terms.years, 0.0)
     forward = underlying * math.exp((terms.rate - terms.dividends) * years)
     moneyness = math.log(terms.strike / forward) / (level * math.sqrt(max(years, STEEPEST)))
-    far = max(-FARTHEST, min(FARTHEST, moneyness))
+    far = math.copysign(_bent(abs(moneyness)), moneyness)
     return level * (1.0 + SKEW * far + CURVE * far * far)

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from twsloop.clock import Clock
+from twsloop.embedded import serves_here
 from twsloop.errors import TapeError
 from twsloop.paper.serving import Serving, close_door
 from twsloop.wire import handshake
@@ -233,6 +234,7 @@ class ScriptedGateway(Serving):
         """
         if self._server is not None:
             return
+        serves_here(self)
         loop = asyncio.get_running_loop()
         made = loop.create_server(lambda: PlayerConnection(self), self.host, self.port)
         self._listens(await self._listen(made))
