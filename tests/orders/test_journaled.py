@@ -8,7 +8,7 @@ from tests.support.desk import PATIENCE, Heard, config_for
 from tests.support.journal_room import Room, resting
 from twsloop.events import Fill, GapReport, GapVerdict, OrderRejected
 from twsloop.gateway import IBGateway
-from twsloop.orders.builders import market_order
+from twsloop.orders.builders import limit_order, market_order
 from twsloop.orders.state import OrderStatus
 
 
@@ -145,6 +145,15 @@ def test_a_cancel_is_written_when_it_is_asked_for(room: Room) -> None:
     ends = [row.status for row in told].index("Cancelled")
     assert "cancel" in sources
     assert sources.index("cancel") < ends
+
+
+def test_an_order_that_is_placed_last_leaves_before_the_end(room: Room) -> None:
+    for number in range(1, 6):
+        with room.process() as gateway:
+            trade = gateway.place_order("AAPL", limit_order("BUY", 10, "100"))
+        assert trade.status is not OrderStatus.NOT_SENT
+        with room.process() as gateway:
+            assert len(gateway.open_orders().result(PATIENCE)) == number
 
 
 def test_a_gateway_within_the_program_is_play(room: Room) -> None:

@@ -216,6 +216,10 @@ class Core:
         """Call ``observer(state, reason)`` at each change of state."""
         self.hooks.on_session(observer)
 
+    def on_end(self, hook: Hook) -> None:
+        """Run ``hook`` (sync or async) before a session is ended on demand; it must be brief."""
+        self.hooks.end.append(hook)
+
     def on_connect(self, hook: Hook) -> None:
         """Run ``hook`` (sync or async) before each attempt to connect; it must not raise."""
         self.hooks.connect.append(hook)

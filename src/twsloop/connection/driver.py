@@ -212,6 +212,7 @@ class Driver:
         if loop.running:
             # A loop that does not answer is named by its stop below.
             with contextlib.suppress(LoopError, TimeoutError):
+                loop.call(self._core.hooks.ending, timeout=patience)
                 loop.call(self.life.disconnect, reason, timeout=patience)
         if loop_too:
             loop.stop(patience)

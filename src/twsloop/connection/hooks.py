@@ -36,6 +36,7 @@ class Hooks:
     Attributes:
         connect: What runs before each attempt to connect.
         ready: What runs before each READY.
+        end: What runs before a session is ended on demand, from another thread.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -46,6 +47,7 @@ class Hooks:
         self._down: list[Hook] = []
         self.connect: list[Hook] = []
         self.ready: list[Hook] = []
+        self.end: list[Hook] = []
 
     def on_session(self, observer: SessionObserver) -> None:
         """Call ``observer(state, reason)`` at each change of state."""
@@ -72,6 +74,11 @@ class Hooks:
     async def connecting(self) -> None:
         """An attempt to connect begins."""
         for hook in tuple(self.connect):
+            await run_hook(hook)
+
+    async def ending(self) -> None:
+        """A session is about to be ended, because the program says so."""
+        for hook in tuple(self.end):
             await run_hook(hook)
 
     def session(self, state: State, reason: str) -> None:

@@ -8,6 +8,7 @@ step in the journal is NOT_SENT.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
@@ -27,6 +28,9 @@ from .state import OrderRecord
 __all__ = ["Departure", "Guards", "Kind", "Leaving", "QuoteOf", "Review", "Seen"]
 
 Kind = Literal["place", "modify", "exercise"]
+
+#: How long the end of a session waits for orders that are being written down, seconds.
+DRAIN = 1.0
 
 #: Judges an order, as it is about to leave; None where nothing judges orders.
 Review = Callable[[OrderRecord, Any, Kind], RiskVerdict | None]
@@ -125,6 +129,8 @@ class Leaving:
         self._journal, self._seen = guards.journal, guards.seen
         self._stops, self._review = guards.stops, guards.review
         self._waiting: dict[Departure, None] = {}
+        #: Resolved once nothing waits any more.
+        self._drained: asyncio.Future[None] | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -156,6 +162,8 @@ class Leaving:
             departure.refuse(problem)
         else:
             departure.leave()
+        if not self._waiting and self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
 
     def withdraw(self, record: OrderRecord) -> bool:
         """What waits of an order never leaves; False if nothing did."""
@@ -167,6 +175,16 @@ class Leaving:
     def records(self) -> list[OrderRecord]:
         """The orders that wait."""
         return [departure.record for departure in self._waiting]
+
+    async def drained(self) -> None:
+        """Wait until what is being written has left, for a moment at most.
+
+        A program that places an order and ends its session at once means the order.
+        """
+        if self._waiting:
+            self._drained = asyncio.get_running_loop().create_future()
+            await asyncio.wait({self._drained}, timeout=DRAIN)
+            await asyncio.sleep(0)  # what was queued just now is written in the next turn
 
     def forget(self) -> None:
         """The session ended: nothing of it leaves any more."""

@@ -163,6 +163,7 @@ class Orders:
         Previews(core)
         core.on_notice(self._notice)
         core.on_ready(self._ready)
+        core.on_end(self.way_out.drained)
         core.on_down(self._down)
         core.on_session(self._session)
 

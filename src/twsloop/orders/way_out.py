@@ -423,6 +423,10 @@ class WayOut:
 
     # ---- the session ---------------------------------------------------------------------
 
+    async def drained(self) -> None:
+        """The session is about to be ended: let what is being written down leave."""
+        await self._leaving.drained()
+
     def let_go(self) -> None:
         """Judge anew what waited for the session."""
         held, self._held = self._held, {}
