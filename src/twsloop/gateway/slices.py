@@ -101,48 +101,9 @@ class Slices:
             moved=lambda account: self.risk.position_changed(account),  # noqa: PLW0108
             earned=lambda account: self.risk.profit_changed(account),  # noqa: PLW0108
         )
-        self.risk = RiskDesk(
-            core,
-            Sources(
-                quote=self.market_data.live_ticker,
-                details=self.contracts.known,
-                is_open=self._is_open,
-                next_restart=self._next_restart,
-                positions=self.feeds.positions,
-                mark=self.feeds.mark,
-                account_value=self.feeds.account_value,
-                base_currency=self.feeds.base_currency,
-                rate=self.feeds.rate,
-                day_profit=self.feeds.day_profit,
-            ),
-            Ledger(
-                active=lambda: self.journal.active,
-                read=self._decided,
-                reached=self._reached,
-                claim=lambda wanted: asyncio.to_thread(claim, core.config.journal, wanted),
-                must=core.config.journal.on_trouble == "refuse",
-            ),
-        )
+        self.risk = self._make_risk()
         self.hold = OrderHold(core.clock.now)
-        self.orders = Orders(
-            core,
-            label=holding_name,
-            wanted=wanted,
-            closed=self._closed,
-            known=lambda contract: Knowledge(self.contracts.known(contract)),
-            learn=self._learn,
-            forgot=lambda booked: self.account.carry(_counted(booked)),
-            guards=Guards(
-                journal=self.journal,
-                stops=lambda record: self.hold.refuses(record.origin),
-                review=self.risk.review,
-                simulated=self.risk.simulated,
-                noted=self.risk.noted,
-                seen=self.risk.seen,
-                quote=self.market_data.ticker_of,
-                recall=self._recall,
-            ),
-        )
+        self.orders = self._make_orders(wanted)
         self.account = AccountRequests(
             core,
             label=holding_name,
@@ -192,6 +153,55 @@ class Slices:
         self.system = System(core, to_contract=to_contract)
         self.history = History(
             core, to_contract=to_contract, label=symbol_of, details=self._details
+        )
+
+    def _make_risk(self) -> RiskDesk:
+        """The risk gate, and what of the other slices it asks."""
+        core = self._core
+        return RiskDesk(
+            core,
+            Sources(
+                quote=self.market_data.live_ticker,
+                details=self.contracts.known,
+                is_open=self._is_open,
+                next_restart=self._next_restart,
+                positions=self.feeds.positions,
+                mark=self.feeds.mark,
+                account_value=self.feeds.account_value,
+                base_currency=self.feeds.base_currency,
+                rate=self.feeds.rate,
+                day_profit=self.feeds.day_profit,
+            ),
+            Ledger(
+                active=lambda: self.journal.active,
+                read=self._decided,
+                reached=self._reached,
+                claim=lambda wanted: asyncio.to_thread(claim, core.config.journal, wanted),
+                must=core.config.journal.on_trouble == "refuse",
+            ),
+        )
+
+    def _make_orders(self, wanted: Callable[[], bool]) -> Orders:
+        """The inside of the orders slice, and all that an order passes besides."""
+        core = self._core
+        return Orders(
+            core,
+            label=holding_name,
+            wanted=wanted,
+            closed=self._closed,
+            known=lambda contract: Knowledge(self.contracts.known(contract)),
+            learn=self._learn,
+            forgot=lambda booked: self.account.carry(_counted(booked)),
+            guards=Guards(
+                journal=self.journal,
+                stops=lambda record: self.hold.refuses(record.origin),
+                review=self.risk.review,
+                simulated=self.risk.simulated,
+                noted=self.risk.noted,
+                seen=self.risk.seen,
+                quote=self.market_data.ticker_of,
+                recall=self._recall,
+            ),
         )
 
     def _limits_changed(self) -> None:
