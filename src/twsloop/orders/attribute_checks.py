@@ -201,9 +201,11 @@ def _moves(draft: Draft) -> bool:
 
 
 def _presets(draft: Draft) -> Problem | None:
-    for name in ("sl", "pt"):
-        order_id = getattr(draft.order, f"{name}OrderId")
-        word = getattr(draft.order, f"{name}OrderType")
+    order = draft.order
+    for name, order_id, word in (
+        ("sl", order.slOrderId, order.slOrderType),
+        ("pt", order.ptOrderId, order.ptOrderType),
+    ):
         if says(order_id) != (word == "PRESET") or (word and word != "PRESET"):
             return Problem(
                 f"{name}OrderId goes with {name}OrderType 'PRESET', and no other word", 320

@@ -11,6 +11,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Protocol
 
+from ibapi.const import UNSET_DOUBLE
 from ibapi.contract import Contract
 from ibapi.order import Order
 
@@ -42,6 +43,8 @@ def tidy(order: Any) -> Any:
     """
     for name in NUMBERS:
         value = getattr(order, name, None)
+        if value is UNSET_DOUBLE:  # most are
+            continue
         if isinstance(value, (str, Decimal)):
             setattr(order, name, to_price(value, name))
         elif isinstance(value, float) and is_set(value):
@@ -108,13 +111,20 @@ def validate(
         raise InvalidOrder(msg, code=problems[0].code)
 
 
-def check_order(contract: Any, order: Any) -> None:
-    """Refuse an order that cannot be placed as it is.
+def check_order(
+    contract: Any,
+    order: Any,
+    details: Any = None,
+    *,
+    rule: PriceRule | None = None,
+    server_version: int | None = None,
+) -> None:
+    """Refuse an order that cannot be placed as it is; the arguments are those of `find_problems`.
 
     Raises:
         InvalidOrder: The text says what is wrong, and with which field.
     """
-    validate(order, contract)
+    validate(order, contract, details, rule=rule, server_version=server_version)
     if order.whatIf:
         msg = f"{describe(order)}: a what-if order has no life to follow; ask for a preview"
         raise InvalidOrder(msg)

@@ -117,6 +117,8 @@ def _off(price: Decimal, step: Decimal) -> bool:
 
 
 def _ticks(draft: Draft) -> Problem | None:
+    if draft.rule is None and draft.details is None:
+        return None
     if draft.sec_type == SecType.COMBO:
         return None  # its price is a sum of its legs' prices
     fields = ["lmtPrice"] + (["auxPrice"] if draft.type in _PRICED else [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import enum
+from decimal import Decimal
 from typing import Any
 
 from ibapi.contract import Contract
@@ -11,6 +12,9 @@ from ibapi.decoder_utils import decodeContract, decodeOrder
 from ibapi.order import Order
 
 __all__ = ["copied", "decoded"]
+
+#: What nobody can change: most of the 150 fields of an order.
+_FIXED = frozenset({str, int, float, bool, Decimal, type(None)})
 
 
 def copied(value: Any) -> Any:
@@ -28,7 +32,7 @@ def copied(value: Any) -> Any:
         return value
     made = copy.copy(value)
     for name, held in vars(made).items():
-        if isinstance(held, list) or hasattr(held, "__dict__"):
+        if type(held) not in _FIXED and (isinstance(held, list) or hasattr(held, "__dict__")):
             setattr(made, name, copied(held))
     return made
 

@@ -10,6 +10,8 @@ import math
 import re
 from decimal import Decimal
 
+from ibapi.const import UNSET_DOUBLE
+
 from .builders import ACTIONS
 from .problems import NUMBERS, Check, Draft, Problem, is_set, says
 from .words import SecType, TimeInForce, TriggerMethod
@@ -38,6 +40,7 @@ STOPS = frozenset({"STP", "STP LMT", "TRAIL", "TRAIL LIMIT", "STP PRT"})
 _NOT_AT_OPEN = STOPS | _NEEDS_TOUCH | {"TRAIL MIT", "TRAIL LIT", "MOC", "LOC", "MIDPRICE"}
 #: Kinds that trade in whole units only (10318).
 _WHOLE_ONLY = frozenset({"OPT", "FUT", "FOP", "CASH", "BAG", "WAR"})
+_TRIGGER_METHODS = frozenset(TriggerMethod)
 #: Kinds that nobody can order (412).
 _UNTRADABLE = frozenset({SecType.INDEX, SecType.NEWS, SecType.CONTINUOUS_FUTURE})
 #: ``yyyymmdd hh:mm:ss zone``, ``hh:mm:ss zone``, ``yyyymmdd-hh:mm:ss``; the zone may be missing.
@@ -119,8 +122,11 @@ def _block(draft: Draft) -> Problem | None:
 
 
 def _finite(draft: Draft) -> Problem | None:
+    order = draft.order
     for name in NUMBERS:
-        value = getattr(draft.order, name)
+        value = getattr(order, name)
+        if value is UNSET_DOUBLE or (type(value) is float and math.isfinite(value)):
+            continue
         if is_set(value) and draft.number(name) is None:
             if name == "competeAgainstBestOffset" and value == math.inf:
                 continue  # IB's mark for "up to the middle"
@@ -177,7 +183,7 @@ def _trailing_limit(draft: Draft) -> Problem | None:
 
 def _trigger_method(draft: Draft) -> Problem | None:
     method = draft.order.triggerMethod
-    if method in set(TriggerMethod):
+    if method in _TRIGGER_METHODS:
         return None
     known = ", ".join(str(int(one)) for one in TriggerMethod)
     return Problem(f"triggerMethod {method!r} is none of {known}", 146)

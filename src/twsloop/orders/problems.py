@@ -7,6 +7,7 @@ that came back from it may be checked again: `says` tells what was meant.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
@@ -63,12 +64,12 @@ class Draft:
     details: Any = attrs.field(default=None, repr=False)
     rule: Any = None
 
-    @property
+    @functools.cached_property  # a dozen checks ask for each of these
     def type(self) -> OrderType:
         """The order's type, however it is spelled."""
         return OrderType(str(self.order.orderType))
 
-    @property
+    @functools.cached_property
     def sec_type(self) -> str:
         """The kind of instrument; "" if it is not known."""
         named = self.contract.secType
@@ -76,7 +77,7 @@ class Draft:
             named = self.details.contract.secType
         return str(named or "")
 
-    @property
+    @functools.cached_property
     def size(self) -> Decimal | None:
         """How much, None if that is unset or no number."""
         return decimal_or_none(self.order.totalQuantity)
@@ -96,12 +97,15 @@ Check = Callable[[Draft], Problem | None]
 
 def is_set(value: object) -> bool:
     """Whether a field of IB's Order was set: it is there, and none of IB's marks for unset."""
-    return value is not None and value not in _UNSET
+    # Most are the very object that a new order has: comparing costs more, and there are 150 fields.
+    if value is None or value is UNSET_DOUBLE or value is UNSET_DECIMAL:
+        return False
+    return value not in _UNSET
 
 
 def says(value: Any) -> bool:
     """Whether a field says something: it is set, and not 0, empty, or IB's text ``None``."""
-    return bool(value) and value != "None" and is_set(value)
+    return bool(value) and is_set(value) and value != "None"
 
 
 def find(draft: Draft, checks: Iterable[Check]) -> list[Problem]:

@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
+from ibapi.contract import Contract
 
 from twsloop.config.sections.orders import Validation
 from twsloop.connection.core import Core
 from twsloop.errors import InvalidOrder, OrderError
 
-from .checks import PriceRule, check_order, validate
+from .checks import PriceRule, check_order
 
 __all__ = ["NOTHING", "Knowledge", "Validator"]
 
@@ -67,8 +68,9 @@ class Validator:
         Raises:
             InvalidOrder: The text says what is wrong, with which field, and IB's code for it.
         """
-        check_order(contract, order)
-        if mode != "off":
+        if mode == "off" or not isinstance(contract, Contract):
+            check_order(contract, order)
+        else:
             self._judge(contract, order, self._known(contract))
 
     async def ask(self, contract: Any, order: Any) -> str:
@@ -83,9 +85,9 @@ class Validator:
         return ""
 
     def _judge(self, contract: Any, order: Any, knowledge: Knowledge) -> None:
-        validate(
-            order,
+        check_order(
             contract,
+            order,
             knowledge.details,
             rule=knowledge.rule,
             server_version=self._core.server_version or None,

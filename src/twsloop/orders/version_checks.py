@@ -13,6 +13,7 @@ when each field is set (reference ``protocol.md`` D).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -67,14 +68,28 @@ LOST_SINCE: Mapping[str, int] = MappingProxyType({"auctionStrategy": 203})
 _UNTOUCHED: Mapping[str, Any] = MappingProxyType(vars(Order()))
 
 
+@functools.cache
+def _judged(server_version: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The fields that a server version does not know yet, and those that it is not sent any more.
+
+    Most versions have next to none; every order is asked for all of them.
+    """
+    unknown = tuple(field for field, since in GATES.items() if server_version < since)
+    lost = tuple(field for field, since in LOST_SINCE.items() if server_version >= since)
+    return unknown, lost
+
+
 def version_problem(order: Any, server_version: int) -> Problem | None:
     """The first field that would not arrive, None if all would."""
-    for field, since in GATES.items():
-        if server_version < since and getattr(order, field) != _UNTOUCHED[field]:
+    unknown, lost = _judged(server_version)
+    for field in unknown:
+        if getattr(order, field) != _UNTOUCHED[field]:
+            since = GATES[field]
             text = f"{field} needs server version {since}; this gateway speaks {server_version}"
             return Problem(f"{text}: upgrade it, or leave the field out", TOO_OLD)
-    for field, since in LOST_SINCE.items():
-        if server_version >= since and getattr(order, field) != _UNTOUCHED[field]:
+    for field in lost:
+        if getattr(order, field) != _UNTOUCHED[field]:
+            since = LOST_SINCE[field]
             text = f"IB's client does not send {field} to server version {since} and newer"
             return Problem(f"{text}; this gateway speaks {server_version}")
     return None

@@ -33,7 +33,7 @@ def decimal_or_none(value: Any) -> Decimal | None:
     Returns:
         The number; None for unset, for what is not finite, and for a text that is no number.
     """
-    if value is None or value == "":
+    if value is None or value is UNSET_DOUBLE or value == "":
         return None
     if isinstance(value, Decimal):
         number = value
