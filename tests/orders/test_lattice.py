@@ -53,6 +53,7 @@ from twsloop.events import (
 )
 from twsloop.orders.book import Change, OrderBook
 from twsloop.orders.builders import limit_order
+from twsloop.orders.echoes import is_contradicted
 from twsloop.orders.plain import plain_fields
 from twsloop.orders.reading import execution_base
 from twsloop.orders.recording import StepTeller
@@ -438,7 +439,7 @@ class Gateway(RuleBasedStateMachine):
         self.believe(asked)
 
     def believe(self, asked: int) -> None:
-        if self.book.is_contradicted(self.record, asked):
+        if is_contradicted(self.record, asked):
             assert self.record.status in REVOCABLE
             self.keep(self.book.revive(self.record, self.now))
             assert not self.record.final

@@ -4,8 +4,8 @@ Each ``apply_*`` takes one report and the time, changes the record it concerns, 
 `Change` that says whether anything is different now, and which facts that makes. Reports repeat,
 and come in any order (see `state`): a report that says nothing new changes nothing.
 
-An order is found by (client id, order id), or by its permId: orders made by hand have the order id
-0, and a completed order is reported without one. Executions are kept in `executions`.
+How an order is found is in `register`, what an echo says of its terms in `echoes`; executions are
+kept in `executions`.
 """
 
 from __future__ import annotations
@@ -20,29 +20,25 @@ import attrs
 from twsloop.events import Ends, Fact, Fill, Notice, OrderCreated
 from twsloop.wire.values import decimal_or_none
 
-from .copying import copied
+from .echoes import completion_of, is_completed_as, take_last_terms, take_terms
 from .executions import Booked, Executions, Forgot, nobody_counts
 from .folding import Pool
 from .identities import Identities
 from .keeping import KEEP_SETTLED, Keeping, Memory, is_quiet
 from .reading import size
 from .reference import origin_of, split_reference
+from .register import Register
 from .state import (
     FINAL,
-    REVOCABLE,
-    WORKING,
     OrderInput,
     OrderRecord,
     OrderStatus,
-    next_status,
     word_of,
 )
 from .steps import (
     CANCELLED,
-    TERMS,
     Change,
     Closed,
-    confirms,
     describe_record,
     ending,
     fact_of,
@@ -87,10 +83,7 @@ class OrderBook:
     ) -> None:
         self.label = label
         self._closed = closed
-        self._by_id: dict[tuple[int, int], OrderRecord] = {}
-        self._by_perm: dict[int, OrderRecord] = {}
-        #: Orders of ours whose permanent id was not told yet.
-        self._unnamed: dict[OrderRecord, None] = {}
+        self._register = Register()
         #: How many words that an order is over have been heard: a time, for what came before what.
         self.ends_heard = 0
         self._contracts = Pool()
@@ -102,22 +95,11 @@ class OrderBook:
     # ---- finding -------------------------------------------------------------------------
 
     def find(self, client_id: int, order_id: int, perm_id: int = 0) -> OrderRecord | None:
-        """An order by its permanent id, or by its id within its client.
-
-        A client's ids can begin anew at the gateway: what is told of another permanent id than that
-        of an order which is over, is told of another order.
-        """
-        named = self._by_perm.get(perm_id) if perm_id else None
-        found = self._by_id.get((client_id, order_id)) if order_id else None
-        if named is not None and found is not None and named.final and not found.perm_id:
-            return found  # a gateway that was set up anew gives permanent ids again, too
-        if named is None and found is not None and found.final and perm_id:
-            return found if found.perm_id in {0, perm_id} else None
-        return named or found
+        """An order by its permanent id, or by its id within its client (see `Register`)."""
+        return self._register.find(client_id, order_id, perm_id)
 
     def __iter__(self) -> Iterator[OrderRecord]:
-        seen = dict.fromkeys((*self._by_id.values(), *self._by_perm.values()))
-        return iter(tuple(seen))
+        return iter(self._register)
 
     def live(self) -> list[OrderRecord]:
         """The orders that are not final."""
@@ -128,8 +110,7 @@ class OrderBook:
     def create(self, record: OrderRecord, now: datetime) -> Change:
         """Take in an order of ours, before anything is sent."""
         record.symbol = record.symbol or self.label(record.contract)
-        self._by_id[record.client_id, record.order_id] = record
-        self._unnamed[record] = None
+        self._register.add(record)
         self.identities.meant(record)
         record.sized(record.order)
         record.note(now, "created", describe_record(record))
@@ -138,19 +119,15 @@ class OrderBook:
 
     def restore(self, record: OrderRecord, fills: Iterable[Fill]) -> None:
         """Take in an order of an earlier process, with what was traded then (`restoring`)."""
-        self._by_id[record.client_id, record.order_id] = record
+        self._register.add(record)
         self.identities.meant(record)
-        if record.perm_id:
-            self._by_perm[record.perm_id] = record
-        else:
-            self._unnamed[record] = None
         for fill in fills:
             self.executions.join(self.executions.restore(fill, record.contract), record)
 
     def bind(self, record: OrderRecord, client_id: int, order_id: int, *, own: bool) -> None:
         """An order that was placed by hand has got an id: it is a client's from now on."""
         record.client_id, record.order_id, record.own = client_id, order_id, own
-        self._by_id[client_id, order_id] = record
+        self._register.place(record)
 
     def replace(self, record: OrderRecord, order: Any, now: datetime) -> Change:
         """A modification is about to be sent; `apply_refused_change` takes it back."""
@@ -230,7 +207,7 @@ class OrderBook:
             record.origin = origin_of(order_id, client_id, own=own)
             self.identities.appeared(record, order.permId, state.status, now)
             if order_id:
-                self._by_id[client_id, order_id] = record
+                self._register.place(record)
         elif order_id and not record.order_id:
             self.bind(record, client_id, order_id, own=own)
         before = visible(record)
@@ -239,7 +216,7 @@ class OrderBook:
         record.contract, record.state = contract, state
         record.symbol = record.symbol or self.label(contract)
         record.status_filled = max(record.status_filled, size(order.filledQuantity))
-        self._take_terms(record, order, state.status)
+        take_terms(record, order, state.status)
         if not state.status:  # not transmitted: it is nowhere yet
             return Change(record, adopted, changed=before != visible(record))
         change = self._report(record, state.status, (before, record.filled), now, "openOrder")
@@ -251,16 +228,11 @@ class OrderBook:
 
     def apply_completed(self, contract: Any, order: Any, state: Any, now: datetime) -> Change:
         """A completedOrder: how an order of today ended; one that we do not know is not kept."""
-        record = self.find(order.clientId, order.orderId, order.permId) or self._by_token(order)
-        told = hash(
-            (
-                state.status,
-                state.completedStatus,
-                order.filledQuantity,
-                *(getattr(order, name) for name in TERMS),
-            )
-        )
-        if record is not None and self._is_completed_as(record, told, state.status):
+        record = self.find(order.clientId, order.orderId, order.permId)
+        # One of ours may have ended before its permanent id was told.
+        record = record or self._register.by_token(split_reference(order.orderRef)[1])
+        told = completion_of(order, state)
+        if record is not None and is_completed_as(record, told, state.status):
             self._over(record)
             return Change(record, known=True)
         if record is None or not order.permId or record.perm_id not in {0, order.permId}:
@@ -270,7 +242,7 @@ class OrderBook:
         record.completed_as = told
         self._identify(record, order.permId, now)
         record.status_filled = max(record.status_filled, size(order.filledQuantity))
-        self._take_last_terms(record, order)
+        take_last_terms(record, order)
         change = self._report(record, state.status, (before, was_filled), now, "completedOrder")
         if record.status is not OrderStatus.INACTIVE:
             return change
@@ -372,24 +344,8 @@ class OrderBook:
             and record.status is not OrderStatus.CREATED
         ]
 
-    def is_contradicted(self, record: OrderRecord, asked: int) -> bool:
-        """Whether a list of open orders that shows an order proves that its end was not true.
-
-        The gateway made the list after it had told the end, if the list was asked for after that
-        was heard. An end that was told, or told again, since then, counts more.
-
-        Args:
-            record: An order that the list shows.
-            asked: `ends_heard`, when the list was asked for.
-        """
-        word = word_of(record.ib_status)
-        if record.status not in REVOCABLE or record.ended_at > asked or word not in WORKING:
-            return False
-        # What was rejected may be listed for a while, as Inactive.
-        return not (record.status is OrderStatus.REJECTED and word is OrderStatus.INACTIVE)
-
     def revive(self, record: OrderRecord, now: datetime) -> Change:
-        """An order whose end is contradicted (`is_contradicted`) is where the list shows it."""
+        """An order whose end is contradicted (see `echoes`) is where the list shows it."""
         why = f"{record.ib_status} in a list that was asked for after its end was told"
         record.reason, record.error_code, record.completed_as = "", None, None
         self._move(record, OrderInput.LISTED, now, "openOrder", why)
@@ -417,47 +373,6 @@ class OrderBook:
 
     # ---- inside --------------------------------------------------------------------------
 
-    def _take_terms(self, record: OrderRecord, order: Any, word: str) -> None:
-        """The gateway's echo says how the order stands, or stood when we modified it."""
-        if record.status is OrderStatus.FILLED and word_of(word) is not OrderStatus.FILLED:
-            return  # a late one
-        record.sized(order)
-        if confirms(record, order):
-            record.order, record.before_change = order, None
-        else:
-            record.before_change = order
-
-    @staticmethod
-    def _take_last_terms(record: OrderRecord, order: Any) -> None:
-        """How a completed order stood in the end; it is told without its ids."""
-        if not size(order.totalQuantity):
-            return
-        last = copied(record.order)
-        for name in TERMS:
-            setattr(last, name, getattr(order, name))
-        record.order, record.before_change = last, None
-        record.pending.clear()
-
-    def _by_token(self, order: Any) -> OrderRecord | None:
-        """An order of ours that ended before its permanent id was told.
-
-        A completed order has no other id, but it has what we wrote into its reference.
-        """
-        if not self._unnamed:
-            return None
-        token = split_reference(order.orderRef)[1]
-        return next((one for one in self._unnamed if token and one.token == token), None)
-
-    @staticmethod
-    def _is_completed_as(record: OrderRecord, told: int, word: str) -> bool:
-        """Whether a completedOrder says what an earlier one has made of this order."""
-        return (
-            record.completed_as == told
-            and record.status in FINAL
-            and record.ib_status == word
-            and next_status(record.status, word_of(word)) is record.status
-        )
-
     def _over(self, record: OrderRecord) -> None:
         """The gateway says that an order is over, for the first time or again."""
         self.ends_heard += 1
@@ -466,18 +381,12 @@ class OrderBook:
     def _identify(self, record: OrderRecord, perm_id: int, now: datetime) -> None:
         if perm_id and record.perm_id != perm_id:
             self.identities.named(record, perm_id, now)
-            record.perm_id = perm_id
-            self._by_perm[perm_id] = record
-            self._unnamed.pop(record, None)
+            self._register.name(record, perm_id)
 
     def _forget(self, record: OrderRecord) -> None:
         self._memory.add(record)
         self.identities.forget(record)
-        self._unnamed.pop(record, None)
-        if self._by_id.get((record.client_id, record.order_id)) is record:
-            del self._by_id[record.client_id, record.order_id]
-        if self._by_perm.get(record.perm_id) is record:
-            del self._by_perm[record.perm_id]
+        self._register.drop(record)
         for base in record.fills:
             self.executions.forget(base)
 

@@ -17,6 +17,7 @@ from twsloop.event_loop import Future
 from twsloop.events import Notice
 
 from .book import Change, OrderBook
+from .echoes import is_contradicted
 from .executions import BookedFill
 from .gaps import Standing, standing_of
 from .state import REVOCABLE, OrderRecord
@@ -213,9 +214,7 @@ class Sync:
     def _revive(self, listed: Iterable[OrderRecord], asked: int) -> dict[OrderRecord, Standing]:
         """Show alive what a list shows open although it was told to be over before."""
         revived = {
-            record: standing_of(record)
-            for record in listed
-            if self._book.is_contradicted(record, asked)
+            record: standing_of(record) for record in listed if is_contradicted(record, asked)
         }
         for record, before in revived.items():
             change = self._book.revive(record, self._core.clock.now())
