@@ -68,6 +68,12 @@ def test_what_may_be_working_is_read_however_old(tmp_path: Path) -> None:
     assert all(one.uncertain for one in known.orders[2:])
 
 
+def test_an_intent_that_nothing_followed_is_read_however_old(tmp_path: Path) -> None:
+    """The process died as the order left, before it wrote anything else of it."""
+    known = recalled(tmp_path, *of(1, intent(1)), *life(2, "Filled", perm_id=902))
+    assert [(one.order_id, one.uncertain) for one in known.orders] == [(1, True)]
+
+
 def test_of_two_orders_with_one_id_the_first_may_live_although_the_second_is_over(
     tmp_path: Path,
 ) -> None:

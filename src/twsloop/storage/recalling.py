@@ -45,7 +45,8 @@ SETTLING = timedelta(seconds=5)
 
 _FINAL_MARKS = ", ".join("?" * len(FINAL))
 
-#: The stories of a client's orders that were not told to be over. An order's first words come
+#: The stories of a client's orders that were not told to be over, or were meant and never told
+#: of: the intent is written alone, and the process may end as the order leaves. An order's first words come
 #: without a permanent id, so that any later word takes their place; one with an id yields to its
 #: like.
 #: NOT INDEXED: all words are read once, in the order of the file, and few have no later one.
@@ -56,6 +57,12 @@ WHERE o.client_id = ? AND o.status NOT IN ({_FINAL_MARKS}) AND NOT EXISTS (
     SELECT 1 FROM order_event n
     WHERE n.client_id = o.client_id AND n.order_id = o.order_id AND n.seq > o.seq
     AND n.status IS NOT NULL AND (o.perm_id IS NULL OR n.perm_id = o.perm_id)
+)
+UNION SELECT e.correlation_id
+FROM intent i JOIN entry e ON e.seq = i.seq
+WHERE i.client_id = ? AND NOT EXISTS (
+    SELECT 1 FROM order_event n
+    WHERE n.client_id = i.client_id AND n.order_id = i.order_id AND n.seq > i.seq
 )
 """  # noqa: S608  (marks of bound parameters)
 
@@ -137,7 +144,7 @@ def recall(
     since, earliest = _text(now - RECENT), _text(now - LISTED)
     replay, ended_at = Replay(), None
     others: list[Fill | CommissionReported] = []
-    told = (client_id, *sorted(FINAL), client_id, since, client_id, since, since)
+    told = (client_id, *sorted(FINAL), client_id, *(client_id, since) * 2, since)
     for entry, fact in _facts(journal, _ABOUT, told):
         if entry.epoch in mine:
             replay.apply(fact, entry.seq)
