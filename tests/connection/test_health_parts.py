@@ -47,7 +47,7 @@ class Orders:
     told: list[Fate] = attrs.Factory(list)
 
     def call(self, order_id: int) -> None:
-        self.times.called(order_id)
+        self.times.called(order_id, self.clock.monotonic())
 
     def queue(self, order_id: int) -> Callable[[Fate], object]:
         on_fate = self.times.leaving(order_id, self.told.append)

@@ -54,6 +54,8 @@ class Board:
         self._steps = StepTeller(guards.journal)
         self._noted = guards.noted
         self._trades: dict[OrderRecord, Trade] = {}
+        #: New orders that nobody was told of yet.
+        self._unheard: dict[OrderRecord, Change] = {}
         self.uncertain: Callable[[], object] = lambda: None
         self.traded: Callable[[OrderRecord], object] = lambda _record: None
 
@@ -93,10 +95,32 @@ class Board:
 
     # ---- what changed --------------------------------------------------------------------
 
+    def created(self, change: Change) -> None:
+        """A new order is in the book; it is told of when there is time for that.
+
+        The order leaves first: to tell of it takes as long as all else that it waits for. It is
+        told of before anything else about it is (`catch_up`).
+        """
+        record = change.record
+        if record is None:
+            return
+        self._noted(record)  # the limits count it at once
+        self._unheard[record] = change
+
+    def catch_up(self, record: OrderRecord) -> None:
+        """Tell of a new order now, if nobody was told of it yet."""
+        if record in self._unheard:
+            self._announce(self._unheard.pop(record), written=True)
+
     def announce(self, change: Change, *, written: bool = True) -> None:
         """Tell everyone what a report changed; and the journal, if it shall be ``written``."""
         if change.known:
             return
+        if change.record is not None:
+            self.catch_up(change.record)
+        self._announce(change, written=written)
+
+    def _announce(self, change: Change, *, written: bool) -> None:
         for fact in (*change.facts, *self._book.identities.broken()):
             _log(fact, change.record)
             self._core.tell(fact)
@@ -120,6 +144,7 @@ class Board:
 
     def write(self, record: OrderRecord) -> None:
         """Something about an order is different that concerns the journal alone."""
+        self.catch_up(record)
         self._steps.told(record, self._core.clock.now(), changed=True)
 
     def forget(self, records: Iterable[OrderRecord]) -> None:
@@ -138,6 +163,7 @@ class Board:
 
     def apply(self, record: OrderRecord, event: OrderInput, reason: str = "") -> None:
         """Something on our own side happened to an order."""
+        self.catch_up(record)
         change = self._book.apply_input(record, event, self._core.clock.now(), reason)
         # That this process hears of it no more is no news about the order: the next process
         # begins with what the gateway said last.
@@ -152,6 +178,7 @@ class Board:
             error: Why.
             every: None of its modifications will be answered; else the oldest one is meant.
         """
+        self.catch_up(record)
         trade = self._trades.get(record)
         latest = every or len(record.pending) <= 1
         if trade is not None and trade.change is not None and latest:

@@ -172,6 +172,10 @@ class Leaving:
             del self._waiting[departure]
         return bool(mine)
 
+    def has(self, record: OrderRecord) -> bool:
+        """Whether something of an order waits."""
+        return any(departure.record is record for departure in self._waiting)
+
     def records(self) -> list[OrderRecord]:
         """The orders that wait."""
         return [departure.record for departure in self._waiting]

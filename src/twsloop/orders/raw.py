@@ -124,7 +124,8 @@ class RawCalls:
             record = OrderRecord(order_id, core.client_id, contract, kept)
             record.tag, record.token = split_reference(kept.orderRef)
             record.origin = RAW
-            way_out.board.announce(way_out.book.create(record, core.clock.now()))
+            core.health.orders.called(order_id, core.clock.monotonic())
+            way_out.board.created(way_out.book.create(record, core.clock.now()))
         elif record.status in _TRADED:
             way_out.say(order_id, OVER, "Cannot modify a filled order.")
             return
@@ -134,6 +135,7 @@ class RawCalls:
         else:
             way_out.change(record, order)
         way_out.submit(record, lambda: way_out.call(name, args), raw=True)
+        way_out.tell_unless_leaving(record)
 
     def _cancel(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:
         order_id = args[0] if name == "cancelOrder" else args[0].orderId

@@ -187,6 +187,7 @@ class Orders:
             intent: How.
             linked: All but the first become children of the first.
         """
+        called = self._core.clock.monotonic()
         mode = self._validator.mode(intent.validate)
         group = []
         for contract, order in wanted:
@@ -201,7 +202,7 @@ class Orders:
                     made.parentId = first
                 record = self._record(first + offset, contract, made, tag)
                 record.origin, record.purpose = intent.origin, intent.reason
-                trades.append(self._place(record, intent, mode))
+                trades.append(self._place(record, intent, mode, called=called))
         return tuple(trades)
 
     def _record(self, order_id: int, contract: Contract, order: Order, tag: str) -> OrderRecord:
@@ -220,9 +221,15 @@ class Orders:
         return order.account or ("" if order.faGroup else self._core.config.orders.account)
 
     def _place(
-        self, record: OrderRecord, intent: Intent, mode: Validation, send: Send | None = None
+        self,
+        record: OrderRecord,
+        intent: Intent,
+        mode: Validation,
+        *,
+        called: float,
+        send: Send | None = None,
     ) -> Trade:
-        self._core.health.orders.called(record.order_id)
+        self._core.health.orders.called(record.order_id, called)
         trade = self.board.new(record, (intent.on_update, intent.on_fill, intent.where))
         try:
             self._core.event_loop.post(self._begin, trade, mode, send)
@@ -253,6 +260,7 @@ class Orders:
     def exercise(self, wanted: ExerciseRequest, intent: Intent) -> Trade:
         """Exercise an option, or let it lapse; it is followed as the order that IB makes of it."""
         core = self._core
+        called = core.clock.monotonic()
         wanted.check_version(core.server_version or MAX_CLIENT_VERSION)
         order = exercise_order(wanted.action, wanted.quantity, wanted.account)
         with self._door:
@@ -260,7 +268,7 @@ class Orders:
             record.origin, record.purpose = intent.origin, intent.reason
             arguments = wanted.arguments(record.order_id)
             send = functools.partial(self.way_out.call, "exerciseOptions", arguments)
-            return self._place(record, intent, "off", send)
+            return self._place(record, intent, "off", called=called, send=send)
 
     def cancel(self, trade: Trade) -> None:
         """See `Trade.cancel`."""
@@ -370,14 +378,16 @@ class Orders:
             logger.warning("order %d: %s", record.order_id, early)
             self.board.forget([record])
             return
-        self.board.announce(self.book.create(record, self._core.clock.now()))
-        if record.final:
-            return  # given up while it was on its way here, and its waiters were told so
+        self.board.created(self.book.create(record, self._core.clock.now()))
+        if record.final:  # given up while it was on its way here, and its waiters were told so
+            self.board.catch_up(record)
+            return
         if mode == "strict":
             self.way_out.hold_for_check(record)
             self._core.event_loop.spawn(self._check_first(record), name="details for an order")
         else:
             self.way_out.submit(record, send)
+        self.way_out.tell_unless_leaving(record)
 
     async def _check_first(self, record: OrderRecord) -> None:
         """Ask what is needed to check the order; then it leaves, or is refused."""

@@ -332,6 +332,7 @@ class WayOut:
             return
         if not sending.messages and record.status is OrderStatus.CREATED:
             self.board.apply(record, OrderInput.DROPPED, "IB's client sent nothing")
+        self.board.catch_up(record)  # it may wait in the Outbox
 
     def _fate(self, record: OrderRecord, fate: Fate) -> None:
         """The Outbox has handed the order to the socket, or dropped it."""
@@ -414,6 +415,11 @@ class WayOut:
             self.board.apply(record, OrderInput.DROPPED, "cancelled before it was simulated")
             return True
         return self._core.outbox.withdraw(record.order_id)
+
+    def tell_unless_leaving(self, record: OrderRecord) -> None:
+        """Tell of a new order now, unless it is being written down and leaves next."""
+        if not self._leaving.has(record):
+            self.board.catch_up(record)
 
     def take_back_all(self) -> None:
         """No order that has not left yet ever will."""

@@ -46,9 +46,9 @@ SETTLING = timedelta(seconds=5)
 _FINAL_MARKS = ", ".join("?" * len(FINAL))
 
 #: The stories of a client's orders that were not told to be over, or were meant and never told
-#: of: the intent is written alone, and the process may end as the order leaves. An order's first words come
-#: without a permanent id, so that any later word takes their place; one with an id yields to its
-#: like.
+#: of: the intent is written alone, and the process may end as the order leaves.
+#: An order's first words come without a permanent id, so that any later word takes their place; one
+#: with an id yields to its like.
 #: NOT INDEXED: all words are read once, in the order of the file, and few have no later one.
 _OPEN = f"""
 SELECT DISTINCT e.correlation_id

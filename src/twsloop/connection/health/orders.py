@@ -78,10 +78,15 @@ class OrderTimes:
         self._counts = dict.fromkeys(("created", "submitted", *_ENDS.values(), "executions"), 0)
         self._lock = threading.Lock()
 
-    def called(self, order_id: int) -> None:
-        """Somebody wants an order placed; in the thread of the call."""
+    def called(self, order_id: int, at: float) -> None:
+        """Somebody wants an order placed; in the thread of the call.
+
+        Args:
+            order_id: The order.
+            at: When the call began, monotonic.
+        """
         with self._lock:
-            self._begin(order_id)
+            self._begin(order_id).called = at
 
     def leaving(
         self, order_id: int, on_fate: Callable[[Fate], object] | None
