@@ -122,10 +122,14 @@ class Leaving:
     Args:
         core: The connection.
         guards: The risk gate, and the journal.
+        catch_up: Tells of a new order, if nobody was told of it yet.
     """
 
-    def __init__(self, core: Core, guards: Guards) -> None:
+    def __init__(
+        self, core: Core, guards: Guards, catch_up: Callable[[OrderRecord], object]
+    ) -> None:
         self._core = core
+        self._catch_up = catch_up
         self._journal, self._seen = guards.journal, guards.seen
         self._stops, self._review = guards.stops, guards.review
         self._waiting: dict[Departure, None] = {}
@@ -144,6 +148,7 @@ class Leaving:
             return
         verdict = self._review(record, departure.order, kind)
         if verdict is not None and not verdict.allowed:
+            self._catch_up(record)
             self._core.tell(verdict)
             departure.refuse(verdict.reason)
         elif self._journal.refuses:

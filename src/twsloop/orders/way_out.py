@@ -86,7 +86,7 @@ class WayOut:
         self._sync = sync
         self._processor = processor
         self._watch = watch
-        self._leaving = Leaving(core, guards)
+        self._leaving = Leaving(core, guards, board.catch_up)
         self._quote, self._simulated = guards.quote, guards.simulated
         self.unclear: Callable[[OrderRecord], str] = lambda _record: ""
         self._held: dict[OrderRecord, tuple[Send | None, bool]] = {}

@@ -192,6 +192,8 @@ class Replay:
         """Where no step has told of an order, its events do."""
         state = self._of(event, event.perm_id)
         self._name(state, event.perm_id)
+        if isinstance(event, OrderCreated):  # its intent is written first
+            state.created_at = min(state.created_at, event.time)
         if state.told:
             return state
         # Of a new order the reason is why the program placed it.

@@ -196,7 +196,22 @@ class _Reader:
         told = list(self._told.get(id(order), ()))
         for base in order.fills:
             told += self._executions.get(base, ())
-        return sorted(told, key=lambda entry: entry[0])
+        return _calls_first(sorted(told, key=lambda entry: entry[0]))
+
+
+def _calls_first(told: list[tuple[int, Fact]]) -> Told:
+    """What is told of one order, each call before its intent, which is written first."""
+    for place, entry in enumerate(told):
+        if isinstance(entry[1], OrderCreated):
+            first = place
+            while first and _was_called_before(entry[1], told[first - 1][1]):
+                first -= 1
+            told.insert(first, told.pop(place))
+    return told
+
+
+def _was_called_before(call: OrderCreated, fact: Fact) -> bool:
+    return isinstance(fact, OrderIntent) and fact.time >= call.time
 
 
 def _moments(order: OrderState, told: Told) -> tuple[Moment, ...]:
