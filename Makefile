@@ -44,9 +44,10 @@ lint: $(STAMP)  ## ruff, import contracts, mypy strict
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy src/twsloop api_client gateway_cli.py examples/*.py tests
 
-docs: $(STAMP)  ## build the docs (warnings are errors) and run their doctests
+docs: $(STAMP)  ## build the docs (warnings are errors), run their doctests, programs and servers
 	$(BIN)/python -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
 	$(BIN)/python -m sphinx -n -W --keep-going -q -b doctest docs docs/_build/doctest
+	$(BIN)/python -m pytest -m docs -n 2 --dist loadscope tests/docs
 
 conformance: $(STAMP)  ## IB's own clients, ib_async and ib_insync against the paper gateway
 	CONFORMANCE_TABLE=docs/tables/conformance.md $(BIN)/python -m pytest -m conformance tests/conformance
@@ -70,6 +71,7 @@ bench: $(STAMP)  ## how fast the paper gateway tells many clients, how soon a cl
 	$(BIN)/python bench/fanout.py
 	$(BIN)/python bench/recovery.py
 	$(BIN)/python bench/journal.py
+	$(BIN)/python bench/risk_gate.py
 
 soak: $(STAMP)  ## a client killed 1,000 times, 500 random faults, 10 busy minutes, 24 hours at full speed (45 minutes)
 	$(BIN)/python bench/kills/run.py $(KILLS)

@@ -17,26 +17,25 @@ import argparse
 import json
 import platform
 import statistics
+import sys
 import time
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import attrs
 from ibapi.contract import Contract
 from ibapi.order import Order
 
-from twsloop.config import Config
-from twsloop.config.sections import RiskParams
 from twsloop.risk.case import Proposal
 from twsloop.risk.gate import RiskGate
-from twsloop.risk.sources import Sources
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.risk.support import ACCOUNT, NOON, Kept, Row, Seen, World  # noqa: E402
 
 #: The goal for twelve checks, microseconds.
 GOAL = 30.0
-ACCOUNT = "DU1234567"
-NOW = datetime(2026, 9, 28, 16, 0, tzinfo=UTC)
 
 #: What is switched on, check by check; the first three are always made.
 TWELVE: dict[str, Any] = {
@@ -73,44 +72,6 @@ ALL: dict[str, Any] = TWELVE | {
 }
 
 
-@attrs.define
-class Seen:
-    """A quote."""
-
-    bid: float = 99.9
-    ask: float = 100.1
-    last: float = 100.0
-    age: float = 0.2
-    stale: bool = False
-    halted: float = 0.0
-    market_data_type: int = 1
-    min_tick: float = 0.01
-
-
-@attrs.define
-class Row:
-    """A position."""
-
-    contract: Contract
-    quantity: Decimal
-
-
-@attrs.define
-class Kept:
-    """An order of the book."""
-
-    order_id: int
-    contract: Contract
-    order: Order
-    client_id: int = 0
-    perm_id: int = 0
-    parent_id: int = 0
-    before_change: Any = None
-    status: str = "Submitted"
-    final: bool = False
-    filled: Decimal = Decimal(0)
-
-
 def share(number: int) -> Contract:
     """A made-up share."""
     contract = Contract()
@@ -129,21 +90,16 @@ def limit(price: float) -> Order:
 
 def gate_with(limits: dict[str, Any], positions: int) -> RiskGate:
     """A gate that knows what a program that trades would know."""
-    quote = Seen()
-    held = [Row(share(n), Decimal(100)) for n in range(positions)]
-    money = {"NetLiquidation": Decimal(10**9), "BuyingPower": Decimal(10**9)}
-    money["DayTradesRemaining"] = Decimal(-1)
-    price, profit = Decimal(100), Decimal(-100)
-    sources = Sources(
-        quote=lambda _contract: quote,
-        positions=lambda _account: held,
-        mark=lambda _account, _contract: price,
-        account_value=lambda _account, key: money.get(key),
-        base_currency=lambda _account: "USD",
-        day_profit=lambda _account: profit,
-        is_open=lambda _contract, _now, _all: True,
+    rich = Decimal(10**9)
+    world = World(
+        quote=Seen(age=0.2),
+        held=[Row(share(n), Decimal(100)) for n in range(positions)],
+        values={"NetLiquidation": rich, "BuyingPower": rich, "DayTradesRemaining": Decimal(-1)},
+        marks={share(n).conId: Decimal(100) for n in range(positions)},
+        profit=Decimal(-100),
+        open=True,
     )
-    return RiskGate(Config(risk=RiskParams(**limits)), sources)
+    return world.gate(**limits)
 
 
 def measure(limits: dict[str, Any], *, working: int, positions: int, orders: int) -> dict[str, Any]:
@@ -162,7 +118,7 @@ def measure(limits: dict[str, Any], *, working: int, positions: int, orders: int
             contract=contract,
             order=order,
             account=ACCOUNT,
-            now=NOW,
+            now=NOON,
             monotonic=at,
         )
         began = time.perf_counter_ns()

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +15,11 @@ from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE
 
 from tests.risk.support import NOON, World
 from twsloop.config.sections import RiskParams
-from twsloop.events import OrderIntent
+from twsloop.events import OrderIntent, RiskCheck
+from twsloop.events.basis import fields_of
 from twsloop.risk.counters import DayCount, Duplicates, SlidingCount, TradingDay
 from twsloop.risk.day_trades import DayFill, count_day_trades, first_day
+from twsloop.risk.outcomes import within
 from twsloop.risk.values import exact
 from twsloop.wire.values import decimal_or_none
 
@@ -117,6 +120,22 @@ MONDAY = date(2026, 9, 28)
 
 def fills(*rows: tuple[int, int, int]) -> list[DayFill]:
     return [DayFill(MONDAY + timedelta(days=d), c, Decimal(q)) for d, c, q in rows]
+
+
+def test_what_nobody_asks_for_is_not_kept_for_ever() -> None:
+    counted = SlidingCount(1.0)
+    for number in range(10_000):
+        counted.add(number * 0.1)
+    assert len(counted._times) == 10  # ten within any second
+
+
+def test_a_check_that_passes_is_the_same_however_it_is_made() -> None:
+    made = within("max_quantity", Decimal(5), Decimal(10), "units")
+    known = RiskCheck(
+        name="max_quantity", passed=True, value=Decimal(5), limit=Decimal(10), unit="units"
+    )
+    assert made == known
+    assert {field.name for field in attrs.fields(RiskCheck)} == set(fields_of(made))
 
 
 @pytest.mark.parametrize(

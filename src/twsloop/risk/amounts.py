@@ -4,75 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from operator import attrgetter
+
+import attrs
 
 from twsloop.events import RiskCheck
 
 from .case import Case
-from .checks import Check
+from .checks import Check, Make
 from .exposures import worth
 from .limits import Limits
-from .outcomes import Unknown, at_most, kept, refused
+from .outcomes import Unknown, at_most, kept, refused, within
 from .values import ZERO
 
-__all__ = ["AMOUNTS"]
+__all__ = ["AMOUNTS", "margin"]
 
 _HUNDRED = Decimal(100)
 
 
 Measure = Callable[[Case], Decimal]
-#: The unit, and what was measured.
-_Words = tuple[str, str]
 
 
-def _within(
-    case: Case, name: str, limit: Decimal, measure: Measure, words: tuple[str, str]
-) -> RiskCheck:
+@attrs.frozen
+class _Amount:
     """One number against its limit; an order, or a change, that only reduces risk may be over it.
 
-    Args:
-        case: The order.
+    Attributes:
         name: The check.
-        limit: What is allowed.
+        unit: Of the number.
+        what: What was measured.
         measure: The number.
-        words: Its unit, and what it is.
     """
-    unit, what = words
-    try:
-        value = measure(case)
-    except Unknown:
+
+    name: str
+    unit: str
+    what: str
+    measure: Measure
+
+    def judge(self, case: Case, limit: Decimal) -> RiskCheck:
+        """The number of an order, with the limit that counts for it."""
+        name = self.name
+        try:
+            value = self.measure(case)
+        except Unknown:
+            if case.reduces:
+                return kept(name, case.reduces)
+            raise
+        if value <= limit:
+            return within(name, value, limit, self.unit)
         if case.reduces:
-            return kept(name, case.reduces)
-        raise
-    if value > limit and case.reduces:
-        return RiskCheck(
-            name=name, passed=True, value=value, limit=limit, unit=unit, text=case.reduces
-        )
-    return at_most(name, value, limit, unit=unit, what=what)
+            return RiskCheck(
+                name=name, passed=True, value=value, limit=limit, unit=self.unit, text=case.reduces
+            )
+        return at_most(name, value, limit, unit=self.unit, what=self.what)
 
-
-Make = Callable[[Limits], Check]
-
-
-def _amount(name: str, unit: str, what: str, measure: Measure) -> Make:
-    """Makes the check of a limit that a symbol or an account may have of its own."""
-    words = unit, what
-
-    def make(limits: Limits) -> Check:
+    def make(self, limits: Limits) -> Check:
+        """The check of a limit that a symbol or an account may have of its own."""
+        name, judge = self.name, self.judge
         general = limits.general(name)
-        if general is None or not limits.only_general(name):
-            return own
-        return lambda case: _within(case, name, general, measure, words)
+        if general is not None and limits.only_general(name):
+            return lambda case: judge(case, general)
 
-    def own(case: Case) -> RiskCheck | None:
-        limit = case.limits.of(name, case)
-        return None if limit is None else _within(case, name, limit, measure, words)
+        def check(case: Case) -> RiskCheck | None:
+            limit = limits.of(name, case)
+            return None if limit is None else judge(case, limit)
 
-    return make
-
-
-def _just(check: Check) -> Make:
-    """Makes a check that looks its limit up by itself."""
-    return lambda _limits: check
+        return check
 
 
 def _share_of_worth(case: Case) -> Decimal:
@@ -80,14 +77,6 @@ def _share_of_worth(case: Case) -> Decimal:
     if worth_now is None or worth_now <= 0:
         raise Unknown("the account's net liquidation is not known")
     return _position_value(case) / worth_now * _HUNDRED
-
-
-def _concentration(case: Case) -> RiskCheck | None:
-    name = "max_concentration"
-    limit = case.limits.general(name)
-    if limit is None:
-        return None
-    return _within(case, name, limit, _share_of_worth, ("percent", "of the account's worth"))
 
 
 def _buying_power(case: Case) -> RiskCheck | None:
@@ -100,27 +89,24 @@ def _buying_power(case: Case) -> RiskCheck | None:
         if case.reduces:
             return kept(name, case.reduces)
         raise Unknown("the account's buying power is not known")
-    words = "", "opened by all working orders and this one:"
-    limit = power * percent / _HUNDRED
-    return _within(case, name, limit, lambda case: case.exposure.opening, words)
+    return _OPENED.judge(case, power * percent / _HUNDRED)
 
 
-def _margin(case: Case) -> RiskCheck | None:
-    margin = case.proposal.margin
-    if margin is None or case.reduces:
+def margin(case: Case) -> RiskCheck | None:
+    """The margin of a what-if, where a preview has asked for one, is free."""
+    needed = case.proposal.margin
+    if needed is None or case.reduces:
         return None
     free = case.sources.account_value(case.account, "AvailableFunds")
     if free is None:
         return refused("margin", "the account's available funds are not known")
-    return at_most("margin", margin, max(free, ZERO), what="the what-if's margin")
+    return at_most("margin", needed, max(free, ZERO), what="the what-if's margin")
 
 
-def _open_orders(case: Case) -> RiskCheck | None:
-    name = "max_open_orders"
-    limit = case.limits.of(name, case)
-    if limit is None or case.proposal.kind != "place":
-        return None
-    return _within(case, name, limit, _count, ("orders", "with this one"))
+def _open_orders(limits: Limits) -> Check:
+    """A change adds no order."""
+    check = _COUNTED.make(limits)
+    return lambda case: check(case) if case.proposal.kind == "place" else None
 
 
 def _count(case: Case) -> Decimal:
@@ -134,20 +120,36 @@ def _position_value(case: Case) -> Decimal:
     return size * worth(case, case.ident, case.contract, held=case.held != (ZERO, ZERO))
 
 
+_COUNTED = _Amount("max_open_orders", "orders", "with this one", _count)
+_OPENED = _Amount(
+    "max_buying_power",
+    "",
+    "opened by all working orders and this one:",
+    lambda case: case.exposure.opening,
+)
+_SIMPLE = (
+    _Amount("max_quantity", "units", "its size", attrgetter("size")),
+    _Amount("max_notional", "", "its value", attrgetter("notional")),
+    _Amount(
+        "max_position",
+        "units",
+        "the position with all working orders",
+        attrgetter("position"),
+    ),
+    _Amount("max_position_value", "", "the value of that position", _position_value),
+    _Amount("max_gross_exposure", "", "the account's exposure", attrgetter("exposure.gross")),
+    _Amount("max_concentration", "percent", "of the account's worth", _share_of_worth),
+)
+
+_MADE: dict[str, Make] = {one.name: one.make for one in _SIMPLE}
+_MADE["max_open_orders"] = _open_orders
+_MADE["max_buying_power"] = lambda _limits: _buying_power
+
+#: How much, in the order of the checks; each is made of the limits that set it.
 AMOUNTS: dict[str, Make] = {
-    "max_quantity": _amount("max_quantity", "units", "its size", lambda case: case.size),
-    "max_notional": _amount("max_notional", "", "its value", lambda case: case.notional),
-    "max_open_orders": _just(_open_orders),
-    "max_position": _amount(
-        "max_position", "units", "the position with all working orders", lambda case: case.position
-    ),
-    "max_position_value": _amount(
-        "max_position_value", "", "the value of that position", _position_value
-    ),
-    "max_gross_exposure": _amount(
-        "max_gross_exposure", "", "the account's exposure", lambda case: case.exposure.gross
-    ),
-    "max_concentration": _just(_concentration),
-    "max_buying_power": _just(_buying_power),
-    "margin": _just(_margin),
+    name: _MADE[name]
+    for name in (
+        *("max_quantity", "max_notional", "max_open_orders", "max_position"),
+        *("max_position_value", "max_gross_exposure", "max_concentration", "max_buying_power"),
+    )
 }

@@ -100,12 +100,27 @@ class Case:
         order = proposal.order
         self.buys: bool = order.action == "BUY"
         self.key: Key = (proposal.client_id, proposal.order_id)
+        #: What `read` finds: IB's ContractDetails (None if memory has none), the contract as limits
+        #: know it, the order as it would count among the working ones, and the position as it is
+        #: reported (None if nobody knows).
+        self.details: Any
+        self.ident: Ident
+        self.new: Reserved
+        self.reported: Decimal | None
         #: Its whole size, its limit and its trigger; None where it has none.
         self.total = total_of(order)
         self.limit = exact(order.lmtPrice) or None
         self.trigger = trigger_of(order)
         #: How much money it is for, where it has no size.
         self.cash = None if self.total is not None else exact(order.cashQty) or None
+
+    def read(self) -> None:
+        """Look at all that an order which may leave is counted by; it comes before all checks."""
+        contract = self.contract
+        self.details = self.sources.details(contract)
+        self.ident = ident_of(contract, self.details)
+        self.new = self._count()
+        self.reported = self.working.reported(self.account, self.ident)
 
     @property
     def whose(self) -> str:
@@ -128,16 +143,6 @@ class Case:
         return parent.key if parent is not None and parent.waits else None
 
     # ---- the contract --------------------------------------------------------------------
-
-    @once
-    def details(self) -> Any:
-        """IB's ContractDetails; None if memory has none."""
-        return self.sources.details(self.contract)
-
-    @once
-    def ident(self) -> Ident:
-        """The contract, as limits know it."""
-        return ident_of(self.contract, self.details)
 
     @once
     def names(self) -> frozenset[str]:
@@ -168,14 +173,9 @@ class Case:
     # ---- the quote -----------------------------------------------------------------------
 
     @once
-    def quote(self) -> QuoteView | None:
-        """The quote that is at hand."""
-        return self.sources.quote(self.contract)
-
-    @once
     def fresh(self) -> QuoteView | str:
         """The quote if an order can be judged by it; else why it cannot."""
-        quote = self.quote
+        quote = self.sources.quote(self.contract)
         if quote is None or quote.age is None:
             return "there is no quote; subscribe to the contract"
         oldest = self.limits.quote_age
@@ -203,8 +203,7 @@ class Case:
 
     # ---- the order -----------------------------------------------------------------------
 
-    @once
-    def new(self) -> Reserved:
+    def _count(self) -> Reserved:
         """The order as it would count among the working ones."""
         proposal, order = self.proposal, self.order
         before = self.working.find(self.key)
@@ -237,7 +236,7 @@ class Case:
         order, ident = self.order, self.ident
         who = (ident.kind, ident.terms) if ident.kind[1] else ident.con_id
         prices = order.lmtPrice, order.auxPrice, order.trailingPercent, order.trailStopPrice
-        size = self.total or order.cashQty
+        size = float(self.total or order.cashQty)  # looked up often: a Decimal is slow to hash
         return self.account, who, order.action, order.orderType, size, prices
 
     def taken(self) -> Reserved:
@@ -332,11 +331,6 @@ class Case:
 
     # ---- what it does to the position ----------------------------------------------------
 
-    @once
-    def reported(self) -> Decimal | None:
-        """The position as it is reported; None if nobody knows."""
-        return self.working.reported(self.account, self.ident)
-
     @property
     def known(self) -> Decimal | None:
         """The position as it is reported, of a contract that can be told from others."""
@@ -355,11 +349,10 @@ class Case:
                 if self.contract.secType == "BAG"
                 else "the contract has no symbol; ask for its details first"
             )
-        reported = self.reported if self.whose else None
+        account, reported = self.whose, self.reported
         if reported is None:
             raise Unknown("the positions are not known yet")
-        at = self.proposal.monotonic
-        return self.working.ahead.range(self.account, self.ident, reported, at)
+        return self.working.ahead.range(account, self.ident, reported, self.proposal.monotonic)
 
     @once
     def position(self) -> Decimal:

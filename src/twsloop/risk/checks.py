@@ -11,12 +11,14 @@ from twsloop.events import RiskCheck
 
 from .case import Case
 from .limits import Limits
-from .outcomes import at_most, kept, refused
+from .outcomes import at_most, kept, refused, within
 
-__all__ = ["Check", "gates", "lists", "often", "stops"]
+__all__ = ["OFTEN", "Check", "Make", "gates", "lists", "stops"]
 
 #: One check; None where it does not apply.
 Check = Callable[[Case], RiskCheck | None]
+#: Makes a check for limits that set it; what follows from these alone is worked out there.
+Make = Callable[[Limits], Check]
 
 
 def gates(config: Config) -> list[Check]:
@@ -27,6 +29,7 @@ def gates(config: Config) -> list[Check]:
             time.
     """
     live = config.connection.mode == "live"
+    fitting, on = kept("mode"), kept("orders_enabled")
     prefix = config.live.account_prefix if live else PAPER_PREFIX
 
     def mode(case: Case) -> RiskCheck:
@@ -37,7 +40,7 @@ def gates(config: Config) -> list[Check]:
         if fits and live and account.upper().startswith(PAPER_PREFIX):
             fits = False
         if fits:
-            return kept("mode")
+            return fitting
         return refused(
             "mode",
             f"the mode is {config.connection.mode}, and the account does not start with "
@@ -46,7 +49,7 @@ def gates(config: Config) -> list[Check]:
 
     def enabled(_case: Case) -> RiskCheck:
         if config.orders_enabled:
-            return kept("orders_enabled")
+            return on
         return refused("orders_enabled", "orders are disabled ([orders] enabled)")
 
     def live_gates(_case: Case) -> RiskCheck:
@@ -121,10 +124,12 @@ def lists(limits: Limits) -> list[tuple[str, Check]]:
 
 
 def _listed(name: str, allowed: frozenset[str], of: Callable[[Case], Iterable[str]]) -> Check:
+    listed = kept(name)
+
     def check(case: Case) -> RiskCheck:
         seen = of(case)
         if not allowed.isdisjoint(seen):
-            return kept(name)
+            return listed
         what = " or ".join(sorted(filter(None, seen))) or "what the contract does not say"
         if name == "symbols" and case.contract.secType == "BAG":
             what = "what the legs of a combination are"
@@ -137,37 +142,53 @@ def _listed(name: str, allowed: frozenset[str], of: Callable[[Case], Iterable[st
 # ---- how often ---------------------------------------------------------------------------
 
 
-def _rate(name: str, count: Callable[[Case], int]) -> Check:
-    def rate(case: Case) -> RiskCheck | None:
-        limit = case.limits.general(name)
-        if limit is None:
-            return None
-        left = Decimal(count(case) + 1)
-        if left > limit and case.shrinks:
-            return kept(name, case.reduces)
-        return at_most(name, left, limit, unit="orders", what="with this one")
+def _rate(name: str, count: Callable[[Case], int]) -> Make:
+    """At most so many orders in a time."""
 
-    return rate
+    def make(limits: Limits) -> Check:
+        limit = limits.general(name)
+        assert limit is not None, name
+
+        def rate(case: Case) -> RiskCheck:
+            left = Decimal(count(case) + 1)
+            if left <= limit:
+                return within(name, left, limit, "orders")
+            if case.shrinks:
+                return kept(name, case.reduces)
+            return at_most(name, left, limit, unit="orders", what="with this one")
+
+        return rate
+
+    return make
 
 
-def _duplicate(case: Case) -> RiskCheck | None:
+def _duplicate(limits: Limits) -> Check:
+    """The same order did not leave a short time ago."""
     name = "duplicate_window"
-    window = case.limits.general(name)
-    if window is None or case.proposal.kind != "place":
-        return None
-    since = case.memory.duplicates.since(case.same_as, case.key, case.proposal.monotonic)
-    if since is None or since >= window:
-        return kept(name)
-    text = f"the same order left {since:.2f} s ago"
-    return refused(name, text, value=Decimal(f"{since:.6f}"), limit=window, unit="seconds")
+    limit, passes = limits.general(name), kept(name)
+    assert limit is not None
+    seconds = float(limit)
+
+    def check(case: Case) -> RiskCheck | None:
+        if case.proposal.kind != "place":
+            return None
+        since = case.memory.duplicates.since(case.same_as, case.key, case.proposal.monotonic)
+        if since is None or since >= seconds:
+            return passes
+        text = f"the same order left {since:.2f} s ago"
+        return refused(name, text, value=Decimal(f"{since:.6f}"), limit=limit, unit="seconds")
+
+    return check
 
 
-_RATES: dict[str, Callable[[Case], int]] = {
-    "orders_per_second": lambda case: case.memory.second.count(case.proposal.monotonic),
-    "orders_per_minute": lambda case: case.memory.minute.count(case.proposal.monotonic),
-    "orders_per_day": lambda case: case.memory.of_day.count(case.day),
+#: How often, by the names of the limits; each is made of the limits that set it.
+OFTEN: dict[str, Make] = {
+    "orders_per_second": _rate(
+        "orders_per_second", lambda case: case.memory.second.count(case.proposal.monotonic)
+    ),
+    "orders_per_minute": _rate(
+        "orders_per_minute", lambda case: case.memory.minute.count(case.proposal.monotonic)
+    ),
+    "orders_per_day": _rate("orders_per_day", lambda case: case.memory.of_day.count(case.day)),
+    "duplicate_window": _duplicate,
 }
-often: tuple[tuple[str, Check], ...] = (
-    *((name, _rate(name, count)) for name, count in _RATES.items()),
-    ("duplicate_window", _duplicate),
-)

@@ -7,6 +7,8 @@ from collections.abc import Hashable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import attrs
+
 from twsloop.config.sections import RiskParams
 
 __all__ = ["DayCount", "Duplicates", "SlidingCount", "TradingDay"]
@@ -26,8 +28,11 @@ class SlidingCount:
         self._times: deque[float] = deque()
 
     def add(self, at: float) -> None:
-        """It happened; ``at`` is monotonic, seconds."""
-        self._times.append(at)
+        """It happened; ``at`` is monotonic, seconds. What is out is forgotten, asked or not."""
+        times, since = self._times, at - self._span
+        times.append(at)
+        while times[0] <= since:
+            times.popleft()
 
     def count(self, at: float) -> int:
         """How often within the span that ends now; what is exactly as old as it is out."""
@@ -92,20 +97,29 @@ class DayCount:
         return self._count if day <= self._day else 0
 
 
+@attrs.frozen(eq=False)
+class _Left:
+    """An order that left: when, which, and all that makes it the same as another."""
+
+    at: float
+    which: Hashable
+    what: Hashable
+
+
 class Duplicates:
     """Which orders left a short time ago."""
 
     def __init__(self) -> None:
-        #: What an order is -> when the last like it left, and which that was.
-        self._left: dict[Hashable, tuple[float, Hashable]] = {}
-        self._in_order: deque[tuple[float, Hashable]] = deque()
-        #: The order -> what it is.
-        self._orders: dict[Hashable, Hashable] = {}
+        #: What an order is -> the last like it.
+        self._last: dict[Hashable, _Left] = {}
+        self._in_order: deque[_Left] = deque()
+        #: The order -> the same.
+        self._orders: dict[Hashable, _Left] = {}
 
     def since(self, what: Hashable, which: Hashable, at: float) -> float | None:
         """How many seconds ago the same one left; None if no other did that is remembered."""
-        found = self._left.get(what)
-        return None if found is None or found[1] == which else at - found[0]
+        found = self._last.get(what)
+        return None if found is None or found.which == which else at - found.at
 
     def add(self, what: Hashable, which: Hashable, at: float, window: float) -> None:
         """An order left; those that left before the window are forgotten.
@@ -116,25 +130,23 @@ class Duplicates:
             at: Monotonic seconds.
             window: How many seconds count.
         """
-        if what in self._left:
-            self._drop(what)
-        self._left[what] = at, which
-        self._orders[which] = what
+        left = _Left(at, which, what)
+        before = self._last.get(what)
+        if before is not None:
+            self._orders.pop(before.which, None)
+        self._last[what] = self._orders[which] = left
         queue, oldest = self._in_order, at - window
-        queue.append((at, what))
-        while queue[0][0] < oldest:
-            _, old = queue.popleft()
-            found = self._left.get(old)
-            if found is not None and found[0] < oldest:
-                self._drop(old)
+        queue.append(left)
+        while queue[0].at < oldest:
+            self._forget(queue.popleft())
 
     def forget(self, which: Hashable) -> None:
         """An order did not leave after all."""
-        what = self._orders.get(which)
-        if what is not None:
-            self._drop(what)
+        left = self._orders.get(which)
+        if left is not None:
+            self._forget(left)
 
-    def _drop(self, what: Hashable) -> None:
-        found = self._left.pop(what, None)
-        if found is not None:
-            self._orders.pop(found[1], None)
+    def _forget(self, left: _Left) -> None:
+        if self._last.get(left.what) is left:
+            del self._last[left.what]
+            self._orders.pop(left.which, None)

@@ -8,8 +8,9 @@ from decimal import Decimal
 from twsloop.events import RiskCheck
 
 from .case import Case
-from .checks import Check
-from .outcomes import Unknown, at_most, kept, refused, shown
+from .checks import Check, Make
+from .limits import Limits
+from .outcomes import Unknown, at_most, kept, refused, shown, within
 from .values import ZERO
 
 __all__ = ["CLASSIC_MINIMUM", "DAYS", "classic", "day_trades"]
@@ -29,31 +30,36 @@ def _profit(case: Case) -> Decimal:
     return case.in_limits(profit)
 
 
-def _reached(name: str, what: str, measure: Callable[[Case], Decimal]) -> Check:
+def _reached(name: str, what: str, measure: Callable[[Case], Decimal]) -> Make:
     """A limit of the day: once reached it counts as reached until the day is over."""
 
-    def check(case: Case) -> RiskCheck | None:
-        limit = case.limits.of_account(name, case.account)
-        if limit is None:
-            return None
-        value: Decimal | None = None
-        if case.memory.days.latched(case.account, name, case.day):
-            text = "it was reached today, and nobody released it"
-        else:
-            try:
-                value = measure(case)
-            except Unknown:
-                if case.reduces:
-                    return kept(name, case.reduces)
-                raise
-            if value < limit:
-                return RiskCheck(name=name, passed=True, value=value, limit=limit)
-            text = f"{what} {shown(value)} has reached {shown(limit)}"
-        passed = bool(case.reduces)
-        text = f"{text}, but {case.reduces}" if passed else text
-        return RiskCheck(name=name, passed=passed, value=value, limit=limit, text=text)
+    def make(limits: Limits) -> Check:
+        general = limits.general(name) if limits.only_general(name) else None
 
-    return check
+        def check(case: Case) -> RiskCheck | None:
+            limit = limits.of_account(name, case.account) if general is None else general
+            if limit is None:
+                return None
+            value: Decimal | None = None
+            if case.memory.days.latched(case.account, name, case.day):
+                text = "it was reached today, and nobody released it"
+            else:
+                try:
+                    value = measure(case)
+                except Unknown:
+                    if case.reduces:
+                        return kept(name, case.reduces)
+                    raise
+                if value < limit:
+                    return within(name, value, limit)
+                text = f"{what} {shown(value)} has reached {shown(limit)}"
+            passed = bool(case.reduces)
+            text = f"{text}, but {case.reduces}" if passed else text
+            return RiskCheck(name=name, passed=passed, value=value, limit=limit, text=text)
+
+        return check
+
+    return make
 
 
 def _loss(case: Case) -> Decimal:
@@ -109,7 +115,8 @@ def classic(case: Case) -> RiskCheck | None:
     )
 
 
-DAYS: dict[str, Check] = {
+#: The limits of the day; each is made of the limits that set it.
+DAYS: dict[str, Make] = {
     "max_daily_loss": _reached("max_daily_loss", "the day's loss of", _loss),
     "max_drawdown": _reached("max_drawdown", "the fall from the day's best of", _fall),
 }

@@ -18,7 +18,7 @@ not the mode, not the lists, not a collar.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -33,9 +33,9 @@ from twsloop.events import (
     order_story,
 )
 
-from .amounts import AMOUNTS
+from .amounts import AMOUNTS, margin
 from .case import Case, Proposal
-from .checks import Check, gates, lists, often, stops
+from .checks import OFTEN, Check, Make, gates, lists, stops
 from .counters import TradingDay
 from .days import DAYS, classic, day_trades
 from .limits import LimitBook, Limits
@@ -89,9 +89,9 @@ class RiskGate:
         memory.second.add(at)
         memory.minute.add(at)
         memory.of_day.add(case.day)
-        window = self.book.limits.general("duplicate_window")
+        window = self.book.params.duplicate_window
         if window is not None and proposal.kind == "place":
-            memory.duplicates.add(case.same_as, case.key, at, float(window))
+            memory.duplicates.add(case.same_as, case.key, at, window)
         memory.working.take(case.taken(), case.known, at)
         return verdict
 
@@ -195,25 +195,19 @@ class RiskGate:
     def _plan(self, limits: Limits) -> None:
         """Work out which checks are made, in their order."""
         params = limits.params
-        numbers: dict[str, Check] = dict(COLLARS)
-        numbers.update((name, make(limits)) for name, make in AMOUNTS.items())
-        numbers.update(DAYS)
-        plan: list[tuple[str, Check]] = [("order", _readable)]
+
+        def made(makers: Mapping[str, Make]) -> list[tuple[str, Check]]:
+            return [(name, make(limits)) for name, make in makers.items() if limits.sets(name)]
+
+        plan: list[tuple[str, Check]] = [("order", Case.read)]
         plan += [(one.__name__, one) for one in self._gates]
         plan += stops(limits)
         plan += lists(limits)
         plan += [("before_restart", restart)] if limits.sets("before_restart") else []
         plan += [("trading_hours", trading_hours)] if params.trading_hours != "any" else []
-        plan += [(name, one) for name, one in often if limits.sets(name)]
+        plan += made(OFTEN)
         plan += [("require_quote", quote)] if params.require_quote else []
-        plan += [
-            (name, one) for name, one in numbers.items() if limits.sets(name) or name == "margin"
-        ]
+        plan += [*made(COLLARS), *made(AMOUNTS), ("margin", margin), *made(DAYS)]
         plan += [("day_trading", day_trades)] if params.day_trading != "off" else []
         plan += [("classic_day_trading", classic)] if limits.classic else []
         self._checks = tuple(plan)
-
-
-def _readable(case: Case) -> None:
-    """Look at all that an order which may leave is counted by: what raises is refused here."""
-    _ = case.new, case.known

@@ -31,16 +31,18 @@ class Ident:
         kind: The security type, the symbol and the currency: what is never added up with another.
         terms: Month or day of expiry, strike, right, trading class, local symbol, multiplier;
             empty where not known.
+        named: Whether it can be told from others: a combination cannot.
     """
 
     con_id: int
     kind: tuple[str, str, str]
     terms: tuple[str, ...] = ()
+    named: bool = attrs.field(init=False)
 
-    @property
-    def named(self) -> bool:
-        """Whether it can be told from others: a combination cannot."""
-        return bool(self.kind[1]) and self.kind[0] != "BAG"
+    def __attrs_post_init__(self) -> None:
+        """See what can be told of it."""
+        kind = self.kind
+        self.named = kind[1] != "" and kind[0] != "BAG"
 
     def same(self, other: Ident) -> bool:
         """Whether both may be the same contract."""

@@ -8,8 +8,9 @@ from decimal import Decimal
 from twsloop.events import RiskCheck
 
 from .case import Case
-from .checks import Check
-from .outcomes import Unknown, at_most, kept, refused
+from .checks import Check, Make
+from .limits import Limits
+from .outcomes import Unknown, at_most, kept, refused, within
 from .values import ZERO, exact
 
 __all__ = ["COLLARS", "quote", "restart", "trading_hours"]
@@ -98,28 +99,34 @@ def _through(case: Case) -> tuple[Decimal, Decimal] | None:
     return worst, market
 
 
-def _collar(name: str, unit: str, step: Callable[[Case, Decimal], Decimal]) -> Check:
+def _collar(name: str, unit: str, step: Callable[[Case, Decimal], Decimal]) -> Make:
     """A collar in the steps that are made for a market price."""
 
-    def check(case: Case) -> RiskCheck | None:
-        limit = case.limits.general(name)
-        if limit is None:
-            return None
-        try:
-            found = _through(case)
-        except Unknown:
+    def make(limits: Limits) -> Check:
+        limit = limits.general(name)
+        assert limit is not None, name
+        unnamed = kept(name, "the order names no price")
+
+        def check(case: Case) -> RiskCheck:
+            try:
+                found = _through(case)
+            except Unknown:
+                if case.shrinks:
+                    return kept(name, case.reduces)
+                raise
+            if found is None:
+                return unnamed
+            through, market = found
+            if not through:
+                return within(name, ZERO, limit, unit)
             if case.shrinks:
                 return kept(name, case.reduces)
-            raise
-        if found is None:
-            return kept(name, "the order names no price")
-        through, market = found
-        if through and case.shrinks:
-            return kept(name, case.reduces)
-        steps = through / step(case, market) if through else ZERO
-        return at_most(name, steps, limit, unit=unit, what="through the market by")
+            steps = through / step(case, market)
+            return at_most(name, steps, limit, unit=unit, what="through the market by")
 
-    return check
+        return check
+
+    return make
 
 
 def _percent(_case: Case, market: Decimal) -> Decimal:
@@ -131,7 +138,8 @@ def _percent(_case: Case, market: Decimal) -> Decimal:
 
 def _tick(case: Case, _market: Decimal) -> Decimal:
     """The increment of the contract's prices, by its quote or its details."""
-    known = None if case.quote is None else exact(case.quote.min_tick)
+    seen = case.usable
+    known = None if isinstance(seen, str) else exact(seen.min_tick)
     if not known and case.details is not None:
         known = exact(case.details.minTick)
     if not known:
@@ -139,7 +147,8 @@ def _tick(case: Case, _market: Decimal) -> Decimal:
     return known
 
 
-COLLARS: dict[str, Check] = {
+#: The collars; each is made of the limits that set it.
+COLLARS: dict[str, Make] = {
     "collar_percent": _collar("collar_percent", "percent", _percent),
     "collar_ticks": _collar("collar_ticks", "ticks", _tick),
 }

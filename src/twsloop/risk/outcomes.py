@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import attrs
+
 from twsloop.events import RiskCheck
 
-__all__ = ["Unknown", "at_most", "kept", "refused", "shown"]
+__all__ = ["Unknown", "at_most", "kept", "refused", "shown", "within"]
 
 
 class Unknown(Exception):
     """A number that a limit needs is not known; the text says which, and what to do about it."""
 
+
+_new = RiskCheck.__new__
+_set_name, _set_passed, _set_value, _set_limit, _set_unit, _set_text = (
+    RiskCheck.__dict__[field.name].__set__ for field in attrs.fields(RiskCheck)
+)
 
 #: A check that says nothing more is one object for all orders: there are as many as checks.
 _PLAIN: dict[str, RiskCheck] = {}
@@ -25,6 +32,22 @@ def kept(name: str, text: str = "", *, value: Decimal | None = None, unit: str =
     if found is None:
         found = _PLAIN[name] = RiskCheck(name=name, passed=True)
     return found
+
+
+def within(name: str, value: Decimal | None, limit: Decimal | None, unit: str = "") -> RiskCheck:
+    """It lets the order pass, and this is what was measured.
+
+    Most of what a gate says is this, a dozen times an order. It fills the slots as the class's own
+    initializer does, in half of its time: that has six keywords to sort.
+    """
+    check = _new(RiskCheck)
+    _set_name(check, name)
+    _set_passed(check, True)
+    _set_value(check, value)
+    _set_limit(check, limit)
+    _set_unit(check, unit)
+    _set_text(check, "")
+    return check
 
 
 def refused(
@@ -52,7 +75,7 @@ def at_most(
         what: What was measured, for the text of a refusal.
     """
     if value <= limit:
-        return RiskCheck(name=name, passed=True, value=value, limit=limit, unit=unit)
+        return within(name, value, limit, unit)
     text = f"{what} {shown(value)}{unit and f' {unit}'} is more than {shown(limit)}"
     return refused(name, text.lstrip(), value=value, limit=limit, unit=unit)
 
