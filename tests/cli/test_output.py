@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from twsloop.cli.facts import sentence
 from twsloop.cli.output import Output, cell, plain, table_of
+from twsloop.cli.tables import fitted
 from twsloop.events import (
     CommissionReported,
     Ends,
@@ -104,14 +108,78 @@ def test_a_stream_for_people_says_only_what_is_new() -> None:
     assert stream.getvalue() == "12:00:01  SPY  bid size 5\n12:00:01  QQQ  bid size 5\n"
 
 
-def test_a_narrow_table_loses_no_digit() -> None:
-    console = Console(file=io.StringIO(), width=30)
-    row = {"symbol": "AAPL", "quantity": Decimal(123456789), "price": Decimal("270.700003")}
-    console.print(table_of(("symbol", "quantity", "price"), [row]))
+def drawn(width: int, rows: list[dict[str, Any]], *columns: str, **more: Any) -> str:
+    """A table on paper of that width."""
+    console = Console(file=io.StringIO(), width=width)
+    console.print(table_of(columns, rows, width=width, **more))
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
-    assert "…" not in text
-    assert sum(map(str.isdigit, text)) == len("123456789") + len("270700003")
+    assert all(len(line) <= width for line in text.splitlines())
+    return text
+
+
+WIDE = [{"symbol": "AAPL", "quantity": Decimal(123456789), "price": Decimal("270.700003")}]
+
+
+def test_a_narrow_table_loses_columns_and_says_so_but_no_digit() -> None:
+    text = drawn(30, WIDE, "symbol", "quantity", "price")
+    assert "123456789" in text
+    assert "270" not in text
+    assert "no room for: price" in text
+    text = drawn(30, WIDE, "symbol", "quantity", "price", important=("price", "symbol"))
+    assert "270.700003" in text
+    assert "no room for: quantity" in text
+    assert "no room" not in drawn(36, WIDE, "symbol", "quantity", "price")
+
+
+def test_a_column_that_says_nothing_goes_first() -> None:
+    rows = [row | {"note": None} for row in WIDE]
+    text = drawn(38, rows, "note", "symbol", "quantity", "price")
+    assert "no room for: note" in text
+    assert "270.700003" in text
+
+
+def test_a_table_too_narrow_for_one_column_loses_no_digit() -> None:
+    text = drawn(10, WIDE, "quantity", "price")
+    assert "".join(filter(str.isdigit, text)) == "123456789"
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["a", "b", "c"]),
+            st.text("ab ", max_size=30) | st.integers() | st.none(),
+        ),
+        max_size=4,
+    ),
+    st.integers(30, 90),
+)
+def test_a_table_breaks_no_word_that_has_room(rows: list[dict[str, Any]], width: int) -> None:
+    text = drawn(width, rows, "a", "b", "c")
+    left_out = re.findall(r"[abc]\b", text.partition("no room for:")[2])
+    words = {
+        word
+        for row in rows
+        for column, value in row.items()
+        if column not in left_out and value is not None
+        for word in str(value).split()
+        if len(word) <= width - 4
+    }
+    assert {word for word in words if not re.search(rf"(?<!\S){re.escape(word)}(?!\S)", text)} == (
+        set()
+    )
+
+
+def test_words_for_people_are_broken_between_words() -> None:
+    text = "  order 7: BUY 100 AAPL LMT limit 190, 100 filled at 189.50 [Filled]"
+    assert fitted(text, 80) == text
+    assert fitted(text, 30).splitlines() == [
+        "  order 7: BUY 100 AAPL LMT",
+        "      limit 190, 100 filled at",
+        "      189.50 [Filled]",
+    ]
+    assert fitted("one\n\ntwo", 5) == "one\n\ntwo"
+    assert fitted("https://example.org/abc", 10) == "https://example.org/abc"
 
 
 def test_a_line_that_would_show_nothing_is_not_shown_to_people() -> None:

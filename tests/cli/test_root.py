@@ -89,7 +89,7 @@ def test_a_typo_in_an_option(tmp_path: Path) -> None:
     assert "--json" in complaints
 
 
-@pytest.mark.parametrize("option", ["--json", "--client-id", "--paper"])
+@pytest.mark.parametrize("option", ["--log-level", "--client-id", "--paper"])
 def test_a_global_option_behind_the_command(option: str, tmp_path: Path) -> None:
     code, out, complaints = run("positions", option, home=tmp_path)
     assert (code, out) == (2, "")

@@ -5,14 +5,31 @@ from __future__ import annotations
 import click
 
 from .connect import connected
+from .fields import decimal, text, whole
 from .root import Run, output_option
+from .shapes import line, prints
 
 __all__ = ["account", "positions"]
 
-POSITION_COLUMNS = ("account", "symbol", "quantity", "average_cost", "type", "currency", "con_id")
-#: How wide a terminal must be to show all columns of a position, characters.
-ROOMY = 80
-VALUE_COLUMNS = ("account", "tag", "value", "currency")
+POSITION = line(
+    "position",
+    "One position of one account.",
+    account=text("whose it is"),
+    symbol=text("the contract in short, as it can be typed again"),
+    quantity=decimal("how much; negative when short"),
+    average_cost=decimal("what one unit cost, commissions included", null=True),
+    type=text("IB's secType: STK, OPT, FUT, CASH..."),
+    currency=text("of the contract"),
+    con_id=whole("IB's id of the contract"),
+)
+ACCOUNT_VALUE = line(
+    "account_value",
+    "One value of one account.",
+    account=text("whose it is"),
+    tag=text("IB's name of the value: NetLiquidation, BuyingPower..."),
+    value=text("the value as IB writes it"),
+    currency=text("of the value; empty where it has none"),
+)
 
 
 @click.command(
@@ -23,6 +40,7 @@ Examples:
 """
 )
 @output_option
+@prints(POSITION)
 @click.pass_obj
 def positions(run: Run, form: str | None) -> None:
     """List the positions of all accounts."""
@@ -41,8 +59,7 @@ def positions(run: Run, form: str | None) -> None:
         for one in held
     ]
     out = run.output(form)
-    shown = POSITION_COLUMNS if out.console.width >= ROOMY else POSITION_COLUMNS[:4]
-    out.rows("position", POSITION_COLUMNS, rows, shown=shown)
+    out.rows(POSITION.event, POSITION.columns, rows, important=("symbol", "quantity"))
 
 
 @click.command(
@@ -56,6 +73,7 @@ Examples:
 @click.option("--tag", "tags", multiple=True, help="Only this tag of IB's; repeatable.")
 @click.option("--all", "everything", is_flag=True, help="Every value of the first account.")
 @output_option
+@prints(ACCOUNT_VALUE)
 @click.pass_obj
 def account(run: Run, tags: tuple[str, ...], everything: bool, form: str | None) -> None:
     """Show the accounts' values: equity, cash, buying power, margins."""
@@ -76,4 +94,6 @@ def account(run: Run, tags: tuple[str, ...], everything: bool, form: str | None)
                 {"account": r.account, "tag": r.tag, "value": r.value, "currency": r.currency}
                 for r in summary
             ]
-    run.output(form).rows("account_value", VALUE_COLUMNS, rows)
+    run.output(form).rows(
+        ACCOUNT_VALUE.event, ACCOUNT_VALUE.columns, rows, important=("tag", "value")
+    )

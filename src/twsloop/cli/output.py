@@ -13,76 +13,18 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal
-from enum import Enum
-from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from twsloop.events import Fact, to_record
 
-__all__ = ["FORMATS", "WIDTH", "Output", "plain", "table_of"]
+from .tables import cell, fitted, plain, table_of
+
+__all__ = ["FORMATS", "WIDTH", "Output", "cell", "plain", "table_of"]
 
 #: How the data can be written.
 FORMATS = ("table", "json", "csv")
-
-
-def plain(value: Any) -> Any:
-    """A value as a JSON type: decimals and times become texts, unset stays null."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Enum):
-        return plain(value.value)
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in value]
-    return value
-
-
-def cell(value: Any) -> str:
-    """A value as people read it; unset is empty."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.10g}"
-    if isinstance(value, Decimal):
-        return format(value.normalize() if value == value.to_integral_value() else value, "f")
-    if isinstance(value, datetime):
-        return value.strftime("%H:%M:%S")
-    return str(plain(value))
-
-
-def table_of(
-    columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, title: str | None = None
-) -> Table:
-    """A rich table; numbers stand on the right."""
-    rows = list(rows)
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for column in columns:
-        numeric = any(
-            isinstance(row.get(column), (int, float, Decimal))
-            and not isinstance(row.get(column), bool)
-            for row in rows
-        )
-        # Folded where the terminal is narrow: half a price with an ellipsis is another price.
-        table.add_column(
-            column.replace("_", " "), justify="right" if numeric else "left", overflow="fold"
-        )
-    for row in rows:
-        # Escaped: a text with brackets in it is a text, and no command to rich.
-        table.add_row(*(escape(cell(row.get(column))) for column in columns))
-    return table
 
 
 #: How wide a table may be where nobody knows how wide the paper is.
@@ -119,14 +61,14 @@ class Output:
         if self.form == "json":
             self._line(json.dumps({"event": name, **{k: plain(v) for k, v in fields.items()}}))
         elif self.form == "table" and text is not None:
-            self._line(text)
+            self._words(text)
 
     def fact(self, fact: Fact, text: str) -> None:
         """One fact of `twsloop.events`: its record as a JSON line, or ``text`` for people."""
         if self.form == "json":
             self._line(json.dumps(to_record(fact)))
         elif self.form == "table":
-            self._line(text)
+            self._words(text)
 
     def record(
         self,
@@ -155,7 +97,7 @@ class Output:
             if self._said.get(key, [("symbol", key)]) != news:
                 self._said[key] = news
                 words = (v if c in {"time", "symbol"} else f"{c} {v}" for c, v in values.items())
-                self._line("  ".join(words).replace("_", " "))
+                self._words("  ".join(words).replace("_", " "))
 
     def rows(
         self,
@@ -165,10 +107,17 @@ class Output:
         *,
         title: str | None = None,
         shown: Sequence[str] | None = None,
+        important: Sequence[str] = (),
     ) -> None:
-        """A whole list: a line each in JSON, one CSV file, or one table."""
+        """A whole list: a line each in JSON, one CSV file, or one table.
+
+        A terminal too narrow for all columns ``shown`` gets the most important ones: those of
+        ``important`` first, then the others as they stand.
+        """
         if self.form == "table":
-            self.console.print(table_of(shown or columns, rows, title=title))
+            names = shown or columns
+            width = self.console.width
+            self.console.print(table_of(names, rows, title=title, width=width, important=important))
             return
         if self.form == "csv" and not rows:
             self._csv(columns)
@@ -179,6 +128,10 @@ class Output:
         buffer = io.StringIO()
         csv.writer(buffer, lineterminator="").writerow(values)
         self._line(buffer.getvalue())
+
+    def _words(self, text: str) -> None:
+        """Words for people: a terminal would break them anywhere."""
+        self._line(fitted(text, self.console.width) if self._is_terminal() else text)
 
     def _line(self, text: str) -> None:
         # Flushed at once: who reads a pipe waits for this line.

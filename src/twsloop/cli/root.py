@@ -15,36 +15,58 @@ from twsloop.config import Config
 
 from .exits import describe_exits
 from .output import FORMATS, Output
+from .shapes import json_option
 
-__all__ = ["Run", "SuggestingGroup", "cli", "json_option", "output_option"]
+__all__ = ["COMMANDS", "GROUPS", "Run", "SuggestingGroup", "cli", "json_option", "output_option"]
 
 #: Read when it exists and no --config says otherwise.
 DEFAULT_CONFIG = Path("config.ini")
 
-#: Command -> the module that has it; loaded when it is asked for.
+#: Command -> the module that has it, under the headings of ``--help``; loaded when it is asked for.
+GROUPS: dict[str, dict[str, str]] = {
+    "First contact": {
+        "demo": "demo",
+        "check": "check",
+    },
+    "Market data": {
+        "subscribe": "market",
+        "subscriptions": "market",
+        "history": "history",
+    },
+    "Account": {
+        "positions": "account",
+        "account": "account",
+    },
+    "Orders": {
+        "orders": "orders",
+        "buy": "orders",
+        "sell": "orders",
+        "cancel": "orders",
+    },
+    "Safety": {
+        "kill": "kill",
+        "protection": "protection",
+        "reconcile": "reconcile",
+        "close-day": "close_day",
+    },
+    "Journal": {
+        "journal": "journal",
+        "trace": "trace",
+    },
+    "Paper gateway and tapes": {
+        "paper": "paper",
+        "record": "record",
+        "transcript": "tapes",
+    },
+    "More": {
+        "errors": "errors",
+        "schema": "schema",
+        "flow": "flow",
+    },
+}
+#: All of them.
 COMMANDS: dict[str, str] = {
-    "paper": "paper",
-    "record": "record",
-    "transcript": "tapes",
-    "demo": "demo",
-    "check": "check",
-    "errors": "errors",
-    "subscribe": "market",
-    "subscriptions": "market",
-    "history": "history",
-    "positions": "account",
-    "account": "account",
-    "orders": "orders",
-    "buy": "orders",
-    "sell": "orders",
-    "cancel": "orders",
-    "protection": "protection",
-    "reconcile": "reconcile",
-    "close-day": "close_day",
-    "kill": "kill",
-    "journal": "journal",
-    "trace": "trace",
-    "flow": "flow",
+    name: module for group in GROUPS.values() for name, module in group.items()
 }
 
 
@@ -109,6 +131,22 @@ class SuggestingGroup(click.Group):
         found = getattr(import_module(f"twsloop.cli.{module}"), cmd_name.replace("-", "_"))
         return found if isinstance(found, click.Command) else None
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands under their headings; those of a group of commands under one."""
+        if self.commands:
+            super().format_commands(ctx, formatter)
+            return
+        widest = max(map(len, COMMANDS))
+        limit = formatter.width - 6 - widest
+        for heading, names in GROUPS.items():
+            rows = []
+            for name in names:
+                command = self.get_command(ctx, name)
+                assert command is not None, name
+                rows.append((name.ljust(widest), command.get_short_help_str(limit)))
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -130,22 +168,6 @@ def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
         "form",
         type=click.Choice(FORMATS),
         help="How to print: a table (the default), JSON lines (as with --json), or CSV.",
-    )(function)
-
-
-def _as_json(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        ctx.obj.as_json = True
-
-
-def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``--json`` behind a command that is asked by scripts, where one looks for it first."""
-    return click.option(
-        "--json",
-        is_flag=True,
-        expose_value=False,
-        callback=_as_json,
-        help="Print JSON lines, as with twsloop --json.",
     )(function)
 
 
