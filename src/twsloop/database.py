@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import sqlite3
 import stat
@@ -384,6 +385,23 @@ class Database:
             if cancelled is not None:
                 raise cancelled
             return result
+
+    def start(self, job: Callable[[sqlite3.Connection], _T]) -> asyncio.Future[_T] | None:
+        """Hand a function to the worker now, before this returns; else as `run`.
+
+        For what must not wait for a turn of the loop. Errors are SQLite's own: see `explained`. The
+        future must not be cancelled: the function runs all the same.
+
+        Returns:
+            None if the connection has to be waited for: it is in a transaction of somebody else.
+        """
+        connection = self._live()
+        if self._turn.locked():
+            return None
+        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        # As aiosqlite itself hands its functions over; it has no public call that does not wait.
+        connection._tx.put_nowait((future, functools.partial(job, connection._conn)))  # noqa: SLF001
+        return future
 
     async def backup(self, target: str | Path) -> None:
         """Write a whole, compact copy while the database is in use; it replaces ``target``.

@@ -3,6 +3,10 @@
 What waits is written as soon as the worker is idle, without a timer: a single intent is durable
 after one trip to the worker's thread, and under load batches form by themselves, because more waits
 by the time the one before is written. The queue keeps the order of the calls.
+
+An order waits for its intent, and each turn of the loop on that way is time. So an intent that
+finds the worker idle is handed to it at once (`Writer._launch`), the task only sees how it ends;
+and the worker itself tells the loop what is written, in its last step (`Writer._landed`).
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import sqlite3
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
@@ -37,6 +42,8 @@ logger = logging.getLogger(__name__)
 BATCH = 2000
 
 Durable = Callable[[str], object]
+#: Facts that are being written, and what the worker makes of them.
+Flight = tuple["list[_Waiting]", "asyncio.Future[int]"]
 #: (client id, accounts) to the highest order id that was ever meant.
 Floors = dict[tuple[int, str], int]
 
@@ -92,6 +99,10 @@ class Writer:
         self._again = asyncio.Event()
         self._tried = asyncio.Event()
         self._idle = asyncio.Event()
+        #: What the worker writes without the task having seen it yet.
+        self._flight: Flight | None = None
+        #: Whether the task waits for something to write.
+        self._parked = False
         self._deadline: Timer | None = None
         self._stopping = False
 
@@ -133,8 +144,11 @@ class Writer:
         if self._trouble.reason:
             # Nobody waits for a file that is known to be broken; it is written when it can be.
             asyncio.get_running_loop().call_soon(self._settle, waiting, self._trouble.refuses)
-        elif self._deadline is None:
+            return
+        if self._deadline is None:
             self._watch(self._params.deadline)
+        if self._parked and self._flight is None and self._database is not None:
+            self._flight = self._launch(self._database)
 
     def _settle(self, waiting: _Waiting, problem: str) -> None:
         durable, waiting.durable = waiting.durable, None
@@ -176,7 +190,9 @@ class Writer:
             if self._stopping:  # it was said while the attempt was under way
                 return
             if done:
+                self._parked = True
                 await self._wake.wait()
+                self._parked = False
             else:
                 await self._pause()
 
@@ -185,8 +201,8 @@ class Writer:
         self._again.clear()
         try:
             database = await self._ready()
-            while self._queue or self._trouble.reason:
-                if self._queue:
+            while self._flight or self._queue or self._trouble.reason:
+                if self._flight or self._queue:
                     await self._write(database)
                 else:  # an earlier writer's: it has left nothing to write
                     self._trouble.end(0)
@@ -224,19 +240,35 @@ class Writer:
         floors = await database.fetch("SELECT client_id, accounts, highest FROM id_floor")
         self._opened({(row[0], row[1]): row[2] for row in floors})
 
-    async def _write(self, database: Database) -> None:
+    def _launch(self, database: Database) -> Flight | None:
+        """Hand what waits to the worker; None if it is in use for something else."""
         batch = list(islice(self._queue, BATCH))
-        job = functools.partial(_write, self._pen, batch)
-        written = await database.run(job)
+        loop = asyncio.get_running_loop()
+        landed = functools.partial(loop.call_soon_threadsafe, self._landed, batch)
+        future = database.start(functools.partial(_write, self._pen, batch, landed))
+        return None if future is None else (batch, future)
+
+    async def _write(self, database: Database) -> None:
+        flight, self._flight = self._flight or self._launch(database), None
+        if flight is None:
+            batch = list(islice(self._queue, BATCH))
+            written = await database.run(functools.partial(_write, self._pen, batch, _nothing))
+            self._landed(batch)
+        else:
+            with database.explained("write to it"):
+                written = await _to_the_end(flight[1])
         self._rows.add(written)
         self._batches.add()
+        self._trouble.end(len(self._queue))
+
+    def _landed(self, batch: list[_Waiting]) -> None:
+        """A batch is written: those who waited for it go on."""
         now = self._clock.monotonic()
         for waiting in batch:
             self._queue.popleft()
             if waiting.durable is not None:
                 self._durable.record(now - waiting.since)
                 self._settle(waiting, "")
-        self._trouble.end(len(self._queue))
 
     async def _failed(self, reason: str) -> None:
         self._fail(reason)  # first: closing a file that is in trouble may take a while
@@ -317,7 +349,7 @@ class Writer:
         self._again.set()
         self._wake.set()
         await asyncio.wait({task})
-        if self._queue:
+        if self._flight or self._queue:
             await self._attempt()
         if self._deadline is not None:
             self._deadline.cancel()
@@ -338,6 +370,27 @@ class Writer:
             logger.error("%d facts could not be written; they are in %s", len(facts), file)
 
 
-def _write(pen: Pen, batch: list[_Waiting], connection: object) -> int:
+def _write(
+    pen: Pen, batch: list[_Waiting], landed: Callable[[], object], connection: sqlite3.Connection
+) -> int:
     """In the worker's thread."""
-    return pen.write(connection, [(w.fact, w.login) for w in batch]).rows  # type: ignore[arg-type]
+    written = pen.write(connection, [(w.fact, w.login) for w in batch])
+    landed()
+    return written.rows
+
+
+def _nothing() -> None:
+    """Stands in where the task itself says that a batch has landed."""
+
+
+async def _to_the_end(work: asyncio.Future[int]) -> int:
+    """Wait for what runs in any case, also if the one who waits is cancelled; that comes after."""
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait({work})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    return work.result()
