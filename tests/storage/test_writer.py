@@ -89,7 +89,7 @@ async def test_what_waits_when_it_is_closed_is_written_first(file: Path) -> None
     assert [await one for one in said] == ["", "", ""]
     assert bench.said == [(1, ""), (2, ""), (3, "")]
     assert len(assert_whole(file)) == 5003
-    assert bench.metrics.snapshot()["journal_batches"] == 3
+    assert bench.metrics.snapshot()["journal_batches"] == 4
 
 
 @pytest.mark.parametrize("turns", range(5))
