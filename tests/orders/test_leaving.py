@@ -23,7 +23,8 @@ class Room:
         self.done: list[tuple[str, int]] = []
         self.told: list[Any] = []
         core: Any = SimpleNamespace(clock=ManualClock(), epoch=3, tell=self.told.append)
-        self.leaving = Leaving(core, Guards(journal=journal, **guards))
+        self.heard: list[OrderRecord] = []
+        self.leaving = Leaving(core, Guards(journal=journal, **guards), self.heard.append)
 
     def take(self, record: OrderRecord) -> OrderRecord:
         number = record.order_id
@@ -89,6 +90,7 @@ def test_what_risk_refuses_is_not_meant() -> None:
     room.take(record(1))
     assert room.done == [("max_quantity: 100 is above 50", 1)]
     assert room.told == [refused]
+    assert [one.order_id for one in room.heard] == [1]  # the order is told of before its verdict
     assert journal.written == []
 
 
@@ -118,7 +120,7 @@ def test_what_was_taken_back_does_not_leave(how: str) -> None:
         assert room.leaving.withdraw(first)
         assert not room.leaving.withdraw(first)
     else:
-        room.leaving.forget()
+        room.leaving.forget("the session ended")
     journal.sync()
     assert room.done == ([("left", 2)] if how == "withdraw" else [])
 

@@ -179,13 +179,17 @@ class Board:
             every: None of its modifications will be answered; else the oldest one is meant.
         """
         self.catch_up(record)
-        trade = self._trades.get(record)
+        trade, change = self._trades.get(record), None
         latest = every or len(record.pending) <= 1
-        if trade is not None and trade.change is not None and latest:
+        if trade is not None and latest:
             change, trade.change = trade.change, None
-            change.set_exception(error)
+        if record.before_change is not None:
+            # Not everybody waits for the Future.
+            logger.warning("a change of order %d did not happen: %s", record.order_id, error)
         now = self._core.clock.now()
-        self.announce(self._book.apply_refused_change(record, now, every=every))
+        self.announce(self._book.apply_refused_change(record, now, reason=str(error), every=every))
+        if change is not None:  # last: whoever waited finds the order as it was
+            change.set_exception(error)
 
     def abandon(self) -> None:
         """No session will come that could tell: nobody shall wait for it."""

@@ -298,26 +298,28 @@ class OrderBook:
         return attrs.evolve(change, changed=True)
 
     def apply_refused_change(
-        self, record: OrderRecord, now: datetime, *, every: bool = False
+        self, record: OrderRecord, now: datetime, *, reason: str = "", every: bool = False
     ) -> Change:
-        """The gateway refused a modification: the order is what it was.
+        """A modification was refused: the order is what it was.
 
         Args:
             record: The order.
             now: The time.
+            reason: Why.
             every: None of those that are under way will be answered. Else the oldest is meant.
         """
         if record.before_change is None:
             return Change(record)
+        why = f": {reason}" if reason else ""
         record.pending[: len(record.pending) if every else 1] = []
         if every:
             record.overtaken = 0
         if record.pending:
-            record.note(now, "modify", "an earlier change was refused")
+            record.note(now, "modify", f"an earlier change was refused{why}")
             return Change(record)
         record.order, record.before_change = record.before_change, None
         record.sent = record.before_sent
-        record.note(now, "modify", f"refused; still {describe_record(record)}")
+        record.note(now, "modify", f"refused{why}; still {describe_record(record)}")
         return Change(record, changed=True)
 
     def reconcile(

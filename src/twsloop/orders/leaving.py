@@ -101,12 +101,14 @@ class Departure:
         order: IB's Order, as it shall leave.
         leave: Sends it.
         refuse: Refuses it, with the reason.
+        alone: It is in no book: if it does not leave, this alone tells who asked for it.
     """
 
     record: OrderRecord
     order: Any
     leave: Callable[[], object]
     refuse: Callable[[str], object]
+    alone: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -195,8 +197,16 @@ class Leaving:
             await asyncio.wait({self._drained}, timeout=DRAIN)
             await asyncio.sleep(0)  # what was queued just now is written in the next turn
 
-    def forget(self) -> None:
+    def refuse_alone(self, reason: str) -> None:
+        """What is in no book does not leave."""
+        for departure in tuple(self._waiting):
+            if departure.alone:
+                del self._waiting[departure]
+                departure.refuse(reason)
+
+    def forget(self, reason: str) -> None:
         """The session ended: nothing of it leaves any more."""
+        self.refuse_alone(reason)
         self._waiting.clear()
 
     def _intent(self, departure: Departure, kind: Kind, verdict: RiskVerdict | None) -> OrderIntent:

@@ -5,12 +5,10 @@ They are answered IB's way: what is refused comes back as ``error(orderId, time,
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 from ibapi.const import NO_VALID_ID
-from ibapi.decoder_utils import decodeContract
 from ibapi.errors import (
     FAIL_SEND_CORDER,
     FAIL_SEND_ORDER,
@@ -21,13 +19,10 @@ from ibapi.errors import (
 from twsloop.connection.core import Core
 
 from .copying import copied, decoded
-from .exercise import exercise_order
-from .gate import Answer
-from .leaving import Departure
+from .raw_exercises import RawExercises
 from .reference import RAW, split_reference
 from .state import OrderRecord, OrderStatus
 from .way_out import NEVER_LEFT, WayOut
-from .words import ExerciseAction
 
 __all__ = ["GUARDED", "RawCalls"]
 
@@ -49,7 +44,6 @@ OVER = 104
 CANCELLED = 202
 TAKEN_BACK = "Order Canceled - reason: it was not sent yet"
 CANCEL_UNKNOWN = 10147
-PROCESSING_FAILED = 322
 #: IB's client's own errors about a message that it could not make.
 _SENDING_FAILED: dict[str, Any] = {
     "placeOrder": FAIL_SEND_ORDER,
@@ -74,6 +68,7 @@ class RawCalls:
     def __init__(self, core: Core, way_out: WayOut) -> None:
         self._core = core
         self._way_out = way_out
+        exercises = RawExercises(core, way_out)
         self._by_name: dict[str, Callable[[str, tuple[Any, ...], bool], None]] = {
             "placeOrder": self._place,
             "placeOrderProtoBuf": self._place,
@@ -81,8 +76,8 @@ class RawCalls:
             "cancelOrderProtoBuf": self._cancel,
             "reqGlobalCancel": self._global_cancel,
             "reqGlobalCancelProtoBuf": self._global_cancel,
-            "exerciseOptions": self._exercise,
-            "exerciseOptionsProtoBuf": self._exercise,
+            "exerciseOptions": exercises.take,
+            "exerciseOptionsProtoBuf": exercises.take,
         }
 
     def take(self, name: str, args: tuple[Any, ...], fresh: bool = False) -> None:
@@ -155,35 +150,3 @@ class RawCalls:
         for record in queued:
             if record.status is OrderStatus.NOT_SENT:
                 self._way_out.say(record.order_id, CANCELLED, TAKEN_BACK)
-
-    def _exercise(self, name: str, args: tuple[Any, ...], _fresh: bool) -> None:
-        way_out = self._way_out
-        told = _exercise_of(name, args, self._core.client_id)
-        req_id = told.order_id
-        verdict = way_out.judge(told.order.account)
-
-        def refused(reason: str) -> None:
-            way_out.say(req_id, PROCESSING_FAILED, f"Error processing request: {reason}")
-
-        if not self._core.connected:
-            way_out.call(name, args)  # without a session IB's client says 504
-        elif verdict.answer is Answer.SEND:
-            leave = functools.partial(way_out.call, name, args)
-            way_out.submit_raw(Departure(told, told.order, leave, refused))
-        else:
-            refused(verdict.reason)
-
-
-def _exercise_of(name: str, args: tuple[Any, ...], client_id: int) -> OrderRecord:
-    """What a raw exercise asks for, as an order that is in no book."""
-    if name == "exerciseOptions":
-        req_id, contract, action, quantity, account = args[:5]
-    else:
-        asked = args[0]
-        req_id, contract = asked.orderId, decodeContract(asked.contract)
-        action, quantity, account = asked.exerciseAction, asked.exerciseQuantity, asked.account
-    # A number that is no action is the gateway's to refuse.
-    known = ExerciseAction.LAPSE if action == ExerciseAction.LAPSE else ExerciseAction.EXERCISE
-    record = OrderRecord(req_id, client_id, contract, exercise_order(known, quantity, account))
-    record.origin = RAW
-    return record

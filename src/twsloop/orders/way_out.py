@@ -46,6 +46,9 @@ _CONNECTED = frozenset({State.STARTING, State.SYNCING, State.READY, State.DEGRAD
 #: The ends of an order that no gateway has seen: its id is free again.
 NEVER_LEFT = frozenset({OrderStatus.REFUSED, OrderStatus.SIMULATED, OrderStatus.NOT_SENT})
 
+#: Why nothing of a session leaves any more.
+ENDED = "the session ended"
+
 Send = Callable[[], object]
 
 
@@ -349,19 +352,22 @@ class WayOut:
 
     def refuse(self, record: OrderRecord, reason: str, *, raw: bool = False) -> None:
         """An order, or a change of one, may not leave."""
-        if record.before_change is not None:
+        change = record.before_change is not None
+        if change:
             self.board.change_failed(record, OrdersRefused(reason))
         else:
             self.board.apply(record, OrderInput.REFUSED, reason)
         if raw:
-            self.turn_away(record.order_id, reason)
+            self.turn_away(record.order_id, reason, change=change)
 
-    def turn_away(self, order_id: int, reason: str) -> None:
-        """Tell a raw call IB's way that its order does not leave."""
-        if self._core.connected:
-            self.say(order_id, 201, f"Order rejected - reason: {reason}")
-        else:
+    def turn_away(self, order_id: int, reason: str, *, change: bool = False) -> None:
+        """Tell a raw call IB's way that its order does not leave, or the ``change`` of one."""
+        if not self._core.connected:
             self.say(order_id, 504, "Not connected")
+        elif change:  # the order lives: 201 would say that it is dead
+            self.say(order_id, 134, f"Modify order failed: {reason}")
+        else:
+            self.say(order_id, 201, f"Order rejected - reason: {reason}")
 
     async def _simulate(self, record: OrderRecord, *, raw: bool) -> None:
         quote: Quote | None = None
@@ -423,6 +429,7 @@ class WayOut:
 
     def take_back_all(self) -> None:
         """No order that has not left yet ever will."""
+        self._refuse_alone("it was cancelled before it was sent")
         for record in dict.fromkeys((*self._held, *self._leaving.records())):
             self.take_back(record)
         self._core.outbox.withdraw_orders()
@@ -446,8 +453,13 @@ class WayOut:
     def forget_held(self) -> None:
         """The session ended: what waited for it is not sent."""
         self._held.clear()
-        self._leaving.forget()
         self._proving = False
+        self._refuse_alone(ENDED)
+        self._leaving.forget(ENDED)
+
+    def _refuse_alone(self, reason: str) -> None:
+        """What is in no book, and waits for the proof or the journal, does not leave."""
         waiting, self._raw_waiting = self._raw_waiting, []
         for departure in waiting:
-            departure.refuse("the session ended")
+            departure.refuse(reason)
+        self._leaving.refuse_alone(reason)
