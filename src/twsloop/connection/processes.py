@@ -10,7 +10,7 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["Process", "here", "is_alive"]
+__all__ = ["Process", "here", "is_alive", "process_of"]
 
 _PROC = Path("/proc")
 #: The start of a process that has ended, and only waits to be looked after.
@@ -34,7 +34,11 @@ class Process:
 
 def here() -> Process:
     """This process."""
-    pid = os.getpid()  # asked each time: a fork is another one
+    return process_of(os.getpid())  # asked each time: a fork is another one
+
+
+def process_of(pid: int) -> Process:
+    """The process of this machine that has this id now."""
     return Process(_node(), pid, _started(pid) or "")
 
 

@@ -48,6 +48,12 @@ is written from those fields, in one place, with what to do next::
     │   ├── InvalidOrder            its fields contradict each other
     │   └── OrdersRefused           the session may not place orders now (read-only, not ready)
     ├── RiskError                   a limit, or a latch, that cannot be changed like that
+    ├── ControlError                the gateway's process
+    │   ├── GatewayNotInstalled     IB Gateway, TWS or IBC is not where it was looked for
+    │   ├── LoginError              no user name and password, or anybody could read them
+    │   ├── GatewayEnded            the process ended where it should have gone on
+    │   ├── GatewayNotReady         it runs, and was not proven ready in time
+    │   └── CommandRefused          IBC's command server cannot be reached, or says ERROR
     └── PaperError                  the paper gateway
         ├── FaultError              a fault, or a script of them, makes no sense
         ├── FeedError               its market data cannot be read
@@ -67,6 +73,14 @@ from .basis import (
     StorageError,
     TwsLoopError,
     WrongThread,
+)
+from .control import (
+    CommandRefused,
+    ControlError,
+    GatewayEnded,
+    GatewayNotInstalled,
+    GatewayNotReady,
+    LoginError,
 )
 from .orders import InvalidOrder, OrderError, OrdersRefused, RiskError
 from .paper import FaultError, FeedError, ListenError, PaperError, TapeError
@@ -107,15 +121,20 @@ __all__ = [
     "AmbiguousContract",
     "ClientIdInUse",
     "ClientIdLeased",
+    "CommandRefused",
     "ConfigError",
     "ConnectionFailed",
     "ConnectionLost",
     "ContractError",
+    "ControlError",
     "DependencyError",
     "EncodeError",
     "FaultError",
     "FeedError",
     "FramingError",
+    "GatewayEnded",
+    "GatewayNotInstalled",
+    "GatewayNotReady",
     "HandshakeClosed",
     "HandshakeError",
     "HandshakeTimeout",
@@ -123,6 +142,7 @@ __all__ = [
     "InvalidOrder",
     "ListenError",
     "LiveTradingBlocked",
+    "LoginError",
     "LoopError",
     "LoopNotRunning",
     "MarketDataError",

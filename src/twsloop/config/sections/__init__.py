@@ -9,6 +9,7 @@ from __future__ import annotations
 from .calendar import CalendarParams
 from .connection import PORTS, ConnectionParams
 from .contracts import ContractParams
+from .control import ControlParams
 from .end_of_day import EndOfDayParams
 from .errors import ErrorParams
 from .history import HistoryParams
@@ -28,6 +29,7 @@ __all__ = [
     "CalendarParams",
     "ConnectionParams",
     "ContractParams",
+    "ControlParams",
     "EndOfDayParams",
     "ErrorParams",
     "HeartbeatParams",

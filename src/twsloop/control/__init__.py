@@ -1,0 +1,14 @@
+"""The process of TWS or IB Gateway: found, started, proven ready, looked at, restarted, stopped.
+
+Theory of operation. What is known is kept apart from what is done. Pure are: where the programs are
+(`locate`), what IBC's settings say (`ibc_settings`), the command lines (`launch`), the words of
+IBC's command server (`commands`), what its log tells of the login (`login_log`), what an exit
+status means (`endings`), what has to be seen before a gateway is ready (`readiness`), what the
+doctor makes of what it found (`diagnosis`), and when supervision restarts (`supervision`). Around
+them: files and processes (`machine`, `record`), the command port (`command_client`), a session of
+our own that looks at the gateway (`watching`), and on top `GatewayProcess`, `Keeper` and `examine`.
+
+A gateway is ready when a session of the API stands on it, it has said its nextValidId, and it has
+its data farms. An open port says nothing: containers accept connections while the gateway is still
+at its login. A second factor is shown, and waited for; nothing here answers it.
+"""
