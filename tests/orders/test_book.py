@@ -52,7 +52,9 @@ class Desk:
         self.order = order or limit_order("BUY", 100, "189.50")
         self.contract = contract or stock("AAPL")
         self.facts: list[object] = []
-        self.created = self.book.create(OrderRecord(1, 0, self.contract, self.order), NOW)
+        record = OrderRecord(1, 0, self.contract, self.order)
+        self.book.create(record, NOW)
+        self.created = self.book.created(record, NOW)
         self.keep(self.created)
 
     @property

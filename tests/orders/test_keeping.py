@@ -70,7 +70,8 @@ class Life:
     def create(self, order_id: int) -> None:
         if self.plans[order_id - 1].own:
             record = OrderRecord(order_id, 0, stock("AAPL"), self.order(order_id))
-            self.heard(self.book.create(record, NOW))
+            self.book.create(record, NOW)
+            self.heard(self.book.created(record, NOW))
             self.heard(self.book.apply_input(record, OrderInput.SENT, NOW))
         else:
             self.report(order_id, "Submitted")

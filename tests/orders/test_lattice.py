@@ -233,7 +233,8 @@ class Gateway(RuleBasedStateMachine):
 
     @initialize()
     def place(self) -> None:
-        self.keep(self.book.create(self.record, self.now))
+        self.book.create(self.record, self.now)
+        self.keep(self.book.created(self.record, self.now))
         self.mean("place")
         self.record.sent = self.order
         self.keep(self.book.apply_input(self.record, OrderInput.SENT, self.now))

@@ -30,7 +30,8 @@ class Working:
         self.order = with_fields(limit_order("BUY", 100, "189.50"), **fields)
         self.record = OrderRecord(1, 0, stock("AAPL"), self.order)
         self.facts: list[Fact] = []
-        self.keep(self.book.create(self.record, NOW))
+        self.book.create(self.record, NOW)
+        self.keep(self.book.created(self.record, NOW))
         self.record.sent = self.order
         self.keep(self.book.apply_input(self.record, OrderInput.SENT, NOW))
         if word:

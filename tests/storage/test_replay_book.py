@@ -81,7 +81,8 @@ class Program:
         if what == "create":
             if own and record is None:
                 made = OrderRecord(order_id, client, stock("AAPL"), order, token=f"t.{order_id}")
-                self.tell(self.book.create(made, self.now))
+                self.book.create(made, self.now)
+                self.tell(self.book.created(made, self.now))
         elif what == "status":
             done = Decimal(number * 10)
             self.tell(

@@ -130,10 +130,15 @@ class Resolving:
         Raises:
             SymbolError: The symbol cannot be read.
         """
+        found = self.remembered(contract)
+        return None if found is None else copied(found)
+
+    def remembered(self, contract: Contract | str) -> ContractDetails | None:
+        """As `known`, without the copy: for those who only read it."""
         key = details_key(self._to_contract(contract))
         found = self._lookups.cache.peek("details", key, self._lookups.details_age)
         different = _by_id(found or ())
-        return copied(different[0]) if len(different) == 1 else None
+        return different[0] if len(different) == 1 else None
 
     def forget(self) -> Future[None]:
         """Forget all that is remembered of contracts, in memory and in the file."""

@@ -40,6 +40,7 @@ from twsloop.storage.desk import JournalDesk
 from twsloop.storage.journal import Journal
 from twsloop.storage.latches import KILL_SWITCH, REACHED, claim, count_intents, decided
 from twsloop.storage.recalling import Recalled, recall
+from twsloop.storage.traded import traded
 from twsloop.system.requests import System
 
 from .day import TradingDay
@@ -162,7 +163,7 @@ class Slices:
             core,
             Sources(
                 quote=self.market_data.live_ticker,
-                details=self.contracts.known,
+                details=self.contracts.remembered,
                 is_open=self._is_open,
                 next_restart=self._next_restart,
                 positions=self.feeds.positions,
@@ -171,11 +172,13 @@ class Slices:
                 base_currency=self.feeds.base_currency,
                 rate=self.feeds.rate,
                 day_profit=self.feeds.day_profit,
+                sec_type=self._sec_type,
             ),
             Ledger(
                 active=lambda: self.journal.active,
                 read=self._decided,
                 reached=self._reached,
+                traded=lambda since: self.journal.ask(lambda file: traded(file, since)),
                 claim=lambda wanted: asyncio.to_thread(claim, core.config.journal, wanted),
                 must=core.config.journal.on_trouble == "refuse",
             ),
@@ -189,7 +192,7 @@ class Slices:
             label=holding_name,
             wanted=wanted,
             closed=self._closed,
-            known=lambda contract: Knowledge(self.contracts.known(contract)),
+            known=lambda contract: Knowledge(self.contracts.remembered(contract)),
             learn=self._learn,
             forgot=lambda booked: self.account.carry(_counted(booked)),
             guards=Guards(
@@ -225,6 +228,11 @@ class Slices:
         file, client_id = core.config.journal.file, core.client_id
         found = await asyncio.to_thread(decided, file, 0, REACHED)
         return found.facts, await asyncio.to_thread(count_intents, file, client_id, since)
+
+    def _sec_type(self, exec_id: str) -> str:
+        """The kind of contract of an execution; empty if it is not kept."""
+        kept = self.orders.book.executions.find(exec_id)
+        return "" if kept is None else str(kept.contract.secType)
 
     async def _decided(self, since: int) -> tuple[int, tuple[Fact, ...]]:
         """What was decided about the kill switch after an entry of the journal."""
@@ -263,7 +271,7 @@ class Slices:
         if contract.secType == "BAG":
             return NOTHING  # IB has no details of a combo
         await self.contracts.resolve(contract)
-        return Knowledge(self.contracts.known(contract), await self.contracts.price_rule(contract))
+        return Knowledge(self.contracts.remembered(contract), await self.contracts.price_rule(contract))
 
     def _is_open(self, contract: Any, at: datetime, outside_rth: bool) -> bool | None:
         closed = self._closed(contract, at, outside_rth)
@@ -271,7 +279,7 @@ class Slices:
 
     def _closed(self, contract: Any, at: datetime, outside_rth: bool) -> bool | None:
         """Whether a contract does not trade at a time, as far as memory knows its hours."""
-        details = self.contracts.known(contract)
+        details = self.contracts.remembered(contract)
         if details is None:
             return None
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from twsloop.connection.core import Core
@@ -54,8 +55,8 @@ class Board:
         self._steps = StepTeller(guards.journal)
         self._noted = guards.noted
         self._trades: dict[OrderRecord, Trade] = {}
-        #: New orders that nobody was told of yet.
-        self._unheard: dict[OrderRecord, Change] = {}
+        #: New orders that nobody was told of yet, and since when they are there.
+        self._unheard: dict[OrderRecord, datetime] = {}
         self.uncertain: Callable[[], object] = lambda: None
         self.traded: Callable[[OrderRecord], object] = lambda _record: None
 
@@ -95,22 +96,20 @@ class Board:
 
     # ---- what changed --------------------------------------------------------------------
 
-    def created(self, change: Change) -> None:
-        """A new order is in the book; it is told of when there is time for that.
+    def created(self, record: OrderRecord, now: datetime) -> None:
+        """A new order is to leave; it is told of when there is time for that.
 
         The order leaves first: to tell of it takes as long as all else that it waits for. It is
         told of before anything else about it is (`catch_up`).
         """
-        record = change.record
-        if record is None:
-            return
+        self._book.create(record, now)
         self._noted(record)  # the limits count it at once
-        self._unheard[record] = change
+        self._unheard[record] = now
 
     def catch_up(self, record: OrderRecord) -> None:
         """Tell of a new order now, if nobody was told of it yet."""
         if record in self._unheard:
-            self._announce(self._unheard.pop(record), written=True)
+            self._announce(self._book.created(record, self._unheard.pop(record)), written=True)
 
     def announce(self, change: Change, *, written: bool = True) -> None:
         """Tell everyone what a report changed; and the journal, if it shall be ``written``."""

@@ -107,13 +107,16 @@ class OrderBook:
 
     # ---- our own doing -------------------------------------------------------------------
 
-    def create(self, record: OrderRecord, now: datetime) -> Change:
-        """Take in an order of ours, before anything is sent."""
+    def create(self, record: OrderRecord, now: datetime) -> None:
+        """Take in an order of ours, before anything is sent; `created` tells of it."""
         record.symbol = record.symbol or self.label(record.contract)
         self._register.add(record)
         self.identities.meant(record)
         record.sized(record.order)
         record.note(now, "created", describe_record(record))
+
+    def created(self, record: OrderRecord, now: datetime) -> Change:
+        """What there is to tell of a new order that came in at a time."""
         fact = attrs.evolve(fact_of(OrderCreated, record, now), reason=record.purpose)
         return Change(record, (fact,), changed=True)
 

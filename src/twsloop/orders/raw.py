@@ -120,7 +120,7 @@ class RawCalls:
             record.tag, record.token = split_reference(kept.orderRef)
             record.origin = RAW
             core.health.orders.called(order_id, core.clock.monotonic())
-            way_out.board.created(way_out.book.create(record, core.clock.now()))
+            way_out.board.created(record, core.clock.now())
         elif record.status in _TRADED:
             way_out.say(order_id, OVER, "Cannot modify a filled order.")
             return

@@ -378,7 +378,7 @@ class Orders:
             logger.warning("order %d: %s", record.order_id, early)
             self.board.forget([record])
             return
-        self.board.created(self.book.create(record, self._core.clock.now()))
+        self.board.created(record, self._core.clock.now())
         if record.final:  # given up while it was on its way here, and its waiters were told so
             self.board.catch_up(record)
             return
