@@ -141,7 +141,7 @@ def test_money_is_counted_in_the_currency_of_the_account(room: Room) -> None:
         assert small.done.result(PATIENCE) is OrderStatus.FILLED, small.reason
         large = gateway.place_order("AAPL", limit_order("BUY", 6, "190"))
         assert large.done.result(PATIENCE) is OrderStatus.REFUSED
-        assert large.reason.startswith("max_notional: its value 1140 ")
+        assert large.reason.startswith("max_notional: its value is 1140, ")
 
 
 def test_a_loss_engages_the_kill_switch_and_stays_over_a_restart(room: Room) -> None:
@@ -225,7 +225,9 @@ def test_a_preview_says_everything_and_places_nothing(room: Room) -> None:
         large = gateway.preview_order("AAPL", limit_order("BUY", 11, "100"), what_if=False)
         found = large.result(PATIENCE)
         assert (found.allowed, found.what_if) == (False, None)
-        assert found.reasons == ("max_quantity: its size 11 units is more than 10",), found
+        assert found.reasons == ("max_quantity: its size is 11 units, above the limit of 10",), (
+            found
+        )
         odd = limit_order("BUY", 1, "100")
         odd.totalQuantity = Decimal(-1)
         wrong = gateway.preview_order("AAPL", odd).result(PATIENCE)
@@ -235,7 +237,8 @@ def test_a_preview_says_everything_and_places_nothing(room: Room) -> None:
         assert unread.result(PATIENCE).invalid
         gateway.kill_switch.engage("stop")
         stopped = gateway.preview_order("AAPL", limit_order("BUY", 1, "100"), what_if=False)
-        assert stopped.result(PATIENCE).reasons == ("kill_switch: engaged by api: stop",)
+        (why,) = stopped.result(PATIENCE).reasons
+        assert why.startswith("kill_switch: engaged by api: stop; it stays so until")
         gateway.kill_switch.release("go")
         # Nothing was counted: the one order of the day is still there.
         placed = gateway.place_order("AAPL", market_order("BUY", 1))
@@ -255,6 +258,7 @@ def test_a_simulated_order_is_judged_as_well(room: Room) -> None:
         large = gateway.place_order("AAPL", market_order("BUY", 11))
         assert large.done.result(PATIENCE) is OrderStatus.SIMULATED
         assert large.reason.endswith(
-            "; but the risk gate would refuse it: max_quantity: its size 11 units is more than 10"
+            "; but the risk gate would refuse it: "
+            "max_quantity: its size is 11 units, above the limit of 10"
         )
         assert verdicts.next().order_id == large.order_id

@@ -201,7 +201,7 @@ def test_orders_in_a_second_a_minute_and_a_day() -> None:
         assert gate.review(world.propose()).allowed
     assert failed(gate, world.propose()) == (
         "orders_per_second",
-        "with this one 3 orders is more than 2",
+        "with this one there would be 3 orders, above the limit of 2",
     )
     world.wait(1.0)
     assert gate.review(world.propose()).allowed
@@ -263,7 +263,7 @@ def test_size_and_value_of_one_order() -> None:
     assert failed(gate, world.propose(order=buy(101)))[0] == "max_quantity"
     assert failed(gate, world.propose(order=buy(price="100.01"))) == (
         "max_notional",
-        "its value 10001 is more than 10000",
+        "its value is 10001, above the limit of 10000",
     )
 
 
@@ -315,7 +315,7 @@ def test_working_orders_of_the_same_side_count() -> None:
     assert gate.review(world.propose()).allowed
     assert failed(gate, world.propose()) == (
         "max_position",
-        "the position with all working orders 300 units is more than 250",
+        "the position with all working orders would be 300 units, above the limit of 250",
     )
     assert gate.review(world.propose(order=sell(250))).allowed
     assert failed(gate, world.propose(order=sell(1)))[0] == "max_position"
@@ -460,7 +460,7 @@ def test_an_exercise_opens_what_it_costs() -> None:
     closing.orderType = "EXERCISE"
     assert failed(gate, world.propose(contract, closing)) == (
         "max_notional",
-        "its value 150000 is more than 50000",
+        "its value is 150000, above the limit of 50000",
     )
     closing.orderType = "LAPSE"
     assert gate.review(world.propose(contract, closing)).allowed
@@ -495,12 +495,12 @@ def test_gross_exposure_adds_up_all_that_may_be_held() -> None:
     assert gate.review(world.propose()).allowed
     assert failed(gate, world.propose(order=buy(1))) == (
         "max_gross_exposure",
-        "the account's exposure 11300 is more than 11200",
+        "the account's exposure would be 11300, above the limit of 11200",
     )
     # What is held is worth what the market pays, however low the limit of the order is.
     world.held = [Row(aapl(), Decimal(1000))]
     gate = world.gate(max_gross_exposure=100_000, max_position_value=100_000)
-    text = "the value of that position 100200.1 is more than 100000"
+    text = "the value of that position would be 100200.1, above the limit of 100000"
     assert failed(gate, world.propose(order=buy(1, "0.01"))) == ("max_position_value", text)
     world.marks[aapl().conId] = Decimal("99.8")
     assert gate.review(world.propose(order=buy(1, "0.01"))).allowed
@@ -574,7 +574,7 @@ def test_a_collar_in_ticks() -> None:
     assert gate.review(world.propose(order=buy(price="100.15"))).allowed
     assert failed(gate, world.propose(order=buy(price="100.16"))) == (
         "collar_ticks",
-        "through the market by 6 ticks is more than 5",
+        "its price is through the market by 6 ticks, above the limit of 5",
     )
     assert world.quote is not None
     world.quote.min_tick = None

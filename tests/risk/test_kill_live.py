@@ -90,7 +90,10 @@ def test_entries_are_cancelled_stops_stay_and_it_survives_a_restart(room: Room) 
         assert stop.active
         refused = gateway.place_order("AAPL", market_order("BUY", 1))
         assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
-        assert refused.reason == "kill_switch: engaged by api: enough"
+        assert refused.reason == (
+            "kill_switch: engaged by api: enough; it stays so until it is released: "
+            'gw.kill_switch.release("why") or twsloop kill --release "why"'
+        )
         assert verdicts.next().failed.name == "kill_switch"
     again = room.program()
     acted, changed = hear(again, KillSwitchActed), hear(again, KillSwitchChanged)

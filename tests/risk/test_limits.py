@@ -10,7 +10,7 @@ from tests.risk.support import NOON, World
 from twsloop.config.options import options_of
 from twsloop.config.sections import RiskParams
 from twsloop.errors import ConfigError, RiskError
-from twsloop.risk.limits import LimitBook, Limits, loosens
+from twsloop.risk.limits import LimitBook, loosens
 
 
 def test_a_tighter_limit_needs_no_reason_and_counts_at_once() -> None:
@@ -137,23 +137,3 @@ def test_a_day_in_a_zone_that_does_not_exist() -> None:
         RiskParams(day_zone="Nowhere/Town")
     with pytest.raises(ConfigError, match="day_begins"):
         RiskParams(day_begins="25:00")
-
-
-@pytest.mark.parametrize(
-    ("limits", "needed"),
-    [
-        ({}, set()),
-        ({"orders_per_day": 1, "collar_percent": 1.0, "require_quote": True}, set()),
-        ({"max_quantity": 1.0}, {"positions"}),
-        ({"breaker_rejects": 3}, {"positions"}),
-        ({"max_notional": 1.0}, {"account", "positions"}),
-        ({"symbol_limits": ("AAPL:max_position=1",)}, {"positions"}),
-        ({"max_buying_power": 1.0}, {"account", "positions"}),
-        ({"max_daily_loss": 1.0}, {"positions", "profit"}),
-        ({"max_drawdown": 1.0, "currency": "EUR"}, {"account", "positions", "profit"}),
-        ({"account_limits": ("DU1:max_daily_loss=1",)}, {"positions", "profit"}),
-        ({"classic_day_trading": ("DU1",)}, {"account", "day_trades", "positions"}),
-    ],
-)
-def test_what_has_to_be_followed_for_limits(limits: dict[str, Any], needed: set[str]) -> None:
-    assert Limits(RiskParams(**limits)).needs() == needed

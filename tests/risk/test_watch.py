@@ -90,7 +90,7 @@ def test_a_position_above_its_limit_is_told_until_it_is_kept_again() -> None:
     watch = Watch(world.gate(max_position=100))
     (fact,) = watch.position_changed(ACCOUNT, world.now)
     assert (fact.check.value, fact.check.limit, fact.latched) == (Decimal(101), Decimal(100), False)
-    assert fact.check.text == "AAPL: 101 is more than 100"
+    assert fact.check.text == "AAPL: a position of 101, above the limit of 100"
     assert watch.position_changed(ACCOUNT, world.now) == []
     world.held = [Row(aapl(), Decimal(-100))]
     assert watch.position_changed(ACCOUNT, world.now) == []

@@ -32,7 +32,7 @@ class _Amount:
     Attributes:
         name: The check.
         unit: Of the number.
-        what: What was measured.
+        what: What was measured, for the text of a refusal.
         measure: The number.
     """
 
@@ -100,7 +100,7 @@ def margin(case: Case) -> RiskCheck | None:
     free = case.sources.account_value(case.account, "AvailableFunds")
     if free is None:
         return refused("margin", "the account's available funds are not known")
-    return at_most("margin", needed, max(free, ZERO), what="the what-if's margin")
+    return at_most("margin", needed, max(free, ZERO), what="the what-if's margin is")
 
 
 def _open_orders(limits: Limits) -> Check:
@@ -120,25 +120,32 @@ def _position_value(case: Case) -> Decimal:
     return size * worth(case, case.ident, case.contract, held=case.held != (ZERO, ZERO))
 
 
-_COUNTED = _Amount("max_open_orders", "orders", "with this one", _count)
+_COUNTED = _Amount("max_open_orders", "orders", "with this one there would be", _count)
 _OPENED = _Amount(
     "max_buying_power",
     "",
-    "opened by all working orders and this one:",
+    "all working orders and this one would open",
     lambda case: case.exposure.opening,
 )
 _SIMPLE = (
-    _Amount("max_quantity", "units", "its size", attrgetter("size")),
-    _Amount("max_notional", "", "its value", attrgetter("notional")),
+    _Amount("max_quantity", "units", "its size is", attrgetter("size")),
+    _Amount("max_notional", "", "its value is", attrgetter("notional")),
     _Amount(
         "max_position",
         "units",
-        "the position with all working orders",
+        "the position with all working orders would be",
         attrgetter("position"),
     ),
-    _Amount("max_position_value", "", "the value of that position", _position_value),
-    _Amount("max_gross_exposure", "", "the account's exposure", attrgetter("exposure.gross")),
-    _Amount("max_concentration", "percent", "of the account's worth", _share_of_worth),
+    _Amount("max_position_value", "", "the value of that position would be", _position_value),
+    _Amount(
+        "max_gross_exposure", "", "the account's exposure would be", attrgetter("exposure.gross")
+    ),
+    _Amount(
+        "max_concentration",
+        "percent",
+        "the position's share of the account's worth would be",
+        _share_of_worth,
+    ),
 )
 
 _MADE: dict[str, Make] = {one.name: one.make for one in _SIMPLE}

@@ -155,7 +155,7 @@ def _rate(name: str, count: Callable[[Case], int]) -> Make:
                 return within(name, left, limit, "orders")
             if case.shrinks:
                 return kept(name, case.reduces)
-            return at_most(name, left, limit, unit="orders", what="with this one")
+            return at_most(name, left, limit, unit="orders", what="with this one there would be")
 
         return rate
 

@@ -9,6 +9,7 @@ from twsloop.events import RiskCheck
 
 from .case import Case
 from .checks import Check, Make
+from .day_trades import DAY_TRADED
 from .limits import Limits
 from .outcomes import Unknown, at_most, kept, refused, shown, within
 from .values import ZERO
@@ -19,8 +20,6 @@ __all__ = ["CLASSIC_MINIMUM", "DAYS", "classic", "day_trades"]
 CLASSIC_MINIMUM = Decimal(25_000)
 #: ...no more than so many day trades within five business days.
 CLASSIC_TRADES = 3
-#: Kinds that the rules on day trading are about.
-_DAY_TRADED = frozenset({"STK", "OPT", "WAR"})
 
 
 def _profit(case: Case) -> Decimal:
@@ -52,7 +51,7 @@ def _reached(name: str, what: str, measure: Callable[[Case], Decimal]) -> Make:
                     raise
                 if value < limit:
                     return within(name, value, limit)
-                text = f"{what} {shown(value)} has reached {shown(limit)}"
+                text = f"{what} {shown(value)} has reached the limit of {shown(limit)}"
             passed = bool(case.reduces)
             text = f"{text}, but {case.reduces}" if passed else text
             return RiskCheck(name=name, passed=passed, value=value, limit=limit, text=text)
@@ -73,7 +72,7 @@ def _fall(case: Case) -> Decimal:
 
 def day_trades(case: Case) -> RiskCheck | None:
     """The broker tells that a day trade remains; -1 is without end."""
-    if case.limits.params.day_trading == "off" or case.ident.kind[0] not in _DAY_TRADED:
+    if case.limits.params.day_trading == "off" or case.ident.kind[0] not in DAY_TRADED:
         return None
     left = case.sources.account_value(case.account, "DayTradesRemaining")
     if left is None:
@@ -94,7 +93,7 @@ def day_trades(case: Case) -> RiskCheck | None:
 def classic(case: Case) -> RiskCheck | None:
     """The classic rule of pattern day trading, for accounts that are named."""
     name = "classic_day_trading"
-    if case.account.upper() not in case.limits.classic or case.ident.kind[0] not in _DAY_TRADED:
+    if case.account.upper() not in case.limits.classic or case.ident.kind[0] not in DAY_TRADED:
         return None
     if case.reduces:
         return kept(name, case.reduces)
@@ -105,13 +104,16 @@ def classic(case: Case) -> RiskCheck | None:
         return kept(name, value=worth)
     made = case.sources.day_trades(case.account)
     if made is None:
-        raise Unknown("how many day trades were made in five business days is not known")
+        raise Unknown(
+            "how many day trades were made in five business days is not known: they are counted "
+            "by the order journal ([journal] enabled)"
+        )
     return at_most(
         name,
         Decimal(made + 1),
         Decimal(CLASSIC_TRADES),
         unit="day trades",
-        what="with the one that this could become,",
+        what="with this one there would be",
     )
 
 

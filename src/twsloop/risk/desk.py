@@ -16,6 +16,7 @@ from twsloop.errors import StorageError
 from twsloop.events import (
     DayPeak,
     Fact,
+    Fill,
     Notice,
     OrderRejected,
     QuoteSeen,
@@ -25,6 +26,7 @@ from twsloop.events import (
 )
 
 from .breaker import Trouble
+from .day_trades import REACHES_BACK, DayTradeBook
 from .gate import Proposal, RiskGate
 from .kill import KillTrigger
 from .kill_desk import KillDesk, Ledger
@@ -74,7 +76,13 @@ class RiskDesk:
         # First of all: whether orders may leave is known before what was reached is.
         self.kill_switch = KillDesk(core, ledger)
         blocked: Callable[[], str] = lambda: self.kill_switch.blocks  # noqa: E731
-        self.gate = RiskGate(core.config, attrs.evolve(sources, kill_switch=blocked))
+        self.gate = RiskGate(
+            core.config,
+            attrs.evolve(sources, kill_switch=blocked, day_trades=self._day_trades_of),
+        )
+        self._day_trades = DayTradeBook()
+        #: Whether the executions of earlier sessions are among them.
+        self._day_trades_known = False
         self._watch = Watch(self.gate)
         #: The heights of the day's profit that the journal knows, by account and day.
         self._peaks: dict[tuple[str, date], Decimal] = {}
@@ -87,6 +95,7 @@ class RiskDesk:
     async def _ready(self) -> None:
         """Before the orders of a session are let go."""
         await self._restore()
+        await self._learn_day_trades()
         await self.prepare()
 
     async def _restore(self) -> None:
@@ -108,6 +117,26 @@ class RiskDesk:
                 self._peaks[fact.account, day] = fact.profit
         gate.memory.of_day.restore(today, count + gate.memory.of_day.count(today))
 
+    async def _learn_day_trades(self) -> None:
+        """Read the executions of the days that count, if an account is under the classic rule."""
+        classic = self.gate.book.limits.classic
+        if self._day_trades_known or not classic or not self._ledger.active():
+            return
+        try:
+            rows = await self._ledger.traded(self.core.clock.now() - REACHES_BACK)
+        except StorageError:
+            return  # the journal itself says what is wrong
+        for fill, sec_type in rows:
+            self._day_trades.take(fill, sec_type)
+        self._day_trades_known = True
+
+    def _day_trades_of(self, account: str) -> int | None:
+        """See `Sources.day_trades`."""
+        if not self._day_trades_known:
+            return None
+        gate = self.gate
+        return self._day_trades.count(account, gate.today(self.core.clock.now()), gate.today)
+
     # ---- between two orders --------------------------------------------------------------
 
     def profit_changed(self, account: str) -> None:
@@ -128,12 +157,14 @@ class RiskDesk:
         self._breached(self._watch.position_changed(account, self.core.clock.now()))
 
     def _heard(self, fact: Fact) -> None:
-        """Rejects and errors, which the circuit breaker counts."""
+        """Rejects and errors, which the circuit breaker counts; and what makes a day trade."""
         if isinstance(fact, OrderRejected):
             if fact.status != _REFUSED:
                 self._went_wrong("reject")
         elif isinstance(fact, Notice) and _is_grave(fact):
             self._went_wrong("error")
+        elif isinstance(fact, Fill) and self.gate.book.limits.classic:
+            self._day_trades.take(fact, self.gate.sources.sec_type(fact.exec_id))
 
     def _went_wrong(self, what: Trouble) -> None:
         clock = self.core.clock
@@ -168,6 +199,8 @@ class RiskDesk:
             self.core.tell(fact)
         if facts:
             self.changed()
+            if self.core.connected:
+                self.core.event_loop.spawn(self._learn_day_trades(), name="counting day trades")
 
     def latched(self) -> list[tuple[str, str]]:
         """See `RiskControls.latched`."""

@@ -26,7 +26,14 @@ from twsloop.clock import Timer
 from twsloop.config import EndOfDayParams
 from twsloop.connection.core import Core
 from twsloop.errors import RiskError, StorageError
-from twsloop.events import DayStep, Fact, KillSwitchActed, KillSwitchChanged, KillSwitchClaimed
+from twsloop.events import (
+    DayStep,
+    Fact,
+    Fill,
+    KillSwitchActed,
+    KillSwitchChanged,
+    KillSwitchClaimed,
+)
 from twsloop.session.state import State
 
 from .end_of_day import Cleared
@@ -64,6 +71,7 @@ class Ledger:
         active: Whether it is written.
         read: The switch's own facts behind an entry, and the newest entry of them.
         reached: Which limits were reached, and how many orders left since a time.
+        traded: The executions since a time, each with its kind of contract as far as known.
         claim: Whether this program is the one that closes positions, of all that share the file.
         must: Whether orders are refused while it cannot be read.
     """
@@ -71,6 +79,7 @@ class Ledger:
     active: Callable[[], bool] = lambda: False
     read: Callable[[int], Awaitable[tuple[int, Iterable[Fact]]]]
     reached: Callable[[datetime], Awaitable[tuple[Iterable[Fact], int]]]
+    traded: Callable[[datetime], Awaitable[Iterable[tuple[Fill, str]]]]
     claim: Callable[[KillSwitchClaimed], Awaitable[bool]]
     must: bool = True
 
@@ -176,7 +185,9 @@ class KillDesk:
         if not self._switch.engaged and self._file_is_there():
             # An order is being judged: what has to be dropped is dropped right after it.
             self._engage("file", f"{self._file} exists", soon=True)
-        return self._switch.blocks or self._unknown
+        if not self._switch.engaged:
+            return self._unknown
+        return f"{self._switch.blocks}; {self._way_out()}"
 
     def arm(self, hands: Hands) -> None:
         """Act with these from now on."""
@@ -215,6 +226,14 @@ class KillDesk:
 
     def _file_is_there(self) -> bool:
         return self._file is not None and os.path.exists(self._file)  # noqa: PTH110  (at each order)
+
+    def _way_out(self) -> str:
+        """What lets orders pass again, in words."""
+        first = f"remove {self._file}, then " if self._file_is_there() else ""
+        commands = ['gw.kill_switch.release("why")']
+        if self._ledger.active():
+            commands.append('twsloop kill --release "why"')
+        return f"it stays so until it is released: {first}{' or '.join(commands)}"
 
     # ---- what it does --------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -17,7 +17,7 @@ from twsloop.events import RiskLimitChanged
 if TYPE_CHECKING:
     from .case import Case
 
-__all__ = ["LimitBook", "Limits", "Need", "loosens"]
+__all__ = ["LimitBook", "Limits", "loosens"]
 
 #: The lower the tighter; None is no limit.
 _UPPER = frozenset(
@@ -52,35 +52,6 @@ _RANKS: Mapping[str, tuple[Any, ...]] = {
     "trading_hours": ("any", "trading", "liquid"),
     "day_trading": ("off", "broker"),
 }
-
-
-#: What has to be followed so that limits can be judged: the positions of all accounts, the values
-#: of an account (with its base currency and its exchange rates), its profit, its executions of five
-#: business days.
-Need = Literal["positions", "account", "profit", "day_trades"]
-
-#: Limits that need no position, and that orders which only close one do not pass either.
-_OF_NOTHING = frozenset(
-    {
-        "orders_per_second",
-        "orders_per_minute",
-        "orders_per_day",
-        "duplicate_window",
-        "collar_percent",
-        "collar_ticks",
-    }
-)
-_OF_PROFIT = frozenset({"max_daily_loss", "max_drawdown"})
-#: Limits in money, and shares of the account's own.
-_OF_ACCOUNT = frozenset(
-    {
-        "max_notional",
-        "max_position_value",
-        "max_gross_exposure",
-        "max_concentration",
-        "max_buying_power",
-    }
-)
 
 
 class Limits:
@@ -130,24 +101,6 @@ class Limits:
     def general(self, name: str) -> Decimal | None:
         """The limit that stands alone; None if there is none."""
         return self._general.get(name)
-
-    def needs(self) -> frozenset[Need]:
-        """What has to be followed; quotes are the program's own to follow.
-
-        The broker's count of day trades is looked at where it is known, and not followed for that.
-        """
-        found: set[Need] = set()
-        params = self.params
-        breaks = params.breaker_rejects is not None or params.breaker_errors is not None
-        if self._set - _OF_NOTHING or self.classic or breaks:
-            found.add("positions")  # or nobody could tell which order only closes one
-        if self._set & _OF_PROFIT:
-            found.add("profit")
-        if self._set & _OF_ACCOUNT or (self.currency and self._set & _OF_PROFIT):
-            found.add("account")
-        if self.classic:
-            found |= {"account", "day_trades"}
-        return frozenset(found)
 
     def only_general(self, name: str) -> bool:
         """Whether no symbol and no account has such a limit of its own."""

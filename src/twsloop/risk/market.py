@@ -122,7 +122,7 @@ def _collar(name: str, unit: str, step: Callable[[Case, Decimal], Decimal]) -> M
             if case.shrinks:
                 return kept(name, case.reduces)
             steps = through / step(case, market)
-            return at_most(name, steps, limit, unit=unit, what="through the market by")
+            return at_most(name, steps, limit, unit=unit, what="its price is through the market by")
 
         return check
 

@@ -8,7 +8,7 @@ import attrs
 
 from twsloop.events import RiskCheck
 
-__all__ = ["Unknown", "at_most", "kept", "refused", "shown", "within"]
+__all__ = ["Unknown", "above", "at_most", "kept", "refused", "shown", "within"]
 
 
 class Unknown(Exception):
@@ -62,9 +62,7 @@ def refused(
     return RiskCheck(name=name, passed=False, value=value, limit=limit, unit=unit, text=text)
 
 
-def at_most(
-    name: str, value: Decimal, limit: Decimal, *, unit: str = "", what: str = ""
-) -> RiskCheck:
+def at_most(name: str, value: Decimal, limit: Decimal, *, unit: str = "", what: str) -> RiskCheck:
     """What was measured must not be above the limit.
 
     Args:
@@ -72,12 +70,26 @@ def at_most(
         value: What was measured.
         limit: What is allowed.
         unit: Of both.
-        what: What was measured, for the text of a refusal.
+        what: What was measured, for the text of a refusal, which goes on with the number.
     """
     if value <= limit:
         return within(name, value, limit, unit)
-    text = f"{what} {shown(value)}{unit and f' {unit}'} is more than {shown(limit)}"
-    return refused(name, text.lstrip(), value=value, limit=limit, unit=unit)
+    text = f"{what} {above(value, limit, unit)}"
+    return refused(name, text, value=value, limit=limit, unit=unit)
+
+
+def above(value: Decimal, limit: Decimal, unit: str = "") -> str:
+    """In words: a number that is above its limit, no longer than it takes to see that.
+
+    Args:
+        value: What was measured.
+        limit: What is allowed.
+        unit: Of both, in the plural.
+    """
+    rounded = round(value, 2) if value.is_finite() else value
+    number = shown(rounded if rounded > limit else value)
+    unit = unit.removesuffix("s") if number == "1" else unit
+    return f"{number}{unit and f' {unit}'}, above the limit of {shown(limit)}"
 
 
 def shown(value: Decimal) -> str:

@@ -150,6 +150,7 @@ class Sources:
             currency.
         day_trades: How many day trades an account made in the last five business days, the one
             under way included.
+        sec_type: IB's word for the kind of contract of an execution, by its id; empty if not known.
         is_open: Whether a contract trades at a time; the last argument counts the hours outside of
             the liquid ones.
         next_restart: When the next planned reset or restart begins that refuses orders; now, if it
@@ -166,6 +167,7 @@ class Sources:
     rate: Callable[[str, str, str], Decimal | None] = _unknown
     day_profit: Callable[[str], Decimal | None] = _unknown
     day_trades: Callable[[str], int | None] = _unknown
+    sec_type: Callable[[str], str] = attrs.field(default=lambda _exec_id: "")
     is_open: Callable[[Any, datetime, bool], bool | None] = _unknown
     next_restart: Callable[[datetime], datetime | None] = _unknown
     kill_switch: Callable[[], str] = attrs.field(default=lambda: "")

@@ -20,11 +20,17 @@ from .breaker import Trouble
 from .gate import RiskGate
 from .identity import names_of
 from .money import from_base, worth
-from .outcomes import Unknown, shown
+from .outcomes import Unknown, above, shown
 from .values import ZERO
 
 __all__ = ["LATCHED", "Watch"]
 
+#: What is watched with every position, in words.
+_MEASURED = {
+    "max_position": "a position",
+    "max_position_value": "a value",
+    "max_gross_exposure": "an exposure",
+}
 #: Limits that stay reached until the day is over.
 LATCHED = frozenset({"max_daily_loss", "max_drawdown"})
 
@@ -71,7 +77,7 @@ class Watch:
             if limit is None or value < limit or days.latched(account, name, day):
                 continue
             days.latch(account, name, day)
-            text = f"{shown(value)} has reached {shown(limit)}"
+            text = f"{shown(value)} has reached the limit of {shown(limit)}"
             check = RiskCheck(name=name, passed=False, value=value, limit=limit, text=text)
             found.append(RiskBreached(time=now, check=check, account=account, latched=True))
         return found
@@ -193,5 +199,5 @@ def _judged(
     of = "" if contract is None else f"{contract.localSymbol or contract.symbol}: "
     what = "" if contract is None else str(contract.conId)
     passed = value <= limit
-    text = "" if passed else f"{of}{shown(value)} is more than {shown(limit)}"
+    text = "" if passed else f"{of}{_MEASURED[name]} of {above(value, limit)}"
     return what, RiskCheck(name=name, passed=passed, value=value, limit=limit, text=text)
