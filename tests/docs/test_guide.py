@@ -1,38 +1,68 @@
-"""What the guide shows is run: every page, block by block, against a paper gateway of its own."""
+"""What the docs show is run: every page, block by block, against a paper gateway of its own."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.guide import Block, blocks_of, run_page
+from tests.support.shell import is_slow
 from twsloop.paper.server import PaperGateway
 from twsloop.testing import MakePaperGateway
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 GUIDE = sorted((DOCS / "guide").glob("*.md"))
-PAGES = [
-    *GUIDE,
-    DOCS / "migrating.md",
-    DOCS / "farms.md",
-    DOCS / "end_of_day.md",
-    DOCS / "reconciliation.md",
-]
+#: Pages that tests of their own run, and which.
+ELSEWHERE = {DOCS / "flow_client.md": "tests/cli/test_flow_docs.py"}
+
+
+def all_pages() -> list[Path]:
+    """The pages that hold something to run."""
+    made = {DOCS / name for name in ("_build", "generated")}
+    found = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+    return [
+        page
+        for page in found
+        if not made.intersection(page.parents)
+        and page not in ELSEWHERE
+        and blocks_of(page.read_text(encoding="utf-8"))
+    ]
+
+
+#: A page that starts processes may take longer.
+SLOW = [pytest.mark.docs, pytest.mark.timeout(180)]
+
+
+def marked(page: Path) -> Any:
+    """The page as a parameter; one whose blocks start processes is left to `make docs`."""
+    slow = any(
+        (block.runs and is_slow(block.code)) if block.language == "console" else block.how
+        for block in blocks_of(page.read_text(encoding="utf-8"))
+    )
+    return pytest.param(page, id=page.stem, marks=SLOW if slow else [])
+
+
+PAGES = [marked(page) for page in all_pages()]
 #: Pages of the guide that are about no part of IB's API.
 ABOUT_OURSELVES = {"index", "callbacks", "journal", "notebooks"}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES)
 def test_a_page_runs_as_it_stands(
     page: Path,
     make_paper_gateway: MakePaperGateway,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    paper = make_paper_gateway()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    run_page(page, make_paper_gateway())
+    monkeypatch.setenv("TWSLOOP_CONNECTION_PORT", str(paper.port))
+    monkeypatch.setenv("TWSLOOP_JOURNAL_ENABLED", "yes")
+    run_page(page, paper)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +94,7 @@ def test_blocks_are_found_with_their_lines_and_marks() -> None:
     )
     assert blocks_of(text) == [
         Block(3, "a = 1"),
+        Block(7, "$ python", language="console"),
         Block(10, "b = 2", runs=False),
         Block(13, "assert a", hidden=True),
         Block(18, "if a:\n    c = 3"),
