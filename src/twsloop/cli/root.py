@@ -32,6 +32,11 @@ GROUPS: dict[str, dict[str, str]] = {
         "subscribe": "market",
         "subscriptions": "market",
         "history": "history",
+        "depth": "depth",
+        "bars": "bars",
+        "search": "search",
+        "contracts": "contracts",
+        "chain": "chain",
     },
     "Account": {
         "positions": "account",
@@ -155,7 +160,7 @@ class SuggestingGroup(click.Group):
         if name and not name.startswith("-") and self.get_command(ctx, name) is None:
             known = self.list_commands(ctx)
             close = [k for k in known if len(name) > 1 and k.startswith(name)]
-            close = close or difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+            close = close or difflib.get_close_matches(name, known, n=2, cutoff=0.6)
             hint = f" Did you mean {' or '.join(repr(k) for k in close)}?" if close else ""
             ctx.fail(f"There is no command {name!r}.{hint}")
         return super().resolve_command(ctx, args)
