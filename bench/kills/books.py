@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -12,11 +13,13 @@ from twsloop.storage.order_state import OrderState
 from twsloop.storage.queries import entries, fact_of
 from twsloop.storage.reading import read_file, reading
 from twsloop.storage.replay import Replay
+from twsloop.storage.rows import Entry
 from twsloop.storage.verify import verify
 
+from .old_days import is_new
 from .server import Books, Received
 
-__all__ = ["Journaled", "compare", "executions", "journaled"]
+__all__ = ["Journaled", "compare", "copies", "executions", "journaled"]
 
 #: What an order may be that the gateway never saw: nobody can know of one that was about to leave.
 NOT_THERE = frozenset({"NOT_SENT", "REFUSED", "UNCERTAIN", "CREATED", ""})
@@ -40,11 +43,11 @@ class Journaled:
 
     def __init__(self, file: Path, client_id: int) -> None:
         replay, facts = Replay(), []
-        with reading(file) as journal:
-            for entry in entries(journal):
-                fact = fact_of(entry)
-                facts.append(fact)
-                replay.apply(fact, entry.seq)
+        self.wrong: list[str] = []
+        for entry in self._everything(file):
+            fact = fact_of(entry)
+            facts.append(fact)
+            replay.apply(fact, entry.seq)
         intents = [fact for fact in facts if isinstance(fact, OrderIntent)]
         self.intents = [fact for fact in intents if fact.client_id == client_id]
         fills = [fact for fact in facts if isinstance(fact, Fill)]
@@ -56,6 +59,23 @@ class Journaled:
         self.twice = [i for i, n in Counter(one.order_id for one in mine).items() if n > 1]
         self.orders: dict[int, OrderState] = {one.order_id: one for one in mine}
 
+    def _everything(self, file: Path) -> list[Entry]:
+        """The entries of the archives and of the journal, each once."""
+        found: dict[int, Entry] = {}
+        for one in (*_copies(file, "archive"), file):
+            with reading(one) as journal:
+                for entry in entries(journal):
+                    if found.setdefault(entry.seq, entry).hash != entry.hash:
+                        self.wrong.append(f"entry {entry.seq} is another one in {one.name}")
+        if sorted(found) != list(range(1, len(found) + 1)):
+            self.wrong.append("entries are neither in the journal nor in an archive")
+        return [found[seq] for seq in sorted(found)]
+
+
+def _copies(file: Path, what: str) -> list[Path]:
+    """The copies of a journal that were made."""
+    return sorted(file.parent.glob(f"{file.stem}-{what}-*.db"))
+
 
 def journaled(file: Path, client_id: int) -> Journaled:
     """Read a journal."""
@@ -64,7 +84,7 @@ def journaled(file: Path, client_id: int) -> Journaled:
 
 def executions(file: Path) -> set[str]:
     """The ids of all executions in a journal; none if there is no journal yet."""
-    if not file.exists() or not file.stat().st_size:
+    if is_new(file):
         return set()
     return {row[0] for row in read_file(file, "SELECT exec_id FROM execution")}
 
@@ -85,10 +105,23 @@ def compare(
     if not checked.ok:
         wrong.append(f"the journal is broken at {checked.broken}: {checked.why}")
     told = journaled(file, client_id)
+    wrong += told.wrong
     wrong += _sent(told, books)
     wrong += _executed(told, books)
     wrong += _standing(told, books, view)
     return wrong
+
+
+def copies(file: Path) -> list[str]:
+    """What is not as it has to be with the copies of a journal; each of them is whole."""
+    wrong = []
+    for copy in (*_copies(file, "backup"), *_copies(file, "archive")):
+        checked = verify(copy)
+        if not checked.ok:
+            wrong.append(f"{copy.name} is broken at {checked.broken}: {checked.why}")
+    theirs = (each for each in file.parent.iterdir() if each.name.startswith(file.stem))
+    read = [each.name for each in theirs if stat.S_IMODE(each.stat().st_mode) & 0o077]
+    return [*wrong, *(f"others can read {name}" for name in read)]
 
 
 def _sent(told: Journaled, books: Books) -> list[str]:

@@ -12,22 +12,21 @@ import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
-import attrs
 import uvloop
 
 from twsloop import Config, IBGateway, Trade, bracket, limit_order, market_order, stock
 from twsloop.events import Fill
 from twsloop.orders.state import OrderStatus
 
+from . import deeds
+from .plans import CLIENT_ID, Plan
 from .points import Trap
+from .rights import become_nobody
 
-__all__ = ["CLIENT_ID", "NEIGHBOUR", "PATIENCE", "Plan", "live"]
+__all__ = ["PATIENCE", "live"]
 
-#: Who is killed, and who trades beside it and writes to the same journal.
-CLIENT_ID, NEIGHBOUR = 7, 8
 #: How long the neighbour waits between two orders, seconds.
 PACE = 0.05
 #: How long anything may take, seconds.
@@ -36,41 +35,13 @@ PATIENCE = 30.0
 FAR, NEAR = 100.0, 189.0
 
 
-@attrs.frozen
-class Plan:
-    """What one child does.
-
-    Attributes:
-        number: Which child it is.
-        seed: Of what it does.
-        port: The gateway's.
-        file: The journal.
-        sync: Its sync policy.
-        plain: On asyncio, instead of uvloop.
-        kind: The name of the kill.
-        point: The step at which it is killed; empty if somebody else kills it, or nobody.
-        passes: At the so manieth pass.
-        action: What it does then; empty if the step comes while it starts.
-        client_id: Who it is.
-    """
-
-    number: int
-    seed: int
-    port: int
-    file: Path
-    sync: str
-    plain: bool
-    kind: str
-    point: str = ""
-    passes: int = 1
-    action: str = ""
-    client_id: int = CLIENT_ID
-
-
 def live(pipe: Connection, plan: Plan) -> None:
     """The child's whole life; it never returns."""
-    logging.basicConfig(level=logging.ERROR)  # that a session was missed is no news here
+    # That a session was missed, or that nothing can be written where nothing can, is no news here.
+    logging.basicConfig(level=logging.CRITICAL if plan.action == "refused" else logging.ERROR)
     try:
+        if plan.before == "read_only_file":
+            become_nobody()
         trap = Trap(plan.point, plan.passes)
         trap.lay()
         if not plan.action:
@@ -91,6 +62,7 @@ class _Child:
             "connection.port": plan.port,
             "connection.client_id": plan.client_id,
             "connection.ready_timeout": PATIENCE,
+            "session.lease_file": plan.file.with_name("leases.db"),
             "history.store": False,
             "journal.enabled": True,
             "journal.file": plan.file,
@@ -111,7 +83,8 @@ class _Child:
             lambda fill: told.append(fill.exec_id) if fill.client_id == CLIENT_ID else None,
         )
         self._app.start()
-        self._settle()
+        if self._plan.action != "refused":  # what cannot be written is never flushed
+            self._settle()
         self._trap.arm(armed=False)
         self._pipe.send(
             (
@@ -134,16 +107,20 @@ class _Child:
             self._do("rest")
             self._pipe.send(("lives",))
             self._pipe.recv()
-        if doing not in {"any", "stop", "trade"}:
+        if doing not in {"any", "stop", "trade", "refused"}:
             for _ in range(self._chance.randrange(3)):
                 self._do(
                     self._chance.choice(("market", "rest", "near", "part", "cancel", "modify"))
                 )
         changed = self._working() if doing in {"modify", "cancel"} else None
+        if doing in {"copy", "archive"}:
+            self._do("burst", wait=False)  # orders go on meanwhile
         self._pipe.send(("armed",))
         self._trap.arm()
         if doing == "stop":
             self._app.stop()
+        elif doing == "refused":
+            deeds.be_refused(self._app)
         elif doing == "any":
             while True:
                 self._do(self._chance.choice(tuple(self._actions())), wait=False)
@@ -151,6 +128,9 @@ class _Child:
             while True:
                 self._do(self._chance.choice(("market", "rest", "cancel", "modify")))
                 time.sleep(PACE)
+        elif doing in deeds.DEEDS:
+            deeds.DEEDS[doing](self._app)
+            self._do("burst")
         else:
             self._do(doing, changed)
         self._pipe.send(("lives",))

@@ -11,75 +11,34 @@ import functools
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from sqlite3 import Connection
 from typing import Any
 
-import attrs
-
+from twsloop import database
 from twsloop.database import Database
 from twsloop.events import GapReport, SessionBegan
 from twsloop.gateway.slices import Slices
 from twsloop.orders.board import Board
+from twsloop.orders.book import OrderBook
 from twsloop.orders.processor import OrderProcessor
-from twsloop.orders.requests import Orders
+from twsloop.storage import archive, keeping
 from twsloop.storage.journal import Journal
 from twsloop.storage.pen import Pen
 from twsloop.storage.writer import Writer
 from twsloop.transport.link import Transport
 
-__all__ = ["KINDS", "Kind", "Trap"]
+__all__ = ["Trap"]
 
 #: IB's numbers of placeOrder and cancelOrder, and what is added for protobuf.
 ORDERS, PROTOBUF = frozenset({3, 4}), 200
 
-_WRITTEN = ("queued", "batch_begun", "rows_written", "before_commit", "after_commit", "durable")
-_BYTES = ("before_bytes", "half_of_bytes", "after_bytes")
-_REPORTS = ("before_status", "after_status", "before_open_order", "after_open_order")
-_FILLS = ("before_execution", "after_execution", "before_commission", "after_commission")
-#: What may happen to an order that is placed, and trades at once or later.
-PLACES = ("market", "rest", "near", "part", "raw", "bracket", "burst")
-FILLED = ("market", "burst")
-
-
-@attrs.frozen
-class Kind:
-    """One kind of kill.
-
-    Attributes:
-        points: The steps, of which one is drawn.
-        actions: What the client does when the trap is armed, of which one is drawn; none: it is
-            armed from its start on.
-        passes: The step is passed so often at most before it kills.
-    """
-
-    points: tuple[str, ...]
-    actions: tuple[str, ...] = ()
-    passes: int = 1
-
-
-def _each(points: tuple[str, ...], actions: tuple[str, ...], passes: int = 1) -> dict[str, Kind]:
-    return {point: Kind((point,), actions, passes) for point in points}
-
-
-#: Every kind, by its name. Those of the same step differ in what is under way.
-KINDS: dict[str, Kind] = {
-    **_each(_WRITTEN, PLACES),
-    **_each(_BYTES, PLACES),
-    "acknowledged": Kind(_REPORTS, PLACES),
-    "filled": Kind(_FILLS, FILLED, 2),
-    "told": Kind(("announced",), PLACES, 4),
-    "mid_bracket": Kind((*_WRITTEN, *_BYTES), ("bracket",), 3),
-    "mid_burst": Kind((*_WRITTEN, *_BYTES), ("burst",), 4),
-    "mid_modify": Kind((*_WRITTEN, *_BYTES, *_REPORTS), ("modify",)),
-    "mid_cancel": Kind((*_BYTES, "before_status", "after_status", "announced"), ("cancel",)),
-    "journal_opened": Kind(("opened",)),
-    "session_begins": Kind(("began", "settings", "recalled")),
-    "lists": Kind(("before_open_order", "after_open_order", "before_status", "after_status")),
-    "fills_listed": Kind(("before_execution", "after_execution", "after_commission")),
-    "before_ready": Kind(("restored", "compared")),
-    "stopping": Kind(("closing", "closed"), ("stop",)),
-    "any_time": Kind((), ("any",)),
-}
+#: SQLite says when it has done so many steps of a statement; a copy of a journal takes hundreds.
+_HALF = 100
+#: What SQLite is told while it takes old days out, by how it begins, and the step just before it.
+_ARCHIVING = {"INSERT INTO anchor": "entries_gone", "COMMIT": "guards_back"}
+#: And while it makes a schema, or changes it.
+_MIGRATING = {"CREATE ": "schema_begun", "PRAGMA user_version = ": "schema_made"}
 
 
 class Trap:
@@ -129,14 +88,20 @@ class Trap:
                 "after_commission",
             ),
             (Slices, "_recall", "", "recalled"),
-            (Orders, "_restore", "", "restored"),
+            (OrderBook, "restore", "", "restored"),
+            (Database, "backup", "copy_begun", ""),
+            (database, "_rename", "copy_made", ""),
+            (archive, "_take_away", "archive_begun", ""),
+            (keeping, "move", "", "archived"),
         ):
             self._wrap(owner, name, before, after)
         self._lay_durable()
         self._lay_facts()
         self._lay_bytes()
+        self._lay_copies()
+        self._lay_schema()
 
-    def _wrap(self, owner: type, name: str, before: str, after: str) -> None:
+    def _wrap(self, owner: Any, name: str, before: str, after: str) -> None:
         inner: Callable[..., Any] = getattr(owner, name)
 
         if _is_async(inner):
@@ -198,6 +163,50 @@ class Trap:
             write(link, data)
 
         Transport.write = written  # type: ignore[method-assign]
+
+    def _lay_copies(self) -> None:
+        copy, take_away = Database.backup, archive._take_away  # noqa: SLF001
+
+        async def copied(file: Database, target: Any) -> None:
+            def listen(connection: Connection) -> None:
+                connection.set_progress_handler(lambda: self.reach("copy_half_made"), _HALF)
+
+            await file.run(listen)
+            await copy(file, target)
+
+        def taken(file: Connection, *args: Any, **more: Any) -> int:
+            self._listen(file, _ARCHIVING)
+            return take_away(file, *args, **more)
+
+        Database.backup = copied  # type: ignore[method-assign]
+        archive._take_away = taken  # noqa: SLF001
+
+    def _lay_schema(self) -> None:
+        opening = database._Opening  # noqa: SLF001
+        migrate = opening._migrate  # noqa: SLF001
+
+        def migrated(self_: Any, connection: Connection) -> None:
+            if self_.file_key != "[journal] file":
+                migrate(self_, connection)
+                return
+            (before,) = connection.execute("PRAGMA user_version").fetchone()
+            self._listen(connection, _MIGRATING)
+            migrate(self_, connection)
+            connection.set_trace_callback(None)
+            if before < len(self_.migrations):
+                self.reach("schema_kept")
+
+        opening._migrate = migrated  # type: ignore[method-assign]  # noqa: SLF001
+
+    def _listen(self, connection: Connection, steps: Mapping[str, str]) -> None:
+        """Reach a step just before SQLite does a statement that begins so."""
+
+        def told(sql: str) -> None:
+            for start, step in steps.items():
+                if sql.lstrip().startswith(start):
+                    self.reach(step)
+
+        connection.set_trace_callback(told)
 
     def _is_next(self, point: str) -> bool:
         """Whether the next pass of this step kills."""

@@ -142,6 +142,8 @@ def serve(pipe: Connection, version: int) -> None:
             if what == "price":
                 paper.market.set_price(*args)
                 pipe.send(None)
+            elif what == "reset":
+                pipe.send(paper.call(paper.engine.book.reset_ids, args[0]))
             else:
                 pipe.send(paper.call(keeper.books, paper, args[0]))
 
@@ -161,6 +163,10 @@ class Remote:
         """What the gateway knows of one client's orders now."""
         books: Books = self._ask("books", client_id)
         return books
+
+    def reset_ids(self, client_id: int) -> None:
+        """From now on the gateway gives a client ids from 1 again."""
+        self._ask("reset", client_id)
 
     def _ask(self, *what: Any) -> Any:
         self.pipe.send(what)

@@ -1,0 +1,109 @@
+"""A journal that has old days: somebody else traded then, and all of it is over."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from twsloop.database import Database
+from twsloop.events import (
+    CommissionReported,
+    Fact,
+    Fill,
+    OrderFilled,
+    OrderIntent,
+    SessionBegan,
+    session_story,
+)
+from twsloop.storage.pen import Login, Pen
+from twsloop.storage.reading import read_file
+from twsloop.storage.schema import MIGRATIONS
+
+__all__ = ["has_old_days", "is_new", "write_old_days"]
+
+#: Who it was, and with which account.
+CLIENT_ID, ACCOUNT = 99, "DU9999999"
+#: How many days there are, and how many orders on each; the last is long ago.
+DAYS, ORDERS = 40, 5
+LAST = timedelta(days=60)
+
+
+def write_old_days(file: Path) -> None:
+    """Make the journal."""
+    pen = Pen(file)
+    today = datetime.now(UTC).replace(hour=15, minute=0, second=0, microsecond=0)
+    with contextlib.closing(
+        Database(file, migrations=MIGRATIONS, private=True, section="journal").connect()
+    ) as connection:
+        pen.opened(connection)
+        for day in range(DAYS):
+            time = today - LAST - timedelta(days=DAYS - day)
+            login = Login(ACCOUNT, session_story(CLIENT_ID, 1))
+            pen.write(connection, [(fact, login) for fact in _day(day, time)])
+
+
+def _day(day: int, time: datetime) -> Iterator[Fact]:
+    yield SessionBegan(
+        time=time,
+        host="127.0.0.1",
+        port=4002,
+        client_id=CLIENT_ID,
+        epoch=1,
+        mode="paper",
+        accounts=(ACCOUNT,),
+    )
+    for order_id in range(day * ORDERS + 1, (day + 1) * ORDERS + 1):
+        exec_id = f"0000e0d5.{order_id:08x}.01.01"
+        yield OrderIntent(
+            time=time,
+            order_id=order_id,
+            client_id=CLIENT_ID,
+            epoch=1,
+            kind="place",
+            contract={"symbol": "AAPL", "secType": "STK"},
+            order={"action": "BUY", "totalQuantity": "10", "orderType": "MKT"},
+            token=f"old{order_id}",
+        )
+        yield Fill(
+            time=time,
+            exec_id=exec_id,
+            order_id=order_id,
+            client_id=CLIENT_ID,
+            account=ACCOUNT,
+            side="BOT",
+            shares=Decimal(10),
+            price=Decimal("189.5"),
+            executed_at=time,
+        )
+        yield CommissionReported(time=time, exec_id=exec_id, commission=Decimal(1))
+        yield OrderFilled(
+            time=time,
+            order_id=order_id,
+            client_id=CLIENT_ID,
+            perm_id=10**9 + order_id,
+            account=ACCOUNT,
+            status="Filled",
+            filled=Decimal(10),
+        )
+
+
+def has_old_days(file: Path) -> bool:
+    """Whether something is left of them in the journal."""
+    if is_new(file):
+        return False
+    ((first,),) = read_file(file, "SELECT min(time) FROM entry")
+    return first is not None and datetime.fromisoformat(first) < datetime.now(UTC) - LAST
+
+
+def is_new(file: Path) -> bool:
+    """Whether its schema is still to be made, or to be changed."""
+    if not file.exists() or not file.stat().st_size:
+        return True
+    uri = f"{file.absolute().as_uri()}?mode=ro"  # to look must not mend what a kill has left
+    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return bool(version < len(MIGRATIONS))
