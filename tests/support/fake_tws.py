@@ -56,6 +56,7 @@ class FakeTws:
         self.silent = silent
         self.refuse = refuse
         self.next_id = next_id
+        self.accounts = "DU1234567"
         self.open_orders: list[bytes] = []
         self.executions: list[bytes] = []
         self.positions: list[bytes] = []
@@ -124,7 +125,7 @@ class FakeTws:
     def _answer(self, name: str, request: Any) -> list[bytes] | None:
         if name == "startApi":
             return [
-                message("managedAccounts", accountsList="DU1234567"),
+                message("managedAccounts", accountsList=self.accounts),
                 message("nextValidId", orderId=self.next_id),
             ]
         if name == "reqAllOpenOrders":

@@ -190,6 +190,11 @@ class Board:
         if change is not None:  # last: whoever waited finds the order as it was
             change.set_exception(error)
 
+    def leave(self) -> None:
+        """Another login answers: nobody will tell of these orders."""
+        self.abandon()
+        self.forget(self._book.leave())
+
     def abandon(self) -> None:
         """No session will come that could tell: nobody shall wait for it."""
         # Not by the book: an order that another thread is placing just now is not in it yet.

@@ -88,6 +88,7 @@ class OrderBook:
         self.ends_heard = 0
         self._contracts = Pool()
         self.identities = Identities()
+        self._keep = keep
         self._keeping = Keeping(keep)
         self._memory = Memory()
         self.executions = Executions(label, self._memory, keep=keep, forgot=forgot)
@@ -375,6 +376,19 @@ class OrderBook:
         for gone in forgotten:
             self._forget(gone)
         return forgotten
+
+    def leave(self) -> list[OrderRecord]:
+        """Another login answers, whose orders may have the same ids: every order is forgotten.
+
+        Returns:
+            These.
+        """
+        gone = list(self)
+        for record in gone:
+            self._forget(record)
+        self.executions.leave()
+        self._keeping = Keeping(self._keep)
+        return gone
 
     # ---- inside --------------------------------------------------------------------------
 

@@ -234,6 +234,12 @@ class Executions:
 
     # ---- what goes -----------------------------------------------------------------------
 
+    def leave(self) -> None:
+        """The orders of those that are left may come to be those of another login."""
+        orphans, self._orphans = self._orphans, {}
+        for base in orphans:
+            self.forget(base)
+
     def forget(self, base: str) -> None:
         """An execution is kept no longer; that it was there is remembered."""
         kept = self._booked.pop(base)

@@ -30,12 +30,17 @@ class Positions:
         core: The connection.
         book: Every execution.
         journal: Takes down what is held.
+
+    Attributes:
+        unread: What the journal says of an earlier process could not be read yet: nothing is
+            written that would take its place.
     """
 
     def __init__(self, core: Core, book: OrderBook, journal: Journal) -> None:
         self._core = core
         self._book = book
         self._journal = journal
+        self.unread = False
         #: What the journal says was held, and what was traded since, of an earlier process.
         self._told: PositionsHeld | None = None
         self._traded: Sequence[Fill] = ()
@@ -64,6 +69,7 @@ class Positions:
     def resume(self, told: PositionsHeld | None, traded: Sequence[Fill]) -> None:
         """What an earlier process was told to hold, and the executions that were written since."""
         self._told, self._traded = told, traded
+        self.unread = False
 
     async def ask(self, limit: float | None = None) -> tuple[Holdings | None, str]:
         """All positions; or None, and why (nothing if they are not wanted).
@@ -78,7 +84,8 @@ class Positions:
         except (RequestError, SessionError) as error:
             return None, str(error)
         held = holdings_of(rows)
-        self._write(held)
+        if not self.unread:
+            self._write(held)
         return held, ""
 
     def _write(self, held: Holdings) -> None:

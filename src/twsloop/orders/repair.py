@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -53,7 +53,7 @@ from .gaps import Gap, Standing, compare_orders, standing_of
 from .holdings import HoldingsNow, PositionsOf
 from .positions import Positions
 from .processor import OrderProcessor
-from .reconciling import differences_of, missing_executions
+from .reconciling import Questions, differences_of, missing_executions
 from .recording import Journal
 from .reports import Reports
 from .restoring import Known
@@ -85,6 +85,7 @@ class Repair:
     Attributes:
         reports: The newest reports, the oldest first.
         accepting: What has to be looked at before new orders leave.
+        compared: Called with each report, before anybody is told of it.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Repair:
         self._again = AskingAgain(core, book, sync)
         self.reports = Reports()
         self.accepting = Accepting(core)
+        self.compared: Callable[[GapReport], object] = lambda _report: None
         #: The gap that is open: nothing can be asked, or has been asked yet.
         self._gap: Gap | None = None
         #: Gaps that are being compared.
@@ -169,13 +171,39 @@ class Repair:
         """What earlier processes of this client did is in the book; what they missed follows."""
         self.accepting.questions.restore(known.asked)
         if self._gap is None:
-            core, ended_at = self._core, known.ended_at
-            reason = "another process was here before"
-            if ended_at is None:
-                reason, ended_at = "the journal knows of nothing before", core.clock.now()
-            standing = self._standing()  # before the gateway says anything
-            self._gap = Gap("start", reason, ended_at, core.epoch, orders=standing)
-            self._positions.resume(known.held, known.traded)
+            self._gap = self._since(known)
+
+    async def resume_late(self, known: Known, taken: Collection[OrderRecord]) -> None:
+        """The same, of a journal that could not be read when the session began.
+
+        Args:
+            known: What it tells.
+            taken: The orders that are in the book since just now.
+        """
+        self.accepting.questions.restore(known.asked)
+        gap = self._since(known)
+        gap.ended = self._core.clock.now()
+        await self._compare(gap, taken)
+
+    def _since(self, known: Known) -> Gap:
+        """The gap between the end of earlier processes and now."""
+        core, ended_at = self._core, known.ended_at
+        reason = "another process was here before"
+        if ended_at is None:
+            reason, ended_at = "the journal knows of nothing before", core.clock.now()
+        self._positions.resume(known.held, known.traded)
+        standing = self._standing()  # before the gateway says anything
+        return Gap("start", reason, ended_at, core.epoch, orders=standing)
+
+    def unread(self) -> None:
+        """The journal cannot be read: what it says of positions must not be written over."""
+        self._positions.unread = True
+
+    def leave(self) -> None:
+        """Another login answers: what is open here is not of it."""
+        self._gap = None
+        self._positions.resume(None, ())
+        self.accepting.questions = Questions()
 
     def _standing(self) -> dict[OrderRecord, Standing]:
         return {
@@ -266,13 +294,18 @@ class Repair:
         self._gap = None
         self._spawn(self._compare(gap), "orders after a gap")
 
-    async def _compare(self, gap: Gap) -> GapReport | None:
-        """Ask, and report; None if the session ended meanwhile."""
+    async def _compare(self, gap: Gap, also: Collection[OrderRecord] = ()) -> GapReport | None:
+        """Ask, and report; None if the session ended meanwhile.
+
+        Args:
+            gap: What is compared.
+            also: Orders to be judged although this session was not shown them.
+        """
         began = self._core.clock.monotonic()
         self._working.append(gap)
         lists: Lists | None = None
         try:
-            lists = await self._sync.look(f"after {gap.reason}: {STILL_MISSING}")
+            lists = await self._sync.look(f"after {gap.reason}: {STILL_MISSING}", also)
         finally:
             if lists is None:
                 self._reopen(gap)
@@ -333,6 +366,7 @@ class Repair:
         self.reports.add(report)
         logger.log(logging.INFO if report.complete else logging.WARNING, "%s", report)
         self.accepting.found(differences)
+        self.compared(report)
         core.tell(report)
         self._again.plan()
         return report
@@ -396,7 +430,7 @@ class Repair:
             ConnectionLost: It ended before the answers were there.
         """
         self._must_be_connected(f"order {record.order_id}")
-        lists = await self._sync.look(f"asked for: {STILL_MISSING}", record)
+        lists = await self._sync.look(f"asked for: {STILL_MISSING}", [record])
         if lists is None:
             msg = f"order {record.order_id}: the session ended before the answers were there"
             raise ConnectionLost(msg)

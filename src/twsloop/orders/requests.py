@@ -50,10 +50,11 @@ from twsloop.session.state import State
 from twsloop.wire.handshake import MAX_CLIENT_VERSION
 
 from .board import Board
-from .book import Change, OrderBook
+from .book import OrderBook
 from .changing import as_it_stands, changed_order
 from .checks import describe, tidy
 from .copying import copied
+from .earlier import Earlier
 from .executions import Forgot, nobody_counts
 from .exercise import ExerciseRequest, exercise_order, is_exercise
 from .intent import Intent
@@ -63,7 +64,6 @@ from .processor import OrderProcessor
 from .raw import CANCEL_UNKNOWN, RawCalls
 from .reference import make_token, split_reference, with_token
 from .repair import Repair
-from .restoring import restore
 from .state import (
     WORDS,
     OrderInput,
@@ -127,9 +127,6 @@ class Orders:
         self.book = OrderBook(label, closed, keep=core.config.orders.keep_settled, forgot=forgot)
         self.board = Board(core, self.book, self, guards)
         self._clean_up_set = False
-        self._journal, self._recall = guards.journal, guards.recall
-        #: The client ids whose earlier orders are in the book.
-        self._restored: set[int] = set()
         #: Taking an id and handing the order to the loop are one step: the gateway refuses an id
         #: below the highest it has seen, so orders have to leave in the order of their ids.
         self._door = threading.Lock()
@@ -156,7 +153,16 @@ class Orders:
             processor=self._processor,
             journal=guards.journal,
         )
-        self.way_out.unclear = self.repair.accepting.refuses
+        self._earlier = Earlier(
+            core,
+            self.book,
+            board=self.board,
+            processor=self._processor,
+            repair=self.repair,
+            journal=guards.journal,
+            recall=guards.recall,
+        )
+        self.way_out.unclear = self._unclear
         self._raw = RawCalls(core, self.way_out)
         if core.role.hears_orders:
             core.add_slice(self._processor)
@@ -464,7 +470,7 @@ class Orders:
     async def _ready(self) -> None:
         """Before READY: know the orders, then let go what waited for that."""
         try:
-            await self._restore()
+            await self._earlier.restore()
         except Exception as error:  # noqa: BLE001  (a journal may hold anything; orders wait here)
             self._core.errors.report_exception("the orders of earlier processes", error)
         finally:
@@ -472,32 +478,16 @@ class Orders:
         await self.repair.before_ready()
         self.way_out.let_go()
 
-    def _is_to_be_restored(self) -> bool:
-        core = self._core
-        return core.role.sends_orders and core.client_id not in self._restored
-
-    async def _restore(self) -> None:
-        """Once for each client id: what earlier processes of it did, as the journal tells."""
-        core = self._core
-        if not self._is_to_be_restored():
-            return
-        known = await self._recall()
-        if known is None:
-            return
-        self._restored.add(core.client_id)
-        for record in restore(self.book, known, core.client_id, core.clock.now()):
-            core.order_ids.seen(record.order_id)
-            if may_be_working(record):
-                self.board.announce(Change(record, changed=True))
-            else:
-                self.board.forget(self.book.settle(record))
-        self.repair.resume(known)
+    def _unclear(self, record: OrderRecord) -> str:
+        """Why a new order may not leave although the session is well; empty if it may."""
+        return self._earlier.refuses(record) or self.repair.accepting.refuses(record)
 
     def _down(self) -> None:
         reason = "the session ended"
         self.sync.forget(reason)
         self._processor.named = False
         self._processor.drop()
+        self._earlier.down()
         self.way_out.forget_held()
         for record in self.book.live():
             if record.own:
@@ -508,13 +498,10 @@ class Orders:
                     self.board.apply(record, OrderInput.LINK_LOST, reason)
 
     def _session(self, state: State, _reason: str) -> None:
+        self._earlier.session(state)
         if state is State.CONNECTING and not self._clean_up_set:
             self._clean_up_set = True
             self._core.event_loop.at_stop(self._stopped)
-        elif state is State.STARTING:
-            read = self._journal.active or self._core.config.reconcile.dry_run
-            if self._core.supervised and read and self._is_to_be_restored():
-                self._processor.hold()
         elif state is State.READY:
             self.way_out.let_go()  # after IB's own start nothing was fetched before
         elif state is State.DISCONNECTED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -144,20 +144,20 @@ class Sync:
             self._judge(self._book.live(), lists, LOST_WITH_THE_LINK)
         return lists
 
-    async def look(self, why: str, also: OrderRecord | None = None) -> Lists | None:
+    async def look(self, why: str, also: Collection[OrderRecord] = ()) -> Lists | None:
         """Ask again within a session; orders may be placed while the answers are under way.
 
         So only those are judged that the gateway had shown before.
 
         Args:
             why: Why an order that is not listed is UNCERTAIN.
-            also: An order to be judged although it was never shown.
+            also: Orders to be judged although they were never shown.
 
         Returns:
             What is listed; None if the session ended meanwhile.
         """
         session = self._session
-        asked = [record for record in self._book.live() if record.acknowledged or record is also]
+        asked = [record for record in self._book.live() if record.acknowledged or record in also]
         lists = await self.ask_all()
         if session is not self._session:
             return None
