@@ -113,7 +113,7 @@ class _Child:
                     self._chance.choice(("market", "rest", "near", "part", "cancel", "modify"))
                 )
         changed = self._working() if doing in {"modify", "cancel"} else None
-        if doing in {"copy", "archive"}:
+        if doing in deeds.DEEDS:
             self._do("burst", wait=False)  # orders go on meanwhile
         self._pipe.send(("armed",))
         self._trap.arm()
