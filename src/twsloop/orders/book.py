@@ -131,6 +131,7 @@ class OrderBook:
     def bind(self, record: OrderRecord, client_id: int, order_id: int, *, own: bool) -> None:
         """An order that was placed by hand has got an id: it is a client's from now on."""
         record.client_id, record.order_id, record.own = client_id, order_id, own
+        record.told = None  # its story goes on under another name: it is told whole
         self._register.place(record)
 
     def replace(self, record: OrderRecord, order: Any, now: datetime) -> Change:
@@ -212,9 +213,9 @@ class OrderBook:
             self.identities.appeared(record, order.permId, state.status, now)
             if order_id:
                 self._register.place(record)
-        elif order_id and not record.order_id:
-            self.bind(record, client_id, order_id, own=own)
         before = visible(record)
+        if order_id and not record.order_id:
+            self.bind(record, client_id, order_id, own=own)
         self._identify(record, order.permId, now)
         adopted = self._adopt(record, now)
         record.contract, record.state = contract, state

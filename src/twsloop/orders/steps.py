@@ -228,6 +228,7 @@ def visible(record: OrderRecord) -> tuple[Any, ...]:
     return (
         record.status,
         record.ib_status,
+        record.order_id,
         record.perm_id,
         record.status_filled,
         record.status_remaining,
