@@ -14,7 +14,7 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.risk.support import ACCOUNT
+from tests.risk.support import ACCOUNT, Row, World, aapl, eurusd
 from tests.support.desk import PATIENCE, config_for, open_paper
 from twsloop.config.sections import RiskParams
 from twsloop.events import Fill
@@ -111,9 +111,23 @@ def test_what_is_too_long_ago_is_forgotten() -> None:
 @given(st.integers(0, 800), st.integers(0, 86399))
 def test_nothing_that_counts_is_older_than_what_is_read(days: int, seconds: int) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=days, seconds=seconds)
-    earliest = datetime.combine(first_day(DAY_OF(now)), datetime.min.time(), UTC)
     assert DAY_OF(now - REACHES_BACK) < first_day(DAY_OF(now))
-    assert now - REACHES_BACK < earliest + timedelta(hours=4)
+
+
+# -------------------------------------------------------------------- as the broker counts
+
+
+def test_without_the_brokers_count_nothing_opens_if_it_is_asked_for() -> None:
+    world = World(held=[Row(aapl(), Decimal(100))])
+    gate = world.gate(day_trading="broker")
+    assert gate.review(world.propose()).reason.startswith(
+        "day_trading: how many day trades remain is not known"
+    )
+    assert gate.review(world.propose(order=market_order("SELL", 100))).allowed
+    assert gate.review(world.propose(eurusd())).allowed  # no rule is about currencies
+    assert world.gate().review(world.propose()).allowed
+    world.values["DayTradesRemaining"] = Decimal(1)
+    assert gate.review(world.propose()).allowed
 
 
 # ------------------------------------------------------------------------- over real sockets

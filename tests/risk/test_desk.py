@@ -135,6 +135,17 @@ def test_what_is_not_needed_is_not_asked_for(room: Room) -> None:
         )
 
 
+def test_the_brokers_count_of_day_trades_is_followed_if_it_is_asked_for(room: Room) -> None:
+    with room.program(risk__day_trading="broker") as gateway:
+        order = market_order("BUY", 1)
+        verdict = gateway.preview_order("AAPL", order, what_if=False).result(PATIENCE).verdict
+        assert verdict is not None
+        (check,) = [one for one in verdict.checks if one.name == "day_trading"]
+        assert check.value == Decimal(-1)
+        placed = gateway.place_order("AAPL", order)
+        assert placed.done.result(PATIENCE) is OrderStatus.FILLED, placed.reason
+
+
 def test_money_is_counted_in_the_currency_of_the_account(room: Room) -> None:
     with room.program(risk__max_notional=1000, risk__max_buying_power=50) as gateway:
         small = gateway.place_order("AAPL", limit_order("BUY", 5, "190"))

@@ -20,6 +20,7 @@ from twsloop.risk.limits import Limits
         ({"before_restart": 5}, {"positions"}),
         ({"max_notional": 5}, {"values"}),
         ({"max_gross_exposure": 5}, {"positions", "values"}),
+        ({"day_trading": "broker"}, {"positions", "day trades left"}),
         ({"classic_day_trading": ("DU1",)}, {"positions", "values"}),
         ({"max_drawdown": 5}, {"positions", "values", "profit"}),
         ({"account_limits": ("DU1:max_daily_loss=5",)}, {"positions", "values", "profit"}),

@@ -43,7 +43,7 @@ RANGES: dict[str, tuple[Any, ...]] = {
     "collar_ticks": (0.0, 10.0, 1000.0, None),
     "max_daily_loss": (0.0, 100.0, 1000.0, None),
     "max_drawdown": (0.0, 100.0, 1000.0, None),
-    "day_trading": ("broker", "off"),
+    "day_trading": ("broker", "known", "off"),
     "classic_day_trading": ((ACCOUNT,), None),
     "before_restart": (60.0, 5.0, None),
     "trading_hours": ("liquid", "trading", "any"),

@@ -41,15 +41,21 @@ _ON_PROFIT = ("max_daily_loss", "max_drawdown")
 _LOOK = 0.01
 
 POSITIONS, VALUES, PROFIT = "positions", "values", "profit"
+DAY_TRADES = "day trades left"
+#: IB's tag for these in an account summary, and its key in account updates, which have it for some
+#: kinds of accounts only.
+_DAY_TRADES_LEFT = "DayTradesRemaining"
 
 
 def needs(limits: Limits) -> frozenset[str]:
     """What has to be followed for some limits."""
     params = limits.params
     breaks = params.breaker_rejects is not None or params.breaker_errors is not None
+    counts = params.day_trading == "broker"
     wanted = {
-        POSITIONS: breaks or bool(limits.classic) or any(map(limits.sets, _ON_POSITIONS)),
+        POSITIONS: breaks or bool(limits.classic) or counts or any(map(limits.sets, _ON_POSITIONS)),
         VALUES: bool(limits.classic) or any(map(limits.sets, _ON_MONEY)),
+        DAY_TRADES: counts,
         PROFIT: any(map(limits.sets, _ON_PROFIT)),
     }
     return frozenset(name for name, needed in wanted.items() if needed)
@@ -128,6 +134,8 @@ class RiskFeeds:
         needed = needs(self._limits())
         if POSITIONS in needed:
             yield (POSITIONS, ""), lambda: account.watch_positions(self._position)
+        if DAY_TRADES in needed:
+            yield (DAY_TRADES, ""), lambda: account.watch_summary(_DAY_TRADES_LEFT)
         for name in core.accounts:
             if VALUES in needed:
                 yield (VALUES, name), lambda name=name: self._follow_values(name)  # type: ignore[misc]
@@ -166,14 +174,19 @@ class RiskFeeds:
     def account_value(self, account: str, key: str) -> Decimal | None:
         """See `Sources.account_value`."""
         table = self._live(VALUES, account)
-        if table is None:
-            return None
-        for currency in (self.base_currency(account), ""):
+        for currency in (self.base_currency(account), "") if table is not None else ():
             row = table.value(account, key, currency)
             if row is not None:
                 amount: Decimal | None = row.amount
                 return amount
-        return None
+        return self._day_trades_left(account) if key == _DAY_TRADES_LEFT else None
+
+    def _day_trades_left(self, account: str) -> Decimal | None:
+        """The same by the account summary."""
+        table = self._live(DAY_TRADES)
+        row = None if table is None else table.get(_DAY_TRADES_LEFT, account)
+        amount: Decimal | None = None if row is None else row.amount
+        return amount
 
     def base_currency(self, account: str) -> str:
         """See `Sources.base_currency`."""

@@ -72,12 +72,19 @@ def _fall(case: Case) -> Decimal:
 
 def day_trades(case: Case) -> RiskCheck | None:
     """The broker tells that a day trade remains; -1 is without end."""
-    if case.limits.params.day_trading == "off" or case.ident.kind[0] not in DAY_TRADED:
-        return None
-    left = case.sources.account_value(case.account, "DayTradesRemaining")
-    if left is None:
+    if case.ident.kind[0] not in DAY_TRADED:
         return None
     name = "day_trading"
+    left = case.sources.account_value(case.account, "DayTradesRemaining")
+    if left is None:
+        if case.limits.params.day_trading != "broker":
+            return None
+        if case.reduces:
+            return kept(name, case.reduces)
+        raise Unknown(
+            "how many day trades remain is not known: the broker has not told "
+            "([risk] day_trading = known lets orders pass without it)"
+        )
     if left:
         return kept(name, value=left, unit="day trades")
     if case.reduces:

@@ -50,7 +50,7 @@ _ALLOWED = frozenset({"accounts", "symbols", "sec_types", "currencies"})
 _RANKS: Mapping[str, tuple[Any, ...]] = {
     "require_quote": (False, True),
     "trading_hours": ("any", "trading", "liquid"),
-    "day_trading": ("off", "broker"),
+    "day_trading": ("off", "known", "broker"),
 }
 
 

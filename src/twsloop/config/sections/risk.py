@@ -246,12 +246,14 @@ class RiskParams(Section):
         high=_MOST,
         unset="no limit",
     )
-    day_trading: Literal["broker", "off"] = option(
-        "broker",
+    day_trading: Literal["known", "broker", "off"] = option(
+        "known",
         "str",
-        "Pattern day trading: broker refuses orders that open a position when the broker tells "
-        "that no day trade remains (DayTradesRemaining), off never does.",
-        choices=("broker", "off"),
+        "Pattern day trading: orders that open a position are refused when the broker tells that "
+        "no day trade remains (DayTradesRemaining). known looks at it where another limit has the "
+        "values of the account followed; broker follows it for itself, and refuses while it is not "
+        "known; off never looks.",
+        choices=("known", "broker", "off"),
     )
     classic_day_trading: tuple[str, ...] | None = option(
         None,
