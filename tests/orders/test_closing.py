@@ -152,6 +152,8 @@ def test_what_smart_routes_is_not_sent_where_it_is_listed() -> None:
     assert route(by_id, with_fields(Contract(), secType="FUT", exchange="CME")) == "CME"
     listed = with_fields(Contract(), secType="CASH", primaryExchange="IDEALPRO")
     assert route(by_id, listed) == "IDEALPRO"
+    # IB lists the position in a currency pair without any exchange.
+    assert route(by_id, with_fields(Contract(), secType="CASH")) == "IDEALPRO"
 
 
 def test_a_call_is_a_call_however_it_is_written() -> None:

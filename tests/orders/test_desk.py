@@ -93,6 +93,16 @@ def test_an_order_of_another_client_is_shown_and_left_alone(desk: Desk) -> None:
         assert (*told.cancelled, *told.live) == (shown,)
 
 
+def test_all_orders_of_other_clients_are_known_to_be_cancelled_without_a_report(desk: Desk) -> None:
+    with IBGateway(config_for(desk.paper, connection__client_id=7)) as other:
+        theirs = other.orders.place("AAPL", limit_order("BUY", 3, 100))
+        until(theirs, OrderStatus.SUBMITTED)
+        (shown,) = desk.gateway.orders.all_open().result(PATIENCE)
+        told = desk.gateway.orders.cancel_all(timeout=3 * PATIENCE).result(PATIENCE)
+        assert (told.cancelled, told.live, told.complete) == ((shown,), (), True)
+        assert not shown.active
+
+
 def test_what_another_client_cancelled_is_not_shown_live_after_a_gap(desk: Desk) -> None:
     with IBGateway(config_for(desk.paper, connection__client_id=7)) as other:
         theirs = other.orders.place("AAPL", limit_order("BUY", 3, 100))

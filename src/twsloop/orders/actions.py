@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +18,6 @@ from ibapi.order_cancel import OrderCancel
 
 from twsloop.connection.core import Core
 from twsloop.errors import NotConnected, OrderError, OrdersRefused
-from twsloop.event_loop import Future
 
 from .changing import what_is_left
 from .closing import closing_orders, fits, plan, reserved, route
@@ -32,7 +31,8 @@ from .trade import Trade
 
 __all__ = ["Actions", "CancelledAll"]
 
-
+#: How long after the lists showed an order open they are asked for again, seconds.
+LOOK_AGAIN = 1.0
 #: Makes the closing order of an action and a quantity.
 MakeOrder = Callable[[str, Decimal], Order]
 
@@ -109,7 +109,9 @@ class Actions:
             record.cancel_asked = True
             record.note(self._core.clock.now(), "cancel", "asked for, with all others")
         orders.cancel_everything()
-        await self._wait([trade.done for trade in trades], limit)
+        until = self._core.clock.monotonic() + self._seconds(limit)
+        await self._wait([trade.done for trade in trades if trade.own], limit)
+        await self._look_until([trade for trade in trades if not trade.own], until)
         by_end: dict[str, list[Trade]] = {"cancelled": [], "filled": [], "ended": [], "live": []}
         for trade in trades:
             if trade.active:
@@ -267,13 +269,31 @@ class Actions:
 
     # ---- waiting -------------------------------------------------------------------------
 
-    async def _wait(self, futures: Sequence[Future[Any]], limit: float | None) -> None:
+    def _seconds(self, limit: float | None) -> float:
+        return self._core.config.connection.request_timeout if limit is None else limit
+
+    async def _look_until(self, trades: Sequence[Trade], until: float) -> None:
+        """Ask for the lists until none of these is open, or the time is over.
+
+        The gateway reports what becomes of another client's order to that client alone.
+        """
+        clock = self._core.clock
+        while any(trade.active for trade in trades):
+            left = until - clock.monotonic()
+            if left <= 0:
+                return
+            look = self._orders.sync.look("it is open no more after all orders were cancelled")
+            await self._wait([asyncio.ensure_future(look)], left)
+            left = until - clock.monotonic()
+            if any(trade.active for trade in trades):
+                await clock.sleep(max(min(LOOK_AGAIN, left), 0))
+
+    async def _wait(self, futures: Sequence[Awaitable[Any]], limit: float | None) -> None:
         """Wait until all are done, or the time is over; who waits cancels nothing."""
         if not futures:
             return
-        seconds = self._core.config.connection.request_timeout if limit is None else limit
         every = asyncio.ensure_future(_all(futures))
-        over = asyncio.ensure_future(self._core.clock.sleep(seconds))
+        over = asyncio.ensure_future(self._core.clock.sleep(self._seconds(limit)))
         try:
             await asyncio.wait([every, over], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -282,6 +302,6 @@ class Actions:
             await asyncio.gather(every, over, return_exceptions=True)
 
 
-async def _all(futures: Iterable[Future[Any]]) -> None:
+async def _all(futures: Iterable[Awaitable[Any]]) -> None:
     for future in futures:
         await future

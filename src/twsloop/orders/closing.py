@@ -28,6 +28,8 @@ _BUYS = frozenset({"BUY"})
 _SMART_KINDS = frozenset(
     {SecType.STOCK, SecType.OPTION, SecType.CFD, SecType.WARRANT, SecType.STRUCTURED_PRODUCT}
 )
+#: Where a kind trades whose positions name no exchange.
+_HOMES = {SecType.FOREX: "IDEALPRO"}
 
 
 @attrs.frozen
@@ -62,7 +64,9 @@ def route(asked: Contract, held: Any) -> str:
     """
     if asked.exchange:
         return str(asked.exchange)
-    return "SMART" if held.secType in _SMART_KINDS else str(held.exchange or held.primaryExchange)
+    if held.secType in _SMART_KINDS:
+        return "SMART"
+    return str(held.exchange or held.primaryExchange or _HOMES.get(held.secType, ""))
 
 
 def fits(asked: Contract, held: Any) -> bool:
