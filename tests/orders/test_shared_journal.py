@@ -27,6 +27,13 @@ def test_whoever_wrote_it_first_an_execution_is_told_to_a_client_once(room: Room
         assert [len(one.fills) for one in again.trades()] == [1] * 6
         assert [one.commission for one in again.trades()].count(None) == 0
     assert fills.rest() == []
+    again = room.process(connection__client_id=0)  # it has seen them all, whoever wrote them
+    again.observe(GapReport, reports)
+    again.observe(Fill, fills)
+    with again:
+        assert reports.next().executions == ()
+        assert len(again.executions().result(PATIENCE)) == 6
+    assert fills.rest() == []
 
 
 def test_what_was_traded_while_it_was_away_is_told_although_another_one_wrote_it(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import attrs
 
 from tests.support.journal_files import NOON, began, fill, intent, step
 from tests.support.written import write_journal
-from twsloop.events import Fact, OrderFact, order_story
+from twsloop.events import CommissionReported, Fact, OrderFact, order_story
 from twsloop.storage.pen import Login
 from twsloop.storage.reading import reading
 from twsloop.storage.recalling import Recalled, recall
@@ -104,3 +104,50 @@ def test_a_fact_of_a_newer_version_does_not_keep_the_others_from_being_read(
     with reading(file) as journal:
         known = recall(journal, 1, ("DU1",), NOON)
     assert [one.order_id for one in known.orders] == [1, 2]
+
+
+def session_of(file: Path, client_id: int, at: datetime, *facts: Fact) -> None:
+    """A process that writes these facts."""
+    login = Login("DU1", f"session-{client_id}-1")
+    begin = attrs.evolve(began(), client_id=client_id, time=at, correlation_id=login.story)
+    write_journal(file, [begin, *facts], login=login)
+
+
+def test_what_another_client_wrote_while_we_were_there_is_no_news(tmp_path: Path) -> None:
+    """A file has each execution once, by whoever was first; it may be listed for a week."""
+    file = tmp_path / "journal.db"
+    days = [NOON - timedelta(days=number) for number in (6, 5, 4, 3, 1)]
+    ours, theirs, _, late, later = (
+        attrs.evolve(fill(number), time=at, client_id=whose, order_id=9)
+        for number, (at, whose) in enumerate(zip(days, (1, 7, 0, 1, 7), strict=True), 1)
+    )
+    session_of(file, 1, OLD)
+    session_of(file, 7, OLD, ours, theirs)
+    session_of(file, 1, days[2])
+    session_of(file, 7, days[2], late, later)
+    with reading(file) as journal:
+        known = recall(journal, 1, ("DU1",), NOON, writing=False)
+    # The session that asks is no sign that anybody was told before.
+    session_of(file, 1, NOON)
+    with reading(file) as journal:
+        again = recall(journal, 1, ("DU1",), NOON)
+    for one in (known, again):
+        assert {exec_id for exec_id, _ in one.executed} == {ours.exec_id, theirs.exec_id}
+        assert one.fills == ()
+
+
+def test_what_another_client_traded_lately_is_told_once(tmp_path: Path) -> None:
+    file = tmp_path / "journal.db"
+    hours = [NOON - timedelta(hours=number) for number in (3, 2, 1)]
+    theirs = attrs.evolve(fill(1), time=hours[1], client_id=7, order_id=9)
+    paid = CommissionReported(
+        time=hours[1], exec_id=theirs.exec_id, commission=Decimal(1), currency="USD"
+    )
+    session_of(file, 1, hours[0])
+    session_of(file, 7, hours[0], theirs, paid)
+    with reading(file) as journal:
+        assert recall(journal, 1, ("DU1",), NOON, writing=False).fills == ()
+    session_of(file, 1, hours[2])
+    with reading(file) as journal:
+        known = recall(journal, 1, ("DU1",), NOON, writing=False)
+    assert (known.fills, known.commissions) == ((theirs,), (paid,))

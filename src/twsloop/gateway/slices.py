@@ -251,7 +251,13 @@ class Slices:
             return None
         try:
             return await self.journal.ask(
-                lambda file: recall(file, core.client_id, core.accounts, core.clock.now())
+                lambda file: recall(
+                    file,
+                    core.client_id,
+                    core.accounts,
+                    core.clock.now(),
+                    writing=self.journal.active,
+                )
             )
         except StorageError as error:
             logger.warning("what earlier sessions did cannot be read: %s", error)
@@ -271,7 +277,9 @@ class Slices:
         if contract.secType == "BAG":
             return NOTHING  # IB has no details of a combo
         await self.contracts.resolve(contract)
-        return Knowledge(self.contracts.remembered(contract), await self.contracts.price_rule(contract))
+        return Knowledge(
+            self.contracts.remembered(contract), await self.contracts.price_rule(contract)
+        )
 
     def _is_open(self, contract: Any, at: datetime, outside_rth: bool) -> bool | None:
         closed = self._closed(contract, at, outside_rth)

@@ -10,6 +10,7 @@ import logging
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -87,7 +88,7 @@ ORDER BY seq
 """  # noqa: S608  (marks of bound parameters)
 
 _LATE_IDS = """
-SELECT x.exec_id, e.epoch, x.exec_id IN (SELECT exec_id FROM commission)
+SELECT x.exec_id, e.epoch, e.time, x.exec_id IN (SELECT exec_id FROM commission)
 FROM execution x JOIN entry e ON e.seq = x.seq WHERE e.time >= ? AND e.time < ?
 """
 
@@ -130,7 +131,12 @@ class Recalled:
 
 
 def recall(
-    journal: sqlite3.Connection, client_id: int, accounts: Collection[str], now: datetime
+    journal: sqlite3.Connection,
+    client_id: int,
+    accounts: Collection[str],
+    now: datetime,
+    *,
+    writing: bool = True,
 ) -> Recalled:
     """Read what a client did at a login.
 
@@ -139,18 +145,20 @@ def recall(
         client_id: Which client: orders of another one are not ours.
         accounts: Those of the login; one that it has in common is enough, as logins get accounts.
         now: The time.
+        writing: Whether the session that asks is written into the file, too: as the newest one.
     """
     mine = _sessions(journal, client_id, set(accounts))
+    was_here = _last_word(journal, mine - {max(mine, default=0)} if writing else mine)
     since, earliest = _text(now - RECENT), _text(now - LISTED)
     replay, ended_at = Replay(), None
-    others: list[Fill | CommissionReported] = []
+    others: list[tuple[Fill | CommissionReported, bool]] = []
     told = (client_id, *sorted(FINAL), client_id, *(client_id, since) * 2, since)
     for entry, fact in _facts(journal, _ABOUT, told):
         if entry.epoch in mine:
             replay.apply(fact, entry.seq)
             ended_at = entry.time
         elif isinstance(fact, Fill | CommissionReported):
-            others.append(fact)
+            others.append((fact, entry.time <= was_here))
     _adopt(replay, others, client_id, accounts)
     held = _held(journal, client_id, mine)
     if held is not None:
@@ -160,7 +168,11 @@ def recall(
         orders=replay.orders,
         commissions=replay.commissions,
         fills=replay.fills,
-        executed=tuple((exec_id, bool(paid)) for exec_id, epoch, paid in late if epoch in mine),
+        executed=tuple(
+            (exec_id, bool(paid))
+            for exec_id, epoch, time, paid in late
+            if epoch in mine or time <= was_here
+        ),
         ended_at=None if ended_at is None else datetime.fromisoformat(ended_at),
         held=held,
         traded=() if held is None else _traded(journal, held.time - SETTLING, set(accounts)),
@@ -170,24 +182,28 @@ def recall(
 
 def _adopt(
     replay: Replay,
-    others: Sequence[Fill | CommissionReported],
+    others: Sequence[tuple[Fill | CommissionReported, bool]],
     client_id: int,
     accounts: Collection[str],
 ) -> None:
-    """Take what another client wrote of our executions: a file has each once, by whoever was first.
+    """Take what another client wrote of executions: a file has each once, by whoever was first.
 
-    Only if we were told as well, which our own order shows by how much of it is filled. What was
-    traded while nobody of ours was there is news.
+    Only if we were told as well. Of ours our own order shows it, by how much of it is filled; of
+    others', that we were there when it was written (the flag of each), or later. What was traded
+    while nobody of ours was there is news.
     """
-    for fact in others:
-        if not isinstance(fact, Fill) or fact.cumulative is None:
+    for fact, while_here in others:
+        if not isinstance(fact, Fill) or fact.account not in accounts:
             continue
-        if fact.client_id == client_id and fact.account in accounts:
+        told = while_here
+        if fact.client_id == client_id:
             order = replay.find(client_id, fact.order_id, fact.perm_id)
-            if order is not None and order.own and order.filled >= fact.cumulative:
-                replay.apply(fact)
+            done = order.filled if order is not None and order.own else Decimal(0)
+            told = fact.cumulative is not None and done >= fact.cumulative
+        if told:
+            replay.apply(fact)
     ours = {fill.exec_id for fill in replay.fills}
-    for fact in others:
+    for fact, _ in others:
         if isinstance(fact, CommissionReported) and fact.exec_id in ours:
             replay.apply(fact)
 
@@ -244,6 +260,13 @@ def _asked(
     story = _facts(journal, _OF_STORY, (reconcile_story(client_id),))
     facts = (fact for entry, fact in story if entry.epoch in mine)
     return tuple(fact for fact in facts if isinstance(fact, DifferencesAsked | DifferencesAccepted))
+
+
+def _last_word(journal: sqlite3.Connection, sessions: Collection[int]) -> str:
+    """When the newest entry of some sessions was written; empty if there is none."""
+    newest_first = journal.execute("SELECT epoch, time FROM entry ORDER BY seq DESC")
+    times = (time for epoch, time in newest_first if epoch in sessions)
+    return next(times, "") if sessions else ""
 
 
 def _sessions(journal: sqlite3.Connection, client_id: int, accounts: set[str]) -> set[int]:
