@@ -225,6 +225,29 @@ def test_limits_are_changed_with_a_row_for_each(room: Room) -> None:
         assert refused.reason.startswith("max_quantity")
 
 
+def test_a_limit_that_was_tightened_holds_after_a_restart(room: Room) -> None:
+    with room.program(risk__max_quantity=10) as gateway:
+        gateway.risk.change("max_quantity", 5)
+    again = room.program(risk__max_quantity=10)
+    changed = hear(again, RiskLimitChanged)
+    with again:
+        told = changed.next()
+        assert (told.old, told.new, told.by, told.client_id) == ("10", "5", "restart", 1)
+        refused = again.place_order("AAPL", market_order("BUY", 6))
+        assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
+        with pytest.raises(RiskError, match="only with a reason"):
+            again.risk.change("max_quantity", 10)
+        again.risk.change("max_quantity", 10, reason="looked into it")
+    with room.program(risk__max_quantity=10) as gateway:
+        placed = gateway.place_order("AAPL", market_order("BUY", 6))
+        assert placed.done.result(PATIENCE) is OrderStatus.FILLED, placed.reason
+        gateway.risk.change("max_quantity", 1)
+    # Another client has its own limits.
+    with room.program(risk__max_quantity=10, connection__client_id=7) as other:
+        placed = other.place_order("AAPL", market_order("BUY", 6))
+        assert placed.done.result(PATIENCE) is OrderStatus.FILLED, placed.reason
+
+
 def test_a_preview_says_everything_and_places_nothing(room: Room) -> None:
     gateway = room.program(risk__max_quantity=10, risk__orders_per_day=1)
     told = hear(gateway, OrderCreated)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.risk.support import NOON, World
+from tests.risk.test_properties import RANGES
 from twsloop.config.options import options_of
 from twsloop.config.sections import RiskParams
 from twsloop.errors import ConfigError, RiskError
-from twsloop.risk.limits import LimitBook, loosens
+from twsloop.events import RiskLimitChanged
+from twsloop.risk.limits import LimitBook, loosens, tighter
 
 
 def test_a_tighter_limit_needs_no_reason_and_counts_at_once() -> None:
@@ -95,6 +100,70 @@ def test_which_way_a_limit_is_loosened(name: str, tight: Any, loose: Any) -> Non
     if name not in {"sec_types", "account_limits"}:  # these two go both ways
         assert not loosens(name, other, one)
     assert not loosens(name, one, one)
+
+
+# --------------------------------------------------------------- what holds after a restart
+
+
+def changed(name: str, new: str, **more: Any) -> RiskLimitChanged:
+    return RiskLimitChanged(time=NOON, limit=name, old="", new=new, loosened=False, **more)
+
+
+def restored(facts: list[RiskLimitChanged], **settings: Any) -> RiskParams:
+    book = LimitBook(RiskParams(**settings))
+    told = book.restore(facts, NOON)
+    assert {fact.by for fact in told} <= {"restart"}
+    assert len(told) == sum(
+        getattr(book.params, name) != getattr(RiskParams(**settings), name)
+        for name in options_of(RiskParams)
+    )
+    assert LimitBook(book.params).restore(facts, NOON) == []
+    return book.params
+
+
+def test_the_tighter_of_the_settings_and_of_what_was_changed_holds() -> None:
+    facts = [changed("max_quantity", "200"), changed("max_quantity", "100")]
+    assert restored(facts, max_quantity=500).max_quantity == 100
+    assert restored(facts, max_quantity=50).max_quantity == 50
+    assert restored(facts).max_quantity == 100
+    # It was loosened again, with a reason, before the restart.
+    assert restored([*facts, changed("max_quantity", "")], max_quantity=500).max_quantity == 500
+
+
+def test_lists_that_differ_hold_by_what_they_share() -> None:
+    assert restored([changed("symbols", "AAPL, MSFT")], symbols=("MSFT", "SPY")).symbols == (
+        "MSFT",
+    )
+    assert restored([changed("symbols", "AAPL")], symbols=("SPY",)).symbols == ("AAPL",)
+    told = [changed("symbol_limits", "AAPL:max_quantity=5, SPY:max_quantity=50")]
+    mine = restored(told, max_quantity=20, symbol_limits=("AAPL:max_quantity=9",))
+    assert mine.own_limits("symbol_limits") == {
+        ("AAPL", "max_quantity"): "5",
+        ("SPY", "max_quantity"): "20",
+    }
+
+
+def test_what_cannot_be_read_any_more_is_passed_over() -> None:
+    facts = [changed("max_size", "3"), changed("max_quantity", "many"), changed("max_notional", "")]
+    assert restored(facts, max_notional=5) == RiskParams(max_notional=5)
+
+
+def test_what_was_changed_since_the_program_began_stays() -> None:
+    book = LimitBook(RiskParams(max_quantity=10))
+    book.change("max_quantity", 20.0, reason="asked for", now=NOON)
+    assert book.restore([changed("max_quantity", "5")], NOON) == []
+    assert book.params.max_quantity == 20
+
+
+@given(data=st.data(), name=st.sampled_from(sorted(RANGES)))
+def test_what_holds_lets_nothing_pass_that_either_refuses(data: st.DataObject, name: str) -> None:
+    one, other = (RiskParams(**{name: data.draw(st.sampled_from(RANGES[name]))}) for _ in range(2))
+    value = tighter(name, one, other)
+    holds = attrs.evolve(one, **{name: value})
+    assert not loosens(name, other, holds)
+    lists = (getattr(one, name), getattr(other, name))
+    disjoint = isinstance(value, tuple) and not set(value) & set(lists[0] or value)
+    assert disjoint or not loosens(name, one, holds)
 
 
 def test_a_symbols_own_limit_above_the_general_one_is_looser() -> None:

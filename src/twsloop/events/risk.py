@@ -82,7 +82,9 @@ class RiskLimitChanged(OrderFact):
         new: What it is.
         loosened: More is allowed than before.
         reason: Why; never empty if it was loosened.
-        by: Who did it: ``api``, ``cli``, ``reload``.
+        by: Who did it: ``api``, ``cli``, ``reload``; ``restart`` for a limit that was made tighter
+            before a restart, and holds for the rest of the day.
+        client_id: Whose limit; None if nobody said so.
     """
 
     limit: str
@@ -91,6 +93,7 @@ class RiskLimitChanged(OrderFact):
     loosened: bool
     reason: str = ""
     by: str = ""
+    client_id: int | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -115,7 +115,19 @@ class RiskDesk:
                 day = gate.today(fact.time)
                 days.note(fact.account, fact.profit, day)
                 self._peaks[fact.account, day] = fact.profit
+        self._restore_limits(facts)
         gate.memory.of_day.restore(today, count + gate.memory.of_day.count(today))
+
+    def _restore_limits(self, facts: Iterable[Fact]) -> None:
+        """What this client made tighter today holds, whatever the settings say."""
+        core, ours = self.core, (None, self.core.client_id)
+        mine = [one for one in facts if isinstance(one, RiskLimitChanged) and one.client_id in ours]
+        for fact in self._tell_changes(self.gate.restore_limits(mine, core.clock.now())):
+            logger.warning(
+                "[risk] %s is %s, and not %s as in the settings: it was changed so today; to "
+                "loosen it needs a reason (gw.risk.change)",
+                *(fact.limit, fact.new or "not set", fact.old or "not set"),
+            )
 
     async def _learn_day_trades(self) -> None:
         """Read the executions of the days that count, if an account is under the classic rule."""
@@ -185,22 +197,24 @@ class RiskDesk:
     def change(self, limit: str, value: Any, reason: str) -> RiskLimitChanged | None:
         """See `RiskControls.change`."""
         fact = self.gate.change(limit, value, reason=reason, now=self.core.clock.now())
-        self._told([] if fact is None else [fact])
-        return fact
+        told = self._tell_changes([] if fact is None else [fact])
+        return told[0] if told else None
 
     def reload(self, params: RiskParams, reason: str) -> list[RiskLimitChanged]:
         """See `RiskControls.reload`."""
         facts = self.gate.reload(params, reason=reason, now=self.core.clock.now())
-        self._told(facts)
-        return facts
+        return self._tell_changes(facts)
 
-    def _told(self, facts: Sequence[RiskLimitChanged]) -> None:
-        for fact in facts:
+    def _tell_changes(self, facts: Iterable[RiskLimitChanged]) -> list[RiskLimitChanged]:
+        """Limits are others: tell it, as ours, and know what the new ones need."""
+        told = [attrs.evolve(fact, client_id=self.core.client_id) for fact in facts]
+        for fact in told:
             self.core.tell(fact)
-        if facts:
+        if told:
             self.changed()
             if self.core.connected:
                 self.core.event_loop.spawn(self._learn_day_trades(), name="counting day trades")
+        return told
 
     def latched(self) -> list[tuple[str, str]]:
         """See `RiskControls.latched`."""

@@ -155,6 +155,15 @@ class RiskGate:
         self._changed()
         return facts
 
+    def restore_limits(
+        self, facts: Iterable[RiskLimitChanged], now: datetime
+    ) -> list[RiskLimitChanged]:
+        """Let limits that were made tighter today hold; see `LimitBook.restore`."""
+        today = self.today(now)
+        found = self.book.restore([one for one in facts if self.today(one.time) == today], now)
+        self._changed()
+        return found
+
     # ---- inside --------------------------------------------------------------------------
 
     def _case(self, proposal: Proposal) -> Case:

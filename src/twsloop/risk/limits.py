@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -17,7 +18,9 @@ from twsloop.events import RiskLimitChanged
 if TYPE_CHECKING:
     from .case import Case
 
-__all__ = ["LimitBook", "Limits", "loosens"]
+__all__ = ["LimitBook", "Limits", "loosens", "tighter"]
+
+logger = logging.getLogger(__name__)
 
 #: The lower the tighter; None is no limit.
 _UPPER = frozenset(
@@ -201,6 +204,40 @@ def _counts(name: str, own: Decimal | None, general: Decimal | None) -> Decimal 
     return own if general is None or name == "symbol_limits" else min(own, general)
 
 
+def tighter(name: str, one: RiskParams, other: RiskParams) -> Any:
+    """Of one setting in two versions, what lets pass only what both do.
+
+    Of lists that share something that is what they share; of what cannot be compared it is the
+    other's.
+    """
+    mine, theirs = getattr(one, name), getattr(other, name)
+    if not loosens(name, other, one):
+        return mine
+    if not loosens(name, one, other):
+        return theirs
+    if name in _ALLOWED:
+        both = _words(theirs) or frozenset()
+        return tuple(word for word in mine if word.upper() in both) or theirs
+    if name == "classic_day_trading":
+        return (*theirs, *(word for word in mine if word.upper() not in (_words(theirs) or ())))
+    if name in {"symbol_limits", "account_limits"}:
+        return _own_tighter(name, one, other)
+    return theirs
+
+
+def _own_tighter(name: str, one: RiskParams, other: RiskParams) -> tuple[str, ...]:
+    """The lower of what counts for each symbol, or account, that has a limit in either."""
+    mine, theirs = _own(one, name), _own(other, name)
+    found = []
+    for place in sorted(mine.keys() | theirs.keys()):
+        general = getattr(one, place[1])
+        known = None if general is None else Decimal(str(general))
+        count = [_counts(name, own.get(place), known) for own in (mine, theirs)]
+        lowest = min(number for number in count if number is not None)
+        found.append(f"{place[0]}:{place[1]}={lowest.normalize():f}")
+    return tuple(found)
+
+
 class LimitBook:
     """Holds the limits, and changes them.
 
@@ -210,6 +247,8 @@ class LimitBook:
 
     def __init__(self, params: RiskParams) -> None:
         self.limits = Limits(params)
+        #: Which were changed since, by their names.
+        self._changed: set[str] = set()
 
     @property
     def params(self) -> RiskParams:
@@ -261,6 +300,31 @@ class LimitBook:
         """
         return self._take(params, list(options_of(RiskParams)), reason, by, now)
 
+    def restore(self, facts: Iterable[RiskLimitChanged], now: datetime) -> list[RiskLimitChanged]:
+        """Let a limit that an earlier program of the day made tighter hold.
+
+        Without that, to start again would loosen it, and nobody had said why.
+
+        Args:
+            facts: What was changed in the day under way, the oldest first.
+            now: UTC.
+
+        Returns:
+            The facts to be told, one for each limit that is not as in the settings.
+        """
+        known, last = options_of(RiskParams), {fact.limit: fact.new for fact in facts}
+        new = self.params
+        for name, text in last.items():
+            if name in self._changed or name not in known:
+                continue
+            try:
+                told = attrs.evolve(new, **{name: known[name].parse(text)})
+            except ValueError as error:
+                logger.warning("%s = %s, changed today, is passed over: %s", name, text, error)
+                continue
+            new = attrs.evolve(new, **{name: tighter(name, new, told)})
+        return self._take(new, list(last), "it was changed so today", "restart", now)
+
     def _take(
         self, new: RiskParams, names: list[str], reason: str, by: str, now: datetime
     ) -> list[RiskLimitChanged]:
@@ -272,6 +336,7 @@ class LimitBook:
             msg = f"{', '.join(looser)}: a limit is loosened only with a reason; give one"
             raise RiskError(msg)
         self.limits = Limits(new)
+        self._changed.update(changed)
         return [
             RiskLimitChanged(
                 time=now,

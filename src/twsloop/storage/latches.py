@@ -23,20 +23,22 @@ from twsloop.events import (
     KillSwitchChanged,
     KillSwitchClaimed,
     RiskBreached,
+    RiskLimitChanged,
 )
 
 from .pen import Login, Pen, newest
 from .queries import entries, fact_of
 from .reading import reading
 from .rows import key_of
-from .schema import MIGRATIONS
+from .schema import MIGRATIONS, SINCE
 
 __all__ = ["KILL_SWITCH", "REACHED", "Decided", "claim", "count_intents", "decided", "write_down"]
 
 #: The facts that make the kill switch's state.
 KILL_SWITCH = (KillSwitchChanged.__name__, KillSwitchActed.__name__)
-#: The facts that tell which limits were reached, and what a drawdown is measured from.
-REACHED = (RiskBreached.__name__, DayPeak.__name__)
+#: The facts that tell which limits were reached, what a drawdown is measured from, and what limits
+#: were changed to.
+REACHED = (RiskBreached.__name__, DayPeak.__name__, RiskLimitChanged.__name__)
 
 
 @attrs.frozen
@@ -81,12 +83,12 @@ def count_intents(file: Path, client_id: int, since: datetime) -> int:
         StorageError: The file cannot be read.
     """
     sql = (
-        "SELECT count(*) FROM entry e JOIN intent i ON i.seq = e.seq "
-        "WHERE e.time >= ? AND i.client_id = ?"
+        "SELECT count(*) FROM entry e JOIN intent i ON i.seq = e.seq "  # noqa: S608  (no values)
+        f"WHERE e.seq > {SINCE.format('?')} AND e.time >= ? AND i.client_id = ?"
     )
     text = since.astimezone(UTC).isoformat(timespec="microseconds")
     with reading(file) as journal:
-        return int(journal.execute(sql, (text, client_id)).fetchone()[0])
+        return int(journal.execute(sql, (text, text, client_id)).fetchone()[0])
 
 
 def claim(params: JournalParams, wanted: KillSwitchClaimed) -> bool:
