@@ -114,7 +114,9 @@ def drawn(width: int, rows: list[dict[str, Any]], *columns: str, **more: Any) ->
     console.print(table_of(columns, rows, width=width, **more))
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
-    assert all(len(line) <= width for line in text.splitlines())
+    lines = text.splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert lines[0].endswith("┓")  # nothing is cut off
     return text
 
 

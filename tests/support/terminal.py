@@ -11,7 +11,7 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .program import PATIENCE, ROOT, environment
@@ -22,6 +22,7 @@ def on_a_terminal(
     home: Path,
     columns: int = 120,
     stop_when: Callable[[bytes], bool] | None = None,
+    typed: Mapping[str, str] | None = None,
 ) -> tuple[int, str, str]:
     """Run a command on a terminal: exit code, all that it drew, its errors.
 
@@ -30,6 +31,7 @@ def on_a_terminal(
         home: Its folder.
         columns: How wide the terminal is.
         stop_when: Ctrl-C is pressed once this is true of what was drawn so far.
+        typed: What is typed once each question has been drawn; then the errors are drawn, too.
     """
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
@@ -37,8 +39,9 @@ def on_a_terminal(
     del env["COLUMNS"]
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "gateway_cli.py"), *arguments],
+        stdin=None if typed is None else slave,
         stdout=slave,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.PIPE if typed is None else slave,
         cwd=home,
         env=env,
     )
@@ -47,6 +50,7 @@ def on_a_terminal(
     watch.daemon = True
     watch.start()
     drawn = b""
+    answers = dict(typed or {})
     try:
         while True:
             try:
@@ -56,6 +60,8 @@ def on_a_terminal(
             if not more:
                 break
             drawn += more
+            for question in [one for one in answers if one.encode() in drawn]:
+                os.write(master, answers.pop(question).encode())
             if stop_when is not None and stop_when(drawn):
                 process.send_signal(signal.SIGINT)
                 stop_when = None
@@ -63,4 +69,4 @@ def on_a_terminal(
         os.close(master)
         _, complaints = process.communicate()
         watch.cancel()
-    return process.returncode, drawn.decode(), complaints.decode()
+    return process.returncode, drawn.decode(), (complaints or b"").decode()

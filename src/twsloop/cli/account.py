@@ -59,7 +59,13 @@ def positions(run: Run, form: str | None) -> None:
         for one in held
     ]
     out = run.output(form)
-    out.rows(POSITION.event, POSITION.columns, rows, important=("symbol", "quantity"))
+    out.rows(
+        POSITION.event,
+        POSITION.columns,
+        rows,
+        important=("symbol", "quantity"),
+        nothing="no positions",
+    )
 
 
 @click.command(

@@ -10,7 +10,7 @@ import click
 
 from twsloop.errors import TwsLoopError
 
-__all__ = ["Declined", "confirm", "yes_option"]
+__all__ = ["Declined", "confirm", "must_be_answerable", "yes_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,14 +37,27 @@ def confirm(question: str, *, yes: bool) -> None:
         Declined: The answer was not yes; Ctrl-C and the end of the input are none either.
         UsageError: There is nobody to ask.
     """
+    must_be_answerable(question, yes=yes)
     if yes:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        msg = f"{question} There is no terminal to ask on: say --yes if that is what you want."
-        raise click.UsageError(msg)
     try:
         if click.confirm(question, err=True):
             return
     except (click.Abort, KeyboardInterrupt):
         click.echo(err=True)
     raise Declined("nothing was done")
+
+
+def must_be_answerable(question: str, *, yes: bool) -> None:
+    """Before anything is connected: see that a question can be asked.
+
+    Args:
+        question: The question.
+        yes: It was answered on the command line already.
+
+    Raises:
+        UsageError: There is nobody to ask.
+    """
+    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        msg = f"{question} There is no terminal to ask on: say --yes if that is what you want."
+        raise click.UsageError(msg)

@@ -108,13 +108,18 @@ class Output:
         title: str | None = None,
         shown: Sequence[str] | None = None,
         important: Sequence[str] = (),
+        nothing: str | None = None,
     ) -> None:
         """A whole list: a line each in JSON, one CSV file, or one table.
 
-        A terminal too narrow for all columns ``shown`` gets the most important ones: those of
-        ``important`` first, then the others as they stand.
+        For people an empty list is the words ``nothing``. A terminal too narrow for all columns
+        ``shown`` gets the most important ones: those of ``important`` first, then the others as
+        they stand.
         """
         if self.form == "table":
+            if not rows and nothing is not None:
+                self._words(nothing)
+                return
             names = shown or columns
             width = self.console.width
             self.console.print(table_of(names, rows, title=title, width=width, important=important))

@@ -31,9 +31,9 @@ GROUPS: dict[str, dict[str, str]] = {
     "Market data": {
         "subscribe": "market",
         "subscriptions": "market",
-        "history": "history",
         "depth": "depth",
         "bars": "bars",
+        "history": "history",
         "search": "search",
         "contracts": "contracts",
         "chain": "chain",
@@ -41,12 +41,18 @@ GROUPS: dict[str, dict[str, str]] = {
     "Account": {
         "positions": "account",
         "account": "account",
+        "pnl": "pnl",
+        "trades": "trades",
     },
     "Orders": {
         "orders": "orders",
-        "buy": "orders",
-        "sell": "orders",
+        "buy": "trading",
+        "sell": "trading",
+        "bracket": "trading",
+        "what-if": "what_if",
         "cancel": "orders",
+        "cancel-all": "orders",
+        "close": "close",
     },
     "Safety": {
         "kill": "kill",

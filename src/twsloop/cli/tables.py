@@ -101,10 +101,12 @@ def table_of(
     rows = list(rows)
     texts = {column: [cell(row.get(column)) for row in rows] for column in columns}
     least = {column: _least(_heading(column), texts[column]) for column in columns}
+    whole = {column: _whole((_heading(column), *texts[column])) for column in columns}
     ranked = [*(c for c in important if c in least), *(c for c in columns if c not in important)]
     ranked.sort(key=lambda column: bool(rows) and not any(texts[column]))  # those that say nothing
     while width is not None and len(ranked) > 1 and _total(least, ranked) > width:
         ranked.pop()
+    widths = {} if width is None else _spread(least, whole, ranked, width)
     left_out = [_heading(c) for c in columns if c not in ranked]
     table = Table(
         title=title,
@@ -120,7 +122,7 @@ def table_of(
                 _heading(column),
                 justify="right" if numeric else "left",
                 overflow="fold",
-                min_width=least[column] if _total(least, ranked) <= (width or 0) else None,
+                width=widths.get(column),
             )
     for number in range(len(rows)):
         # Escaped: a text with brackets in it is a text, and no command to rich.
@@ -139,8 +141,30 @@ def _is_number(value: Any) -> bool:
 def _least(heading: str, cells: Sequence[str]) -> int:
     """How narrow a column may be without a broken word, or a text of one word a line."""
     longest = max((cell_len(word) for one in (heading, *cells) for word in one.split()), default=1)
-    whole = max((cell_len(line) for one in cells for line in one.split("\n")), default=0)
-    return max(longest, min(whole, PROSE))
+    return max(longest, min(_whole(cells), PROSE))
+
+
+def _whole(cells: Iterable[str]) -> int:
+    """How wide a column is where nothing has to be wrapped."""
+    return max((cell_len(line) for one in cells for line in one.split("\n")), default=0)
+
+
+def _spread(
+    least: Mapping[str, int], whole: Mapping[str, int], chosen: Sequence[str], width: int
+) -> dict[str, int]:
+    """How wide each column gets: no less than it must, and the room that is left to those in need.
+
+    Rich would take room from the widest, whatever is in it.
+    """
+    room = width - _total(least, chosen)
+    if room < 0:  # a single column that is too wide: rich folds it
+        return {}
+    found = {}
+    for column in sorted(chosen, key=lambda one: whole[one] - least[one]):
+        more = min(max(whole[column] - least[column], 0), room)
+        found[column] = least[column] + more
+        room -= more
+    return found
 
 
 def _total(least: Mapping[str, int], chosen: Sequence[str]) -> int:
