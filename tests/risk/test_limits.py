@@ -144,7 +144,8 @@ def test_lists_that_differ_hold_by_what_they_share() -> None:
 
 
 def test_what_cannot_be_read_any_more_is_passed_over() -> None:
-    facts = [changed("max_size", "3"), changed("max_quantity", "many"), changed("max_notional", "")]
+    told = {"max_size": "3", "max_quantity": "many", "max_position": "-1", "max_notional": ""}
+    facts = [changed(name, text) for name, text in told.items()]
     assert restored(facts, max_notional=5) == RiskParams(max_notional=5)
 
 

@@ -12,7 +12,7 @@ import attrs
 
 from twsloop.config.options import options_of
 from twsloop.config.sections import RiskParams
-from twsloop.errors import RiskError
+from twsloop.errors import ConfigError, RiskError
 from twsloop.events import RiskLimitChanged
 
 if TYPE_CHECKING:
@@ -312,14 +312,15 @@ class LimitBook:
         Returns:
             The facts to be told, one for each limit that is not as in the settings.
         """
-        known, last = options_of(RiskParams), {fact.limit: fact.new for fact in facts}
+        known = options_of(RiskParams)
+        last = {fact.limit: fact.new for fact in facts if fact.limit in known}
         new = self.params
         for name, text in last.items():
-            if name in self._changed or name not in known:
+            if name in self._changed:
                 continue
             try:
                 told = attrs.evolve(new, **{name: known[name].parse(text)})
-            except ValueError as error:
+            except (ConfigError, ValueError) as error:
                 logger.warning("%s = %s, changed today, is passed over: %s", name, text, error)
                 continue
             new = attrs.evolve(new, **{name: tighter(name, new, told)})
