@@ -54,6 +54,7 @@ class Config:
     journal: sections.JournalParams = attrs.Factory(sections.JournalParams)
     reconcile: sections.ReconcileParams = attrs.Factory(sections.ReconcileParams)
     end_of_day: sections.EndOfDayParams = attrs.Factory(sections.EndOfDayParams)
+    control: sections.ControlParams = attrs.Factory(sections.ControlParams)
     logging: sections.LogSettings = attrs.Factory(sections.LogSettings)
     storage: sections.StorageParams = attrs.Factory(sections.StorageParams)
     paper: sections.PaperParams = attrs.Factory(sections.PaperParams)

@@ -25,23 +25,28 @@ class Ending:
     """How a gateway's process ended.
 
     Attributes:
-        status: The exit status, as the system told it; negative for a signal, as Python has it.
+        status: The exit status, as the system told it; negative for a signal, as Python has it;
+            None where nobody heard it.
         meaning: What it means.
         remedy: What to do; empty where nothing has to be done.
         expected: Whether it is an ordered end.
         needs_person: Whether somebody has to do something before another start is of use.
     """
 
-    status: int
+    status: int | None
     meaning: str
     remedy: str = ""
     expected: bool = False
     needs_person: bool = False
 
+    @property
+    def words(self) -> str:
+        """What happened, without the remedy."""
+        return self.meaning if self.status is None else f"exit status {self.status}: {self.meaning}"
+
     def __str__(self) -> str:
         """For people."""
-        text = f"exit status {self.status}: {self.meaning}"
-        return f"{text}; {self.remedy}" if self.remedy else text
+        return f"{self.words}; {self.remedy}" if self.remedy else self.words
 
 
 _SCRIPT: dict[int, tuple[str, str]] = {

@@ -20,7 +20,7 @@ ENCODING = "latin-1"
 
 _LOGIN_KEYS = ("IbLoginId", "IbPassword")
 #: A key ends with =, with : or with a blank.
-_PAIR = re.compile(r"\s*((?:\\.|[^\s=:\\])+)\s*[=:]?\s*(.*)", re.DOTALL)
+_PAIR = re.compile(r"\s*((?:\\.|[^\s=:\\])*)\s*[=:]?\s*(.*)", re.DOTALL)
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _NAMED = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
@@ -96,7 +96,7 @@ def _lines(text: str) -> Iterator[str]:
 
 def _pair(line: str) -> tuple[str, str]:
     found = _PAIR.match(line)
-    assert found is not None, line  # a line that says something has a key
+    assert found is not None, line  # it fits everything; a key may be empty, too
     return _plain(found[1]), _plain(found[2])
 
 

@@ -16,7 +16,16 @@ from twsloop.errors import ControlError, GatewayEnded
 from .launch import Launch
 from .locate import Surroundings, System
 
-__all__ = ["RealDisk", "end", "lives", "private_file", "private_folder", "spawn", "this_machine"]
+__all__ = [
+    "Child",
+    "RealDisk",
+    "end",
+    "lives",
+    "private_file",
+    "private_folder",
+    "spawn",
+    "this_machine",
+]
 
 #: What only its owner may read: files, and folders.
 _FILE_MODE, _FOLDER_MODE = 0o600, 0o700
@@ -91,9 +100,14 @@ def private_file(path: Path, content: bytes) -> None:
         raise ControlError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def spawn(
-    launch: Launch, log: Path, environ: Mapping[str, str]
-) -> tuple[subprocess.Popen[bytes], Process]:
+class Child(subprocess.Popen[bytes]):
+    """A process that we started, and that lives on without us."""
+
+    def __del__(self) -> None:
+        """Nothing to warn of: it is meant to go on."""
+
+
+def spawn(launch: Launch, log: Path, environ: Mapping[str, str]) -> tuple[Child, Process]:
     """Start a process that lives on without us; what it says goes to ``log``.
 
     Args:
@@ -114,7 +128,7 @@ def spawn(
         apart = {"creationflags": flags}
     try:
         with log.open("ab") as output:
-            process = subprocess.Popen(  # type: ignore[call-overload]  # noqa: S603
+            process = Child(  # type: ignore[call-overload]
                 launch.argv,
                 env=launch.environment(environ),
                 stdin=subprocess.DEVNULL,
