@@ -156,14 +156,20 @@ sizes = st.integers(-5, 5).filter(bool)
     st.lists(st.tuples(keys, sizes)),
     st.lists(st.tuples(keys, sizes)),
     st.dictionaries(keys, sizes),
+    st.lists(st.tuples(keys, sizes)),
 )
 def test_what_neither_journal_nor_gateway_explain_is_found_and_nothing_else(
     start: dict[Key, int],
     written: list[tuple[Key, int]],
     missed: list[tuple[Key, int]],
     moved: dict[Key, int],
+    long_ago: list[tuple[Key, int]],
 ) -> None:
-    """What was held, what the journal has of later trades, what was missed, what is beyond that."""
+    """What was held, what the journal has of later trades, what was missed, what is beyond that.
+
+    The gateway lists trades of other clients that the journal has, as if they were new, and such as
+    were traded long before the positions were told.
+    """
     expected, held, news = (defaultdict[Key, int](int) for _ in range(3))
     expected.update(start)
     fills = []
@@ -187,7 +193,13 @@ def test_what_neither_journal_nor_gateway_explain_is_found_and_nothing_else(
         told,
         fills[: len(written)],
         {key: Holding("", Decimal(size)) for key, size in held.items() if size},
-        fills[len(written) :],
+        [
+            *(attrs.evolve(one, time=NOON + timedelta(seconds=2000)) for one in fills),
+            *(
+                fill(key, size, 2000, 900 + number, executed_at=NOON - timedelta(hours=1))
+                for number, (key, size) in enumerate(long_ago)
+            ),
+        ],
         sees_all=True,
     )
     assert {(row.account, row.con_id) for row in rows if not row.explained} == set(moved)

@@ -222,7 +222,9 @@ def compare_with_held(
     latest: dict[str, Fill] = {}
     _take_latest(latest, traded)
     written = frozenset(latest)
-    _take_latest(latest, new)
+    # What was traded long before the positions were told, is in them.
+    settled = told.time - SETTLING
+    _take_latest(latest, (fill for fill in new if (fill.executed_at or fill.time) >= settled))
     since: dict[tuple[str, int], Decimal] = {}
     for base in written:
         fill = latest[base]
@@ -232,7 +234,7 @@ def compare_with_held(
     fresh = {
         (fill.account, fill.con_id)
         for base, fill in latest.items()
-        if base not in written and fill.time >= told.time - SETTLING
+        if base not in written and fill.time >= settled
     }
     rows = compare_positions(
         held_as_told(told), after, latest.values(), told.time, sees_all=sees_all
@@ -250,10 +252,15 @@ def compare_with_held(
 
 
 def _take_latest(latest: dict[str, Fill], fills: Iterable[Fill]) -> None:
-    """Executions in their latest versions; one whose first version is known stands for itself."""
+    """Executions in their latest versions; one whose first version is known stands for itself.
+
+    A gateway lists those of other clients again: they are from when they were told first.
+    """
     for fill in fills:
         base = execution_base(fill.exec_id)
         known = latest.get(base)
+        if known is not None and known.exec_id == fill.exec_id:
+            continue
         whole = known is not None and known.corrects is None
         latest[base] = attrs.evolve(fill, corrects=None) if whole else fill
 
