@@ -64,6 +64,14 @@ def test_tag_reason_and_origin_go_with_the_order(desk: Desk) -> None:
     assert trade.record.token
 
 
+def test_the_short_ways_take_a_tag_too(desk: Desk) -> None:
+    gateway, order = desk.gateway, limit_order("BUY", 1, 100)
+    one = gateway.place_order("AAPL", order, tag="swing", reason="crossed")
+    (other,) = gateway.place_orders("AAPL", [order], tag="mean")
+    assert (one.tag, one.placed_because, one.origin) == ("swing", "crossed", "place_order")
+    assert (other.tag, other.origin) == ("mean", "place_orders")
+
+
 def test_an_order_ref_is_a_tag_and_two_are_an_error(desk: Desk) -> None:
     order = limit_order("BUY", 1, 1, orderRef="mine")
     trade = desk.gateway.place_order("AAPL", order)

@@ -30,7 +30,7 @@ from twsloop.orders.copying import copied
 from twsloop.orders.desk import OrderDesk
 from twsloop.orders.executions import BookedFill
 from twsloop.orders.intent import Intent, Placing
-from twsloop.orders.trade import OnFill, OnUpdate, Trade
+from twsloop.orders.trade import Trade
 from twsloop.orders.views import OrderView
 from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
@@ -201,23 +201,13 @@ class IBGateway(OrderGate):
 
     # ---- orders --------------------------------------------------------------------------
 
-    def place_order(
-        self,
-        contract: Contract | str,
-        order: Order,
-        *,
-        on_update: OnUpdate | None = None,
-        on_fill: OnFill | None = None,
-        where: Where = None,
-    ) -> Trade:
+    def place_order(self, contract: Contract | str, order: Order, **how: Unpack[Placing]) -> Trade:
         """Place an order; returns at once, from any thread, with ``trade.order_id`` set.
 
         Args:
             contract: What to trade: IB's Contract, or a symbol as people type it.
             order: IB's Order; it is copied, and may be used again.
-            on_update: Called with the `Trade` after each change that can be seen.
-            on_fill: Called with each `Fill`.
-            where: Where the callbacks run: None for the loop thread; an executor; an asyncio loop.
+            how: ``tag``, ``reason``, ``on_update``, ``on_fill``, ``where``... (see `Placing`).
 
         Returns:
             The handle; its ``done`` resolves with the final status, REFUSED, NOT_SENT and SIMULATED
@@ -227,19 +217,16 @@ class IBGateway(OrderGate):
             InvalidOrder: The order contradicts itself, or misses something.
             SymbolError: The symbol cannot be read.
         """
-        intent = Intent(on_update, on_fill, where, origin="place_order")
+        intent = Intent.of("place_order", how)
         return self.__slices.orders.place_order(to_contract(contract), order, intent)
 
     def place_orders(
         self,
         contract: Contract | str,
         orders: Family | Iterable[Order],
-        *,
-        on_update: OnUpdate | None = None,
-        on_fill: OnFill | None = None,
-        where: Where = None,
+        **how: Unpack[Placing],
     ) -> tuple[Trade, ...]:
-        """Place several orders for one contract, with consecutive ids.
+        """Place several orders for one contract, with consecutive ids; ``how`` as `place_order`.
 
         The orders of a `Family` (of a `Bracket`, too) are linked: the others become children of
         the first.
@@ -251,7 +238,7 @@ class IBGateway(OrderGate):
         what = to_contract(contract)
         return self.__slices.orders.place_orders(
             [(what, order) for order in orders],
-            Intent(on_update, on_fill, where, origin="place_orders"),
+            Intent.of("place_orders", how),
             linked=isinstance(orders, Family),
         )
 
