@@ -16,7 +16,9 @@ import pytest
 import uvloop
 
 from tests.support.desk import PATIENCE, Heard, config_for, open_paper, settle
+from twsloop.app.kill_switch import engage
 from twsloop.clock import SystemClock
+from twsloop.config import Config
 from twsloop.errors import RiskError
 from twsloop.events import KillSwitchActed, KillSwitchChanged, RiskVerdict
 from twsloop.gateway import IBGateway
@@ -38,13 +40,17 @@ class Room:
 
     def program(self, **more: Any) -> IBGateway:
         """The next one."""
+        return IBGateway(self.config(**more), loop_factory=self.loop_factory)
+
+    def config(self, **more: Any) -> Config:
+        """Its settings."""
         settings = {
             "journal__enabled": True,
             "journal__file": self.folder / "journal.db",
             "kill_switch__poll": 0.05,
             **more,
         }
-        return IBGateway(config_for(self.paper, **settings), loop_factory=self.loop_factory)
+        return config_for(self.paper, **settings)
 
 
 @pytest.fixture(
@@ -195,6 +201,48 @@ def test_it_acts_when_the_link_is_back(room: Room) -> None:
         room.paper.faults.reset()
         told = acted.next()
         assert engaged.is_set()
+        assert [order.order_id for order in told.cancelled] == [entry.order_id]
+
+
+def test_it_acts_before_a_short_command_ends(room: Room, caplog: pytest.LogCaptureFixture) -> None:
+    with room.program() as gateway:
+        entry = working(gateway, limit_order("BUY", 10, "100"))
+    engage(room.config(), "enough")
+    again = room.program()
+    acted = hear(again, KillSwitchActed)
+    with again:
+        pass
+    (told,) = acted.rest()
+    assert [order.order_id for order in told.cancelled] == [entry.order_id]
+    assert told.complete
+    # So does one that engages it, and is over.
+    with room.program() as gateway:
+        assert gateway.kill_switch.release("looked into it")
+        acted = hear(gateway, KillSwitchActed)
+        entry = working(gateway, limit_order("BUY", 10, "100"))
+        gateway.kill_switch.engage("again")
+    (told,) = acted.rest()
+    assert [order.order_id for order in told.cancelled] == [entry.order_id]
+    assert not [line for line in caplog.messages if "504" in line]
+
+
+def test_it_says_that_it_has_not_acted_and_acts_the_next_time(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = room.program(loop__stop_timeout=0.4)
+    acted = hear(gateway, KillSwitchActed)
+    with gateway:
+        entry = working(gateway, limit_order("BUY", 10, "100"))
+        room.paper.faults.half_open()
+        gateway.kill_switch.engage("enough")
+    assert acted.rest() == []
+    assert [line for line in caplog.messages if "the kill switch has not acted" in line]
+    assert not [line for line in caplog.messages if "504" in line]
+    room.paper.faults.clear()
+    again = room.program()
+    acted = hear(again, KillSwitchActed)
+    with again:
+        told = acted.next()
         assert [order.order_id for order in told.cancelled] == [entry.order_id]
 
 

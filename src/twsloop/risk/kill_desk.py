@@ -15,6 +15,7 @@ such fact of its own behind that, has it still to do.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable
@@ -43,6 +44,9 @@ from .on_loop import on_loop
 __all__ = ["Hands", "KillDesk", "Ledger"]
 
 logger = logging.getLogger(__name__)
+
+#: Nothing can be asked of a gateway, and nothing that was asked is answered any more.
+_WITHOUT_LINK = frozenset({State.DISCONNECTED, State.WAITING})
 
 
 async def _nothing(_params: EndOfDayParams, *, origin: str, reason: str) -> Cleared:
@@ -114,10 +118,11 @@ class KillDesk:
         self._unknown = ""
         #: It was engaged, and what that asks for at the broker is not done yet.
         self._owed: KillSwitchChanged | None = None
-        self._acting = False
+        self._acting: asyncio.Task[None] | None = None
         self._timer: Timer | None = None
         core.on_connect(self._begin)
         core.on_session(self._session)
+        core.on_end(self._session_ends)
 
     # ---- for everybody, from any thread --------------------------------------------------
 
@@ -252,18 +257,38 @@ class KillDesk:
     def _session(self, state: State, _reason: str) -> None:
         if state is State.READY:
             self._act()
+        elif state in _WITHOUT_LINK and self._acting is not None:
+            self._acting.cancel()  # what is asked now has nobody to ask; it is owed still
+
+    async def _session_ends(self) -> None:
+        """The program ends the session: what is to be done is done first, or it is said.
+
+        A command that only looks at something may well be the first that finds it engaged.
+        """
+        self._act()
+        task = self._acting
+        if task is None:
+            return
+        patience = self._core.config.loop.stop_timeout / 2
+        await asyncio.wait({task}, timeout=patience)
+        if not task.done():
+            logger.error(
+                "the kill switch has not acted, for the session ends, and the gateway has not "
+                "answered within %g s: it acts in the next session of this client id",
+                patience,
+            )
+            task.cancel()
 
     def _act(self) -> None:
         """Do what is owed, if there is a session to do it in."""
         core = self._core
-        if self._owed is None or self._acting or core.state is not State.READY:
+        if self._owed is None or self._acting is not None or core.state is not State.READY:
             return
         nothing = self._switch.cancels == "none" and not self._switch.flattens
         if nothing or not core.role.sends_orders:
             self._owed = None
             return
-        self._acting = True
-        core.event_loop.spawn(self._work(self._owed), name="the kill switch")
+        self._acting = core.event_loop.spawn(self._work(self._owed), name="the kill switch")
 
     async def _work(self, fact: KillSwitchChanged) -> None:
         core, epoch = self._core, self._core.epoch
@@ -278,7 +303,7 @@ class KillDesk:
             reason = f"the kill switch is {self._switch.blocks}"
             done = await self._hands.clear(params, origin=self.origin, reason=reason)
         finally:
-            self._acting = False
+            self._acting = None
         steps = (*done.steps[:-1], others) if others is not None else done.steps
         acted = KillSwitchActed(
             time=core.clock.now(),
