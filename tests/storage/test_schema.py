@@ -39,7 +39,7 @@ def a_row(file: sqlite3.Connection, table: str) -> None:
     if table == "entry":
         return
     kinds = {name: kind for _, name, kind, *_ in file.execute(f"PRAGMA table_info({table})")}
-    values = [1 if kinds[name] == "INTEGER" else "1" for name in columns_of(table)]
+    values = [1 if kind == "INTEGER" else "1" for kind in kinds.values()]
     file.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
 
 

@@ -32,7 +32,7 @@ def make(file: Path, *batches: list[Fact]) -> Path:
         connection.execute("PRAGMA journal_mode = MEMORY")
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
-        for statement in MIGRATIONS[0].statements:
+        for statement in (sql for step in MIGRATIONS for sql in step.statements):
             connection.execute(statement)
         connection.execute("COMMIT")
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")

@@ -7,7 +7,6 @@ ours for each decimal in it, takes three times as long, and every order waits fo
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -38,15 +37,40 @@ def to_json(fact: Fact) -> str:
 
 def time_text(value: datetime) -> str:
     """A time in ISO 8601 with six digits of a second: of the same zone, text sorts as time does."""
-    if value.tzinfo is UTC:  # equal times of two zones are one key of a cache, and two texts
-        return _utc_text(value)
+    if value.tzinfo is UTC:  # equal times of two zones are two texts
+        return _TIMES.text(value)
     return value.isoformat(timespec="microseconds")
 
 
-#: All that one report brings has one time, and each of it is asked for twice.
-@functools.lru_cache(maxsize=16)
-def _utc_text(value: datetime) -> str:
-    return value.isoformat(timespec="microseconds")
+class _Times:
+    """Times in UTC as text.
+
+    All that one report brings has one time, and each of it is asked for twice; and what comes in
+    the same second has the same beginning. Asking `datetime` for it costs as much as a hash.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[datetime | None, str] = (None, "")
+        self._second: tuple[int, int, str] = (0, -1, "")
+
+    def text(self, value: datetime) -> str:
+        """The text; threads may ask at once."""
+        last, text = self._last
+        if last is value:
+            return text
+        since = value - _EPOCH
+        days, second, begins = self._second
+        if (days, second) != (since.days, since.seconds):
+            begins = value.isoformat(timespec="seconds").removesuffix(_ZONE)
+            self._second = since.days, since.seconds, begins
+        text = f"{begins}.{since.microseconds:06}{_ZONE}"
+        self._last = value, text
+        return text
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ZONE = "+00:00"
+_TIMES = _Times()
 
 
 class _Writers(dict[type[Any], _Write]):
@@ -61,29 +85,47 @@ class _Writers(dict[type[Any], _Write]):
 def _attrs(kind: type[Any]) -> _Write:
     """How objects of an attrs class are written; that of a fact says which class it is.
 
-    It is a function made for the class, as attrs makes its own: all fields in one expression. ::
+    It is a function made for the class, as attrs makes its own. What a field is said to be is tried
+    first; whatever it is, it is written as what it is. ::
 
         def write(row):
-            v0 = row.name
-            v1 = row.passed
-            return f'{{"name":{quoted(v0) if type(v0) is str else ...},"passed":{...}}}'
+            v = row.name
+            t0 = quoted(v) if type(v) is str else 'null' if v is None else other(v)
+            v = row.passed
+            t1 = 'true' if v is True else 'false' if v is False else ...
+            return f'{{"name":{t0},"passed":{t1}}}'
     """
-    names = {field.name: f"row.{field.name}" for field in attrs.fields(kind)}
-    if issubclass(kind, Fact):
-        names["event"] = "kind"
-    read, fields = [], []
-    for number, name in enumerate(sorted(names)):
-        value = f"v{number}"
-        read.append(f"    {value} = {names[name]}\n")
-        text = f"null if {value} is None else writers[type({value})]({value})"
-        text = f"quoted({value}) if type({value}) is str else {text}"
-        fields.append(f'"{name}":{{{text}}}')
-    source = f"def write(row):\n{''.join(read)}    return f'{{{{{','.join(fields)}}}}}'"
-    known: dict[str, Any] = {"quoted": quoted, "null": "null", "writers": _WRITERS}
-    known["kind"] = kind.__name__
+    told = {field.name: str(field.type) for field in attrs.fields(kind)}
+    lines, parts = [], []
+    for number, name in enumerate(sorted({*told, "event"} if issubclass(kind, Fact) else told)):
+        if name in told:
+            likely = next((how for word, how in _LIKELY if word in told[name]), _TEXT)
+            lines.append(f"v = row.{name}\n    t{number} = {likely} if v is None else other(v)")
+            parts.append(f'"{name}":{{t{number}}}')
+        else:
+            parts.append(f'"event":{quoted(kind.__name__)}')
+    body = "".join(f"    {line}\n" for line in lines)
+    source = f"def write(row):\n{body}    return f'{{{{{','.join(parts)}}}}}'"
+    known: dict[str, Any] = {"quoted": quoted, "other": _other, "Decimal": Decimal}
     exec(source, known)  # noqa: S102  (made of the names of fields alone)
     write: _Write = known["write"]
     return write
+
+
+_TEXT = "quoted(v) if type(v) is str else 'null'"
+#: Without an exponent, a number's own text is its digits.
+_DIGITS = "type(v) is Decimal and 'E' not in (s := str(v)) and 'e' not in s"
+#: A word in what a field is said to be, and how its value is written if it is that, or None.
+_LIKELY = (
+    ("Decimal", f"""f'"{{s}}"' if {_DIGITS} else 'null'"""),
+    ("bool", "'true' if v is True else 'false' if v is False else 'null'"),
+    ("int", "v if type(v) is int else 'null'"),
+)
+
+
+def _other(value: Any) -> str:
+    """A value of whatever class."""
+    return _WRITERS[type(value)](value)
 
 
 def _general(kind: type[Any]) -> _Write:
@@ -92,13 +134,26 @@ def _general(kind: type[Any]) -> _Write:
 
 
 def _mapping(value: Mapping[Any, Any]) -> str:
-    if not all(type(key) is str for key in value):
-        value = {str(key): inner for key, inner in value.items()}
+    keys = tuple(value)
+    plan = _PLANS.get(keys)
+    if plan is None:
+        if any(type(key) is not str for key in keys):
+            value = {str(key): inner for key, inner in value.items()}
+            keys = tuple(value)
+        if len(_PLANS) >= MOST_PLANS:
+            _PLANS.clear()
+        plan = _PLANS[keys] = [(key, f"{quoted(key)}:") for key in sorted(keys)]
     fields = [
-        f"{quoted(key)}:{quoted(inner) if type(inner) is str else _WRITERS[type(inner)](inner)}"
-        for key, inner in sorted(value.items())
+        name + (quoted(inner) if type(inner := value[key]) is str else _WRITERS[type(inner)](inner))
+        for key, name in plan
     ]
     return f"{{{','.join(fields)}}}"
+
+
+#: Keys that mappings have, to the same in their order with their texts: few kinds of mappings come
+#: again and again. Not more than so many are kept.
+_PLANS: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+MOST_PLANS = 256
 
 
 def _list(value: list[Any] | tuple[Any, ...]) -> str:
@@ -106,9 +161,7 @@ def _list(value: list[Any] | tuple[Any, ...]) -> str:
 
 
 def _decimal(value: Decimal) -> str:
-    text = str(value)
-    # With an exponent, or one of a context's own spelling, it is written in its digits.
-    return f'"{text}"' if text.isascii() and "E" not in text and "e" not in text else f'"{value:f}"'
+    return f'"{value:f}"'
 
 
 def _float(value: float) -> str:

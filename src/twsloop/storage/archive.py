@@ -23,7 +23,7 @@ from twsloop.errors import StorageError
 from .order_state import FINAL
 from .pen import highest_epoch
 from .reading import reading
-from .schema import DETAIL_TABLES, PROTECTED_TABLES, guards_of
+from .schema import DETAIL_TABLES, PROTECTED_TABLES, SINCE, guards_of
 from .verify import verify
 
 __all__ = ["Archived", "last_to_move", "move"]
@@ -53,7 +53,10 @@ def last_to_move(file: sqlite3.Connection, before: datetime) -> int:
     """
     text = before.isoformat(timespec="microseconds")
     needed = [
-        file.execute("SELECT min(seq) FROM entry WHERE time >= ?", (text,)).fetchone()[0],
+        file.execute(
+            f"SELECT min(seq) FROM entry WHERE seq > {SINCE.format('?')} AND time >= ?",  # noqa: S608
+            (text, text),
+        ).fetchone()[0],
         # Never all: the newest entry is what the next one is chained to.
         file.execute("SELECT max(seq) FROM entry").fetchone()[0],
         _first_of_open_orders(file),
@@ -141,7 +144,7 @@ def _take_away(file: sqlite3.Connection, archive: Path, through: int, now: datet
     epoch = highest_epoch(file)
     for name, _ in guards:
         file.execute(f"DROP TRIGGER {name}")
-    for table in DETAIL_TABLES:
+    for table in (*DETAIL_TABLES, "mark"):
         file.execute(f"DELETE FROM {table} WHERE seq <= ?", (through,))  # noqa: S608
     gone = file.execute("DELETE FROM entry WHERE seq <= ?", (through,)).rowcount
     row = (through, expected, epoch, archive.name, now.isoformat(timespec="microseconds"))

@@ -23,7 +23,7 @@ from twsloop.events import Fact
 from twsloop.events.records import from_record
 
 from .chain import START, canonical, link
-from .pen import INSERT_ENTRY, Gathered
+from .pen import INSERT_ENTRY, Gathered, mark
 from .queries import entries
 from .rows import Entry, details_of, time_of
 from .schema import MIGRATIONS
@@ -164,6 +164,8 @@ def _import(lines: Iterator[str], target: Path, source: str, file: sqlite3.Conne
                 details.add(entry.seq, details_of(fact, entry.epoch))
             file.executemany(INSERT_ENTRY, rows)
             details.insert(file)
+            newest = batch[-1][0].seq
+            mark(file, newest - len(batch), newest)
         file.execute("COMMIT")
     except BaseException:
         if file.in_transaction:

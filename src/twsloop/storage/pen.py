@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from twsloop.events import Fact, Fill, OrderEvent, OrderIntent, OrderStep, Sessi
 from twsloop.ids import FIRST_REQUEST_ID
 
 from .chain import START, link
-from .rows import Details, body_of, details_of, key_of, story_of, time_of
-from .schema import columns_of
+from .rows import Details, body_of, details_of, drafts_of, key_of, story_of, time_of
+from .schema import ADD_MARK, MARK_EVERY, columns_of
 
 __all__ = [
     "INSERT_ENTRY",
@@ -31,6 +31,7 @@ __all__ = [
     "Written",
     "highest_epoch",
     "ids_of",
+    "mark",
     "newest",
 ]
 
@@ -39,6 +40,8 @@ _USES_IDS = (OrderIntent, OrderStep, OrderEvent, Fill)
 #: So many pages of 4 kB the log may have until it is folded into the file. The commit that does so
 #: waits for the disk, so it shall be one of many; the log is 16 MB then.
 CHECKPOINT = 4000
+#: So much of the file is kept in memory, kB: a batch changes pages of it again and again.
+CACHE = 16_000
 #: So many keys are looked for in one statement.
 _AT_ONCE = 500
 
@@ -94,24 +97,40 @@ def newest(connection: sqlite3.Connection) -> tuple[int, str]:
     return 0, START
 
 
+def mark(connection: sqlite3.Connection, before: int, after: int) -> None:
+    """Mark the newest entry, if it is time to, so that times are found.
+
+    Args:
+        connection: The file.
+        before: The newest entry before some were written.
+        after: The newest one now.
+    """
+    if after // MARK_EVERY > before // MARK_EVERY:
+        connection.execute(ADD_MARK, (after,))
+
+
 class Pen:
     """Writes batches; it remembers which session it is in. In the worker's thread alone.
 
     Args:
         path: The file, which must stay where it is.
+        epoch: The session that is under way, as the journal counts them.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, epoch: int = 0) -> None:
         self._path = path
-        self._epoch = 0
+        self._epoch = epoch
         self._floors: dict[tuple[int, str], int] = {}
+        self._newest: tuple[int, str] | None = None
         self._file: tuple[int, int] | None = None
 
     def opened(self, connection: sqlite3.Connection) -> None:
         """The file was opened: from now on it must be the same one."""
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
+        connection.execute(f"PRAGMA cache_size = -{CACHE}")
         self._file = self._which()
         self._floors.clear()
+        self._newest = None
 
     def _which(self) -> tuple[int, int] | None:
         try:
@@ -133,10 +152,35 @@ class Pen:
         """
         # Before the lock is taken: others may write meanwhile.
         texts = [(time_of(fact), body_of(fact)) for fact, _ in batch]
+        raised = self._raised(batch)
+        rows_of = drafts_of
+        while True:
+            try:
+                return self._transact(connection, batch, texts, raised, rows_of)
+            except sqlite3.IntegrityError:
+                # Another program's entry stands where ours would.
+                if self._newest is None:
+                    raise
+                self._newest = None
+            except (UnicodeEncodeError, OverflowError):
+                # Seldom, so nobody looks at each value before.
+                if rows_of is details_of:
+                    raise
+                rows_of = details_of
+
+    def _transact(
+        self,
+        connection: sqlite3.Connection,
+        batch: Sequence[tuple[Fact, Login]],
+        texts: Sequence[tuple[str, str]],
+        raised: Mapping[tuple[int, str], int],
+        rows_of: Callable[[Fact, int], Details],
+    ) -> Written:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            rows, epoch = self._insert(connection, batch, texts)
-            floors = self._raise_floors(connection, batch)
+            rows, epoch, last = self._insert(connection, batch, texts, rows_of)
+            for key, highest in raised.items():
+                connection.execute(_RAISE_FLOOR, (*key, highest))
             # Last: what is committed into a file that nobody can open again would be lost.
             if not self.in_place():
                 raise StorageError(
@@ -150,8 +194,8 @@ class Pen:
                 with contextlib.suppress(sqlite3.Error):  # the first error says what went wrong
                     connection.execute("ROLLBACK")
             raise
-        self._epoch = epoch
-        self._floors.update(floors)
+        self._epoch, self._newest = epoch, last
+        self._floors.update(raised)
         return Written(rows, len(batch) - rows)
 
     def _insert(
@@ -159,17 +203,21 @@ class Pen:
         connection: sqlite3.Connection,
         batch: Sequence[tuple[Fact, Login]],
         texts: Sequence[tuple[str, str]],
-    ) -> tuple[int, int]:
-        """Insert what is new; how many rows that is, and the session after it.
+        rows_of: Callable[[Fact, int], Details],
+    ) -> tuple[int, int, tuple[int, str]]:
+        """Insert what is new; how many rows that is, the session after it, and the newest entry.
 
         Args:
             connection: The file.
             batch: Facts, and whose they are.
             texts: The time and the body of each.
+            rows_of: Makes the rows beside the spine.
         """
         keys = [key_of(fact) for fact, _ in batch]
         known = _known(connection, [key for key in keys if key is not None])
-        seq, before = newest(connection)
+        # The one we wrote last, if it is that: where another program has written one since, the
+        # number is taken, and SQLite refuses ours.
+        seq, before = self._newest or newest(connection)
         epoch, entries, details = self._epoch, [], Gathered()
         for (fact, login), key, (time, body) in zip(batch, keys, texts, strict=True):
             if key is not None:
@@ -179,32 +227,27 @@ class Pen:
             if isinstance(fact, SessionBegan):
                 epoch = max(epoch, highest_epoch(connection)) + 1
             seq += 1
-            head = (
-                *(seq, time, type(fact).__name__),
-                *(epoch, story_of(fact, login.story), key),
-            )
+            head = (seq, time, type(fact).__name__, epoch, story_of(fact, login.story), key)
             before = link(before, head, body)
             entries.append((*head, body, before))
-            details.add(seq, details_of(fact, epoch))
+            details.add(seq, rows_of(fact, epoch))
         connection.executemany(INSERT_ENTRY, entries)
         details.insert(connection)
-        return len(entries), epoch
+        mark(connection, seq - len(entries), seq)
+        return len(entries), epoch, (seq, before)
 
-    def _raise_floors(
-        self, connection: sqlite3.Connection, batch: Iterable[tuple[Fact, Login]]
-    ) -> Mapping[tuple[int, str], int]:
-        """Keep the highest order ids that the batch uses."""
-        raised: dict[tuple[int, str], int] = {}
+    def _raised(self, batch: Iterable[tuple[Fact, Login]]) -> dict[tuple[int, str], int]:
+        """The highest order ids that the batch uses, where they are above what the file has."""
+        used: dict[tuple[int, str], int] = {}
         for fact, login in batch:
-            ids = ids_of(fact)
-            if ids is None or not login.accounts:
-                continue
-            key = ids[0], login.accounts
-            if ids[1] > max(raised.get(key, 0), self._floors.get(key, 0)):
-                raised[key] = ids[1]
-        for key, highest in raised.items():
-            connection.execute(_RAISE_FLOOR, (*key, highest))
-        return raised
+            if isinstance(fact, _USES_IDS) and 0 < fact.order_id < FIRST_REQUEST_ID:
+                key = fact.client_id, login.accounts
+                if fact.order_id > used.get(key, 0):
+                    used[key] = fact.order_id
+        floors = self._floors
+        return {
+            key: highest for key, highest in used.items() if key[1] and highest > floors.get(key, 0)
+        }
 
 
 class Gathered:

@@ -11,7 +11,7 @@ its rows are told.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from twsloop.events.records import FACTS
 from .order_state import OrderState
 from .replay import Replay
 from .rows import Entry
+from .schema import SINCE
 from .timeline import Story, stories
 
 __all__ = [
@@ -154,7 +155,9 @@ class PaidFill:
 
 
 def entries(
-    journal: sqlite3.Connection, rest: str = "", parameters: Sequence[Any] = ()
+    journal: sqlite3.Connection,
+    rest: str = "",
+    parameters: Sequence[Any] | Mapping[str, Any] = (),
 ) -> Iterator[Entry]:
     """Entries of the spine, one after the other.
 
@@ -362,7 +365,8 @@ class _Where:
         self._conditions: list[str] = []
         self.parameters: list[Any] = []
         self._wanted = wanted
-        self.add("{}.time >= ?", _text(wanted.since))
+        since = _text(wanted.since)
+        self.add(f"{{0}}.seq > {SINCE.format('?')} AND {{0}}.time >= ?", since, since)
         self.add("{}.time < ?", _text(wanted.until))
         if wanted.kinds:
             self.add(f"{{}}.{kind} IN ({_marks(wanted.kinds)})", *wanted.kinds)

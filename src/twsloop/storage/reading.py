@@ -89,6 +89,9 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             path=str(path),
             remedy="update twsloop",
         )
+    if version == 1:
+        # Before there were marks: without any, a time is looked for in all that there is.
+        connection.execute("CREATE TEMP TABLE mark (seq INTEGER PRIMARY KEY, latest TEXT)")
 
 
 def _explained(error: Exception, path: Path) -> StorageError:

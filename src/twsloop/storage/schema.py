@@ -18,6 +18,9 @@ spine alone, and a new kind of fact needs no new table.
   sessions of one process.
 * Money, prices and sizes are decimal text. Times are ISO 8601 in UTC with six digits of a second,
   so that text sorts as time does. What is not known is NULL.
+* ``mark`` finds a time: no entry up to ``seq`` is of a later time than ``latest``. An index would
+  be written with every entry, and `SINCE` needs no more: times grow with the entries, but for
+  clocks that are set back, and for what had to wait until it could be written.
 * ``id_floor`` is the one table that changes: the highest order id ever meant, for each client id
   and login; it can only grow, and outlives retention.
 """
@@ -26,7 +29,16 @@ from __future__ import annotations
 
 from twsloop.database import Migration
 
-__all__ = ["DETAIL_TABLES", "MIGRATIONS", "PROTECTED_TABLES", "columns_of", "guards_of"]
+__all__ = [
+    "ADD_MARK",
+    "DETAIL_TABLES",
+    "MARK_EVERY",
+    "MIGRATIONS",
+    "PROTECTED_TABLES",
+    "SINCE",
+    "columns_of",
+    "guards_of",
+]
 
 #: Column definitions of the tables beside the spine, without their ``seq``.
 _COLUMNS: dict[str, tuple[str, ...]] = {
@@ -151,7 +163,19 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 DETAIL_TABLES: tuple[str, ...] = tuple(_COLUMNS)
 
 #: The tables that triggers protect: rows come, and never change or go.
-PROTECTED_TABLES: tuple[str, ...] = ("entry", *DETAIL_TABLES, "anchor")
+PROTECTED_TABLES: tuple[str, ...] = ("entry", *DETAIL_TABLES, "anchor", "mark")
+
+#: There is a mark after so many entries, at the earliest.
+MARK_EVERY = 1000
+#: The number of an entry before all that are of a time, or later; ``{}`` for the time's parameter.
+SINCE = "(SELECT ifnull(max(seq), 0) FROM mark WHERE latest < {})"
+#: Marks the newest entry, the one parameter.
+ADD_MARK = """
+INSERT INTO mark SELECT ?, max(
+    ifnull((SELECT latest FROM mark ORDER BY seq DESC LIMIT 1), ''),
+    (SELECT max(time) FROM entry WHERE seq > (SELECT ifnull(max(seq), 0) FROM mark))
+)
+"""
 
 
 def columns_of(table: str) -> tuple[str, ...]:
@@ -258,7 +282,8 @@ def _tables() -> tuple[str, ...]:
 
 
 def _guards() -> tuple[str, ...]:
-    return tuple(sql for table in PROTECTED_TABLES for sql in guards_of(table).values())
+    tables = ("entry", *DETAIL_TABLES, "anchor")
+    return tuple(sql for table in tables for sql in guards_of(table).values())
 
 
 #: Every step of the journal's schema so far.
@@ -267,5 +292,27 @@ MIGRATIONS: tuple[Migration, ...] = (
         1,
         "the order journal",
         (*_SPINE, *_tables(), *_INDEXES, _ORDER_HISTORY, *_guards()),
+    ),
+    Migration(
+        2,
+        "fewer pages for each entry",
+        (
+            "DROP INDEX entry_by_time",
+            # The number of an entry stands behind what an index is made of, anyway.
+            "DROP INDEX entry_by_story",
+            "CREATE INDEX entry_by_story ON entry (correlation_id)",
+            """
+            CREATE TABLE mark (
+                seq INTEGER PRIMARY KEY NOT NULL REFERENCES entry (seq),
+                latest TEXT NOT NULL
+            ) STRICT
+            """,
+            """
+            INSERT INTO mark SELECT seq, latest FROM (
+                SELECT seq, max(time) OVER (ORDER BY seq) AS latest FROM entry
+            ) WHERE seq % 1000 = 0
+            """,
+            *guards_of("mark").values(),
+        ),
     ),
 )

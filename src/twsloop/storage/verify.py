@@ -90,6 +90,8 @@ class _Check:
         self._file, self._noted = file, noted
         self._before, self._seq, self._moved = START, 0, 0
         self._right = self._unread = 0
+        self._latest = ""
+        self._marks: dict[int, str] = {}
 
     def result(self, why: str, broken: int | None) -> Verification:
         return Verification(
@@ -114,11 +116,14 @@ class _Check:
                 raise _Broken(f"entry {self._noted[0]} is in an archive: check it there")
             self._note()
         beside = {table: _Rows(self._file, table) for table in DETAIL_TABLES}
+        self._marks = dict(map(tuple, self._file.execute("SELECT seq, latest FROM mark")))
         for row in self._file.execute("SELECT * FROM entry ORDER BY seq"):
             self._entry(Entry(**dict(row)), beside)
         for table, rows in beside.items():
             if rows.seq is not None:
                 raise _Broken(f"{table} has a row without an entry", rows.seq)
+        if self._marks:
+            raise _Broken("mark has a row without an entry", min(self._marks))
         if self._noted is not None and self._noted[0] > self._seq:
             raise _Broken(f"entries are missing at the end: {self._noted[0]} was noted")
         self._floors()
@@ -154,6 +159,9 @@ class _Check:
                 if found.get(table) != expected.get(table):
                     why = f"entry {seq} and its row in {table} do not say the same"
                     raise _Broken(why, seq)
+        self._latest = max(self._latest, entry.time)
+        if self._marks.pop(seq, self._latest) < self._latest:
+            raise _Broken(f"mark {seq} says that no entry up to it is as late as one is", seq)
         self._seq, self._before = seq, entry.hash
         self._right += 1
         self._note()
