@@ -20,12 +20,15 @@ from rich.text import Text
 
 from twsloop.events import CommissionReported, Fact, Fill, OrderEvent
 
+from .account import ACCOUNT_VALUE, POSITION
 from .connect import Inbox, Patience, connected
 from .exits import Exit
 from .facts import sentence
-from .output import Output, cell, table_of
+from .fields import flag, many, number, table, text, whole
+from .output import Output, cell
 from .quotes import quote_table
 from .root import Run
+from .shapes import Line, line, prints
 
 if TYPE_CHECKING:
     from twsloop.gateway import IBGateway
@@ -46,6 +49,39 @@ REDRAW = 4
 #: How often the table is printed where it cannot be redrawn, seconds.
 REPRINT = 5.0
 
+CONNECTED = line(
+    "connected",
+    "The session is there.",
+    host=text("the gateway's machine"),
+    port=whole("its port"),
+    server_version=whole("the protocol version that was agreed on"),
+    accounts=many(text("its number"), "the accounts of the login"),
+)
+QUOTE = line(
+    "quote",
+    "A ticker at the end of the stream.",
+    symbol=text("the contract in short"),
+    ticks=whole("how many changes came"),
+    bid=number("the best bid", null=True),
+    ask=number("the best ask", null=True),
+    last=number("the last trade", null=True),
+)
+#: The columns of a position that people look at.
+HELD_COLUMNS = ("account", "symbol", "quantity", "average_cost")
+HELD = Line(
+    POSITION.event,
+    POSITION.meaning,
+    {name: field for name, field in POSITION.fields.items() if name in HELD_COLUMNS},
+)
+SUMMARY = line(
+    "summary",
+    "What really happened.",
+    ok=flag("whether all of it did"),
+    ticks=whole("how many changes came in all"),
+    checks=table(flag("whether it happened"), "everything that was to happen, in words"),
+)
+STOPPED = line("stopped", "Ctrl-C, before the end.")
+
 
 @click.command(
     epilog="""\b
@@ -62,6 +98,9 @@ It exits with 0 only if all of it really happened. It refuses to run on a live a
     default=20,
     show_default=True,
     help="How long to stream.",
+)
+@prints(
+    *(CONNECTED, OrderEvent, Fill, CommissionReported, QUOTE, HELD, ACCOUNT_VALUE, SUMMARY, STOPPED)
 )
 @click.pass_obj
 def demo(run: Run, seconds: float) -> None:
@@ -223,11 +262,7 @@ class _Demo:
             }
             for p in held
         ]
-        columns = ("account", "symbol", "quantity", "average_cost")
-        if self.out.form == "table":
-            self.out.console.print(table_of(columns, rows, title="positions"))
-        else:
-            self.out.rows("position", columns, rows)
+        self.out.rows(HELD.event, HELD_COLUMNS, rows, title="positions")
         self.checks[f"position {BOUGHT} {cell(before)} -> {cell(now)}"] = now - before == QUANTITY
 
     def _check_account(self) -> None:
@@ -236,9 +271,7 @@ class _Demo:
             {"account": r.account, "tag": r.tag, "value": r.value, "currency": r.currency}
             for r in summary
         ]
-        self.out.rows(
-            "account_value", ("account", "tag", "value", "currency"), rows, title="account"
-        )
+        self.out.rows(ACCOUNT_VALUE.event, ACCOUNT_VALUE.columns, rows, title="account")
         equity = [r.amount for r in summary if r.tag == "NetLiquidation"]
         invested = [r.amount for r in summary if r.tag == "GrossPositionValue"]
         told = bool(equity and equity[0] and invested and invested[0])

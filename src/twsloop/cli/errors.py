@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .exits import Exit, with_exits
+from .fields import Field, anything, flag, many, record, table, text, whole
 from .output import Output
-from .root import Run, json_option, output_option
+from .root import Run, output_option
+from .shapes import Line, prints
 
 if TYPE_CHECKING:
     from twsloop.error_handler import ErrorInfo, Explanation, Policy
@@ -26,6 +28,59 @@ SHOWN = ("code", "category", "severity", "message")
 #: How much of a text a list shows.
 LISTED = 90
 
+_INFO: dict[str, Field] = {
+    "category": text("what it is about: order, data, connection..."),
+    "severity": text("how bad it is: info, warning, error, fatal"),
+    "scope": text("what it concerns: an order, a request, the session"),
+    "retry": text("whether asking again helps"),
+    "message": text("IB's text, as documented"),
+    "what_happens_next": text("what twsloop does then, and what you can do"),
+}
+LISTED_CODE = Line("error_code", "One code of the list.", {"code": whole("IB's code"), **_INFO})
+EXPLAINED = Line(
+    "error_code",
+    "What a code means, and what twsloop does about it.",
+    {
+        "code": whole("IB's code"),
+        "listed": flag("whether it is in a list that twsloop knows"),
+        **_INFO,
+        "source": text("where it is documented"),
+        "contexts": table(
+            Field(
+                record(
+                    "what is done in one context",
+                    {
+                        "action": text("twsloop's word for it"),
+                        "ends": text("what it ends: nothing, request, order, change, session"),
+                        "does": text("the action in words"),
+                        "because": text("why"),
+                        "decided_by": text("the row of the policy, or a setting"),
+                        **_INFO,
+                    },
+                ).schema
+            ),
+            "what is done, by what the code came for: order_new, order_live, request...",
+        ),
+        "texts": many(
+            record(
+                "what certain texts change",
+                {
+                    "text": text("the pattern", null=True),
+                    "contexts": many(text("its name"), "where it counts"),
+                    "action": text("what is done", null=True),
+                    "changes": table(anything("the other value"), "what else is different"),
+                    "because": text("why"),
+                },
+            ),
+            "the rows of the policy that look at IB's text",
+        ),
+    },
+)
+CHOSEN = Line(
+    "errors_chosen",
+    "The codes for which the settings choose otherwise.",
+    {"codes": many(anything("a code, or a range of them"), "they")},
+)
 _EPILOG = """\b
 Examples:
   twsloop errors 10349                      in every context
@@ -67,7 +122,7 @@ class _Codes(click.Command):
 )
 @click.option("--text", default="", help="IB's text, which decides for a few codes.")
 @output_option
-@json_option
+@prints(LISTED_CODE, EXPLAINED, CHOSEN)
 @click.pass_obj
 def errors(
     run: Run, code_or_words: tuple[str, ...], context: str | None, text: str, form: str | None

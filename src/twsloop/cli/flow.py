@@ -21,9 +21,16 @@ from twsloop.app import logged
 
 from .exits import Exit, ForeignError
 from .flow_view import (
+    MINUTE_BAR,
     MINUTES,
+    POINT,
     POINTS,
+    PREDICTION,
     PREDICTIONS,
+    RANGE,
+    STATUS,
+    TICKER,
+    TRADE,
     TRADES,
     fields_of,
     flat,
@@ -35,6 +42,7 @@ from .flow_view import (
 )
 from .output import Output
 from .root import Run, SuggestingGroup, output_option
+from .shapes import prints
 
 if TYPE_CHECKING:
     from api_client import ApiClient, ApiError
@@ -206,6 +214,7 @@ Example:
 """
 )
 @_common
+@prints(STATUS)
 def status(run: Run, base_url: str | None, max_wait: float, form: str | None) -> None:
     """Show how the service is: market hours, tickers, workers, predictors."""
     with _asking(run, form, base_url, max_wait) as (client, out):
@@ -223,6 +232,7 @@ Example:
 """
 )
 @_common
+@prints(TICKER)
 def tickers(run: Run, base_url: str | None, max_wait: float, form: str | None) -> None:
     """List the tickers that the service watches."""
     with _asking(run, form, base_url, max_wait) as (client, out):
@@ -248,6 +258,7 @@ Examples:
 @_limit
 @_recent
 @_common
+@prints(TRADE)
 def trades(
     run: Run,
     ticker: str,
@@ -275,6 +286,7 @@ Examples:
 @_limit
 @_recent
 @_common
+@prints(MINUTE_BAR)
 def minute(
     run: Run,
     ticker: str,
@@ -302,6 +314,7 @@ Examples:
 @click.option("--days", type=click.IntRange(1), help="The last so many days; the dates win.")
 @_limit
 @_common
+@prints(POINT)
 def divergence(
     run: Run, ticker: str, base_url: str | None, max_wait: float, form: str | None, **asked: Any
 ) -> None:
@@ -328,6 +341,7 @@ Examples:
     "--use-default-only", is_flag=True, help="Ask the default model even if the ticker has its own."
 )
 @_common
+@prints(PREDICTION)
 def prediction(
     run: Run,
     ticker: str,
@@ -379,6 +393,7 @@ Examples:
 @_dates(required=True)
 @_numbers
 @_common
+@prints(RANGE, POINT)
 def range_(
     run: Run, ticker: str, base_url: str | None, max_wait: float, form: str | None, **asked: Any
 ) -> None:

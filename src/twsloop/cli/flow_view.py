@@ -14,12 +14,21 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
+from .fields import anything, table, text
 from .output import Output, cell, plain
+from .shapes import Line, line
 
 __all__ = [
     "MINUTES",
+    "MINUTE_BAR",
+    "POINT",
     "POINTS",
+    "PREDICTION",
     "PREDICTIONS",
+    "RANGE",
+    "STATUS",
+    "TICKER",
+    "TRADE",
     "TRADES",
     "fields_of",
     "flat",
@@ -50,6 +59,26 @@ POINTS: Shown = (
 )
 PREDICTIONS: Shown = (
     *(("time", 0), ("signal", 0), ("confidence", 0), ("stock_price", 0), ("probabilities", 100)),
+)
+
+
+def _as_told(event: str, meaning: str) -> Line:
+    """A line that has what the service's answer has, whatever that may be one day."""
+    return Line(event, meaning, {}, more=anything("as the service names and means it"))
+
+
+STATUS = _as_told("status", "How the service is.")
+TICKER = line("ticker", "A ticker that the service watches.", ticker=text("its name"))
+TRADE = _as_told("trade", "An option trade.")
+MINUTE_BAR = _as_told("minute_bar", "A minute of a ticker.")
+POINT = _as_told("divergence_point", "The divergence of option flow and price in a minute.")
+PREDICTION = _as_told("prediction", "A prediction, with its model.")
+RANGE = line(
+    "range",
+    "What a range was computed of.",
+    ticker=text("its name", missing=True),
+    parameters=table(anything("a value"), "how it was computed", missing=True),
+    data_info=table(anything("a value"), "of what", missing=True),
 )
 
 

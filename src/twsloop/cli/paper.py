@@ -14,8 +14,10 @@ from twsloop.app import logged, paper_gateway
 from twsloop.errors import FeedError
 
 from .exits import Exit, with_exits
+from .fields import anything, many, moment, table, text, whole
 from .root import Run
-from .tapes import play, tape_options
+from .shapes import line, prints
+from .tapes import PLAYED, play, tape_options
 
 if TYPE_CHECKING:
     from twsloop.paper.faults.engine import Happened
@@ -27,6 +29,22 @@ __all__ = ["paper"]
 
 #: How often the waiting main thread looks up, seconds; a signal wakes it at once on POSIX.
 LOOK_UP = 0.5
+
+
+FAULT = line(
+    "fault",
+    "A fault of the script begins, happens, ends, or fails.",
+    what=text("begins, ends, happens or fails"),
+    fault=text("its name"),
+    parameters=table(anything("a value"), "how it is set"),
+    clients=many(whole("a client id"), "whom it hits; null: all", null=True),
+    time=moment("when, by the market's clock"),
+)
+FEED_ENDED = line(
+    "feed_ended",
+    "The market has ended.",
+    stats=table(anything("a number"), "what there was of it"),
+)
 
 
 class _Speed(click.ParamType[float | str]):
@@ -138,6 +156,7 @@ Examples:
 @click.option("--sample", type=click.Choice(["none", "ib"]), help="ib: one tick a kind in 250 ms.")
 @click.option("--max-version", type=int, help="The newest protocol version to speak.")
 @tape_options
+@prints(*PLAYED, FAULT, FEED_ENDED)
 @click.pass_obj
 def paper(
     run: Run,

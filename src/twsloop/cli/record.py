@@ -14,7 +14,9 @@ from twsloop.app import logged
 from twsloop.errors import TapeError, TcpFailed, TcpTimeout
 
 from .exits import Exit, ForeignError, with_exits
+from .fields import text, whole
 from .root import Run
+from .shapes import line, prints
 
 if TYPE_CHECKING:
     from twsloop.paper.tape.recorder import Recorder
@@ -26,6 +28,55 @@ __all__ = ["record"]
 #: How often the waiting main thread looks up, seconds; a signal wakes it at once on POSIX.
 LOOK_UP = 1.0
 HINT = "Start TWS or IB Gateway first, and check --upstream; --no-probe records all the same."
+
+
+_SESSION = whole("its number on the tape")
+LINES = (
+    line(
+        "listening",
+        "It records from now on.",
+        host=text("the address for clients"),
+        port=whole("the port for clients"),
+        upstream=text("the gateway that is recorded, HOST:PORT"),
+        file=text("the tape"),
+    ),
+    line(
+        "open_to_network",
+        "The address is no one of this machine alone.",
+        host=text("the address"),
+        port=whole("the port"),
+    ),
+    line("connected", "A client connected.", session=_SESSION),
+    line(
+        "session",
+        "A session speaks.",
+        session=_SESSION,
+        server_version=whole("the protocol version that was agreed on"),
+    ),
+    line("upstream_failed", "There is no gateway.", session=_SESSION, error=text("why")),
+    line(
+        "session_end",
+        "A session ended.",
+        session=_SESSION,
+        messages=whole("messages on the tape so far"),
+    ),
+    line("tape_failed", "The tape cannot be written.", error=text("why")),
+    line(
+        "progress",
+        "Messages pass; about once a second.",
+        sessions=whole("how many are open"),
+        messages=whole("messages on the tape so far"),
+        bytes=whole("their size"),
+    ),
+    line(
+        "stopped",
+        "It has ended; the file is whole.",
+        sessions=whole("how many there were"),
+        messages=whole("how many messages are on the tape"),
+        bytes=whole("their size"),
+        file=text("the tape"),
+    ),
+)
 
 
 class _Upstream(click.ParamType[tuple[str, int]]):
@@ -83,6 +134,7 @@ Examples:
 @click.option(
     "--probe/--no-probe", default=True, help="Look first whether the gateway answers at all."
 )
+@prints(*LINES)
 @click.pass_obj
 def record(
     run: Run,

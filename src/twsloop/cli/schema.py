@@ -10,7 +10,7 @@ import click
 
 from .exits import Exit, with_exits
 from .root import cli
-from .shapes import COMPLAINT, DIALECT, VERSION, Line, lines_of, schema_of, walk
+from .shapes import COMPLAINT, DIALECT, VERSION, Line, lines_of, prints, schema_of, walk
 
 __all__ = ["documented", "schema"]
 
@@ -36,6 +36,7 @@ Examples:
     )
 )
 @click.argument("command", nargs=-1)
+@prints()
 def schema(command: tuple[str, ...]) -> None:
     """Print the JSON Schema of COMMAND's lines, or of all lines that --json prints.
 

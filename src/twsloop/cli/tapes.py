@@ -15,12 +15,14 @@ from twsloop.app import logged
 from twsloop.errors import PaperError
 
 from .exits import Exit, with_exits
+from .fields import many, text, whole
 from .root import Run
+from .shapes import line, prints
 
 if TYPE_CHECKING:
     from twsloop.config import Config
 
-__all__ = ["play", "tape_options", "transcript"]
+__all__ = ["PLAYED", "play", "tape_options", "transcript"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,6 +30,37 @@ F = TypeVar("F", bound=Callable[..., Any])
 LOOK_UP = 0.5
 #: How long a client may take to do its part unless told otherwise, seconds.
 PATIENCE = 10.0
+
+
+_TEXT = text("what happened, in words")
+#: What is printed while a tape is played.
+PLAYED = (
+    line(
+        "listening",
+        "Clients can connect.",
+        host=text("the address"),
+        port=whole("the port"),
+        tape=text("what is played", missing=True),
+        sessions=whole("how many sessions it has", missing=True),
+    ),
+    line("joined", "A client joined.", text=_TEXT),
+    line("problem", "A client did not do as the script says.", text=_TEXT),
+    line("refused", "A client could not be served.", text=_TEXT),
+    line("session_end", "A client left.", text=_TEXT),
+    line(
+        "stopped",
+        "It has ended.",
+        played=whole("how many sessions were played", missing=True),
+        problems=many(text("in words"), "what was not as scripted", missing=True),
+        events=whole("how many market events there were", missing=True),
+    ),
+)
+FIELD = line(
+    "field",
+    "A field that a line of a transcript may have.",
+    field=text("its name"),
+    value=text("what it holds"),
+)
 
 
 class _Patience(click.ParamType[float]):
@@ -165,6 +198,7 @@ Examples:
 @click.option("--session", type=click.IntRange(1), help="Only this session.")
 @click.option("--force", is_flag=True, help="Write over a file that is there already.")
 @click.option("--fields", "message", metavar="MESSAGE", help="List the fields of a message.")
+@prints(FIELD)
 @click.pass_obj
 def transcript(
     run: Run,
@@ -223,7 +257,7 @@ def _list_fields(run: Run, name: str) -> None:
         raise click.UsageError(msg)
     kind = known[name]
     rows = [{"field": field, "value": value} for field, value in known_fields(kind)]
-    run.output().rows("field", ("field", "value"), rows, title=kind.name)
+    run.output().rows(FIELD.event, FIELD.columns, rows, title=kind.name)
 
 
 def _write_tape(script: Any, target: Path) -> None:
