@@ -64,6 +64,10 @@ def test_a_day_is_closed(
     theirs = ib_gateway.place_order("MSFT", limit_order("BUY", 1, 1, tif="GTC"))
     own = ("buy", "AAPL", "10", "--limit", "1", "--tif", "GTC", "--timeout", "0.5")
     assert run(*port, *own, home=tmp_path)[0] == 13
+    # Every step was done, and yet the day ends with money in danger.
+    code, out, complaints = run(*port, "close-day", home=tmp_path)
+    assert (code, complaints) == (19, "")
+    assert "in danger: 1" in out
     code, out, complaints = run(
         *port, "close-day", "--cancel", "entries", "--flatten", "--json", home=tmp_path
     )

@@ -26,6 +26,7 @@ Orders are held back in the program that runs the routine: a program of yours ca
 names a time in its settings ([end_of_day] at). From here only orders of --client-id are cancelled.
 """,
         Exit.DONE,
+        Exit.UNPROTECTED,
         Exit.DAY_OPEN,
     ),
 )
@@ -74,5 +75,9 @@ def close_day(run: Run, /, exempt: tuple[str, ...], **options: Any) -> None:
         out.fact(report, "")
     else:
         out.event("end_of_day", str(report))
+    code = Exit.DONE
     if not report.complete:
-        click.get_current_context().exit(Exit.DAY_OPEN)
+        code = Exit.DAY_OPEN
+    elif report.protection is not None and not report.protection.ok:
+        code = Exit.UNPROTECTED
+    click.get_current_context().exit(code)
