@@ -28,7 +28,16 @@ GROUPS: dict[str, dict[str, str]] = {
         "demo": "demo",
         "check": "check",
     },
+    "The gateway's process": {
+        "start": "gateway",
+        "stop": "gateway",
+        "restart": "gateway",
+        "status": "gateway",
+        "ibc": "gateway",
+        "doctor": "doctor",
+    },
     "Market data": {
+        "watch": "watch",
         "subscribe": "market",
         "subscriptions": "market",
         "depth": "depth",
