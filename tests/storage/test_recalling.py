@@ -151,3 +151,18 @@ def test_what_another_client_traded_lately_is_told_once(tmp_path: Path) -> None:
     with reading(file) as journal:
         known = recall(journal, 1, ("DU1",), NOON, writing=False)
     assert (known.fills, known.commissions) == ((theirs,), (paid,))
+
+
+def test_another_login_with_the_same_ids_takes_no_order_away(tmp_path: Path) -> None:
+    """Two gateways, one client id and one file: each login has its own order 1."""
+    file = tmp_path / "journal.db"
+    write_journal(file, [began(), *life(1, "UNCERTAIN"), *of(2, intent(2))], login=OURS)
+    theirs = Login("U7", "session-1-2")
+    other = attrs.evolve(began(), accounts=("U7",), correlation_id=theirs.story)
+    done = [*life(1, "Submitted", "Filled"), *life(2, "Filled")]
+    write_journal(file, [other, *done, *life(3)], login=theirs)
+    with reading(file) as journal:
+        ours = recall(journal, 1, ("DU1",), NOON)
+        others = recall(journal, 1, ("U7",), NOON)
+    assert [(one.order_id, one.uncertain) for one in ours.orders] == [(1, True), (2, True)]
+    assert [(one.order_id, one.status) for one in others.orders] == [(3, "PendingSubmit")]

@@ -6,9 +6,10 @@ and executions of a week at most. Of these, the ids are enough: what is listed a
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -31,6 +32,7 @@ from .order_state import FINAL, OrderState
 from .queries import entries
 from .replay import Replay
 from .rows import Entry
+from .schema import SINCE
 
 __all__ = ["LISTED", "RECENT", "Recalled", "recall"]
 
@@ -44,40 +46,46 @@ LISTED = timedelta(days=8)
 #: A position may be reported so long after its execution.
 SETTLING = timedelta(seconds=5)
 
-_FINAL_MARKS = ", ".join("?" * len(FINAL))
-
+#: The sessions of this client and login, as the journal counts them.
+_MINE = "(SELECT value FROM json_each(:mine))"
 #: The stories of a client's orders that were not told to be over, or were meant and never told
 #: of: the intent is written alone, and the process may end as the order leaves.
 #: An order's first words come without a permanent id, so that any later word takes their place; one
 #: with an id yields to its like.
+#: What another login told of the same client and order id is no later word: it is another order.
 #: NOT INDEXED: all words are read once, in the order of the file, and few have no later one.
 _OPEN = f"""
 SELECT DISTINCT e.correlation_id
 FROM order_event o NOT INDEXED CROSS JOIN entry e ON e.seq = o.seq
-WHERE o.client_id = ? AND o.status NOT IN ({_FINAL_MARKS}) AND NOT EXISTS (
+WHERE o.client_id = :client AND o.status NOT IN (SELECT value FROM json_each(:final))
+AND e.epoch IN {_MINE} AND NOT EXISTS (
     SELECT 1 FROM order_event n
     WHERE n.client_id = o.client_id AND n.order_id = o.order_id AND n.seq > o.seq
     AND n.status IS NOT NULL AND (o.perm_id IS NULL OR n.perm_id = o.perm_id)
+    AND (SELECT epoch FROM entry WHERE seq = n.seq) IN {_MINE}
 )
 UNION SELECT e.correlation_id
 FROM intent i JOIN entry e ON e.seq = i.seq
-WHERE i.client_id = ? AND NOT EXISTS (
+WHERE i.client_id = :client AND e.epoch IN {_MINE} AND NOT EXISTS (
     SELECT 1 FROM order_event n
     WHERE n.client_id = i.client_id AND n.order_id = i.order_id AND n.seq > i.seq
+    AND (SELECT epoch FROM entry WHERE seq = n.seq) IN {_MINE}
 )
-"""  # noqa: S608  (marks of bound parameters)
+"""  # noqa: S608  (names of bound parameters)
 
-#: Entries about orders, of late, or of these stories. CROSS JOIN: what is of late is found by its
-#: time, which is little, and not by its client, which may be all that the file has.
+#: What is of late, by its time.
+_LATE = f"e.seq > {SINCE.format(':since')} AND e.time >= :since"
+#: Entries about orders, of late, or of these stories. CROSS JOIN: what is of late is little, and
+#: what is a client's may be all that the file has.
 _ABOUT = f"""
 WHERE seq IN (
     WITH story AS MATERIALIZED ({_OPEN})
     SELECT seq FROM entry WHERE correlation_id IN story
     UNION SELECT e.seq FROM entry e CROSS JOIN order_event o ON o.seq = e.seq
-    WHERE o.client_id = ? AND e.time >= ?
+    WHERE o.client_id = :client AND {_LATE}
     UNION SELECT e.seq FROM entry e CROSS JOIN intent i ON i.seq = e.seq
-    WHERE i.client_id = ? AND e.time >= ?
-    UNION SELECT seq FROM entry WHERE time >= ? AND kind IN ('Fill', 'CommissionReported')
+    WHERE i.client_id = :client AND {_LATE}
+    UNION SELECT seq FROM entry e WHERE {_LATE} AND kind IN ('Fill', 'CommissionReported')
     UNION SELECT seq FROM commission WHERE exec_id IN (
         SELECT exec_id FROM execution WHERE seq IN (
             SELECT seq FROM entry WHERE correlation_id IN story
@@ -85,18 +93,16 @@ WHERE seq IN (
     )
 )
 ORDER BY seq
-"""  # noqa: S608  (marks of bound parameters)
+"""  # noqa: S608  (names of bound parameters)
 
-_LATE_IDS = """
+_LATE_IDS = f"""
 SELECT x.exec_id, e.epoch, e.time, x.exec_id IN (SELECT exec_id FROM commission)
-FROM execution x JOIN entry e ON e.seq = x.seq WHERE e.time >= ? AND e.time < ?
-"""
+FROM execution x JOIN entry e ON e.seq = x.seq WHERE {_LATE} AND e.time < :until
+"""  # noqa: S608  (no values)
 
 _OF_STORY = "WHERE correlation_id = ? ORDER BY seq"
 #: Executions since a time; those that a combo's are summed up in change no position.
-_TRADED = """
-WHERE kind = 'Fill' AND time >= ? ORDER BY seq
-"""
+_TRADED = f"e WHERE kind = 'Fill' AND {_LATE} ORDER BY seq"
 _COMBO = "SELECT 1 FROM intent WHERE client_id = ? AND order_id = ? AND sec_type = 'BAG' LIMIT 1"
 
 
@@ -152,7 +158,12 @@ def recall(
     since, earliest = _text(now - RECENT), _text(now - LISTED)
     replay, ended_at = Replay(), None
     others: list[tuple[Fill | CommissionReported, bool]] = []
-    told = (client_id, *sorted(FINAL), client_id, *(client_id, since) * 2, since)
+    told = {
+        "client": client_id,
+        "since": since,
+        "mine": json.dumps(sorted(mine)),
+        "final": json.dumps(sorted(FINAL)),
+    }
     for entry, fact in _facts(journal, _ABOUT, told):
         if entry.epoch in mine:
             replay.apply(fact, entry.seq)
@@ -163,7 +174,7 @@ def recall(
     held = _held(journal, client_id, mine)
     if held is not None:
         ended_at = max(ended_at or "", _text(held.time))
-    late = journal.execute(_LATE_IDS, (earliest, since)).fetchall()
+    late = journal.execute(_LATE_IDS, {"since": earliest, "until": since}).fetchall()
     return Recalled(
         orders=replay.orders,
         commissions=replay.commissions,
@@ -209,7 +220,7 @@ def _adopt(
 
 
 def _facts(
-    journal: sqlite3.Connection, rest: str, parameters: Sequence[Any]
+    journal: sqlite3.Connection, rest: str, parameters: Sequence[Any] | Mapping[str, Any]
 ) -> Iterator[tuple[Entry, Fact]]:
     """Entries with their facts; what cannot be read is passed over, and named in the log.
 
@@ -246,7 +257,7 @@ def _traded(
     journal: sqlite3.Connection, since: datetime, accounts: Collection[str]
 ) -> tuple[Fill, ...]:
     found = []
-    for _, fact in _facts(journal, _TRADED, (_text(since),)):
+    for _, fact in _facts(journal, _TRADED, {"since": _text(since)}):
         if isinstance(fact, Fill) and fact.account in accounts:
             order = fact.client_id, fact.order_id
             if is_leg(fact.exec_id) or journal.execute(_COMBO, order).fetchone() is None:
