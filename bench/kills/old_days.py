@@ -19,8 +19,10 @@ from twsloop.events import (
     SessionBegan,
     session_story,
 )
-from twsloop.storage.pen import Login, Pen
+from twsloop.storage.chain import START, link
+from twsloop.storage.pen import INSERT_ENTRY, Gathered
 from twsloop.storage.reading import read_file
+from twsloop.storage.rows import body_of, details_of, key_of, story_of, time_of
 from twsloop.storage.schema import MIGRATIONS
 
 __all__ = ["has_old_days", "is_new", "write_old_days"]
@@ -28,22 +30,34 @@ __all__ = ["has_old_days", "is_new", "write_old_days"]
 #: Who it was, and with which account.
 CLIENT_ID, ACCOUNT = 99, "DU9999999"
 #: How many days there are, and how many orders on each; the last is long ago.
-DAYS, ORDERS = 40, 5
+DAYS, ORDERS = 40, 8
 LAST = timedelta(days=60)
 
 
 def write_old_days(file: Path) -> None:
-    """Make the journal."""
-    pen = Pen(file)
+    """Make the journal, as a program made it that knew the first schema alone."""
     today = datetime.now(UTC).replace(hour=15, minute=0, second=0, microsecond=0)
-    with contextlib.closing(
-        Database(file, migrations=MIGRATIONS, private=True, section="journal").connect()
-    ) as connection:
-        pen.opened(connection)
-        for day in range(DAYS):
-            time = today - LAST - timedelta(days=DAYS - day)
-            login = Login(ACCOUNT, session_story(CLIENT_ID, 1))
-            pen.write(connection, [(fact, login) for fact in _day(day, time)])
+    first, before, entries, details = today - LAST - timedelta(days=DAYS), START, [], Gathered()
+    facts = [(day, fact) for day in range(DAYS) for fact in _day(day, first + timedelta(days=day))]
+    story = session_story(CLIENT_ID, 1)
+    for seq, (day, fact) in enumerate(facts, start=1):
+        head = (
+            *(seq, time_of(fact), type(fact).__name__),
+            *(day + 1, story_of(fact, story), key_of(fact)),
+        )
+        body = body_of(fact)
+        before = link(before, head, body)
+        entries.append((*head, body, before))
+        details.add(seq, details_of(fact, day + 1))
+    database = Database(file, migrations=MIGRATIONS[:1], private=True, section="journal")
+    with contextlib.closing(database.connect()) as connection:
+        connection.execute("BEGIN")
+        connection.executemany(INSERT_ENTRY, entries)
+        details.insert(connection)
+        connection.execute(
+            "INSERT INTO id_floor VALUES (?, ?, ?)", (CLIENT_ID, ACCOUNT, DAYS * ORDERS)
+        )
+        connection.execute("COMMIT")
 
 
 def _day(day: int, time: datetime) -> Iterator[Fact]:

@@ -20,9 +20,9 @@ has compared, it has to be true that
 
 Every few kills begin anew, with another gateway and another journal; in every third of these rounds
 another client trades all the time and writes to the same journal, and every third begins with a
-journal that has old days. What is met least often comes next, so that 1,000 kills meet every kind
-and every step 20 times; it is drawn from the seed and from what was met so far alone, so that a run
-that ended at kill 120 is taken up there::
+journal that has old days, and an old schema. What is met least often comes next, so that 1,000
+kills meet every kind and every step 20 times; it is drawn from the seed and from what was met so
+far alone, so that a run that ended at kill 120 is taken up there::
 
     python bench/kills/run.py                       1,000 kills
     python bench/kills/run.py --seed 7 --kills 50

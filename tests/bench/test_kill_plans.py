@@ -14,9 +14,8 @@ KILLS, ROUND = 1000, 25
 
 
 def possible(number: int, made: bool) -> dict[str, Kind]:
-    """The kinds of a round: every third begins with old days, the others without a schema."""
-    old = number % 3 == 0
-    here = {"": True, "old": old, "new": not old and not made}
+    """The kinds of a round: all begin without the newest schema, every third with old days."""
+    here = {"": True, "old": made and number % 3 == 0, "new": not made}
     return {name: kind for name, kind in KINDS.items() if here[kind.needs]}
 
 
