@@ -129,7 +129,7 @@ class _Child:
                 self._do(self._chance.choice(("market", "rest", "cancel", "modify")))
                 time.sleep(PACE)
         elif doing in deeds.DEEDS:
-            deeds.DEEDS[doing](self._app)
+            deeds.DEEDS[doing](self._app, self._chance)
             self._do("burst")
         else:
             self._do(doing, changed)

@@ -9,11 +9,14 @@ import functools
 import gc
 import multiprocessing.util
 import os
+import random
 import signal
+import stat
 import time
 import weakref
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 
 from twsloop import IBGateway, market_order, stock
@@ -26,14 +29,16 @@ __all__ = ["DEEDS", "be_refused"]
 PATIENCE = 30.0
 #: How long a forked process may wait for what nobody can give it, seconds.
 IN_VAIN = 0.05
+#: How long a forked process lives on, seconds: the next client starts meanwhile.
+OUTLIVES = 1.5
 
 
-def _copy(app: IBGateway) -> None:
+def _copy(app: IBGateway, _chance: random.Random) -> None:
     """Copy the journal."""
     app.journal.backup().result(PATIENCE)
 
 
-def _archive(app: IBGateway) -> None:
+def _archive(app: IBGateway, _chance: random.Random) -> None:
     """Let the first day of the journal go into an archive."""
     ((first,),) = read_file(app.journal.file, "SELECT min(time) FROM entry")
     day = datetime.fromisoformat(first).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -43,17 +48,27 @@ def _archive(app: IBGateway) -> None:
     assert moved.entries, f"nothing of {day} was moved"
 
 
-def _fork(app: IBGateway) -> None:
-    """Fork with all open; the other process uses what it has inherited, and ends in its own way."""
+def _fork(app: IBGateway, chance: random.Random) -> None:
+    """Fork with all open; the other process uses what it has inherited, and ends in its own way.
+
+    Or it outlives us for a while, with our files open and locked; but not our sockets, as the
+    gateway would take it for us.
+    """
+    finalizes, outlives = chance.random() < 0.5, chance.random() < 0.4
     pid = os.fork()
     if not pid:
         try:
             _use(app)
             gc.collect()
+            if outlives:
+                _close_sockets()
+                time.sleep(OUTLIVES)
         finally:
-            if time.monotonic_ns() % 2:
+            if finalizes:
                 _finalize()
             os._exit(0)
+    if outlives:
+        return
     until = time.monotonic() + PATIENCE
     while (ended := os.waitpid(pid, os.WNOHANG)) == (0, 0):
         if time.monotonic() > until:
@@ -64,6 +79,14 @@ def _fork(app: IBGateway) -> None:
     # libuv, loaded by uvloop, fails in its last instant: it waits for threads that were not forked.
     right = {0, signal.SIGSEGV}
     assert ended[1] in right, f"a forked process came to a step of an order, or died: {ended[1]}"
+
+
+def _close_sockets() -> None:
+    """Close all of this process's sockets; the pipe to the run is one of them."""
+    for each in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if stat.S_ISSOCK(each.stat().st_mode):
+                os.close(int(each.name))
 
 
 def _finalize() -> None:
@@ -99,6 +122,6 @@ def be_refused(app: IBGateway) -> None:
     assert app.quote("AAPL").result(PATIENCE).last == 189.5, "market data does not go on"
 
 
-DEEDS: Mapping[str, Callable[[IBGateway], None]] = MappingProxyType(
+DEEDS: Mapping[str, Callable[[IBGateway, random.Random], None]] = MappingProxyType(
     {"copy": _copy, "archive": _archive, "fork": _fork}
 )
