@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import deque
 from decimal import Decimal
@@ -12,9 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.risk.support import ACCOUNT, Kept, Row, Seen, World, aapl, eurusd
+from twsloop.config.options import options_of
 from twsloop.config.sections import RiskParams
+from twsloop.config.sections.risk import ACCOUNT_LIMITS, SYMBOL_LIMITS
 from twsloop.contracts.builders import future, stock
 from twsloop.orders.builders import limit_order, market_order, stop_order
+from twsloop.risk.breaker import Breaker, Trouble
 from twsloop.risk.limits import loosens
 
 # ------------------------------------------------------------------------- monotone verdicts
@@ -49,7 +53,35 @@ RANGES: dict[str, tuple[Any, ...]] = {
     "trading_hours": ("liquid", "trading", "any"),
     "symbol_limits": (("AAPL:max_quantity=10",), ("AAPL:max_quantity=50",)),
     "account_limits": ((f"{ACCOUNT}:max_notional=100",), (f"{ACCOUNT}:max_notional=9000",), None),
+    "breaker_rejects": (1, 2, 4, None),
+    "breaker_errors": (1, 3, None),
+    "breaker_window": (60.0, 10.0, 0.1),
+    "breaker_pause": (0.0, 60.0, 3.0),
 }
+#: Settings that say what limits are counted in; they are no limits.
+MEASURES = {"currency", "day_zone", "day_begins"}
+#: Every limit that a symbol or an account may have of its own, likewise. One of a symbol is in
+#: place of the general one, so that it cannot be left out for more.
+OWN: list[tuple[str, tuple[Any, ...]]] = [
+    ("symbol_limits", tuple((f"AAPL:{name}={number}",) for number in (0, 60, 9000)))
+    for name in sorted(SYMBOL_LIMITS)
+] + [
+    (
+        "account_limits",
+        (*((f"{ACCOUNT}:{name}={number}",) for number in (0, 2, 60, 9000)), None),
+    )
+    for name in sorted(ACCOUNT_LIMITS)
+]
+
+
+def test_no_limit_is_left_out() -> None:
+    assert RANGES.keys() | MEASURES == options_of(RiskParams).keys()
+    assert not RANGES.keys() & MEASURES
+    for name, values in [*RANGES.items(), *OWN]:
+        steps = [RiskParams(**{name: value}) for value in values]
+        for tight, loose in itertools.pairwise(steps):
+            assert loosens(name, tight, loose), name
+            assert not loosens(name, loose, tight), name
 
 
 def contracts() -> list[Any]:
@@ -103,6 +135,12 @@ worlds = st.builds(
 )
 
 
+#: What went wrong, and how many seconds after the last.
+troubles = st.lists(
+    st.tuples(st.sampled_from(["reject", "error"]), st.sampled_from([0, 1, 2, 9, 50])), max_size=6
+)
+
+
 @st.composite
 def limits(draw: st.DrawFn) -> dict[str, Any]:
     names = draw(st.lists(st.sampled_from(sorted(RANGES)), max_size=6, unique=True))
@@ -114,33 +152,37 @@ def limits(draw: st.DrawFn) -> dict[str, Any]:
     given_limits=limits(),
     before=st.lists(st.tuples(st.sampled_from(contracts()), orders()), max_size=4),
     proposed=st.tuples(st.sampled_from(contracts()), orders()),
-    changed=st.sampled_from(sorted(RANGES)),
-    data=st.data(),
+    troubles=troubles,
 )
 def test_a_tighter_limit_never_admits_more(
     world: World,
     given_limits: dict[str, Any],
     before: list[Any],
     proposed: Any,
-    changed: str,
-    data: st.DataObject,
+    troubles: list[tuple[Trouble, int]],
 ) -> None:
     gate = world.gate(max_quote_age=None)
     for contract, order in before:
         gate.review(world.propose(contract, order))
-    values = RANGES[changed]
-    tight = data.draw(st.integers(0, len(values) - 2))
-    loose = data.draw(st.integers(tight + 1, len(values) - 1))
+    for _, seconds in troubles:
+        world.wait(seconds)
     proposal = world.propose(*proposed)
-    verdicts = []
-    params = []
-    for place in (tight, loose):
-        params.append(RiskParams(**(given_limits | {changed: values[place]})))
-        gate.reload(params[-1], reason="a test", now=world.now)
-        verdicts.append(gate.preview(proposal))
-    assert not loosens(changed, params[1], params[0])
-    if verdicts[0].allowed:
-        assert verdicts[1].allowed, verdicts[1].reason
+
+    def refusal(params: RiskParams) -> str:
+        """What these limits say to it, if all that happened before happened under them."""
+        gate.reload(params, reason="a test", now=world.now)
+        gate.memory.breaker = Breaker()
+        at = world.at - sum(seconds for _, seconds in troubles)
+        for trouble, seconds in troubles:
+            at += seconds
+            gate.memory.breaker.note(trouble, at, params)
+        return gate.preview(proposal).reason
+
+    others = RiskParams(**given_limits)
+    for name, values in [*RANGES.items(), *OWN]:
+        said = [refusal(attrs.evolve(others, **{name: value})) for value in values]
+        for tight, loose in itertools.pairwise(said):
+            assert tight or not loose, (name, loose)
 
 
 # ------------------------------------------------------------- limits hold, whatever comes when
