@@ -307,7 +307,7 @@ class RiskParams(Section):
     breaker_pause: float = option(
         300.0,
         "float",
-        "How long it stays open; 0 is until somebody closes it.",
+        "How long it stays open after the last that was too many; 0 is until somebody closes it.",
         unit="seconds",
         low=0,
         high=86400,
