@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import pwd
@@ -62,8 +63,9 @@ def _read_only_files(folder: Path) -> Iterator[None]:
         yield
     finally:
         for one, was in reversed(changed):
-            os.chown(one, was.st_uid, -1)
-            one.chmod(was.st_mode)
+            with contextlib.suppress(FileNotFoundError):  # another client's, which is gone
+                os.chown(one, was.st_uid, -1)
+                one.chmod(was.st_mode)
 
 
 @contextmanager
