@@ -25,6 +25,7 @@ from .day import (
     EndOfDayReport,
 )
 from .differences import (
+    ComparisonBegan,
     Difference,
     DifferenceKind,
     DifferencesAccepted,
@@ -87,6 +88,7 @@ __all__ = [
     "CallbackSlow",
     "CommissionLate",
     "CommissionReported",
+    "ComparisonBegan",
     "ConfigTaken",
     "DayClosing",
     "DayCount",

@@ -11,6 +11,7 @@ import attrs
 from .orders import OrderFact
 
 __all__ = [
+    "ComparisonBegan",
     "Difference",
     "DifferenceKind",
     "DifferencesAccepted",
@@ -103,6 +104,22 @@ class Difference:
         what = " ".join(part for part in (self.about, which, self.symbol) if part)
         said = f"{self.known or 'not known'} -> {self.found or 'not shown'}"
         return f"{what} is {self.kind}: {said}" + (f" ({self.reason})" if self.reason else "")
+
+
+@attrs.frozen(kw_only=True)
+class ComparisonBegan(OrderFact):
+    """From here on, what is heard may be what was missed; a `GapReport` ends it.
+
+    The journal alone has it: if the report does not follow, the next process compares anew with how
+    things stood here.
+
+    Attributes:
+        client_id: Whose program compares.
+        cause: Why, as in the report.
+    """
+
+    client_id: int
+    cause: str
 
 
 @attrs.frozen(kw_only=True)

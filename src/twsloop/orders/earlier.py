@@ -152,10 +152,13 @@ class Earlier:
         taken = restore(self._book, known, core.client_id, core.clock.now())
         for record in taken:
             core.order_ids.seen(record.order_id)
-            if may_be_working(record):
-                self._board.announce(Change(record, changed=True))
-            else:
-                self._board.forget(self._book.settle(record))
+            try:
+                if may_be_working(record):
+                    self._board.announce(Change(record, changed=True))
+                else:
+                    self._board.forget(self._book.settle(record))
+            except Exception as error:  # noqa: BLE001  (the others are to be known nevertheless)
+                core.errors.report_exception(f"order {record.order_id} of the journal", error)
         return taken
 
     # ---- later ---------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from twsloop.connection.core import SERVER_BACK, SERVER_LOST, Core
 from twsloop.errors import ConnectionLost, NotConnected
 from twsloop.events import (
     CommissionReported,
+    ComparisonBegan,
     Difference,
     Fact,
     Fill,
@@ -41,6 +42,7 @@ from twsloop.events import (
     OrderIdsRolledBack,
     OrderInGap,
     PositionInGap,
+    reconcile_story,
     session_story,
 )
 from twsloop.session.state import State
@@ -56,7 +58,7 @@ from .processor import OrderProcessor
 from .reconciling import Questions, differences_of, missing_executions
 from .recording import Journal
 from .reports import Reports
-from .restoring import Known
+from .restoring import Kept, Known, record_of
 from .state import OrderRecord, OrderStatus, may_be_working
 from .sync import PATIENCE, Lists, Sync
 
@@ -102,6 +104,7 @@ class Repair:
         self._book = book
         self._sync = sync
         self._processor = processor
+        self._journal = journal
         self._positions = Positions(core, book, journal)
         self._again = AskingAgain(core, book, sync)
         self.reports = Reports()
@@ -155,6 +158,7 @@ class Repair:
             if cause == "link":
                 gap.cause, gap.reason = cause, f"{gap.reason}; then {reason}"
             return
+        self._mark(cause)
         now = core.clock.now()
         if cause == "link" and core.heard_at is not None:
             now -= timedelta(seconds=core.clock.monotonic() - core.heard_at)
@@ -186,14 +190,43 @@ class Repair:
         await self._compare(gap, taken)
 
     def _since(self, known: Known) -> Gap:
-        """The gap between the end of earlier processes and now."""
+        """The gap between the end of earlier processes and now, before the gateway says anything.
+
+        If the last one ended as it compared, its comparison is made anew: what it had heard by then
+        is what was missed.
+        """
         core, ended_at = self._core, known.ended_at
         reason = "another process was here before"
         if ended_at is None:
             reason, ended_at = "the journal knows of nothing before", core.clock.now()
         self._positions.resume(known.held, known.traded)
-        standing = self._standing()  # before the gateway says anything
-        return Gap("start", reason, ended_at, core.epoch, orders=standing)
+        standing = self._standing()
+        for strange in map(self._found, known.appeared):
+            if strange is not None:
+                standing.pop(strange, None)
+        for before in known.before:
+            record = self._found(before)
+            if record is not None:
+                standing[record] = standing_of(record_of(before, core.clock.now()))
+        self._mark("start")
+        gap = Gap("start", reason, ended_at, core.epoch, orders=standing)
+        gap.executions.extend(known.unreported)
+        return gap
+
+    def _found(self, kept: Kept) -> OrderRecord | None:
+        return self._book.find(kept.client_id, kept.order_id, kept.perm_id or 0)
+
+    def _mark(self, cause: str) -> None:
+        """What is heard from now on may be what was missed; the next process has to know that."""
+        core = self._core
+        self._journal.record(
+            ComparisonBegan(
+                time=core.clock.now(),
+                correlation_id=reconcile_story(core.client_id),
+                client_id=core.client_id,
+                cause=cause,
+            )
+        )
 
     def unread(self) -> None:
         """The journal cannot be read: what it says of positions must not be written over."""
@@ -274,6 +307,7 @@ class Repair:
         self._must_be_connected("orders to compare")
         if self._positions.now() is None:
             await self._positions.ask()  # what was held before is what is held now
+        self._mark("asked")
         now = core.clock.now()
         gap = Gap(
             "asked",

@@ -24,7 +24,7 @@ from .plain import contract_of, order_of
 from .reconciling import Asked
 from .state import OrderRecord, OrderStatus, word_of
 
-__all__ = ["Kept", "Known", "restore"]
+__all__ = ["Kept", "Known", "record_of", "restore"]
 
 logger = logging.getLogger(__name__)
 
@@ -209,6 +209,21 @@ class Known(Protocol):
         """What was asked about differences, and what was accepted, in its order."""
         ...
 
+    @property
+    def before(self) -> Iterable[Kept]:
+        """Orders as they stood when a comparison began that was never reported."""
+        ...
+
+    @property
+    def unreported(self) -> Iterable[Fill]:
+        """The executions that were written since."""
+        ...
+
+    @property
+    def appeared(self) -> Iterable[Kept]:
+        """The orders that nobody had meant, and that were first told of since."""
+        ...
+
 
 def restore(book: OrderBook, known: Known, client_id: int, now: datetime) -> list[OrderRecord]:
     """Take orders of an earlier process into the book; those that it has already are left alone.
@@ -232,7 +247,7 @@ def restore(book: OrderBook, known: Known, client_id: int, now: datetime) -> lis
         there = book.find(one.client_id, one.order_id, one.perm_id or 0)
         if there is None and one.own and one.client_id == client_id and one.order_id > 0:
             try:
-                record = _record(one, now)
+                record = record_of(one, now)
             except (ArithmeticError, KeyError, TypeError, ValueError) as error:
                 # The others are known nevertheless; the gateway tells of this one, if it works.
                 logger.error("order %d cannot be read in the journal: %r", one.order_id, error)
@@ -242,7 +257,8 @@ def restore(book: OrderBook, known: Known, client_id: int, now: datetime) -> lis
     return taken
 
 
-def _record(kept: Kept, now: datetime) -> OrderRecord:
+def record_of(kept: Kept, now: datetime) -> OrderRecord:
+    """An order as a journal tells it, as the book keeps it."""
     contract = contract_of(kept.contract)
     record = OrderRecord(
         kept.order_id, kept.client_id, contract, order_of(kept.order or kept.meant), kept.symbol

@@ -33,6 +33,7 @@ from .queries import entries
 from .replay import Replay
 from .rows import Entry
 from .schema import SINCE
+from .unfinished import Baseline, Mark, unfinished
 
 __all__ = ["LISTED", "RECENT", "Recalled", "recall"]
 
@@ -124,6 +125,10 @@ class Recalled:
         held: The positions as they were last listed; None if they never were.
         traded: The executions since shortly before that, whoever's, a combo's by its legs alone.
         asked: What was asked about differences, and what was accepted, in its order.
+        before: The orders as they stood when a comparison began that was never reported, if
+            anything was written since.
+        unreported: The executions that were written since.
+        appeared: The orders that nobody here had meant, and that were first told of since.
     """
 
     orders: tuple[OrderState, ...] = attrs.field(default=(), repr=_counted)
@@ -134,6 +139,9 @@ class Recalled:
     held: PositionsHeld | None = None
     traded: tuple[Fill, ...] = attrs.field(default=(), repr=_counted)
     asked: tuple[DifferencesAsked | DifferencesAccepted, ...] = ()
+    before: tuple[OrderState, ...] = attrs.field(default=(), repr=_counted)
+    unreported: tuple[Fill, ...] = attrs.field(default=(), repr=_counted)
+    appeared: tuple[OrderState, ...] = attrs.field(default=(), repr=_counted)
 
 
 def recall(
@@ -155,8 +163,11 @@ def recall(
     """
     mine = _sessions(journal, client_id, set(accounts))
     was_here = _last_word(journal, mine - {max(mine, default=0)} if writing else mine)
+    mark = unfinished(journal, client_id, mine)
     since, earliest = _text(now - RECENT), _text(now - LISTED)
-    replay, ended_at = Replay(), None
+    if mark is not None:
+        since = min(since, mark.time)
+    replay, baseline, ended_at = Replay(), Baseline(mark), None
     others: list[tuple[Fill | CommissionReported, bool]] = []
     told = {
         "client": client_id,
@@ -166,12 +177,13 @@ def recall(
     }
     for entry, fact in _facts(journal, _ABOUT, told):
         if entry.epoch in mine:
+            baseline.read(entry, fact, replay)
             replay.apply(fact, entry.seq)
             ended_at = entry.time
         elif isinstance(fact, Fill | CommissionReported):
             others.append((fact, entry.time <= was_here))
     _adopt(replay, others, client_id, accounts)
-    held = _held(journal, client_id, mine)
+    held = _held(journal, client_id, mine, mark)
     if held is not None:
         ended_at = max(ended_at or "", _text(held.time))
     late = journal.execute(_LATE_IDS, {"since": earliest, "until": since}).fetchall()
@@ -188,6 +200,9 @@ def recall(
         held=held,
         traded=() if held is None else _traded(journal, held.time - SETTLING, set(accounts)),
         asked=_asked(journal, client_id, mine),
+        before=baseline.orders,
+        unreported=tuple(baseline.fills),
+        appeared=baseline.appeared(replay),
     )
 
 
@@ -237,14 +252,15 @@ def _facts(
 
 
 def _held(
-    journal: sqlite3.Connection, client_id: int, mine: Collection[int]
+    journal: sqlite3.Connection, client_id: int, mine: Collection[int], mark: Mark | None
 ) -> PositionsHeld | None:
+    """The positions as they were last listed; before a comparison that is to be made anew."""
     newest = None
     for seq, epoch in journal.execute(
         f"SELECT seq, epoch FROM entry {_OF_STORY} DESC",  # noqa: S608  (no values)
         (positions_story(client_id),),
     ):
-        if epoch in mine:
+        if epoch in mine and (mark is None or seq < mark.seq):
             newest = seq
             break
     for _, fact in _facts(journal, "WHERE seq = ?", (newest,)) if newest else ():

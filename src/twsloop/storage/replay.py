@@ -207,6 +207,8 @@ class Replay:
         )
         state.average_price, state.symbol = event.average_price, event.symbol
         state.account, state.con_id = event.account, event.con_id or state.con_id
+        state.contract = state.contract or ({"conId": event.con_id} if event.con_id else {})
+        state.order = state.order or _order_of(event)
         _first_word(state, "tag", event.tag)
         _first_word(state, "origin", event.origin)
         if state.final and state.ended_at is None:
@@ -349,6 +351,18 @@ def _is_another_execution(known: Fill, fill: Fill) -> bool:
 def _first_word(state: OrderState, name: str, value: str) -> None:
     if value and not getattr(state, name):
         setattr(state, name, value)
+
+
+def _order_of(event: OrderEvent) -> dict[str, Any]:
+    """What an event says of its order, under IB's names: the process died before it said more."""
+    fields = {
+        "action": event.action,
+        "orderType": event.order_type,
+        "totalQuantity": format(event.quantity, "f"),
+        "account": event.account,
+    }
+    prices = {"lmtPrice": event.limit_price, "auxPrice": event.stop_price}
+    return fields | {name: float(price) for name, price in prices.items() if price is not None}
 
 
 def _number(value: Any) -> Decimal | None:
