@@ -6,7 +6,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -18,7 +18,7 @@ from twsloop.events import Fact
 
 from .fields import Field, anything, decimal, flag, many, moment, number, record, table, text, whole
 
-__all__ = ["fact_fields", "summary_of"]
+__all__ = ["fact_fields", "row_fields", "summary_of"]
 
 #: The kinds of plain values.
 _PLAIN: dict[Any, Any] = {
@@ -40,6 +40,18 @@ def summary_of(kind: type[Any]) -> str:
 def fact_fields(kind: type[Fact]) -> dict[str, Field]:
     """The fields of a fact as `twsloop.events.to_record` writes them."""
     return _fields(kind)
+
+
+def row_fields(kind: type[Any], columns: Sequence[str], **others: Field) -> dict[str, Field]:
+    """The fields of a line that is made of an object of ours.
+
+    Args:
+        kind: Its class, one of attrs.
+        columns: The names, in their order.
+        **others: What these are that the class does not have, or has otherwise.
+    """
+    known = _fields(kind) | others
+    return {name: known[name] for name in columns}
 
 
 def _fields(kind: type[Any]) -> dict[str, Field]:

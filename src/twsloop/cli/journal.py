@@ -24,7 +24,9 @@ from .journal_rows import (
     fill_row,
     order_row,
 )
+from .journal_shapes import ENTRY, EVENT, FILL, ORDER
 from .root import Run, SuggestingGroup
+from .shapes import prints
 
 if TYPE_CHECKING:
     from twsloop.storage.queries import Wanted
@@ -98,6 +100,7 @@ Examples:
 )
 @click.option("--open", "working", is_flag=True, help="Only those that may still be working.")
 @filter_options
+@prints(ORDER)
 def orders(run: Run, working: bool, form: str | None, **filters: Any) -> None:
     """Orders as they stand, as far as the journal knows.
 
@@ -125,6 +128,7 @@ Examples:
 """
 )
 @filter_options
+@prints(FILL)
 def fills(run: Run, form: str | None, **filters: Any) -> None:
     """Executions, each in its latest version, with what it cost."""
     from twsloop.storage.queries import query_fills  # noqa: PLC0415
@@ -144,6 +148,7 @@ Examples:
 )
 @click.option("--kind", "kinds", multiple=True, help="Only this kind; may be given several times.")
 @filter_options
+@prints(EVENT)
 def events(run: Run, kinds: tuple[str, ...], form: str | None, **filters: Any) -> None:
     """What happened to orders, row by row.
 
@@ -171,6 +176,7 @@ Examples:
 )
 @click.option("--kind", "kinds", multiple=True, help="Only this kind; may be given several times.")
 @filter_options
+@prints(ENTRY)
 def audit(run: Run, kinds: tuple[str, ...], form: str | None, **filters: Any) -> None:
     """What was decided, and what went wrong.
 

@@ -19,7 +19,9 @@ from twsloop.errors import StorageError
 
 from .exits import Exit, with_exits
 from .journal_options import file_option, journal_file, opened
-from .root import Run, json_option
+from .journal_shapes import COPIED, EXPORTED, IMPORTED, VERIFIED
+from .root import Run
+from .shapes import prints
 
 __all__ = ["backup", "export", "import_", "verify"]
 
@@ -60,7 +62,7 @@ Examples:
     help="What an earlier check printed: shows that nothing up to there was changed since.",
 )
 @file_option
-@json_option
+@prints(VERIFIED)
 @click.pass_obj
 def verify(run: Run, noted: tuple[int, str] | None, file: Path | None) -> None:
     """Check that the journal is as it was written.
@@ -94,7 +96,7 @@ Examples:
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @click.option("--force", is_flag=True, help="Write over a file that is there already.")
 @file_option
-@json_option
+@prints(COPIED)
 @click.pass_obj
 def backup(run: Run, target: Path | None, force: bool, file: Path | None) -> None:
     """Copy the journal while it is used.
@@ -130,7 +132,7 @@ Examples:
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @click.option("--force", is_flag=True, help="Write over a file that is there already.")
 @file_option
-@json_option
+@prints(EXPORTED)
 @click.pass_obj
 def export(run: Run, target: Path | None, force: bool, file: Path | None) -> None:
     """Write all of it as JSON lines.
@@ -176,7 +178,7 @@ Examples:
 )
 @click.argument("source", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
-@json_option
+@prints(IMPORTED)
 @click.pass_obj
 def import_(run: Run, source: Path, target: Path) -> None:
     """Make a journal out of JSON lines.

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .exits import Exit, with_exits
-from .root import Run, json_option
+from .fields import flag, many, moment, record, text, whole
+from .root import Run
+from .shapes import line, prints
 
 if TYPE_CHECKING:
     from twsloop.app.kill_switch import Standing
@@ -16,6 +18,28 @@ if TYPE_CHECKING:
     from .output import Output
 
 __all__ = ["kill"]
+
+
+KILL_SWITCH = line(
+    "kill_switch",
+    "How the kill switch stands.",
+    engaged=flag("whether no new order leaves"),
+    changed=flag("whether this command changed it"),
+    by=text("who turned it last; empty if nobody ever did"),
+    reason=text("why"),
+    since=moment("when", null=True),
+    acted=many(
+        record(
+            "what one program did",
+            {
+                "client_id": whole("its client id"),
+                "complete": flag("whether it did all that its settings ask for"),
+                "text": text("what it did, in words"),
+            },
+        ),
+        "what each program that runs did about it",
+    ),
+)
 
 
 @click.command(
@@ -47,7 +71,7 @@ otherwise entries are cancelled, protective orders stay, and no position is clos
     type=click.Path(path_type=Path, dir_okay=False),
     help="In this journal.  [default: [journal] file]",
 )
-@json_option
+@prints(KILL_SWITCH)
 @click.pass_obj
 def kill(run: Run, reason: str | None, releases: bool, asks: bool, file: Path | None) -> None:
     """Engage the kill switch for REASON: no new order leaves any program of this journal.

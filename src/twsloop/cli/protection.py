@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from twsloop.events import PositionCover, ProtectionFinding
+
 from .connect import connected
 from .exits import Exit, with_exits
-from .root import Run, json_option
+from .fact_shapes import row_fields
+from .fields import decimal, flag, many, whole
+from .root import Run
+from .shapes import Line, line, prints
 
 if TYPE_CHECKING:
     from twsloop.events import ProtectionReport
@@ -26,6 +31,34 @@ FINDING_COLUMNS = ("danger", "kind", "account", "symbol", "quantity", "orders", 
 FINDINGS_SHOWN = ("danger", "symbol", "kind", "text")
 
 
+COVER = Line(
+    "position_cover",
+    "A position, and what would close it.",
+    row_fields(
+        PositionCover,
+        COVER_COLUMNS,
+        naked=decimal("How much of it no stop closes that works."),
+    ),
+)
+FINDING = Line(
+    "protection_finding",
+    "One thing that does not fit.",
+    row_fields(
+        ProtectionFinding,
+        FINDING_COLUMNS,
+        orders=many(whole("its order id, or its permanent id"), "The orders that it is about."),
+    ),
+)
+PROTECTION_END = line(
+    "protection_end",
+    "What it comes to.",
+    ok=flag("whether nothing is in danger"),
+    positions=whole("how many positions there are"),
+    orders=whole("how many open orders there are"),
+    findings=whole("how many things do not fit"),
+)
+
+
 @click.command(
     epilog=with_exits(
         """\b
@@ -41,7 +74,7 @@ Examples:
 @click.option(
     "--exempt", multiple=True, help="A kind of contract (IB's secType) that needs no stop."
 )
-@json_option
+@prints(COVER, FINDING, PROTECTION_END)
 @click.pass_obj
 def protection(run: Run, exempt: tuple[str, ...]) -> None:
     """Look for positions without a working stop of their size, and for orders left alone.

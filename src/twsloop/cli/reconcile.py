@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 import click
 
 from twsloop.errors import ConfigError
+from twsloop.events import Difference
 
 from .connect import connected
 from .exits import Exit, with_exits
-from .root import Run, json_option
+from .fact_shapes import row_fields
+from .fields import flag, many, text, whole
+from .root import Run
+from .shapes import Line, line, prints
 
 if TYPE_CHECKING:
     from twsloop.config import Config
-    from twsloop.events import Difference, GapReport
+    from twsloop.events import GapReport
 
     from .output import Output
 
@@ -25,6 +29,23 @@ COLUMNS = (
     *("exec_id", "con_id", "known", "found", "reason"),
 )
 SHOWN = ("kind", "about", "symbol", "order_id", "known", "found", "reason")
+
+
+DIFFERENCE = Line(
+    "difference",
+    "The journal and the gateway do not say the same.",
+    row_fields(Difference, COLUMNS),
+)
+QUESTION = Line("question", "A difference that has to be accepted.", DIFFERENCE.fields)
+RECONCILE_END = line(
+    "reconcile_end",
+    "What it comes to.",
+    agrees=flag("whether there is no difference, and nothing is unknown"),
+    differences=whole("how many there are"),
+    questions=whole("how many of them have to be accepted"),
+    executions=whole("how many executions the journal had not heard of"),
+    unknown=many(text("in words"), "what could not be compared"),
+)
 
 
 @click.command(
@@ -49,7 +70,7 @@ Examples:
     metavar="REASON",
     help="Accept what [reconcile] asks about: new orders may leave again.",
 )
-@json_option
+@prints(DIFFERENCE, QUESTION, RECONCILE_END)
 @click.pass_obj
 def reconcile(run: Run, dry_run: bool, reason: str | None) -> None:
     """Compare orders, executions and positions with the journal.

@@ -16,13 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 __all__ = ["cell", "fitted", "plain", "table_of"]
 
 #: A text of several words is given so much at least before a column is left out, characters.
-PROSE = 20
+PROSE = 14
+#: A word of a text (a token, a path) that is longer than this may be broken, characters.
+LONG = 20
 #: What a column needs beside its content: a space at each side, and the line behind it.
 SIDES = 3
 #: How far the rest of a line that was too long is moved in.
@@ -87,8 +91,8 @@ def table_of(
     title: str | None = None,
     width: int | None = None,
     important: Sequence[str] = (),
-) -> Table:
-    """A rich table; numbers stand on the right.
+) -> RenderableType:
+    """A rich table; numbers stand on the right, and what had no room is named below.
 
     Args:
         columns: What it shows, from left to right.
@@ -112,8 +116,6 @@ def table_of(
         title=title,
         title_justify="left",
         header_style="bold",
-        caption=f"no room for: {', '.join(left_out)}" if left_out else None,
-        caption_justify="left",
     )
     for column in columns:
         if column in ranked:
@@ -127,7 +129,9 @@ def table_of(
     for number in range(len(rows)):
         # Escaped: a text with brackets in it is a text, and no command to rich.
         table.add_row(*(escape(texts[c][number]) for c in columns if c in ranked))
-    return table
+    if not left_out:
+        return table
+    return Group(table, Text(f"no room for: {', '.join(left_out)}", style="dim"))
 
 
 def _heading(column: str) -> str:
@@ -140,8 +144,14 @@ def _is_number(value: Any) -> bool:
 
 def _least(heading: str, cells: Sequence[str]) -> int:
     """How narrow a column may be without a broken word, or a text of one word a line."""
-    longest = max((cell_len(word) for one in (heading, *cells) for word in one.split()), default=1)
+    words = [word for one in (heading, *cells) for word in one.split()]
+    longest = max((min(cell_len(word), _unbroken(word)) for word in words), default=1)
     return max(longest, min(_whole(cells), PROSE))
+
+
+def _unbroken(word: str) -> int:
+    """How much of a word must stand in one line: all of a number."""
+    return LONG if word.strip("-.,0123456789") else cell_len(word)
 
 
 def _whole(cells: Iterable[str]) -> int:

@@ -12,8 +12,10 @@ from twsloop.errors import OrderError
 from .exits import Exit, with_exits
 from .journal_options import file_option, opened
 from .journal_rows import ORDER_COLUMNS, order_row
+from .journal_shapes import LATENCIES, MOMENT, TRACED
 from .output import Output, cell
-from .root import Run, json_option
+from .root import Run
+from .shapes import prints
 
 if TYPE_CHECKING:
     import sqlite3
@@ -47,8 +49,8 @@ Examples:
 @click.argument("order")
 @click.option("--client", "client_id", type=int, help="The client id that placed it.")
 @click.option("--all", "everything", is_flag=True, help="All orders that match; else the newest.")
-@json_option
 @file_option
+@prints(TRACED, MOMENT, LATENCIES)
 @click.pass_obj
 def trace(run: Run, order: str, client_id: int | None, everything: bool, file: Path | None) -> None:
     """Tell the story of one order: call, verdict, intent, frame, answers, fills, commissions.
@@ -95,7 +97,7 @@ def _tell(out: Output, story: Story) -> None:
                       took=moment.took, since=moment.since, seq=moment.seq)  # fmt: skip
     else:
         rows = [_moment_row(moment) for moment in story.moments]
-        out.rows("moment", MOMENTS_SHOWN, rows)
+        out.rows("moment", MOMENTS_SHOWN, rows, important=("what", "time", "hop"))
     latencies = story.latencies
     words = ", ".join(f"{name} {span_words(took)}" for name, took in latencies.items())
     out.event("latencies", words and f"{words}\n", **latencies)
