@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
@@ -12,73 +12,10 @@ from twsloop.wire.values import decimal_or_none
 
 from .tag_rows import CloseReason
 
-__all__ = ["Held", "OrderKnown", "Told"]
+__all__ = ["Told"]
 
 _TARGETS = frozenset({"LMT", "LIT", "MIT"})
 _TOUCHED = frozenset({"LIT", "MIT"})
-
-
-class Held(Protocol):
-    """A position as the broker tells it."""
-
-    @property
-    def account(self) -> str:
-        """Whose."""
-        ...
-
-    @property
-    def contract(self) -> Any:
-        """IB's Contract."""
-        ...
-
-    @property
-    def symbol(self) -> str:
-        """The contract in short, for people."""
-        ...
-
-    @property
-    def quantity(self) -> Decimal:
-        """Negative is short."""
-        ...
-
-
-class OrderKnown(Protocol):
-    """An order as the orders slice shows it."""
-
-    @property
-    def order_id(self) -> int:
-        """Its id within its client id."""
-        ...
-
-    @property
-    def client_id(self) -> int:
-        """Whose it is."""
-        ...
-
-    @property
-    def contract(self) -> Any:
-        """IB's Contract."""
-        ...
-
-    @property
-    def order(self) -> Any:
-        """IB's Order."""
-        ...
-
-    @property
-    def status(self) -> str:
-        """Where it is."""
-        ...
-
-    @property
-    def tag(self) -> str:
-        """The user's own reference."""
-        ...
-
-    @property
-    def origin(self) -> str:
-        """What made it."""
-        ...
 
 
 @attrs.define

@@ -38,11 +38,12 @@ from twsloop.events import (
     OrderStep,
 )
 from twsloop.events.execution_ids import is_leg
+from twsloop.events.shown import OrderShown, PositionShown
 from twsloop.events.statuses import CLOSERS
 from twsloop.wire.values import decimal_or_none
 
 from .executed import Executed, ExecutionLog
-from .known import Held, OrderKnown, Told
+from .known import Told
 from .lots import Lot, add_to
 from .rounds import Counting, Round
 from .tag_rows import CloseReason, LedgerDrift, Opened, TagPosition
@@ -114,7 +115,7 @@ class TagLedger:
         """A contract as the gateway reports it: its multiplier and its currency."""
         self._learn(None, {name: getattr(contract, name) for name in _CONTRACT})
 
-    def see(self, known: OrderKnown) -> None:
+    def see(self, known: OrderShown) -> None:
         """An order as it stands now; call it where its order may be read."""
         told = self._told(known.client_id, known.order_id)
         order = known.order
@@ -190,7 +191,7 @@ class TagLedger:
         ]
         return sorted(rows, key=lambda row: (row.opened_at, row.tag, row.con_id, row.number))
 
-    def drift(self, held: Iterable[Held]) -> list[LedgerDrift]:
+    def drift(self, held: Iterable[PositionShown]) -> list[LedgerDrift]:
         """Where the broker says something else than all tags together.
 
         Args:

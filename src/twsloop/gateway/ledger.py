@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from twsloop.account.known import OrderKnown
 from twsloop.account.ledger import TagLedger
 from twsloop.account.profit import Booked
 from twsloop.account.rows import Position
@@ -15,6 +14,7 @@ from twsloop.account.tag_rows import LedgerDrift, Opened, TagPosition
 from twsloop.connection.core import Core
 from twsloop.event_loop import Future
 from twsloop.events import Fact
+from twsloop.events.shown import OrderShown
 from twsloop.events.statuses import ENDED
 from twsloop.storage.queries import entries, fact_of
 
@@ -62,7 +62,7 @@ class LedgerDesk:
         journal: Reads,
         *,
         executions: Callable[[], Iterable[Booked]],
-        orders: Callable[[], Iterable[OrderKnown]],
+        orders: Callable[[], Iterable[OrderShown]],
         positions: Callable[[], Awaitable[Sequence[Position]]],
     ) -> None:
         self._core = core

@@ -18,11 +18,12 @@ from ibapi.order_cancel import OrderCancel
 
 from twsloop.connection.core import Core
 from twsloop.errors import NotConnected, OrderError, OrdersRefused
+from twsloop.events.shown import PositionShown
 
 from .changing import what_is_left
 from .closing import closing_orders, fits, plan, reserved, route
 from .gate import Answer
-from .holdings import Held, PositionsOf
+from .holdings import PositionsOf
 from .intent import Intent
 from .problems import says
 from .requests import Orders
@@ -222,7 +223,7 @@ class Actions:
 
     async def _look(
         self, asked: Contract, account: str, limit: float | None
-    ) -> tuple[list[OrderRecord], Held]:
+    ) -> tuple[list[OrderRecord], PositionShown]:
         """The open orders first, then the position.
 
         What fills in between is missing from the position, and still counted among the orders: the

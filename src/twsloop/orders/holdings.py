@@ -4,41 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Protocol
 
 import attrs
 
-__all__ = ["Held", "Holding", "Holdings", "HoldingsNow", "PositionsOf", "holdings_of"]
+from twsloop.events.shown import PositionShown
 
-
-class Held(Protocol):
-    """A position, as the account slice tells it."""
-
-    @property
-    def account(self) -> str:
-        """Whose."""
-        ...
-
-    @property
-    def contract(self) -> Any:
-        """IB's Contract."""
-        ...
-
-    @property
-    def symbol(self) -> str:
-        """The contract in short, for people."""
-        ...
-
-    @property
-    def quantity(self) -> Decimal:
-        """Negative is short."""
-        ...
+__all__ = ["Holding", "Holdings", "HoldingsNow", "PositionsOf", "holdings_of"]
 
 
 #: All positions, the answer within so many seconds.
-PositionsOf = Callable[[float | None], Awaitable[Sequence[Held]]]
+PositionsOf = Callable[[float | None], Awaitable[Sequence[PositionShown]]]
 #: The positions as they were last reported; None if nobody has asked for them.
-HoldingsNow = Callable[[], Iterable[Held] | None]
+HoldingsNow = Callable[[], Iterable[PositionShown] | None]
 
 
 @attrs.frozen
@@ -53,7 +30,7 @@ class Holding:
 Holdings = Mapping[tuple[str, int], Holding]
 
 
-def holdings_of(rows: Iterable[Held]) -> Holdings:
+def holdings_of(rows: Iterable[PositionShown]) -> Holdings:
     """Those that are not flat."""
     return {
         (row.account, row.contract.conId): Holding(row.symbol, row.quantity)

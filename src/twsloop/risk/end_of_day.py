@@ -27,12 +27,11 @@ from twsloop.events import (
     GapReport,
     ProtectionReport,
 )
+from twsloop.events.shown import OrderShown, PositionShown
 
 from .open_orders import (
     HeldPosition,
     OpenOrder,
-    OrderShown,
-    PositionShown,
     read_order,
     read_position,
     sort_orders,

@@ -10,19 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any, Protocol
 
 import attrs
 
 from twsloop.events import OrderNamed
+from twsloop.events.shown import OrderShown, PositionShown
 from twsloop.events.statuses import ENDED, STOPS, TRAILING, order_type
 from twsloop.wire.values import decimal_or_none
 
 __all__ = [
     "HeldPosition",
     "OpenOrder",
-    "OrderShown",
-    "PositionShown",
     "Sorted",
     "group_of",
     "largest_of_groups",
@@ -36,84 +34,6 @@ _ZERO = Decimal(0)
 _WORKS = frozenset({"PreSubmitted", "Submitted"})
 #: Reasons to hold an order back (``whyHeld``): it waits for its parent, or for shares.
 _HELD_BACK = frozenset({"child", "locate"})
-
-
-class PositionShown(Protocol):
-    """A position, as the account slice shows it."""
-
-    @property
-    def account(self) -> str:
-        """Whose."""
-        ...
-
-    @property
-    def contract(self) -> Any:
-        """IB's Contract."""
-        ...
-
-    @property
-    def symbol(self) -> str:
-        """The contract in short, for people."""
-        ...
-
-    @property
-    def quantity(self) -> Decimal:
-        """Negative is short."""
-        ...
-
-
-class OrderShown(Protocol):
-    """An order, as the orders slice shows it: a view, or a handle."""
-
-    @property
-    def order_id(self) -> int:
-        """Its id within its client id."""
-        ...
-
-    @property
-    def client_id(self) -> int:
-        """Whose it is."""
-        ...
-
-    @property
-    def perm_id(self) -> int | None:
-        """IB's permanent id, once known."""
-        ...
-
-    @property
-    def symbol(self) -> str:
-        """The contract in short, for people."""
-        ...
-
-    @property
-    def contract(self) -> Any:
-        """IB's Contract."""
-        ...
-
-    @property
-    def order(self) -> Any:
-        """IB's Order."""
-        ...
-
-    @property
-    def status(self) -> str:
-        """Where it is: IB's word, or one of ours."""
-        ...
-
-    @property
-    def filled(self) -> Decimal:
-        """How much is filled."""
-        ...
-
-    @property
-    def remaining(self) -> Decimal:
-        """How much is open."""
-        ...
-
-    @property
-    def why_held(self) -> str:
-        """What it waits for, in IB's words."""
-        ...
 
 
 @attrs.frozen(kw_only=True)
