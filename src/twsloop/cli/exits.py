@@ -44,6 +44,7 @@ class Exit(IntEnum):
     DAY_OPEN = 20
     KILLED = 21
     DIFFERENT = 22
+    GATEWAY = 23
 
 
 #: What each code means, for ``--help`` and the documentation.
@@ -71,6 +72,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.DAY_OPEN: "a step of the end-of-day routine failed; see its report",
     Exit.KILLED: "the kill switch is engaged (kill --status)",
     Exit.DIFFERENT: "the journal and the gateway differ, or cannot be compared; see the rows",
+    Exit.GATEWAY: "the gateway's process cannot be started, stopped or asked, or is not ready",
 }
 
 
@@ -111,6 +113,7 @@ _BY_ERROR: tuple[tuple[type[BaseException], Exit], ...] = (
     (errors.OrderError, Exit.ORDER),
     (errors.StorageError, Exit.STORAGE),
     (errors.PaperError, Exit.PAPER),
+    (errors.ControlError, Exit.GATEWAY),
 )
 
 

@@ -103,7 +103,22 @@ class Report:
     @property
     def healthy(self) -> bool:
         """Whether nothing failed."""
-        return not self.of(Outcome.FAILED)
+        return not self.failed
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The steps that failed."""
+        return self.of(Outcome.FAILED)
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """The steps that were not come to."""
+        return self.of(Outcome.SKIPPED)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The steps with a warning."""
+        return self.of(Outcome.WARNING)
 
     def of(self, outcome: Outcome) -> tuple[str, ...]:
         """The steps that went so."""
@@ -139,8 +154,8 @@ _FAILURES: tuple[tuple[type[ConnectionFailed], str, str], ...] = (
         TcpRefused,
         "tcp",
         (
-            "start the gateway (twsloop start), enable its API, and look at the port: Gateway 4002 "
-            "paper and 4001 live, TWS 7497 and 7496"
+            "start it (twsloop start), or look at the port: IB Gateway has 4002 for paper and 4001 "
+            "for live, TWS 7497 and 7496"
         ),
     ),
     (TcpTimeout, "tcp", "look at the host, its firewall, and the network between"),

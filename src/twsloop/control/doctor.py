@@ -15,6 +15,7 @@ from twsloop.errors import ClientIdInUse, ClientIdLeased, ConnectionFailed, TwsL
 from twsloop.event_loop import Future
 from twsloop.events import FarmChanged
 from twsloop.gateway import IBGateway
+from twsloop.session.farms import FarmState
 
 from .diagnosis import (
     Outcome,
@@ -29,7 +30,7 @@ from .diagnosis import (
 )
 from .gateway_process import GatewayProcess, touch
 from .login_log import Stage
-from .readiness import NEEDED, SERVING
+from .readiness import NEEDED
 from .watching import IDS, looking
 
 __all__ = ["examine"]
@@ -240,7 +241,7 @@ class _Visit:
 
 
 class _FarmsTold:
-    """Waits until the gateway has told of a serving farm of each kind that is needed."""
+    """Waits until the gateway has told how it stands with a farm of each kind that is needed."""
 
     def __init__(self, gateway: IBGateway, clock: Clock) -> None:
         self._gateway = gateway
@@ -251,11 +252,11 @@ class _FarmsTold:
     def wait(self, seconds: float) -> None:
         """Wait, at most so long."""
         ends = self._clock.monotonic() + seconds
-        while not self._all_there() and (left := ends - self._clock.monotonic()) > 0:
+        while not self._all_told() and (left := ends - self._clock.monotonic()) > 0:
             self._told.wait(left)
             self._told.clear()
 
-    def _all_there(self) -> bool:
+    def _all_told(self) -> bool:
         rows = self._gateway.system.farms.values()
-        there = {farm.kind for farm in rows if farm.state in SERVING}
-        return there.issuperset(NEEDED)
+        settled = {farm.kind for farm in rows if farm.state is not FarmState.CONNECTING}
+        return settled.issuperset(NEEDED)

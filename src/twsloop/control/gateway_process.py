@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import attrs
 
@@ -309,11 +309,16 @@ class GatewayProcess:
         run = self.follow(record)
         if record is not None:
             run.read(told_nothing)
-        with Watch(self._config, starting=True) as watch:
+        with ExitStack() as stack:
+            watch = stack.enter_context(Watch(self._config, starting=True))
             before = self._look_before(watch)
             starts = run.story.starts
             answer = self._ask(address, Command.RESTART)
             tell(Step("restarting", f"IBC: {answer.text or 'OK'}"))
+            if not before:
+                # This one tries a gateway that hung only rarely; a new one tries it at once.
+                stack.close()
+                watch = stack.enter_context(Watch(self._config, starting=True))
 
             def is_new(seen: Seen) -> bool:
                 """Whether what stands is a session of the program's next life."""

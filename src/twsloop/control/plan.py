@@ -89,12 +89,6 @@ class Plan:
             ControlError: A setting of IBC's contradicts ours; or the machine has no display.
         """
         params, connection = self.config.control, self.config.connection
-        if self.machine.system is System.LINUX and not (params.display or environ.get("DISPLAY")):
-            raise ControlError(
-                "there is no display, and IB's programs need one",
-                remedy="start one (Xvfb :1 -screen 0 1024x768x16 &), and set DISPLAY or [control] "
-                "display to :1",
-            )
         through_ibc = self.through_ibc
         if params.gateway_path is not None and not self._named_is_there():
             raise GatewayNotInstalled(
@@ -102,9 +96,15 @@ class Plan:
                 remedy="look at --gateway-path, or [control] gateway_path",
             )
         program = choose(self.found, connection.gateway, params.version, through_ibc=through_ibc)
-        if not through_ibc:
+        ibc = self._ibc() if through_ibc else None
+        if self.machine.system is System.LINUX and not (params.display or environ.get("DISPLAY")):
+            raise ControlError(
+                "there is no display, and IB's programs need one",
+                remedy="start one (Xvfb :1 -screen 0 1024x768x16 &), and set DISPLAY or [control] "
+                "display to :1",
+            )
+        if ibc is None:
             return launch_bare(program, system=self.machine.system, display=params.display)
-        ibc = self._ibc()
         options = IbcOptions(
             wanted=connection.gateway,
             mode=connection.mode,
