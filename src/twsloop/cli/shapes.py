@@ -29,6 +29,7 @@ import attrs
 import click
 
 from twsloop.events import Fact
+from twsloop.events.records import FACTS
 
 from .fact_shapes import fact_fields, summary_of
 from .fields import Field, schema_of_fields, text, whole
@@ -125,7 +126,8 @@ def _with_children(kind: type[Fact]) -> Iterator[type[Fact]]:
 
 
 def _is_ours(kind: type[Fact]) -> bool:
-    return kind.__module__.startswith(f"{Fact.__module__.rpartition('.')[0]}.")
+    # Not the class that attrs made it of, either: that may live on, and has no fields.
+    return FACTS.get(kind.__name__) is kind
 
 
 def prints(*lines: Line | type[Fact]) -> Callable[[F], F]:
