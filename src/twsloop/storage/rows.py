@@ -193,12 +193,16 @@ def drafts_of(fact: Fact, epoch: int) -> Details:
     made = _DETAILS_FOR[type(fact)]
     if made is None:
         return ()
-    return tuple(
-        [
-            (table, tuple([v if type(v) in _PLAIN else _stored(v) for v in values]))
-            for table, values in made(fact, epoch)
-        ]
-    )
+    drafts = made(fact, epoch)
+    for _, values in drafts:
+        if not _PLAIN.issuperset(map(type, values)):
+            return tuple(
+                [
+                    (table, tuple([v if type(v) in _PLAIN else _stored(v) for v in values]))
+                    for table, values in drafts
+                ]
+            )
+    return drafts
 
 
 #: What SQLite takes as it is, with the exceptions that it refuses.
@@ -236,6 +240,11 @@ def _text(value: Any) -> str | None:
     if value is None or value == "":
         return None
     return f"{Decimal(repr(value)):f}" if isinstance(value, float) else str(value)
+
+
+def _digits(value: Decimal | None) -> str | None:
+    """A number in its digits."""
+    return None if value is None else f"{value:f}"
 
 
 def _number(value: Any) -> int | None:
@@ -283,7 +292,7 @@ _STEP_COLUMNS = (
 def _step(fact: OrderStep, _epoch: int) -> Details:
     new = fact.changes.get
     row = (fact.client_id, fact.order_id, fact.perm_id, "OrderStep", fact.source)
-    told = [v if (v := new(name)) is None else _text(v) for name in _STEP_COLUMNS]
+    told = [(v or None) if type(v := new(name)) is str else _text(v) for name in _STEP_COLUMNS]
     return (("order_event", (*row, *told)),)
 
 
@@ -294,7 +303,7 @@ def _order_event(fact: OrderEvent, _epoch: int) -> Details:
     row = (
         *(fact.client_id, fact.order_id, fact.perm_id, type(fact).__name__, fact.origin),
         *(fact.account, fact.symbol, fact.tag, fact.status),
-        *(fact.filled, fact.remaining, fact.average_price, reason),
+        *(_digits(fact.filled), _digits(fact.remaining), _digits(fact.average_price), reason),
     )
     return (("order_event", row),)
 
