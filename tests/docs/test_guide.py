@@ -42,7 +42,8 @@ def marked(page: Path) -> Any:
         (block.runs and is_slow(block.code)) if block.language == "console" else block.how
         for block in blocks_of(page.read_text(encoding="utf-8"))
     )
-    return pytest.param(page, id=page.stem, marks=SLOW if slow else [])
+    name = page.relative_to(ROOT).as_posix()
+    return pytest.param(page, id=name, marks=SLOW if slow else [])
 
 
 PAGES = [marked(page) for page in all_pages()]

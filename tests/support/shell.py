@@ -18,6 +18,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import re
 import shlex
 import signal
@@ -161,7 +162,7 @@ def _run(words: list[str], home: Path, port: int) -> Said:
     if name == "twsloop":
         return _serve(rest, home) if _command(rest) in _SERVERS else _ask(rest)
     if name == "python":
-        more = {"TWSLOOP_CONNECTION_PORT": str(port)}
+        more = {"TWSLOOP_CONNECTION_PORT": os.environ.get("TWSLOOP_CONNECTION_PORT", str(port))}
         ended = subprocess.run(
             [sys.executable, *rest], cwd=home, env=environment(home, more), capture_output=True,
             text=True, timeout=PATIENCE, check=False,
