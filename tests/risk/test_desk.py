@@ -248,6 +248,23 @@ def test_a_limit_that_was_tightened_holds_after_a_restart(room: Room) -> None:
         assert placed.done.result(PATIENCE) is OrderStatus.FILLED, placed.reason
 
 
+def test_what_cannot_be_read_at_the_start_is_read_as_soon_as_it_can(room: Room) -> None:
+    with room.program(risk__max_quantity=10) as gateway:
+        gateway.risk.change("max_quantity", 5)
+    file, kept = room.folder / "journal.db", room.folder / "kept.db"
+    file.rename(kept)
+    file.write_text("this is no journal")
+    again = room.program(risk__max_quantity=10, kill_switch__poll=0.05)
+    changed = hear(again, RiskLimitChanged)
+    with again:
+        refused = again.place_order("AAPL", market_order("BUY", 1))
+        assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
+        assert again.risk.limits.max_quantity == 10
+        kept.replace(file)
+        assert changed.next().by == "restart"
+        assert again.risk.limits.max_quantity == 5
+
+
 def test_a_preview_says_everything_and_places_nothing(room: Room) -> None:
     gateway = room.program(risk__max_quantity=10, risk__orders_per_day=1)
     told = hear(gateway, OrderCreated)

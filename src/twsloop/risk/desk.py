@@ -88,25 +88,27 @@ class RiskDesk:
         self._peaks: dict[tuple[str, date], Decimal] = {}
         self.prepare: Callable[[], Awaitable[object]] = _nothing_to_prepare
         self.changed: Callable[[], object] = lambda: None
-        core.on_connect(self._restore)
+        self.kill_switch.read_more = self._restore
         core.on_ready(self._ready)
         core.on_fact(self._heard)
 
     async def _ready(self) -> None:
         """Before the orders of a session are let go."""
-        await self._restore()
         await self._learn_day_trades()
         await self.prepare()
 
     async def _restore(self) -> None:
-        """Know what an earlier program of the day knew."""
+        """Know what an earlier program of the day knew, as soon as the journal can be read.
+
+        Raises:
+            StorageError: It cannot; until then, orders are refused where they are without one.
+        """
         if self._restored or not self._ledger.active():
             return
         gate, now = self.gate, self.core.clock.now()
-        try:
-            facts, count = await self._ledger.reached(gate.day_began(now))
-        except StorageError:
-            return  # the journal itself says what is wrong, and refuses orders
+        facts, count = await self._ledger.reached(gate.day_began(now))
+        if self._restored:
+            return  # by another look meanwhile
         self._restored = True
         days, today = gate.memory.days, gate.today(now)
         self._watch.restore(facts)

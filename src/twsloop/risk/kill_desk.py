@@ -54,6 +54,10 @@ async def _nothing(_params: EndOfDayParams, *, origin: str, reason: str) -> Clea
     return Cleared((), (), ())
 
 
+async def _nothing_more() -> None:
+    """Stands in where nobody else reads the journal."""
+
+
 @attrs.frozen(kw_only=True)
 class Hands:
     """What the switch acts with; loop thread.
@@ -100,11 +104,16 @@ class KillDesk:
     Args:
         core: The connection.
         ledger: The journal.
+
+    Attributes:
+        read_more: Called at each look into the journal; raises StorageError while what it wants
+            there cannot be read.
     """
 
     def __init__(self, core: Core, ledger: Ledger) -> None:
         self._core = core
         self._ledger = ledger
+        self.read_more: Callable[[], Awaitable[object]] = _nothing_more
         self._hands = Hands()
         self._switch = KillSwitch(core.config.kill_switch)
         self._file = core.config.kill_switch.file
@@ -383,11 +392,13 @@ class KillDesk:
         if not self._ledger.active():
             return
         try:
-            self._read_to, facts = await self._ledger.read(self._read_to)
+            read_to, facts = await self._ledger.read(self._read_to)
+            await self.read_more()
         except StorageError as error:
             if not self._was_read and self._ledger.must:
                 self._unknown = f"whether it is engaged is not known: {error}"
             return
+        self._read_to = read_to
         self._was_read, self._unknown = True, ""
         self._take(facts)
 
