@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import check_lines
 from tests.support.program import program, run
 from twsloop.paper.server import PaperGateway
 
@@ -29,7 +30,7 @@ def test_a_gateway_that_is_there(tmp_path: Path, paper_gateway: PaperGateway) ->
 def test_for_scripts(tmp_path: Path, paper_gateway: PaperGateway) -> None:
     code, out, complaints = run("--port", str(paper_gateway.port), "--json", "check", home=tmp_path)
     assert (code, complaints) == (0, "")
-    found = json.loads(out)
+    (found,) = check_lines("check", out)
     assert found["event"] == "check"
     assert found["port"] == paper_gateway.port
     assert found["accounts"] == ["DU1234567"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import pty
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import check_lines
 from tests.support.program import PATIENCE, ROOT, environment, program, run
 from twsloop.cli import run as run_here
 from twsloop.cli.history import _tell_of_waits
@@ -44,7 +44,7 @@ def test_bars_as_csv(tmp_path: Path, paper_gateway: PaperGateway) -> None:
 def test_bars_of_days_as_json_into_a_file(tmp_path: Path, paper_gateway: PaperGateway) -> None:
     asked = ("history", "EUR.USD", *DAYS, "--bar", "1 day", "--what", "midpoint", "--out", "x.json")
     assert run(*port_of(paper_gateway), *asked, home=tmp_path) == (0, "", "")
-    rows = [json.loads(line) for line in (tmp_path / "x.json").read_text().splitlines()]
+    rows = check_lines("history", (tmp_path / "x.json").read_text())
     assert [row["time"] for row in rows] == ["2026-01-05", "2026-01-06", "2026-01-07"]
     assert set(rows[0]) == {"event", "time", "open", "high", "low", "close"}  # nothing was traded
 
@@ -54,7 +54,7 @@ def test_ticks_and_a_time_with_its_zone(tmp_path: Path, paper_gateway: PaperGate
     end = ("--to", "2026-01-05T14:35Z", "--json")
     code, out, _ = run(*port_of(paper_gateway), *asked, *end, home=tmp_path)
     assert code == 0
-    ticks = [json.loads(line) for line in out.splitlines()]
+    ticks = check_lines("history", out)
     assert ticks[0]["event"] == "tick"
     assert ticks[0]["time"].startswith("2026-01-05T14:30:")
     assert ticks[-1]["time"] < "2026-01-05T14:35"

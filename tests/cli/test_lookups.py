@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
-from typing import Any
 
 import pytest
 
-from twsloop.cli import run as run_here
+from tests.support.commands import Ask, asking, check_lines
 from twsloop.paper.server import PaperGateway
-
-Ask = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -33,27 +29,15 @@ def protocol(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 def ask(
     paper: PaperGateway, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Ask:
-    """Run a command line here: exit code, output, complaints."""
     monkeypatch.setenv("TWSLOOP_CONTRACTS_CACHE", "no")
-
-    def asked(*arguments: str, columns: int = 120) -> tuple[int, str, str]:
-        monkeypatch.setenv("COLUMNS", str(columns))
-        code = run_here(["--port", str(paper.port), *arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return asked
-
-
-def events(out: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in out.splitlines()]
+    return asking(monkeypatch, capsys, "--port", str(paper.port))
 
 
 # ---------------------------------------------------------------------------------- search
 def test_a_search_by_letters_and_by_name(ask: Ask, protocol: int) -> None:
     code, out, complaints = ask("--json", "search", "AAP")
     assert (code, complaints) == (0, "")
-    (found,) = events(out)
+    (found,) = check_lines("search", out)
     assert found == {
         "event": "symbol_match",
         "symbol": "AAPL",
@@ -79,7 +63,7 @@ def test_a_search_that_finds_nothing_says_what_to_try(ask: Ask) -> None:
 def test_what_a_symbol_stands_for(ask: Ask) -> None:
     code, out, complaints = ask("--json", "contracts", "AAPL", "EUR.USD", "#265598")
     assert (code, complaints) == (0, "")
-    stock, pair, by_id = events(out)
+    stock, pair, by_id = check_lines("contracts", out)
     assert stock["symbol"] == "AAPL"
     assert (stock["con_id"], stock["min_tick"], stock["name"]) == (265598, "0.01", "APPLE INC")
     assert {"SMART", "NASDAQ"} <= set(stock["valid_exchanges"])
@@ -118,7 +102,7 @@ def test_every_symbol_that_does_not_exist_is_named(ask: Ask) -> None:
 def test_trading_hours(ask: Ask) -> None:
     code, out, _ = ask("--json", "contracts", "AAPL", "--hours", "--liquid")
     assert code == 0
-    sessions = events(out)
+    sessions = check_lines("contracts", out)
     assert sessions
     for session in sessions:
         assert session["event"] == "session_hours"
@@ -133,7 +117,7 @@ def test_trading_hours(ask: Ask) -> None:
 def test_what_is_listed_on_a_stock(ask: Ask) -> None:
     code, out, complaints = ask("--json", "chain", "AAPL")
     assert (code, complaints) == (0, "")
-    (listed,) = events(out)
+    (listed,) = check_lines("chain", out)
     assert (listed["event"], listed["trading_class"]) == ("option_chain", "AAPL")
     days = [date.fromisoformat(day) for day in listed["expiries"]]
     assert days == sorted(days)
@@ -144,7 +128,7 @@ def test_what_is_listed_on_a_stock(ask: Ask) -> None:
 def test_an_expiry_with_its_quotes(ask: Ask) -> None:
     code, out, complaints = ask("--json", "chain", "AAPL", "--expiry", "next", "--nearest", "3")
     assert (code, complaints) == (0, "")
-    options = events(out)
+    options = check_lines("chain", out)
     assert [option["right"] for option in options] == ["C", "P"] * 3
     assert len({option["strike"] for option in options}) == 3
     assert len({option["expiry"] for option in options}) == 1
@@ -180,7 +164,7 @@ def test_calls_and_puts_side_by_side(ask: Ask, columns: int) -> None:
 def test_the_futures_of_a_root(ask: Ask) -> None:
     code, out, _ = ask("--json", "chain", "ES", "--futures", "CME")
     assert code == 0
-    futures = events(out)
+    futures = check_lines("chain", out)
     assert futures[0]["event"] == "future"
     assert [one["expiry"] for one in futures] == sorted(one["expiry"] for one in futures)
     assert {one["exchange"] for one in futures} == {"CME"}

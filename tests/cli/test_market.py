@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.commands import check_lines
 from tests.support.program import program, run
 from tests.support.terminal import on_a_terminal
 from twsloop.paper.server import PaperGateway
@@ -98,7 +99,7 @@ def test_one_symbol_that_does_not_exist_leaves_the_others(
         home=tmp_path,
     )  # fmt: skip
     assert (code, complaints) == (0, "")
-    events = [json.loads(line) for line in out.splitlines()]
+    events = check_lines("subscribe", out)
     (failed,) = [event for event in events if event["event"] == "line_error"]
     assert failed["symbol"] == "NOSUCH"
     assert "200" in failed["message"]
@@ -123,7 +124,7 @@ def test_a_snapshot(tmp_path: Path, paper_gateway: PaperGateway) -> None:
         *port_of(paper_gateway), "--json", "subscribe", "SPY", "QQQ", "--snapshot", home=tmp_path
     )
     assert (code, complaints) == (0, "")
-    *quotes, summary = [json.loads(line) for line in out.splitlines()]
+    *quotes, summary = check_lines("subscribe", out)
     assert [quote["symbol"] for quote in quotes] == ["SPY", "QQQ"]
     assert all(quote["event"] == "quote" and quote["bid"] > 0 for quote in quotes)
     assert summary["event"] == "summary"

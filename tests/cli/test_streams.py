@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -13,14 +12,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.commands import Ask, asking, check_lines
 from tests.support.program import program
 from tests.support.screen import on_screen
-from twsloop.cli import run as run_here
 from twsloop.cli.depth import depth_table
 from twsloop.market_data.depth import DepthLevel, DepthRow
 from twsloop.paper.server import PaperGateway
-
-Ask = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -39,21 +36,13 @@ def protocol(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 def ask(
     paper: PaperGateway, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Ask:
-    """Run a command line here: exit code, output, complaints."""
     for name in ("CONTRACTS_CACHE", "HISTORY_STORE"):
         monkeypatch.setenv(f"TWSLOOP_{name}", "no")
-
-    def asked(*arguments: str) -> tuple[int, str, str]:
-        code = run_here(["--port", str(paper.port), *arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return asked
+    return asking(monkeypatch, capsys, "--port", str(paper.port))
 
 
-def events(out: str, name: str) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in out.splitlines()]
-    return [event for event in found if event["event"] == name]
+def events(command: str, out: str, name: str) -> list[dict[str, Any]]:
+    return [event for event in check_lines(command, out) if event["event"] == name]
 
 
 # ---------------------------------------------------------------------------------- depth
@@ -61,7 +50,7 @@ def events(out: str, name: str) -> list[dict[str, Any]]:
 def test_a_book_as_json(ask: Ask) -> None:
     code, out, complaints = ask("--json", "depth", "AAPL", "--rows", "3", "--count", "40")
     assert (code, complaints) == (0, "")
-    books = events(out, "depth")
+    books = events("depth", out, "depth")
     assert len(books) == 40
     for book in books:
         assert [row["price"] for row in book["bids"]] == sorted(
@@ -70,7 +59,7 @@ def test_a_book_as_json(ask: Ask) -> None:
         assert [row["price"] for row in book["asks"]] == sorted(r["price"] for r in book["asks"])
         assert max(len(book["bids"]), len(book["asks"])) <= 3
     assert len({row["market_maker"] for book in books for row in book["asks"]}) > 1, "it is SMART"
-    (end,) = events(out, "depth_end")
+    (end,) = events("depth", out, "depth_end")
     assert (end["symbol"], end["changes"]) == ("AAPL", 40)
 
 
@@ -97,7 +86,7 @@ def test_a_book_for_people_says_nothing_twice(ask: Ask) -> None:
 
 def test_levels_add_up_what_stands_at_one_price(ask: Ask) -> None:
     _, out, _ = ask("--json", "depth", "AAPL", "--levels", "--count", "40")
-    for book in events(out, "depth"):
+    for book in events("depth", out, "depth"):
         prices = [row["price"] for row in book["bids"]]
         assert len(prices) == len(set(prices))
 
@@ -135,7 +124,7 @@ def test_bars_of_history_that_go_on(ask: Ask) -> None:
     asked = ("--json", "bars", "AAPL", "--bar", "1 min", "--count", "20")
     code, out, complaints = ask(*asked)
     assert (code, complaints) == (0, "")
-    bars = events(out, "bar")
+    bars = events("bars", out, "bar")
     assert len(bars) == 20
     times = [datetime.fromisoformat(bar["time"]) for bar in bars]
     assert {later - earlier for earlier, later in pairwise(times)} == {times[1] - times[0]}
@@ -149,7 +138,7 @@ def test_bars_of_history_that_go_on(ask: Ask) -> None:
 def test_a_bar_for_so_many_trades(ask: Ask) -> None:
     code, out, _ = ask("--json", "bars", "AAPL", "--ticks", "1", "--count", "2")
     assert code == 0
-    one, other = events(out, "bar")
+    one, other = events("bars", out, "bar")
     assert one["count"] == other["count"] == 1
     assert one["open"] == one["close"] == float(one["average"])
     assert len(one["average"]) < 14, "a quotient has no end; what is told of it has"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import signal
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from tests.support.commands import check_lines
 from tests.support.program import program, run
 from tests.support.screen import on_screen
 from twsloop.cli import run as run_here
@@ -217,7 +217,7 @@ def test_piped_it_is_lines(tmp_path: Path, paper: PaperGateway, version: str) ->
         seen: dict[str, dict[str, object]] = {}
         wanted = {"watching", "tick", "holding", "line_error", "StreamStarted"}
         while not wanted <= set(seen) or seen["holding"]["market_value"] is None:
-            event = command.event()
+            (event,) = check_lines("watch", command.line())
             seen[event["event"]] = event
         command.send(signal.SIGINT)
         code, out, complaints = command.end()
@@ -225,7 +225,7 @@ def test_piped_it_is_lines(tmp_path: Path, paper: PaperGateway, version: str) ->
     assert seen["watching"]["symbols"] == 2
     assert (seen["tick"]["symbol"], seen["line_error"]["symbol"]) == ("SPY", "NOSUCH")
     assert (seen["holding"]["symbol"], seen["holding"]["quantity"]) == ("AAPL", "100")
-    end = json.loads(out.splitlines()[-1])
+    (end,) = check_lines("watch", out.splitlines()[-1])
     assert end["event"] == "watched"
     assert end["ticks"]["SPY"] > 0
 

@@ -11,7 +11,9 @@ import click
 from twsloop.clock import SystemClock
 
 from .connect import connected
-from .root import Run, json_option
+from .fields import anything, flag, many, number, record, text, whole
+from .root import Run
+from .shapes import line, prints
 
 if TYPE_CHECKING:
     from twsloop.connection.health import Stats
@@ -20,8 +22,59 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 
+_SESSION = {
+    "state": text("where it is in its life"),
+    "reason": text("why"),
+    "since": text("since when, in ISO 8601"),
+    "epoch": whole("which session of the connection it is, from 1"),
+    "attempt": whole("which attempt since a session last stood is under way"),
+    "next_attempt_at": text("when the next one comes", null=True),
+    "wedged": flag("the gateway accepts connections and does not answer"),
+    "id_taken": flag("the client id is in use"),
+    "role": text("what the session is for: trade, data, observer"),
+    "host": text("the gateway's host"),
+    "port": whole("its port"),
+    "client_id": whole("as whom we came"),
+    "server_version": whole("the protocol version", null=True),
+    "silent_for": number("seconds since the gateway's last byte", null=True),
+    "window": anything("the reset or restart that is planned for now"),
+    "orders_known": flag("the orders could be fetched", null=True),
+    "orders_unknown_because": text("why they could not"),
+}
+_WAITING = {
+    "request": text("what is asked, in words"),
+    "lane": text("where it waits"),
+    "reason": text("why"),
+    "since": text("from when on, in ISO 8601"),
+    "seconds": number("for how long"),
+    "expected": number("how many more seconds it will take", null=True),
+    "position": whole("how many leave before it"),
+    "req_id": whole("its request id", null=True),
+    "order_id": whole("the order it carries, or ends", null=True),
+}
+
 #: How long the gateway may take to say what time it is, seconds.
 ANSWER_LIMIT = 10.0
+
+CHECK = line(
+    "check",
+    "What the gateway says of itself.",
+    host=text("where it is"),
+    port=whole("its port"),
+    client_id=whole("as whom we came"),
+    server_version=whole("the protocol version that both speak"),
+    accounts=many(text("an account"), "the login's"),
+    state=text("where the session is: READY, or DEGRADED"),
+    orders_known=flag("open, completed and executed orders could be fetched"),
+    orders_unknown_because=text("why they could not", null=True),
+    ready_in_s=number("from the call until the session was READY"),
+    round_trip_ms=number("from the question for its time to the answer"),
+    gateway_clock_off_by_s=whole("its clock less ours; it speaks in whole seconds"),
+    notices=many(text("in words"), "what it said, the oldest first"),
+    session=record("how it stands with the session", _SESSION),
+    stats=anything("what was counted and timed: the fields of gw.stats()"),
+    waiting=many(record("one request", _WAITING), "requests that have not left yet"),
+)
 
 
 class _TimeTold:
@@ -43,7 +96,7 @@ Examples:
   twsloop --paper check --json
 """
 )
-@json_option
+@prints(CHECK)
 @click.pass_obj
 def check(run: Run) -> None:
     """Connect, say what was found, and leave.
@@ -85,7 +138,7 @@ def check(run: Run) -> None:
     out = run.output()
     if out.form == "json":
         more = {"session": session.as_dict(), "stats": stats.as_dict(), "waiting": waiting}
-        out.event("check", **found, **more)
+        out.event(CHECK.event, **found, **more)
     if out.form == "table":
         for name, value in {**found, **_in_short(stats)}.items():
             shown = "\n".join(f"{'':24}{v}" for v in value).strip() if name == "notices" else value

@@ -22,8 +22,10 @@ from twsloop.wire.times import find_zone
 
 from .connect import connected
 from .exits import Exit, ForeignError
+from .fields import decimal, flag, moment, text, whole
 from .output import Output
 from .root import Run, output_option
+from .shapes import line, prints
 
 if TYPE_CHECKING:
     from twsloop.history.checks import Finding
@@ -31,6 +33,36 @@ if TYPE_CHECKING:
     from twsloop.history.series import BarSeries, TickSeries
 
 __all__ = ["When", "history"]
+
+BAR = line(
+    "bar",
+    "One bar; a field that no bar of the answer has is left out of all of them.",
+    time=text("when it begins, in ISO 8601; of a bar of a day or more its day"),
+    open=decimal("first price"),
+    high=decimal("highest price"),
+    low=decimal("lowest price"),
+    close=decimal("last price"),
+    volume=decimal("how much was traded", null=True, missing=True),
+    average=decimal("the average price, weighted by volume", null=True, missing=True),
+    count=whole("how many trades", null=True, missing=True),
+)
+TICK = line(
+    "tick",
+    "One trade, quote or midpoint (--what); a field that none of them has is left out.",
+    time=moment("the second in which it was"),
+    price=decimal("of a trade or a midpoint", missing=True),
+    size=decimal("of a trade", null=True, missing=True),
+    exchange=text("where a trade was made", missing=True),
+    conditions=text("IB's codes of what was special about a trade", missing=True),
+    past_limit=flag("a trade beyond the day's price limits", missing=True),
+    unreported=flag("a trade that does not count for the tape", missing=True),
+    bid=decimal("of a quote", null=True, missing=True),
+    ask=decimal("of a quote", null=True, missing=True),
+    bid_size=decimal("of a quote", null=True, missing=True),
+    ask_size=decimal("of a quote", null=True, missing=True),
+    bid_past_low=flag("a bid below the day's low", missing=True),
+    ask_past_high=flag("an offer above the day's high", missing=True),
+)
 
 #: What the files of ``--out`` are, by their ending.
 FORMS = {".csv": "csv", ".json": "json", ".jsonl": "json"}
@@ -100,7 +132,6 @@ Examples:
 @click.option("--check", is_flag=True, help="Compare the bars with the exchange's schedule, too.")
 @click.option("--refresh", is_flag=True, help="Fetch all of it, whatever is kept.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV (as with --output csv).")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines (as with --output json).")
 @click.option(
     "--out",
     "file",
@@ -108,6 +139,7 @@ Examples:
     help="Write to this file; its ending says how: .csv, .json.",
 )
 @output_option
+@prints(BAR, TICK)
 @click.pass_obj
 def history(
     run: Run,
@@ -122,7 +154,6 @@ def history(
     check: bool,
     refresh: bool,
     as_csv: bool,
-    as_json: bool,
     file: Path | None,
     form: str | None,
 ) -> None:
@@ -135,14 +166,14 @@ def history(
         raise click.UsageError("Say from when: --from, or --last.")
     if start is not None and duration is not None:
         raise click.UsageError("--from or --last: not both.")
-    if as_csv and as_json:
+    if as_csv and run.as_json:
         raise click.UsageError("--csv or --json: not both.")
     if ticks and check:
         raise click.UsageError("--check is for bars; ticks have no schedule.")
     wanted = to_contract(symbol)  # a typo is told before anything is connected
-    form = form or ("csv" if as_csv else "json" if as_json else None)
+    form = form or ("csv" if as_csv else None)
     if file is not None and form is None:
-        form = FORMS.get(file.suffix.lower())
+        form = FORMS.get(file.suffix.lower()) or ("json" if run.as_json else None)
         if form is None:
             raise click.UsageError(f"--out {file}: end its name with .csv or .json.")
     if file is not None:
@@ -160,7 +191,7 @@ def history(
                 ).result()
         with _stream(file) as stream:
             out = run.output(form) if stream is None else Output(form or "csv", stream)
-            _print(out, "tick" if ticks else "bar", found)
+            _print(out, (TICK if ticks else BAR).event, found)
     if not found:
         more = "" if all_hours else "; --all-hours looks outside regular trading hours, too"
         click.echo(f"{symbol}: IB has nothing in that span{more}", err=True)

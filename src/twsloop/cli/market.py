@@ -17,10 +17,13 @@ from twsloop.contracts.symbols import ACCEPTED, to_contract
 from twsloop.errors import RequestError
 
 from .connect import Inbox, Patience, connected, watch_session
+from .fields import flag, many, moment, number, table, text, whole
+from .following import SESSION
 from .output import Output
-from .quotes import SHOWN_COLUMNS, TICK_COLUMNS, quote_table, tick_row
+from .quotes import LINE_ERROR, QUOTE, SHOWN_COLUMNS, TICK, TICK_COLUMNS, quote_table, tick_row
 from .root import Run, SuggestingGroup, output_option
 from .saved import SavedSubscriptions
+from .shapes import line, prints
 
 if TYPE_CHECKING:
     from twsloop.gateway import IBGateway
@@ -30,6 +33,31 @@ __all__ = ["subscribe", "subscriptions"]
 
 #: How often the live table is drawn, times a second.
 REDRAW = 4
+
+SUBSCRIBED = line(
+    "subscribed",
+    "The lines are asked for; ticks follow.",
+    symbols=many(text("as it was given"), "what was subscribed"),
+)
+SUMMARY = line(
+    "summary",
+    "What came, at the end.",
+    seconds=number("how long it took"),
+    ticks=table(whole("how many"), "ticks by symbol; only of those that had some"),
+)
+SAVED = line(
+    "saved",
+    "A symbol is saved.",
+    symbol=text("as it was given"),
+    new=flag("it was not saved before"),
+)
+SUBSCRIPTION = line(
+    "subscription",
+    "One saved symbol; in the order in which they were saved.",
+    symbol=text("as it was given"),
+    added_at=moment("when it was saved"),
+)
+REMOVED = line("removed", "A symbol is saved no more.", symbol=text("as it was given"))
 
 
 @click.command(
@@ -49,6 +77,7 @@ Examples:
 @click.option("--generic-ticks", help="IB's generic tick numbers, separated by commas.")
 @click.option("--snapshot", is_flag=True, help="Only the quotes as they stand, then end.")
 @output_option
+@prints(SUBSCRIBED, TICK, QUOTE, SESSION, LINE_ERROR, SUMMARY)
 @click.pass_obj
 def subscribe(
     run: Run,
@@ -128,7 +157,7 @@ class _Watching:
             contextlib.closing(self._inbox),
             ExitStack() as stack,
         ):
-            self._out.event("subscribed", symbols=self._symbols)
+            self._out.event(SUBSCRIBED.event, symbols=self._symbols)
             if self._out.live:
                 stack.enter_context(
                     Live(
@@ -154,7 +183,7 @@ class _Watching:
             self._out.console.print(self._table(tickers.values()))
         else:
             for ticker in tickers.values():
-                self._out.record("quote", TICK_COLUMNS, tick_row(ticker))
+                self._out.record(QUOTE.event, TICK_COLUMNS, tick_row(ticker))
         if self._errors:
             raise next(iter(self._errors.values()))
 
@@ -163,14 +192,14 @@ class _Watching:
             return
         name, row = item
         if name == "tick":
-            self._out.record("tick", TICK_COLUMNS, row, shown=SHOWN_COLUMNS)
+            self._out.record(TICK.event, TICK_COLUMNS, row, shown=SHOWN_COLUMNS)
         elif name == "session":
             self._state = row["state"]
             words = None if self._out.live else f"session {row['state']}: {row['reason']}"
-            self._out.event("session", words, **row)
+            self._out.event(SESSION.event, words, **row)
         else:
             words = None if self._out.live else f"{row['symbol']}: {row['message']}"
-            self._out.event("line_error", words, **row)
+            self._out.event(LINE_ERROR.event, words, **row)
 
     def _table(self, tickers: Iterable[Ticker]) -> Table:
         caption = ""
@@ -184,7 +213,7 @@ class _Watching:
         seconds = round(self._patience.spent, 1)
         total = sum(self._ticks.values())
         self._out.event(
-            "summary",
+            SUMMARY.event,
             f"{total} ticks of {len(self._ticks)} symbols in {seconds} s",
             seconds=seconds,
             ticks=dict(self._ticks),
@@ -211,6 +240,7 @@ Example:
 """
 )
 @click.argument("symbols", nargs=-1, required=True)
+@prints(SAVED)
 @click.pass_obj
 def add(run: Run, symbols: tuple[str, ...]) -> None:
     """Save symbols behind the others."""
@@ -221,7 +251,7 @@ def add(run: Run, symbols: tuple[str, ...]) -> None:
     for symbol in dict.fromkeys(symbols):
         new = symbol in added
         words = f"{symbol} {'saved' if new else 'was saved already'}"
-        out.event("saved", words, symbol=symbol, new=new)
+        out.event(SAVED.event, words, symbol=symbol, new=new)
 
 
 @subscriptions.command(
@@ -232,11 +262,12 @@ Example:
 """,
 )
 @output_option
+@prints(SUBSCRIPTION)
 @click.pass_obj
 def list_(run: Run, form: str | None) -> None:
     """Show what is saved, in order."""
     rows = asyncio.run(SavedSubscriptions(run.config()).all())
-    run.output(form).rows("subscription", ("symbol", "added_at"), rows)
+    run.output(form).rows(SUBSCRIPTION.event, SUBSCRIPTION.columns, rows)
 
 
 @subscriptions.command(
@@ -248,6 +279,7 @@ Examples:
 )
 @click.argument("symbols", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Forget all of them.")
+@prints(REMOVED)
 @click.pass_obj
 def remove(run: Run, symbols: tuple[str, ...], everything: bool) -> None:
     """Forget symbols."""
@@ -259,7 +291,7 @@ def remove(run: Run, symbols: tuple[str, ...], everything: bool) -> None:
     removed = asyncio.run(store.remove(symbols))
     out = run.output()
     for symbol in removed:
-        out.event("removed", f"{symbol} removed", symbol=symbol)
+        out.event(REMOVED.event, f"{symbol} removed", symbol=symbol)
     missing = [symbol for symbol in symbols if symbol not in removed]
     if missing:
         raise RequestError(f"not saved: {', '.join(missing)}")
