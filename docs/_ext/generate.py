@@ -14,6 +14,7 @@ from twsloop.cli.exits import MEANINGS
 from twsloop.cli.root import cli
 from twsloop.config.example import render_reference
 from twsloop.config.sections.errors import CONTEXTS, OVERRIDES
+from twsloop.control.endings import endings_known
 from twsloop.error_handler import ACTIONS, load_codes, load_policy
 from twsloop.session.state import TRANSITIONS, Event, State
 
@@ -48,6 +49,7 @@ def everything(folder: Path) -> None:
         "error_actions.md": error_actions(),
         "commands.md": commands(),
         "exits.md": exits(),
+        "endings.md": endings(),
         "requests.md": requests_table(),
         "fault_events.md": events_table(),
         "faults_wire.md": wire_reference(),
@@ -213,6 +215,16 @@ def _walk(
             child = command.get_command(context, name)
             assert child is not None
             yield from _walk(child, (*path, name))
+
+
+def endings() -> str:
+    """How a gateway's process ends, by its exit status."""
+    rows = [
+        f"| {shown} | {code} | {meaning} | {remedy} |"
+        for code, shown, meaning, remedy in endings_known()
+    ]
+    head = ["| status | IBC's number | what it means | what to do |", "|--:|--:|---|---|"]
+    return "\n".join([*head, *rows]) + "\n"
 
 
 def exits() -> str:

@@ -12,3 +12,47 @@ A gateway is ready when a session of the API stands on it, it has said its nextV
 its data farms. An open port says nothing: containers accept connections while the gateway is still
 at its login. A second factor is shown, and waited for; nothing here answers it.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .diagnosis import Outcome, Report, Verdict
+    from .doctor import examine
+    from .gateway_process import GatewayProcess, Status
+    from .keeper import Keeper
+    from .steps import Step
+
+__all__ = [
+    "GatewayProcess",
+    "Keeper",
+    "Outcome",
+    "Report",
+    "Status",
+    "Step",
+    "Verdict",
+    "examine",
+]
+
+#: Loaded when it is asked for: what is pure in here needs none of it.
+_LAZY = {
+    "GatewayProcess": "gateway_process",
+    "Keeper": "keeper",
+    "Outcome": "diagnosis",
+    "Report": "diagnosis",
+    "Status": "gateway_process",
+    "Step": "steps",
+    "Verdict": "diagnosis",
+    "examine": "doctor",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for, and nothing before."""
+    module = _LAZY.get(name)
+    if module is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"{__name__}.{module}"), name)
