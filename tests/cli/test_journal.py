@@ -153,6 +153,8 @@ def test_orders_for_people(run: Run, file: Path) -> None:
         (["--tag", "trend"], [3]),
         (["--symbol", "msft"], [4]),
         (["--status", "Filled", "--client", "1"], [3, 4]),
+        (["--status", "filled", "--client", "1"], [3, 4]),
+        (["--status", "UNCERTAIN"], [5]),
         (["--since", "2026-01-06"], [5]),
         (["--until", "2026-01-05"], [3, 4]),
         (["--since", "2026-01-05T12:00Z", "--until", "2026-01-05T12:00:01Z"], [3, 4]),
@@ -169,6 +171,15 @@ def test_orders_that_are_wanted(filters: list[str], found: list[int], run: Run, 
     assert (code, complaints) == (0, "")
     wanted = rows_of(out)[-int(filters[1]) :] if "--offset" in filters else rows_of(out)
     assert [row["order_id"] for row in wanted] == found
+
+
+def test_a_word_that_is_no_status(run: Run, file: Path) -> None:
+    del file
+    code, out, complaints = run("journal", "orders", "--status", "fild")
+    assert (code, out) == (2, "")
+    assert "There is no status 'fild'. Did you mean 'Filled'? There are: CREATED," in " ".join(
+        complaints.split()
+    )
 
 
 def test_what_happened_just_now_is_since_a_while_ago(run: Run, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from twsloop.events import (
 )
 from twsloop.events.records import from_record
 from twsloop.storage.chain import canonical
-from twsloop.storage.rows import body_of, details_of, is_kept, key_of, story_of, time_of
+from twsloop.storage.rows import body_of, details_of, drafts_of, is_kept, key_of, story_of, time_of
 from twsloop.storage.schema import columns_of
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -79,6 +79,21 @@ def test_a_row_says_nothing_that_the_body_does_not(fact: Fact) -> None:
     assert details_of(again, 5) == details_of(fact, 5)
     assert key_of(again) == key_of(fact)
     assert time_of(again) == time_of(fact)
+
+
+@given(fact=facts())
+def test_a_writer_in_haste_makes_the_same_rows(fact: Fact) -> None:
+    """But for what SQLite refuses."""
+    for (table, hasty), (name, right) in zip(drafts_of(fact, 5), details_of(fact, 5), strict=True):
+        assert table == name
+        for value, stored in zip(hasty, right, strict=True):
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                assert stored is None
+            elif isinstance(value, str) and value != stored:
+                with pytest.raises(UnicodeEncodeError):
+                    value.encode()
+            else:
+                assert (value, type(value)) == (stored, type(stored))
 
 
 @given(one=facts(), two=facts())

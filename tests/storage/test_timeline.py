@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -155,6 +156,20 @@ def test_of_an_order_that_did_not_leave_there_is_nothing_to_measure() -> None:
         ("end", "refused: REFUSED, max_quantity: 100 is more than 50"),
     ]
     assert one.latencies == {"whole": 0.001}
+
+
+@pytest.mark.parametrize("again", [{}, {"trailStopPrice": 251.0}])
+def test_what_the_gateway_filled_in_is_no_change(again: dict[str, Any]) -> None:
+    terms = {"action": "SELL", "totalQuantity": "100", "orderType": "TRAIL", "auxPrice": 2.0}
+    one = story(
+        created(),
+        step(0.1, "created", status="CREATED", order=terms),
+        intent(1, order=terms),
+        step(42, "openOrder", status="Submitted", acknowledged=True,
+             order={**terms, "trailStopPrice": 251.0}),
+        intent(100, kind="modify", revision=1, order={**terms, "totalQuantity": "50", **again}),
+    )  # fmt: skip
+    assert hops(one)[-1] == ("change", "totalQuantity 100 -> 50")
 
 
 def test_changes_and_cancels() -> None:

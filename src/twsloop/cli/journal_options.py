@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -65,6 +66,25 @@ class Moment(When):
         return midnight + timedelta(days=1) if self._end else midnight
 
 
+class _Status(click.ParamType[str]):
+    """IB's word for an order's status, or ours; in any case of letters."""
+
+    name = "status"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read it."""
+        from twsloop.orders.state import OrderStatus  # noqa: PLC0415  (not for --help)
+
+        spelt = {status.casefold(): str(status) for status in OrderStatus}
+        word = str(value).strip().casefold()
+        if word not in spelt:
+            close = difflib.get_close_matches(word, spelt, n=1, cutoff=0.6)
+            hint = f" Did you mean {spelt[close[0]]!r}?" if close else ""
+            known = ", ".join(spelt.values())
+            self.fail(f"There is no status {value!r}.{hint} There are: {known}.", param, ctx)
+        return spelt[word]
+
+
 def file_option(function: F) -> F:
     """``--file``: another journal than that of the settings."""
     return click.option(
@@ -85,7 +105,7 @@ def filter_options(function: F) -> F:
             click.option("--order", "order_id", type=int, help="The order with this id."),
             click.option("--perm-id", type=int, help="The order with this permanent id."),
             click.option("--tag", help="Orders with this reference of yours."),
-            click.option("--status", help="Orders with this status."),
+            click.option("--status", type=_Status(), help="Orders with this status."),
             click.option(
                 "--limit",
                 type=click.IntRange(0),

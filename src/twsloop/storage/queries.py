@@ -22,7 +22,7 @@ from twsloop.errors import StorageError
 from twsloop.events import CommissionReported, Fact, Fill, OrderEvent, OrderStep
 from twsloop.events.records import FACTS
 
-from .order_state import OrderState
+from .order_state import UNCERTAIN, OrderState
 from .replay import Replay
 from .rows import Entry
 from .schema import SINCE
@@ -63,7 +63,8 @@ class Wanted:
         since: From when on.
         until: Before when.
         symbol: The contract in short, or the beginning of its words; in any case of letters.
-        status: IB's word for an order's status, or ours.
+        status: IB's word for an order's status, or ours; ``UNCERTAIN`` are also orders that were
+            meant, and of which nothing was told after that.
         client_id: Whose.
         order_id: The id within the client id.
         perm_id: IB's permanent id.
@@ -318,7 +319,10 @@ def _is_wanted(order: OrderState, wanted: Wanted) -> bool:
         (wanted.since is None or order.updated_at >= wanted.since)
         and (wanted.until is None or order.created_at < wanted.until)
         and _is_symbol(order.symbol, wanted.symbol)
-        and wanted.status in {None, order.status}
+        and (
+            wanted.status in {None, order.status}
+            or (order.uncertain and wanted.status == UNCERTAIN)
+        )
         and wanted.client_id in {None, order.client_id}
         and wanted.order_id in {None, order.order_id}
         and (wanted.perm_id is None or wanted.perm_id in order.perm_ids)

@@ -282,9 +282,12 @@ class _Teller:
         if intent.verdict is not None:
             yield "verdict", words_of(intent.verdict)
         hop = "change" if intent.kind == "modify" else "intent"
-        what = (
-            _difference(self._order, intent.order) if hop == "change" else order_words(intent.order)
-        )
+        if hop == "change":
+            # The gateway fills in what was left open, where a stop trails to: that is no change.
+            known = {**self._order, **(self._was.get("order") or {})}
+            what = _difference(known, intent.order, self._order)
+        else:
+            what = order_words(intent.order)
         self._order = intent.order
         parts = [f"{what} {intent.symbol}".strip() if hop == "intent" else what]
         if intent.quote is not None:
@@ -330,12 +333,24 @@ def _news(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [*words, *([terms] if terms else [])]
 
 
-def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """The terms of an order that are others now."""
+def _difference(
+    before: Mapping[str, Any], after: Mapping[str, Any], meant: Mapping[str, Any] | None = None
+) -> str:
+    """The terms of an order that are others now.
+
+    Args:
+        before: As they were.
+        after: As they are.
+        meant: As they were meant before; what is left open as before is no change, either.
+    """
+    meant = before if meant is None else meant
+    open_still = {
+        name for name in _TERMS if _value(meant.get(name)) is None is _value(after.get(name))
+    }
     changes = (
         f"{name} {field_words(before.get(name, 'none'))} -> {field_words(after.get(name, 'none'))}"
         for name in _TERMS
-        if _value(before.get(name)) != _value(after.get(name))
+        if name not in open_still and _value(before.get(name)) != _value(after.get(name))
     )
     return ", ".join(changes)
 
