@@ -161,15 +161,21 @@ def test_another_gateway_on_the_port_is_asked_anew_who_it_is() -> None:
     tws = FakeTws()
     with tws:
         app = Raw(config(tws))
+        states = Heard()
+        app.on_session(lambda state, _reason: states(state))
         for live in (False, True):
             tws.refuse = late if live else None
             app.connect("127.0.0.1", tws.port, 1)
             runner = threading.Thread(target=app.run)
             runner.start()
+            if not live:
+                states.until(lambda state: state is State.READY)
             trade = buy(app)
             if live:
                 late.name_accounts(tws)
-                assert trade.done.result(PATIENCE) is OrderStatus.REFUSED
+                assert trade.done.result(PATIENCE) is OrderStatus.NOT_SENT
+                assert "another login answered" in trade.reason, "it was meant for the first one"
+                assert buy(app).done.result(PATIENCE) is OrderStatus.REFUSED
             else:
                 tws.next("placeOrder")
             app.disconnect()

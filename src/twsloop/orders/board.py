@@ -192,16 +192,16 @@ class Board:
 
     def leave(self) -> None:
         """Another login answers: nobody will tell of these orders."""
-        self.abandon()
+        self.abandon("another login answered")
         self.forget(self._book.leave())
 
-    def abandon(self) -> None:
+    def abandon(self, why: str = "the session ended") -> None:
         """No session will come that could tell: nobody shall wait for it."""
         # Not by the book: an order that another thread is placing just now is not in it yet.
         for trade in self.trades():
             record = trade.record
             if not record.final:
-                reason = f"the session ended while the order was {record.status}"
+                reason = f"{why} while the order was {record.status}"
                 self.apply(record, OrderInput.ABANDONED, reason)
             trade.give_up()
 
