@@ -184,7 +184,7 @@ PATHS = st.lists(WORDS, min_size=1, max_size=5)
 def test_whatever_lies_around_what_is_found_can_be_started(
     paths: set[tuple[str, ...]], system: System
 ) -> None:
-    home = Path("/home/me")
+    home = Path("/users/me")
     disk = Described(frozenset(home.joinpath(*path) for path in paths))
     found = locate(disk, Surroundings(system=system, home=home, root=Path("/")))
     for one in found.programs:

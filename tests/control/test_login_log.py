@@ -55,7 +55,7 @@ def test_a_restart_without_a_login() -> None:
     for line in (
         "IBC returned exit status 0",
         "Finding autorestart file",
-        "autorestart file found at /home/me/Jts/x/autorestart: authentication will not be required",
+        "autorestart file found at Jts/x/autorestart: authentication will not be required",
         "IBC will restart shortly",
         "Starting Gateway with this command:",
     ):
