@@ -64,8 +64,8 @@ Opened = Callable[[Callable[[Any], None]], "Stream[Any]"]
 
 
 @click.command(
-    epilog=f"""\b
-Symbols: {ACCEPTED}
+    epilog=f"""Symbols: {ACCEPTED}
+
 \b
 Examples:
   twsloop bars AAPL                                IB's bars of five seconds

@@ -75,8 +75,8 @@ _CALL, _PUT = "C", "P"
 
 
 @click.command(
-    epilog=f"""\b
-Symbols: {ACCEPTED}
+    epilog=f"""Symbols: {ACCEPTED}
+
 \b
 Examples:
   twsloop chain AAPL                           what is listed: classes, expiries, strikes

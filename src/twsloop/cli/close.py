@@ -44,8 +44,8 @@ NOT_CLOSED = line(
 
 @click.command(
     epilog=with_exits(
-        f"""\b
-Symbols: {ACCEPTED}
+        f"""Symbols: {ACCEPTED}
+
 \b
 Examples:
   twsloop close AAPL                         all of it at the market; it asks first

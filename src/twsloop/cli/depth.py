@@ -55,8 +55,8 @@ SAID = 3
 
 
 @click.command(
-    epilog=f"""\b
-Symbols: {ACCEPTED}
+    epilog=f"""Symbols: {ACCEPTED}
+
 \b
 Examples:
   twsloop depth AAPL

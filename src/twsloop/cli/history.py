@@ -111,8 +111,8 @@ class When(click.ParamType[date | datetime]):
 
 
 @click.command(
-    epilog=f"""\b
-Symbols: {ACCEPTED}
+    epilog=f"""Symbols: {ACCEPTED}
+
 \b
 Examples:
   twsloop history AAPL --from 2026-01-05 --to 2026-01-09 --bar "1 min"

@@ -61,8 +61,8 @@ REMOVED = line("removed", "A symbol is saved no more.", symbol=text("as it was g
 
 
 @click.command(
-    epilog=f"""\b
-Symbols: {ACCEPTED}
+    epilog=f"""Symbols: {ACCEPTED}
+
 \b
 Examples:
   twsloop subscribe AAPL MSFT EUR.USD

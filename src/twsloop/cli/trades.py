@@ -31,8 +31,8 @@ TRADES_END = line(
 
 
 @click.command(
-    epilog=f"""\b
-Symbols: {ACCEPTED}
+    epilog=f"""Symbols: {ACCEPTED}
+
 \b
 Examples:
   twsloop trades

@@ -30,8 +30,8 @@ __all__ = ["bracket", "buy", "sell"]
 
 #: How these commands end, when they got as far as an order.
 ENDS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.BLOCKED, Exit.ORDER, Exit.ORDER_OPEN)
-_EPILOG = """\b
-Symbols: {accepted}
+_EPILOG = """Symbols: {accepted}
+
 \b
 Examples:
   twsloop {side} AAPL 100                    at the market
@@ -103,8 +103,8 @@ def _trade(
 
 @click.command(
     epilog=with_exits(
-        f"""\b
-Symbols: {ACCEPTED}
+        f"""Symbols: {ACCEPTED}
+
 \b
 Examples:
   twsloop bracket buy AAPL 100 --take-profit 900 --stop-loss 50

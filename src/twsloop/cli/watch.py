@@ -79,8 +79,8 @@ WATCHED = line(
 
 
 @click.command(
-    epilog=f"""\b
-Symbols: {ACCEPTED}
+    epilog=f"""Symbols: {ACCEPTED}
+
 \b
 Examples:
   twsloop --paper watch AAPL MSFT EUR.USD

@@ -60,8 +60,8 @@ WHAT_IF = line(
 @click.command(
     "what-if",
     epilog=with_exits(
-        f"""\b
-Symbols: {ACCEPTED}
+        f"""Symbols: {ACCEPTED}
+
 \b
 Examples:
   twsloop what-if buy AAPL 100
