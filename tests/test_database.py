@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import gc
 import itertools
+import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import textwrap
@@ -130,6 +132,21 @@ async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
         await Database(file).open()
     assert caught.value.path == str(file)
     assert not workers()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of files")
+@pytest.mark.parametrize("theirs", ["a database", "a text"])
+async def test_the_rights_of_a_file_of_another_program_stay(tmp_path: Path, theirs: str) -> None:
+    file = tmp_path / "x.db"
+    if theirs == "a database":
+        with contextlib.closing(sqlite3.connect(file)) as other:
+            other.execute("CREATE TABLE theirs (x)")
+    else:
+        file.write_bytes(b"this is not SQLite, but long enough to look at" * 100)
+    file.chmod(0o664)
+    with pytest.raises(StorageError):
+        await Database(file, private=True).open()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o664
 
 
 async def test_a_database_of_another_program(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ class _Opening:
         """Open the file, and bring its schema up to date."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.private:
-            _make_private(self.path)
+            _create_private(self.path)
         connection = sqlite3.connect(self.path, timeout=self.busy_timeout, isolation_level=None)
         try:
             self._prepare(connection)
@@ -179,6 +179,8 @@ class _Opening:
                 path=str(self.path),
                 remedy=f"set {self.file_key} to a file of its own",
             )
+        if self.private:  # now that it is known to be ours
+            _make_private(self.path)
         self._use_wal(connection)
         connection.execute(f"PRAGMA synchronous = {self.sync}")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -441,12 +443,17 @@ class Database:
 
 # Small enough for the loop's own thread; and `asyncio.to_thread` refuses to work once the main
 # thread has ended, which is just when a program that forgot to close is closed.
+def _create_private(file: Path) -> None:
+    """Make the file, if there is none, such that nobody but its owner can read it."""
+    os.close(os.open(file, os.O_RDONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+
+
 def _make_private(file: Path) -> None:
     """Make the file if there is none, and let nobody but its owner read it.
 
     SQLite gives its log and its index of the log the rights of the file.
     """
-    os.close(os.open(file, os.O_RDONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+    _create_private(file)
     if stat.S_IMODE(file.stat().st_mode) & 0o077:
         file.chmod(0o600)
 
