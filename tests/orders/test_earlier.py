@@ -7,9 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from tests.orders.test_sessions import buy, connected, until
+from tests.orders.test_sessions import connected, working
 from tests.support.desk import PATIENCE, Heard
-from tests.support.fake_tws import FakeTws, open_order, order_status
+from tests.support.fake_tws import FakeTws, open_order
 from tests.support.journal_room import Room, resting
 from tests.support.journals import Steps
 from twsloop.clock import ManualClock
@@ -140,9 +140,7 @@ def test_another_login_of_the_same_object_begins_anew(tmp_path: Path) -> None:
     tws, sessions, file = FakeTws(), Heard(), tmp_path / "journal.db"
     with connected(tws, journal__enabled=True, journal__file=file) as gateway:
         gateway.on_session(lambda state, _reason: sessions(state))
-        first = buy(gateway)
-        tws.say(open_order(1, "Submitted"), order_status(1, "Submitted"))
-        until(first, OrderStatus.SUBMITTED)
+        first = working(tws, gateway)
         tws.accounts = "DU7654321"
         tws.open_orders = [open_order(1, "Submitted", permId=77, lmtPrice=50.0)]
         tws.hang_up()

@@ -6,6 +6,7 @@ import pytest
 from ibapi.order_cancel import OrderCancel
 
 from tests.support.desk import PATIENCE, Heard
+from tests.support.full_disk import room_for
 from tests.support.journal_files import held
 from tests.support.journal_room import Room, resting
 from twsloop.contracts import option, stock
@@ -49,7 +50,7 @@ class App(IBGateway):
 
 
 def test_one_that_is_being_written_down_when_the_session_ends(room: Room) -> None:
-    with room.process(App, journal__deadline=30) as gateway:
+    with room.process(App, journal__deadline=30, journal__sync="full") as gateway:
         assert isinstance(gateway, App)
         resting(gateway)  # the journal is open
         with held(room.file):
@@ -62,7 +63,7 @@ def test_one_that_is_being_written_down_when_the_session_ends(room: Room) -> Non
 
 
 def test_one_that_is_being_written_down_when_all_is_cancelled(room: Room) -> None:
-    with room.process(App, journal__deadline=30) as gateway:
+    with room.process(App, journal__deadline=30, journal__sync="full") as gateway:
         assert isinstance(gateway, App)
         trade = resting(gateway)
         with held(room.file):
@@ -101,11 +102,11 @@ def test_a_change_that_cannot_be_written_down_fails_with_the_reason(
     room: Room, caplog: pytest.LogCaptureFixture
 ) -> None:
     troubles = Heard()
-    with room.process(App, journal__deadline=0.05) as gateway:
+    with room.process(App, journal__sync="full") as gateway:
         assert isinstance(gateway, App)
         trade = resting(gateway)
         gateway.observe(JournalTrouble, troubles)
-        with held(room.file):
+        with room_for(1):  # at once, where a file that is held is found out by waiting
             with pytest.raises(OrdersRefused, match="the order journal cannot be written"):
                 trade.modify(limit_price="101").result(PATIENCE)
             changed = copied(trade.order)
