@@ -47,7 +47,7 @@ lint: $(STAMP)  ## ruff, import contracts, mypy strict
 docs: $(STAMP)  ## build the docs (warnings are errors), run their doctests, programs and servers
 	$(BIN)/python -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
 	$(BIN)/python -m sphinx -n -W --keep-going -q -b doctest docs docs/_build/doctest
-	$(BIN)/python -m pytest -m docs -n 2 --dist loadscope tests/docs tests/examples
+	$(BIN)/python -m pytest -m docs -n 2 --dist loadscope tests/docs tests/examples tests/test_packaging.py
 
 conformance: $(STAMP)  ## IB's own clients, ib_async and ib_insync against the paper gateway
 	CONFORMANCE_TABLE=docs/tables/conformance.md $(BIN)/python -m pytest -m conformance tests/conformance

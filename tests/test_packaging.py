@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import configparser
+import json
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from tests.support.program import environment
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,18 +41,24 @@ def tracked() -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """The wheel, built from a copy of the project, as a user's installer would build it."""
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``python -m build`` makes of a copy of the project: an sdist, and of that the wheel."""
     copy = tmp_path_factory.mktemp("project")
     for name in tracked():
         target = copy / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", "dist", "."],
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", "dist", "."],
         cwd=copy, capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
-    (built,) = (copy / "dist").glob("*.whl")
+    return copy / "dist"
+
+
+@pytest.fixture(scope="module")
+def wheel(dist: Path) -> zipfile.ZipFile:
+    """The wheel."""
+    (built,) = dist.glob("*.whl")
     return zipfile.ZipFile(built)
 
 
@@ -79,6 +89,46 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: zipfile.ZipFile) -
         if name.parts[0] in {"src", "api_client"} or name.as_posix() == "gateway_cli.py"
     }
     assert packed == expected
+
+
+@pytest.mark.timeout(300)
+def test_the_sdist_holds_what_a_packager_needs(dist: Path) -> None:
+    (built,) = dist.glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"LICENSE", "README.md", "pyproject.toml", "setup.cfg", "gateway_cli.py"} <= names
+
+
+@pytest.mark.docs
+@pytest.mark.timeout(600)
+def test_it_installs_into_an_empty_environment_and_runs(dist: Path, tmp_path: Path) -> None:
+    """As pipx does it: an environment of its own, and of that only the command."""
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True, timeout=120)
+    (built,) = dist.glob("*.whl")
+    subprocess.run(
+        [venv / "bin" / "python", "-m", "pip", "install", "--quiet", built],
+        check=True,
+        timeout=400,
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    ran = {}
+    for arguments in (("--version",), ("--json", "--paper", "demo", "--seconds", "3")):
+        ran[arguments[0]] = subprocess.run(
+            [venv / "bin" / "twsloop", *arguments], cwd=home, env=environment(home),
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert ran["--version"].stdout.startswith("twsloop, version ")
+    assert (ran["--json"].returncode, ran["--json"].stderr) == (0, "")
+    summary = json.loads(ran["--json"].stdout.splitlines()[-1])
+    assert (summary["event"], summary["ok"]) == ("summary", True)
+    listed = subprocess.run(
+        [venv / "bin" / "python", "-m", "pip", "list", "--format", "json"],
+        check=True, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    installed = {row["name"] for row in json.loads(listed.stdout)}
+    assert not installed & {"pytest", "hypothesis", "sphinx", "ruff"}, "only what it needs to run"
 
 
 def test_ibapi_is_never_vendored() -> None:
