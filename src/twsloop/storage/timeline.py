@@ -284,7 +284,7 @@ class _Teller:
         hop = "change" if intent.kind == "modify" else "intent"
         if hop == "change":
             # The gateway fills in what was left open, where a stop trails to: that is no change.
-            known = {**self._order, **(self._was.get("order") or {})}
+            known = {**(self._was.get("order") or {}), **self._order}
             what = _difference(known, intent.order, self._order)
         else:
             what = order_words(intent.order)
