@@ -4,9 +4,10 @@ What waits is written as soon as the worker is idle, without a timer: a single i
 after one trip to the worker's thread, and under load batches form by themselves, because more waits
 by the time the one before is written. The queue keeps the order of the calls.
 
-An order waits for its intent, and each turn of the loop on that way is time. So an intent that
-finds the worker idle is handed to it at once (`Writer._launch`), the task only sees how it ends;
-and the worker itself tells the loop what is written, in its last step (`Writer._landed`).
+An order waits for its intent. With ``sync = normal`` that stands on the slate first (`slate`), and
+is durable then. Else each turn of the loop on the way is time: an intent that finds the worker idle
+is handed to it at once (`Writer._launch`), the task only sees how it ends; and the worker itself
+tells the loop what is written, in its last step (`Writer._landed`).
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from twsloop.clock import Clock, Timer
 from twsloop.config import JournalParams
 from twsloop.database import Database
 from twsloop.errors import StorageError
-from twsloop.events import Fact, OrderFact
+from twsloop.events import Fact, OrderFact, SessionBegan
 from twsloop.metrics import Metrics
 
 from .pen import Login, Pen
 from .schema import MIGRATIONS
+from .slate import Slate, take_in
 from .trouble import Trouble, leave_behind
 
 __all__ = ["Writer"]
@@ -57,12 +59,16 @@ class _Waiting:
         login: Whose.
         durable: Told once it is written, or will not be in time; None if nobody is, or was already.
         since: Since when it waits, monotonic.
+        intent: It is one of those that orders wait for.
+        on_slate: It stands on the slate already.
     """
 
     fact: Fact
     login: Login
     durable: Durable | None
     since: float
+    intent: bool = False
+    on_slate: bool = False
 
 
 class Writer:
@@ -94,6 +100,9 @@ class Writer:
         self._durable = metrics.histogram("journal_intent_seconds")
         self._queue: deque[_Waiting] = deque()
         self._pen = Pen(params.file)
+        self._slate = Slate(params.file)
+        #: How many facts that wait stand on the slate, and how many orders wait for others.
+        self._on_slate = self._awaited = 0
         self._database: Database | None = None
         self._wake = asyncio.Event()
         self._again = asyncio.Event()
@@ -130,30 +139,41 @@ class Writer:
             fact: The fact.
             login: Whose.
             durable: Called once with an empty text when it is written, or with why it will not be
-                in time; never before this returns.
+                in time; maybe before this returns.
         """
         if self.full and not isinstance(fact, OrderFact):
             self._trouble.drop()
             return
-        waiting = _Waiting(fact, login, durable, self._clock.monotonic())
+        intent = durable is not None
+        waiting = _Waiting(fact, login, durable, self._clock.monotonic(), intent)
         self._queue.append(waiting)
         self._wake.set()
         self._idle.clear()
-        if durable is None:
+        if isinstance(fact, SessionBegan):
+            self._slate.began(fact, login)
+        if not intent:
             return
+        self._awaited += 1
         if self._trouble.reason:
             # Nobody waits for a file that is known to be broken; it is written when it can be.
             asyncio.get_running_loop().call_soon(self._settle, waiting, self._trouble.refuses)
             return
         if self._deadline is None:
             self._watch(self._params.deadline)
-        if self._parked and self._flight is None and self._database is not None:
+        # Intents become durable in the order of the calls.
+        if self._awaited == 1 and self._slate.take(fact, login):
+            waiting.on_slate = True
+            self._on_slate += 1
+            self._durable.record(self._clock.monotonic() - waiting.since)
+            self._settle(waiting, "")
+        elif self._parked and self._flight is None and self._database is not None:
             self._flight = self._launch(self._database)
 
     def _settle(self, waiting: _Waiting, problem: str) -> None:
         durable, waiting.durable = waiting.durable, None
         if durable is None:
             return
+        self._awaited -= 1
         try:
             durable(problem)
         except Exception as error:  # noqa: BLE001  (the others wait, too)
@@ -165,7 +185,7 @@ class Writer:
     def _overdue(self) -> None:
         """Look whether an intent waits for too long, and when to look again."""
         self._deadline = None
-        first = next((waiting for waiting in self._queue if waiting.durable is not None), None)
+        first = next((waiting for waiting in self._queue if waiting.intent), None)
         if first is None:
             return
         left = first.since + self._params.deadline - self._clock.monotonic()
@@ -232,7 +252,10 @@ class Writer:
             )
             await database.open()
             self._database = database
+            await database.run(functools.partial(take_in, journal=params.file))
             await database.run(self._pen.opened)
+            if params.sync == "normal":
+                self._slate.open()
             await self._tell_floors(database)
         return self._database
 
@@ -269,6 +292,10 @@ class Writer:
             if waiting.durable is not None:
                 self._durable.record(now - waiting.since)
                 self._settle(waiting, "")
+            elif waiting.on_slate:
+                self._on_slate -= 1
+        if not self._on_slate:
+            self._slate.clear()
 
     async def _failed(self, reason: str) -> None:
         self._fail(reason)  # first: closing a file that is in trouble may take a while
@@ -357,6 +384,7 @@ class Writer:
         database, self._database = self._database, None
         if database is not None:
             await database.close()
+        self._slate.close(whole=not self._on_slate)
         if self._queue:
             self._leave_behind()
 
