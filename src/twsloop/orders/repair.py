@@ -25,7 +25,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from twsloop.config.sections.reconcile import ReconcileParams
@@ -33,7 +33,6 @@ from twsloop.connection.core import SERVER_BACK, SERVER_LOST, Core
 from twsloop.errors import ConnectionLost, NotConnected
 from twsloop.events import (
     CommissionReported,
-    ComparisonBegan,
     Difference,
     Fact,
     Fill,
@@ -42,24 +41,24 @@ from twsloop.events import (
     OrderIdsRolledBack,
     OrderInGap,
     PositionInGap,
-    reconcile_story,
     session_story,
 )
 from twsloop.session.state import State
 
 from .accepting import Accepting
 from .asking_again import SERVING, STILL_MISSING, AskingAgain
+from .beginnings import Beginnings
 from .board import Board
 from .book import OrderBook
-from .gaps import Gap, Standing, compare_orders, standing_of
+from .gaps import Gap, compare_orders
 from .holdings import HoldingsNow, PositionsOf
 from .positions import Positions
 from .processor import OrderProcessor
 from .reconciling import Questions, differences_of, missing_executions
 from .recording import Journal
 from .reports import Reports
-from .restoring import Kept, Known, record_of
-from .state import OrderRecord, OrderStatus, may_be_working
+from .restoring import Known
+from .state import OrderRecord, OrderStatus
 from .sync import PATIENCE, Lists, Sync
 
 __all__ = ["Repair"]
@@ -104,8 +103,8 @@ class Repair:
         self._book = book
         self._sync = sync
         self._processor = processor
-        self._journal = journal
         self._positions = Positions(core, book, journal)
+        self._beginnings = Beginnings(core, book, journal, self._positions.now)
         self._again = AskingAgain(core, book, sync)
         self.reports = Reports()
         self.accepting = Accepting(core)
@@ -158,24 +157,13 @@ class Repair:
             if cause == "link":
                 gap.cause, gap.reason = cause, f"{gap.reason}; then {reason}"
             return
-        self._mark(cause)
-        now = core.clock.now()
-        if cause == "link" and core.heard_at is not None:
-            now -= timedelta(seconds=core.clock.monotonic() - core.heard_at)
-        self._gap = Gap(
-            cause,
-            reason,
-            now,
-            core.epoch,
-            orders=self._standing(),
-            held=self._positions.now(),
-        )
+        self._gap = self._beginnings.now(cause, reason)
 
     def resume(self, known: Known) -> None:
         """What earlier processes of this client did is in the book; what they missed follows."""
         self.accepting.questions.restore(known.asked)
         if self._gap is None:
-            self._gap = self._since(known)
+            self._gap = self._resumed(known)
 
     async def resume_late(self, known: Known, taken: Collection[OrderRecord]) -> None:
         """The same, of a journal that could not be read when the session began.
@@ -185,48 +173,13 @@ class Repair:
             taken: The orders that are in the book since just now.
         """
         self.accepting.questions.restore(known.asked)
-        gap = self._since(known)
+        gap = self._resumed(known)
         gap.ended = self._core.clock.now()
         await self._compare(gap, taken)
 
-    def _since(self, known: Known) -> Gap:
-        """The gap between the end of earlier processes and now, before the gateway says anything.
-
-        If the last one ended as it compared, its comparison is made anew: what it had heard by then
-        is what was missed.
-        """
-        core, ended_at = self._core, known.ended_at
-        reason = "another process was here before"
-        if ended_at is None:
-            reason, ended_at = "the journal knows of nothing before", core.clock.now()
+    def _resumed(self, known: Known) -> Gap:
         self._positions.resume(known.held, known.traded)
-        standing = self._standing()
-        for strange in map(self._found, known.appeared):
-            if strange is not None:
-                standing.pop(strange, None)
-        for before in known.before:
-            record = self._found(before)
-            if record is not None:
-                standing[record] = standing_of(record_of(before, core.clock.now()))
-        self._mark("start")
-        gap = Gap("start", reason, ended_at, core.epoch, orders=standing)
-        gap.executions.extend(known.unreported)
-        return gap
-
-    def _found(self, kept: Kept) -> OrderRecord | None:
-        return self._book.find(kept.client_id, kept.order_id, kept.perm_id or 0)
-
-    def _mark(self, cause: str) -> None:
-        """What is heard from now on may be what was missed; the next process has to know that."""
-        core = self._core
-        self._journal.record(
-            ComparisonBegan(
-                time=core.clock.now(),
-                correlation_id=reconcile_story(core.client_id),
-                client_id=core.client_id,
-                cause=cause,
-            )
-        )
+        return self._beginnings.since(known)
 
     def unread(self) -> None:
         """The journal cannot be read: what it says of positions must not be written over."""
@@ -237,14 +190,6 @@ class Repair:
         self._gap = None
         self._positions.resume(None, ())
         self.accepting.questions = Questions()
-
-    def _standing(self) -> dict[OrderRecord, Standing]:
-        return {
-            record: standing_of(record)
-            for record in self._book
-            # One that was not sent yet, nobody can have lost.
-            if may_be_working(record) and record.status is not OrderStatus.CREATED
-        }
 
     async def before_ready(self) -> None:
         """In SYNCING: fetch the orders; what was missed is told now, and reported soon."""
@@ -303,21 +248,11 @@ class Repair:
             NotConnected: There is no session.
             ConnectionLost: It ended before the answers were there.
         """
-        core = self._core
         self._must_be_connected("orders to compare")
         if self._positions.now() is None:
             await self._positions.ask()  # what was held before is what is held now
-        self._mark("asked")
-        now = core.clock.now()
-        gap = Gap(
-            "asked",
-            "asked for",
-            now,
-            core.epoch,
-            orders=self._standing(),
-            held=self._positions.now(),
-            ended=now,
-        )
+        gap = self._beginnings.now("asked", "asked for")
+        gap.ended = gap.began
         report = await self._compare(gap)
         if report is None:
             msg = "orders to compare: the session ended before the answers were there"
