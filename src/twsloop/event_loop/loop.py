@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import inspect
 import logging
+import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Iterator
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 from twsloop.clock import Clock, SystemClock
 from twsloop.errors import LoopError, LoopNotRunning, WrongThread
 
+from . import forks
 from .future import Future
 from .tasks import TaskHandle, as_coroutine
 
@@ -103,6 +105,8 @@ class IBKREventLoop:
         self._handles: weakref.WeakSet[TaskHandle] = weakref.WeakSet()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lifecycle = threading.RLock()
+        #: Whose it is, if this process was forked from that one; else 0.
+        self._owner = 0
 
     # ---- life ----------------------------------------------------------------------------
 
@@ -125,9 +129,26 @@ class IBKREventLoop:
         """
         loop = self._loop
         if loop is None:
+            self._must_be_ours()
             msg = f"the loop {self.name!r} is not running: start it first"
             raise LoopNotRunning(msg)
         return loop
+
+    def _must_be_ours(self) -> None:
+        if self._owner:
+            msg = (
+                f"the loop {self.name!r} runs in process {self._owner}, which this one was forked "
+                "from: make a gateway object of its own here"
+            )
+            raise LoopNotRunning(msg)
+
+    def forked(self) -> object:
+        """This is another process, and has no thread of ours; see `forks`."""
+        kept = self._loop, self._thread, tuple(self._tasks)
+        self._loop = self._thread = self._ident = None
+        self._lifecycle = threading.RLock()  # whoever held it is not here
+        self._owner = os.getppid()
+        return kept
 
     def in_loop(self) -> bool:
         """Whether this is called on the loop's own thread."""
@@ -141,8 +162,10 @@ class IBKREventLoop:
 
         Raises:
             LoopError: The loop could not be made; the cause is attached.
+            LoopNotRunning: It runs in the process that this one was forked from.
             WrongThread: Called on its own thread while it ends.
         """
+        self._must_be_ours()
         with self._lifecycle:
             if self.running and not self._stopping:
                 return
@@ -164,6 +187,7 @@ class IBKREventLoop:
                 self._thread = None
                 msg = f"the loop {self.name!r} could not be started: {error}"
                 raise LoopError(msg) from error
+            forks.watch(self)
             threading.Thread(
                 target=_watch, args=(weakref.ref(self), thread), name=f"{self.name}-watch",
                 daemon=True,
