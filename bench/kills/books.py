@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from twsloop.errors import StorageError
 from twsloop.events import CommissionReported, Fill, OrderIntent
 from twsloop.storage.order_state import OrderState
 from twsloop.storage.queries import entries, fact_of
@@ -116,9 +117,13 @@ def copies(file: Path) -> list[str]:
     """What is not as it has to be with the copies of a journal; each of them is whole."""
     wrong = []
     for copy in (*_copies(file, "backup"), *_copies(file, "archive")):
-        checked = verify(copy)
-        if not checked.ok:
-            wrong.append(f"{copy.name} is broken at {checked.broken}: {checked.why}")
+        try:
+            checked = verify(copy)
+        except StorageError as error:
+            wrong.append(str(error))
+        else:
+            if not checked.ok:
+                wrong.append(f"{copy.name} is broken at {checked.broken}: {checked.why}")
     theirs = (each for each in file.parent.iterdir() if each.name.startswith(file.stem))
     read = [each.name for each in theirs if stat.S_IMODE(each.stat().st_mode) & 0o077]
     return [*wrong, *(f"others can read {name}" for name in read)]

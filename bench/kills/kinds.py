@@ -34,14 +34,15 @@ class Kind:
         before: What happens before the client starts: the gateway gives ids from 1 again, or the
             journal's file, or the disk with it, cannot be written.
         needs: What there has to be: a journal whose schema is not the newest one (``new``), or one
-            with days that are old enough for an archive (``old``).
+            with days that are old enough for an archive (``old``); a slate that intents are put on
+            first (``slate``), or one that somebody who was killed has left (``left``).
     """
 
     points: tuple[str, ...]
     actions: tuple[str, ...] = ()
     passes: int = 1
     before: Before = ""
-    needs: Literal["", "new", "old"] = ""
+    needs: Literal["", "new", "old", "slate", "left"] = ""
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -71,6 +72,8 @@ KINDS: dict[str, Kind] = {
     "before_ready": Kind(("restored", "compared")),
     "stopping": Kind(("closing", "closed"), ("stop",)),
     "any_time": Kind((), ("any",)),
+    "mid_slate": Kind(("slate_half", "slate_written"), PLACES, needs="slate"),
+    "slate_left": Kind(("left_read", "left_taken_in"), needs="left"),
     "mid_copy": Kind(("copy_begun", "copy_half_made", "copy_made"), ("copy",)),
     "mid_archive": Kind(
         ("archive_begun", "entries_gone", "guards_back", "archived"),

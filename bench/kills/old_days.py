@@ -25,7 +25,7 @@ from twsloop.storage.reading import read_file
 from twsloop.storage.rows import body_of, details_of, key_of, story_of, time_of
 from twsloop.storage.schema import MIGRATIONS
 
-__all__ = ["has_old_days", "is_new", "write_old_days"]
+__all__ = ["has_left_slate", "has_old_days", "is_new", "write_old_days"]
 
 #: Who it was, and with which account.
 CLIENT_ID, ACCOUNT = 99, "DU9999999"
@@ -121,3 +121,9 @@ def is_new(file: Path) -> bool:
     with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
     return bool(version < len(MIGRATIONS))
+
+
+def has_left_slate(file: Path) -> bool:
+    """Whether somebody who was killed has left a slate beside it."""
+    slates = file.parent.glob(f"{file.name}.slate-*")
+    return any(not Path("/proc", each.name.split("-")[1]).exists() for each in slates)

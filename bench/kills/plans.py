@@ -112,8 +112,9 @@ def due(progress: Progress, kinds: Mapping[str, Kind]) -> Due:
 
     def rank(due: Due) -> tuple[int, int, bool, int, float]:
         kind, step = seen[due.kind], passed[due.step]
-        # What is seldom possible goes first.
-        return min(kind, step), kind, not kinds[due.kind].needs, step, chance.random()
+        # What is seldom possible goes first, and a little ahead of the others.
+        needs = kinds[due.kind].needs
+        return min(kind, step) - (needs == "new"), kind, not needs, step, chance.random()
 
     each = [Due(name, step) for name, kind in kinds.items() for step in kind.steps]
     return min(each, key=rank)

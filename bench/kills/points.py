@@ -22,7 +22,7 @@ from twsloop.gateway.slices import Slices
 from twsloop.orders.board import Board
 from twsloop.orders.book import OrderBook
 from twsloop.orders.processor import OrderProcessor
-from twsloop.storage import archive, keeping
+from twsloop.storage import archive, keeping, slate
 from twsloop.storage.journal import Journal
 from twsloop.storage.pen import Pen
 from twsloop.storage.writer import Writer
@@ -93,11 +93,13 @@ class Trap:
             (database, "_rename", "copy_made", ""),
             (archive, "_take_away", "archive_begun", ""),
             (keeping, "move", "", "archived"),
+            (slate, "_write", "left_read", "left_taken_in"),
         ):
             self._wrap(owner, name, before, after)
         self._lay_durable()
         self._lay_facts()
         self._lay_bytes()
+        self._lay_slate()
         self._lay_copies()
         self._lay_schema()
 
@@ -163,6 +165,19 @@ class Trap:
             write(link, data)
 
         Transport.write = written  # type: ignore[method-assign]
+
+    def _lay_slate(self) -> None:
+        append = slate.Slate._append  # noqa: SLF001
+
+        def appended(one: slate.Slate, record: bytes) -> bool:
+            if self._is_next("slate_half"):
+                os.pwrite(one._file, record[: len(record) // 2], one._place)  # noqa: SLF001
+            self.reach("slate_half")
+            done = append(one, record)
+            self.reach("slate_written" if done else "")
+            return done
+
+        slate.Slate._append = appended  # type: ignore[method-assign]  # noqa: SLF001
 
     def _lay_copies(self) -> None:
         copy, take_away = Database.backup, archive._take_away  # noqa: SLF001

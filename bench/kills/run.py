@@ -50,7 +50,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from kills.books import copies, executions
 from kills.kinds import KINDS, Kind
 from kills.lives import Wrong, agreed, child, gone, killed, warm_up
-from kills.old_days import has_old_days, is_new, write_old_days
+from kills.old_days import has_left_slate, has_old_days, is_new, write_old_days
 from kills.plans import ENOUGH, NEIGHBOUR, Plan, Progress, due, planned
 from kills.rights import impossible
 from kills.server import PRICES, Remote, gateway_process
@@ -144,7 +144,7 @@ def _kill(
     options: argparse.Namespace, progress: Progress, remote: Remote, round_: dict[str, Any]
 ) -> None:
     """One kill; a client that was too late for its step has more lives."""
-    possible = _possible(options.names, round_["file"])
+    possible = _possible(options.names, round_["file"], round_["sync"])
     if not possible:
         raise Wrong(f"none of {', '.join(options.names)} is possible now")
     comes = due(progress, possible)
@@ -166,9 +166,15 @@ def _kill(
     raise Wrong(msg)
 
 
-def _possible(names: tuple[str, ...], file: Path) -> dict[str, Kind]:
+def _possible(names: tuple[str, ...], file: Path, sync: str) -> dict[str, Kind]:
     """The kinds that can be now."""
-    found = {"": True, "new": is_new(file), "old": has_old_days(file)}
+    found = {
+        "": True,
+        "new": is_new(file),
+        "old": has_old_days(file),
+        "slate": sync == "normal",
+        "left": has_left_slate(file),
+    }
     return {name: KINDS[name] for name in names if found[KINDS[name].needs]}
 
 

@@ -14,8 +14,10 @@ KILLS, ROUND = 1000, 25
 
 
 def possible(number: int, made: bool) -> dict[str, Kind]:
-    """The kinds of a round: all begin without the newest schema, every third with old days."""
+    """The kinds of a round, which begins without the newest schema, every third with old days."""
+    slate = number % 4 != 3  # sync = normal
     here = {"": True, "old": made and number % 3 == 0, "new": not made}
+    here |= {"slate": slate, "left": slate and made}
     return {name: kind for name, kind in KINDS.items() if here[kind.needs]}
 
 
@@ -60,5 +62,5 @@ def test_only_what_is_possible_is_drawn() -> None:
     progress = Progress(1)
     for _ in range(50):
         comes = due(progress, possible(3, made=True))
-        assert KINDS[comes.kind].needs in {"", "old"}
+        assert KINDS[comes.kind].needs in {"", "old"}  # it is a round with sync = full
         progress.met(comes)
