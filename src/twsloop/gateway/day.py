@@ -36,6 +36,7 @@ from twsloop.risk.day_clock import MARKET_ZONE, DayAlarm, OrderHold, day_began, 
 from twsloop.risk.end_of_day import ORIGIN, Cleared, DayParts, DayTrade, EndOfDay, day_order
 from twsloop.risk.open_orders import read_order, read_position
 from twsloop.risk.protection import Price, audit_protection
+from twsloop.session.state import State
 
 __all__ = ["Drift", "TradingDay"]
 
@@ -94,6 +95,11 @@ class TradingDay:
             self._alarm = DayAlarm(
                 core.clock, lambda now: next_run(now, *planned, days), self._at_its_time
             )
+
+    def session(self, state: State, _reason: str) -> None:
+        """A session that is READY waits for the configured time, however it was started."""
+        if state is State.READY:
+            self.run_by_itself()
 
     def run_by_itself(self) -> None:
         """Wait for the configured time, from now until the loop ends; on the loop thread."""

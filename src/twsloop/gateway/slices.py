@@ -47,7 +47,7 @@ from .day import TradingDay
 from .kill_signal import heed_signal
 from .ledger import LedgerDesk
 from .preview import Previewer
-from .risk_feeds import RiskFeeds
+from .risk_feeds import RiskFeeds, needs
 
 __all__ = ["Slices"]
 
@@ -115,6 +115,8 @@ class Slices:
         )
         self.risk_controls = RiskControls(self.risk)
         self.risk.prepare, self.risk.changed = self.feeds.ready, self._limits_changed
+        self.risk.wants = lambda: bool(needs(self.risk.gate.book.limits))
+        self.risk.prepared = self.orders.way_out.let_go
         self.desk = OrderDesk(
             core,
             self.orders,
@@ -137,7 +139,7 @@ class Slices:
             backup=self._backup,
             drift=self.ledger.drift_of,
         )
-        core.on_ready(self.day.run_by_itself)
+        core.on_session(self.day.session)
         self.risk.kill_switch.arm(
             Hands(take_back=self.orders.way_out.take_back_all, clear=self.day.clear)
         )
@@ -198,6 +200,7 @@ class Slices:
             guards=Guards(
                 journal=self.journal,
                 stops=lambda record: self.hold.refuses(record.origin),
+                awaits=self.risk.awaits,
                 review=self.risk.review,
                 simulated=self.risk.simulated,
                 noted=self.risk.noted,

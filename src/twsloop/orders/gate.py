@@ -42,7 +42,7 @@ class Situation:
     Attributes:
         connected: There is a session to send in.
         session: Its state, in words.
-        fetching: Open, completed and executed orders are being fetched.
+        fetching: Open, completed and executed orders, or what limits need, are being fetched.
         orders_known: They have been, or nobody asked for them (IB's own start).
         reason: Why they are not known.
         accounts: The accounts of the session.
@@ -98,7 +98,7 @@ def judge(config: Config, situation: Situation, account: str) -> Verdict:
     if account and account not in situation.accounts:
         return Verdict(Answer.REFUSE, "the order names an account that this login does not have")
     if situation.fetching:
-        return Verdict(Answer.HOLD, "the open orders are being fetched")
+        return Verdict(Answer.HOLD, "the open orders, or what limits need, are being fetched")
     unknown = f"the open orders are not known: {situation.reason}"
     blind = situation.read_only or ("" if situation.orders_known else unknown)
     if blind:

@@ -47,6 +47,11 @@ def no_stop(_record: OrderRecord) -> str:
     return ""
 
 
+def nothing_awaited() -> bool:
+    """Stands in where the risk gate waits for nothing."""
+    return False
+
+
 def no_review(_record: OrderRecord, _order: Any, _kind: Kind) -> None:
     """Stands in for a `Review` where nothing judges orders."""
 
@@ -74,6 +79,7 @@ class Guards:
     Attributes:
         journal: Where intents and steps are written.
         stops: Why no new order leaves now, in words; empty if they may.
+        awaits: Whether what the risk gate judges by is on its way: orders wait for it.
         review: The risk gate.
         simulated: What it says of an order that is simulated.
         noted: Told of each order that is not what it was.
@@ -84,6 +90,7 @@ class Guards:
 
     journal: Journal = attrs.Factory(NoJournal)
     stops: Callable[[OrderRecord], str] = no_stop
+    awaits: Callable[[], bool] = nothing_awaited
     review: Review = no_review
     simulated: Review = no_review
     noted: Callable[[OrderRecord], object] = no_note

@@ -91,6 +91,7 @@ class WayOut:
         self._watch = watch
         self._leaving = Leaving(core, guards, board.catch_up)
         self._quote, self._simulated = guards.quote, guards.simulated
+        self._awaits = guards.awaits
         self.unclear: Callable[[OrderRecord], str] = lambda _record: ""
         self._held: dict[OrderRecord, tuple[Send | None, bool]] = {}
         self._to_cancel: dict[OrderRecord, None] = {}
@@ -178,7 +179,7 @@ class WayOut:
         situation = Situation(
             connected=core.connected and core.state in _CONNECTED,
             session=core.state.name,
-            fetching=core.supervised and not sync.decided,
+            fetching=(core.supervised and not sync.decided) or self._awaits(),
             orders_known=sync.known or not core.supervised,
             reason=sync.reason,
             read_only=sync.read_only,

@@ -24,6 +24,7 @@ from twsloop.events import (
     RiskLimitChanged,
     RiskVerdict,
 )
+from twsloop.session.state import State
 
 from .breaker import Trouble
 from .day_trades import REACHES_BACK, DayTradeBook
@@ -66,7 +67,9 @@ class RiskDesk:
         gate: The checks.
         kill_switch: What stops all new orders.
         prepare: Follows what the limits in force need, before orders are let go.
+        wants: Whether the limits in force need anything that has to be followed.
         changed: Told when the limits are others.
+        prepared: Told when orders that waited for `awaits` may be judged.
     """
 
     def __init__(self, core: Core, sources: Sources, ledger: Ledger) -> None:
@@ -87,15 +90,39 @@ class RiskDesk:
         #: The heights of the day's profit that the journal knows, by account and day.
         self._peaks: dict[tuple[str, date], Decimal] = {}
         self.prepare: Callable[[], Awaitable[object]] = _nothing_to_prepare
+        self.wants: Callable[[], bool] = lambda: False
         self.changed: Callable[[], object] = lambda: None
+        self.prepared: Callable[[], object] = lambda: None
+        #: The session in which what limits need is awaited while it is READY already.
+        self._awaits: int | None = None
         self.kill_switch.read_more = self._restore
         core.on_ready(self._ready)
+        core.on_session(self._session)
         core.on_fact(self._heard)
 
     async def _ready(self) -> None:
         """Before the orders of a session are let go."""
         await self._learn_day_trades()
         await self.prepare()
+
+    def _session(self, state: State, _reason: str) -> None:
+        # After IB's own start a session is READY as soon as it is named, and nothing was awaited.
+        if state is State.READY and not self.core.supervised and self.wants():
+            self._awaits = self.core.epoch
+            self.core.event_loop.spawn(self._catch_up(self._awaits), name="what limits need")
+
+    async def _catch_up(self, epoch: int) -> None:
+        try:
+            await self._ready()
+        finally:
+            if self._awaits == epoch:
+                self._awaits = None
+                if self.core.epoch == epoch:
+                    self.prepared()
+
+    def awaits(self) -> bool:
+        """Whether what limits need is on its way, so that orders have to wait."""
+        return self._awaits is not None and self._awaits == self.core.epoch
 
     async def _restore(self) -> None:
         """Know what an earlier program of the day knew, as soon as the journal can be read.
