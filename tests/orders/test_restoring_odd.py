@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -71,6 +72,18 @@ def restored(*orders: OrderState) -> dict[int, OrderStatus]:
 @pytest.mark.parametrize("status", ["", "Twisted"])
 def test_a_status_that_nobody_knows_is_uncertain(status: str) -> None:
     assert restored(kept(1, {}, status)) == {1: OrderStatus.UNCERTAIN}
+
+
+def test_what_the_gateway_counted_and_what_was_executed_are_two_things() -> None:
+    """An execution may be corrected to less; what the gateway's own words count stays."""
+    book, one = OrderBook(symbol_of), kept(1, {"totalQuantity": "100"}, "Submitted")
+    one.filled, one.told = Decimal(10), {"filled": "10", "status_filled": "4"}
+    (record,) = restore(book, Recalled(orders=(one,)), 1, NOON)
+    assert record.status_filled == Decimal(4)
+    one = kept(2, {"totalQuantity": "100"}, "Submitted")
+    one.filled = Decimal(10)  # an event alone has told of it
+    (record,) = restore(book, Recalled(orders=(one,)), 1, NOON)
+    assert record.status_filled == Decimal(10)
 
 
 def test_an_order_that_cannot_be_read_does_not_take_the_others_with_it() -> None:

@@ -161,6 +161,11 @@ class Kept(Protocol):
         ...
 
     @property
+    def told(self) -> Mapping[str, Any]:
+        """All that its steps said, by name (`recording`): the latest of each."""
+        ...
+
+    @property
     def fills(self) -> Mapping[str, Fill]:
         """Its executions."""
         ...
@@ -269,7 +274,9 @@ def record_of(kept: Kept, now: datetime) -> OrderRecord:
     record.ib_status = kept.ib_status
     record.perm_id = kept.perm_id or 0
     record.parent_id = kept.parent_id
-    record.status_filled, record.status_average = kept.filled, kept.average_price
+    # What the gateway counted: what was executed is not it, and may be corrected.
+    record.status_filled = Decimal(kept.told.get("status_filled") or kept.filled)
+    record.status_average = kept.average_price
     record.status_remaining = kept.remaining if kept.ib_status else None
     record.acknowledged, record.cancel_asked = kept.acknowledged, kept.cancel_asked
     record.reason, record.error_code = kept.reason, kept.error_code
