@@ -76,9 +76,11 @@ GROUPS: dict[str, dict[str, str]] = {
     "Paper gateway and tapes": {
         "paper": "paper",
         "record": "record",
+        "replay": "replay",
         "transcript": "tapes",
     },
     "More": {
+        "config": "config",
         "errors": "errors",
         "schema": "schema",
         "flow": "flow",

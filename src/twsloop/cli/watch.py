@@ -114,8 +114,9 @@ def watch(
         to_contract(symbol)  # a typo is told before anything is connected
     out = run.output(form)
     # What goes wrong stands in the log on the screen; the program's own would be drawn over it.
-    config: dict[str, Any] = {"log_level": "critical"} if out.live else {}
-    with connected(run, **config) as gateway:
+    drawn_over = out.live and run.config().logging.file is None
+    quiet = {"logging.level": "critical"} if drawn_over else {}
+    with connected(run, **quiet) as gateway:
         patience = Patience(seconds)
         chosen = wanted or _held_or_ordered(gateway)
         mode = run.config().connection.mode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .example import render_example, render_reference
 from .gates import check_accounts, check_live_gates, closed_gates
-from .load import ENVIRONMENT_PREFIX, SECTIONS, Config
+from .load import ENVIRONMENT_PREFIX, SECTIONS, Config, Survey, survey
 from .options import Option, Section, options_of
 from .sections import (
     PORTS,
@@ -59,10 +59,12 @@ __all__ = [
     "Section",
     "SessionParams",
     "StorageParams",
+    "Survey",
     "check_accounts",
     "check_live_gates",
     "closed_gates",
     "options_of",
     "render_example",
     "render_reference",
+    "survey",
 ]

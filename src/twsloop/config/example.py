@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
@@ -12,16 +14,21 @@ from .options import Option, Section, options_of
 
 __all__ = ["render_example", "render_reference"]
 
-_HEAD = f"""\
+_COPY = """\
 Every setting of twsloop, with its default. Copy this file to config.ini and keep the lines that
 you want to change; a key that is missing or commented out has its default.
+"""
+_OWN = """\
+Every setting of twsloop, with its default. Take the # away from the lines that you want to change;
+a key that is missing or commented out has its default.
+"""
+_HEAD = f"""\
 
 What wins: code > command line > environment ({ENVIRONMENT_PREFIX}SECTION_KEY, for example
 {ENVIRONMENT_PREFIX}CONNECTION_PORT) > the file named by --env-file > this file > the default.
 Yes and no may be written yes/no, true/false, on/off, 1/0. A comment has a line of its own.
-
-Made from the source by twsloop.config.render_example(); a test keeps it in step.
 """
+_MADE = "\nMade from the source by twsloop.config.render_example(); a test keeps it in step."
 
 #: Width of a comment line.
 WIDTH = 96
@@ -40,9 +47,15 @@ def _comment(text: str) -> list[str]:
     return [f"# {line}" if line else "#" for line in textwrap.wrap(text, WIDTH)] or ["#"]
 
 
-def render_example() -> str:
-    """The text of ``config.ini.example``: every key with its meaning, range and default."""
-    lines = [f"# {line}".rstrip() for line in _HEAD.splitlines()]
+def render_example(values: Mapping[str, Any] | None = None) -> str:
+    """The text of ``config.ini.example``: every key with its meaning, range and default.
+
+    Args:
+        values: Makes it somebody's own file: these values, ``{"section.key": value}``, stand in
+            force in it, and all the others are commented out, so that their defaults hold.
+    """
+    head = f"{_COPY}{_HEAD}{_MADE}" if values is None else f"{_OWN}{_HEAD}"
+    lines = [f"# {line}".rstrip() for line in head.splitlines()]
     for name, section in SECTIONS.items():
         lines += ["", "", f"[{name}]"]
         lines += _comment(inspect.getdoc(section) or "")
@@ -53,7 +66,9 @@ def render_example() -> str:
             lines.append("")
             lines += _comment(chosen.meaning)
             lines += _comment(f"Allowed: {chosen.allowed()}. Default: {default or '(empty)'}.")
-            lines.append(f"{key} = {default}".rstrip())
+            given = (values or {}).get(f"{name}.{key}")
+            shown = f"{key} = {default if given is None else chosen.show(given)}".rstrip()
+            lines.append(shown if values is None or given is not None else f"#{shown}")
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import configparser
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from twsloop.errors import ConfigError
 from . import sections
 from .options import Option, Section, options_of, parse_text, refusal_of
 
-__all__ = ["ENVIRONMENT_PREFIX", "SECTIONS", "Config"]
+__all__ = ["ENVIRONMENT_PREFIX", "SECTIONS", "Config", "Survey", "survey"]
 
 #: What the names of our environment variables begin with.
 ENVIRONMENT_PREFIX = "TWSLOOP_"
@@ -92,32 +92,119 @@ class Config:
             ConfigError: A file that cannot be read, or an unknown section or key, or a value of a
                 wrong type or range; it names the file, section, key, value and what is allowed.
         """
-        values: Values = _from_code(defaults or {}, CODE)
-        if path is not None:
-            values.update(_from_ini(Path(path)))
-        if env_file is not None:
-            values.update(_from_env_file(Path(env_file)))
-        values.update(_from_environment(os.environ if environ is None else environ))
-        values.update(_from_code(command_line or {}, COMMAND_LINE))
-        values.update(_from_code(overrides or {}, CODE))
+        values = _gathered(
+            _raised,
+            path=path,
+            env_file=env_file,
+            environ=environ,
+            command_line=command_line,
+            overrides=overrides,
+            defaults=defaults,
+        )
+        return _made(values, _raised)
 
-        arguments: dict[str, dict[str, Any]] = {}
-        for (section, key), (source, raw) in values.items():
-            chosen = SECTIONS[section].option_for(key)
-            assert chosen is not None, (section, key)  # _require_key has seen it
+
+@attrs.frozen
+class Survey:
+    """All that was given, wrong or right: for whoever looks at settings, and uses none of them.
+
+    Attributes:
+        config: The settings, without those that are wrong.
+        sources: Where each setting that was given stands, by section and key.
+        named: The texts of those that no list of keys has ([errors] has IB's codes for keys).
+        problems: All that is wrong with what was given, in the order in which it was read.
+    """
+
+    config: Config
+    sources: Mapping[tuple[str, str], str]
+    named: Mapping[tuple[str, str], str]
+    problems: tuple[ConfigError, ...]
+
+
+def survey(
+    path: str | Path | None = None,
+    *,
+    env_file: str | Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    command_line: Mapping[str, Any] | None = None,
+) -> Survey:
+    """Look at settings as `Config.load` reads them, and go on where that stops.
+
+    Args:
+        path: As for `Config.load`, as the others.
+        env_file: A file of ``TWSLOOP_SECTION_KEY=value`` lines.
+        environ: The environment.
+        command_line: From a command line.
+    """
+    problems: list[ConfigError] = []
+    values = _gathered(
+        problems.append, path=path, env_file=env_file, environ=environ, command_line=command_line
+    )
+    config = _made(values, problems.append)
+    sources = {name: source for name, (source, _) in values.items()}
+    named = {
+        (section, key): str(raw)
+        for (section, key), (_, raw) in values.items()
+        if key not in options_of(SECTIONS[section])
+    }
+    return Survey(config, sources, named, tuple(problems))
+
+
+#: What was given, by section and key: its source, and the value as it was given.
+Values = dict[tuple[str, str], tuple[str, Any]]
+#: What is done about a setting that is wrong.
+Refuse = Callable[[ConfigError], object]
+
+
+def _raised(error: ConfigError) -> None:
+    raise error
+
+
+def _gathered(
+    refuse: Refuse,
+    *,
+    path: str | Path | None,
+    env_file: str | Path | None,
+    environ: Mapping[str, str] | None,
+    command_line: Mapping[str, Any] | None,
+    overrides: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> Values:
+    """What was given, each with its source; of two the one that wins."""
+    values: Values = _from_code(defaults or {}, CODE, refuse)
+    if path is not None:
+        values.update(_from_ini(Path(path), refuse))
+    if env_file is not None:
+        values.update(_from_env_file(Path(env_file), refuse))
+    values.update(_from_environment(os.environ if environ is None else environ, refuse))
+    values.update(_from_code(command_line or {}, COMMAND_LINE, refuse))
+    values.update(_from_code(overrides or {}, CODE, refuse))
+    return values
+
+
+def _made(values: Values, refuse: Refuse) -> Config:
+    """The settings of what was given; what is wrong, and refused, has its default."""
+    arguments: dict[str, dict[str, Any]] = {}
+    for (section, key), (source, raw) in values.items():
+        chosen = SECTIONS[section].option_for(key)
+        assert chosen is not None, (section, key)  # _is_known has seen it
+        try:
             if isinstance(raw, str):
                 value = parse_text(chosen, raw, file=source, section=section, key=key)
             else:
                 value = _checked(chosen, raw, source, section, key)
-            arguments.setdefault(section, {})[key] = value
-        made: dict[str, Any] = {}
-        for section, fields in arguments.items():
-            try:
-                made[section] = SECTIONS[section].from_values(fields)
-            except ConfigError as error:  # two values of a section that contradict each other
-                error.file = values.get((section, error.key or ""), (error.file,))[0]
-                raise
-        return cls(**made)
+        except ConfigError as error:
+            refuse(error)
+            continue
+        arguments.setdefault(section, {})[key] = value
+    made: dict[str, Any] = {}
+    for section, fields in arguments.items():
+        try:
+            made[section] = SECTIONS[section].from_values(fields)
+        except ConfigError as error:  # two values of a section that contradict each other
+            error.file = values.get((section, error.key or ""), (error.file,))[0]
+            refuse(error)
+    return Config(**made)
 
 
 #: The sections by name, in their order.
@@ -153,27 +240,31 @@ def _broken(error: configparser.Error) -> str:
     return " ".join(str(error).split())
 
 
-def _require_key(section: str, key: str, source: str) -> None:
+def _is_known(section: str, key: str, source: str, refuse: Refuse) -> bool:
     """Refuse a section or a key that does not exist; the value may be a password: none is told."""
     if section not in SECTIONS:
-        raise ConfigError(
-            f"there is no such section{_suggest(section, SECTIONS)}",
-            file=source,
-            section=section,
-            key=key or None,
-            allowed=", ".join(SECTIONS),
+        refuse(
+            ConfigError(
+                f"there is no such section{_suggest(section, SECTIONS)}",
+                file=source,
+                section=section,
+                key=key or None,
+                allowed=", ".join(SECTIONS),
+            )
         )
+        return False
     if key and SECTIONS[section].option_for(key) is None:
-        raise ConfigError(
-            f"there is no such key{_suggest(key, options_of(SECTIONS[section]))}",
-            file=source,
-            section=section,
-            key=key,
-            allowed=SECTIONS[section].keys_in_words(),
+        refuse(
+            ConfigError(
+                f"there is no such key{_suggest(key, options_of(SECTIONS[section]))}",
+                file=source,
+                section=section,
+                key=key,
+                allowed=SECTIONS[section].keys_in_words(),
+            )
         )
-
-
-Values = dict[tuple[str, str], tuple[str, Any]]
+        return False
+    return True
 
 
 def _read(path: Path, what: str) -> str:
@@ -188,25 +279,34 @@ def _read(path: Path, what: str) -> str:
         raise ConfigError(msg, file=str(path)) from error
 
 
-def _from_ini(path: Path) -> Values:
+def _from_ini(path: Path, refuse: Refuse) -> Values:
     """The values of an INI file."""
     # No interpolation (a % is a %), and no section whose values leak into all others.
     parser = configparser.ConfigParser(interpolation=None, default_section="\0")
+    found: Values = {}
+    broken: ConfigError | None = None
     try:
         parser.read_string(_read(path, "configuration file"), source=str(path))
+    except ConfigError as error:
+        broken = error
     except configparser.Error as error:
-        # Without the original: it quotes the line, in which a password may stand.
-        raise ConfigError(f"not an INI file: {_broken(error)}", file=str(path)) from None
-    found: Values = {}
+        broken = ConfigError(f"not an INI file: {_broken(error)}", file=str(path))
+    if broken is not None:
+        # Not from where it was caught: the original quotes the line, in which a password may stand.
+        refuse(broken)
+        return found
     for section in parser.sections():
-        _require_key(section, "", str(path))
+        if not _is_known(section, "", str(path), refuse):
+            continue
         for key, text in parser.items(section):
-            _require_key(section, key, str(path))
-            found[section, key] = (str(path), text)
+            if _is_known(section, key, str(path), refuse):
+                found[section, key] = (str(path), text)
     return found
 
 
-def _from_environment(environ: Mapping[str, str], source: str = ENVIRONMENT) -> Values:
+def _from_environment(
+    environ: Mapping[str, str], refuse: Refuse, source: str = ENVIRONMENT
+) -> Values:
     """The values of the variables that begin with TWSLOOP_."""
     found: Values = {}
     for name, text in environ.items():
@@ -216,47 +316,57 @@ def _from_environment(environ: Mapping[str, str], source: str = ENVIRONMENT) -> 
         section = next((s for s in SECTIONS if rest.startswith(f"{s}_")), None)
         key = rest[len(section) + 1 :] if section else ""
         if section is None or SECTIONS[section].option_for(key) is None:
-            known = [
-                f"{ENVIRONMENT_PREFIX}{s}_{k}".upper()
-                for s, kind in SECTIONS.items()
-                for k in options_of(kind)
-            ]
-            raise ConfigError(
-                f"there is no such setting{_suggest(name.upper(), known)}",
-                file=source,
-                section=section,
-                key=name,
-                allowed=f"{ENVIRONMENT_PREFIX}SECTION_KEY as in config.ini.example",
-            )
-        found[section, key] = (f"{source} {name}", text)
+            refuse(_unknown_variable(name, section, source))
+        else:
+            found[section, key] = (f"{source} {name}", text)
     return found
 
 
-def _from_env_file(path: Path) -> Values:
+def _unknown_variable(name: str, section: str | None, source: str) -> ConfigError:
+    known = [
+        f"{ENVIRONMENT_PREFIX}{s}_{k}".upper()
+        for s, kind in SECTIONS.items()
+        for k in options_of(kind)
+    ]
+    return ConfigError(
+        f"there is no such setting{_suggest(name.upper(), known)}",
+        file=source,
+        section=section,
+        key=name,
+        allowed=f"{ENVIRONMENT_PREFIX}SECTION_KEY as in config.ini.example",
+    )
+
+
+def _from_env_file(path: Path, refuse: Refuse) -> Values:
     """The TWSLOOP_ lines of a ``.env`` file; what belongs to other programs is left alone."""
     variables: dict[str, str] = {}
-    for number, line in enumerate(_read(path, "environment file").splitlines(), start=1):
+    try:
+        lines = _read(path, "environment file").splitlines()
+    except ConfigError as error:
+        refuse(error)
+        return {}
+    for number, line in enumerate(lines, start=1):
         stripped = line.strip().removeprefix("export ").lstrip()
         if not stripped or stripped.startswith("#"):
             continue
         name, equals, text = stripped.partition("=")
         if not equals:
-            msg = f"line {number} is not NAME=value"
-            raise ConfigError(msg, file=str(path))
+            refuse(ConfigError(f"line {number} is not NAME=value", file=str(path)))
+            continue
         text = text.strip()
         if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
             text = text[1:-1]
         else:
             text = text.partition(" #")[0].rstrip()
         variables[name.strip()] = text
-    return _from_environment(variables, str(path))
+    return _from_environment(variables, refuse, str(path))
 
 
-def _from_code(given: Mapping[str, Any], source: str) -> Values:
+def _from_code(given: Mapping[str, Any], source: str, refuse: Refuse) -> Values:
     """The values of ``{"section.key": value}``."""
     found: Values = {}
     for name, value in given.items():
         section, _, key = name.partition(".")
-        _require_key(section, key or "?", source)
-        found[section, key] = (source, value)
+        if _is_known(section, key or "?", source, refuse):
+            found[section, key] = (source, value)
     return found
