@@ -199,6 +199,14 @@ async def test_what_several_left_is_taken_in_under_their_sessions(file: Path) ->
     assert slates_of(file) == []
 
 
+def test_who_only_reads_sees_what_was_left(file: Path) -> None:
+    taken_in(file)
+    with one_slate(file) as left:
+        assert left.take(intent(1), LOGIN)
+    assert [entry.kind for entry in entries(file)] == ["SessionBegan", "OrderIntent"]
+    assert slates_of(file) == []
+
+
 async def test_the_slate_of_a_living_one_is_left_alone(file: Path) -> None:
     async with writing(file, sync="normal") as bench:
         bench.put(began())

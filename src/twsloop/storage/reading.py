@@ -12,6 +12,7 @@ from twsloop.database import APPLICATION_ID
 from twsloop.errors import StorageError
 
 from .schema import MIGRATIONS
+from .slate import take_in_before_reading
 
 __all__ = ["UNREADABLE", "Rows", "read_file", "reading"]
 
@@ -25,12 +26,15 @@ UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that can only read; a program may go on writing meanwhile.
 
+    What a killed process left beside the file is taken in first (`slate`).
+
     Raises:
         StorageError: There is no such file, it is no journal, a newer version made it, or it cannot
             be read.
     """
     if not path.is_file():
         raise StorageError("there is no such file", path=str(path), remedy="name a journal")
+    take_in_before_reading(path)
     try:
         connection = _connect(path)
     except UNREADABLE as error:

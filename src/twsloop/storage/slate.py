@@ -37,11 +37,14 @@ from pathlib import Path
 import attrs
 
 from twsloop.connection.processes import Process, here, is_alive
+from twsloop.database import Database
+from twsloop.errors import StorageError
 from twsloop.events import Fact, SessionBegan
 from twsloop.events.records import from_record
 
 from .pen import Login, Pen
 from .rows import body_of, story_of
+from .schema import MIGRATIONS
 
 try:
     import fcntl
@@ -50,7 +53,7 @@ except ImportError:  # Windows
 else:
     _CAN_LOCK = True
 
-__all__ = ["Slate", "take_in"]
+__all__ = ["Slate", "take_in", "take_in_before_reading"]
 
 logger = logging.getLogger(__name__)
 
@@ -193,6 +196,17 @@ def take_in(connection: sqlite3.Connection, journal: Path) -> int:
             path.unlink(missing_ok=True)
             logger.info("%s was left by a process that was killed, and is taken in", path.name)
     return count
+
+
+def take_in_before_reading(journal: Path) -> None:
+    """The same for those who only read: as far as the journal can be written just now."""
+    if slates_of(journal):
+        database = Database(journal, migrations=MIGRATIONS, private=True, section="journal")
+        with (
+            contextlib.suppress(StorageError, sqlite3.Error),
+            contextlib.closing(database.connect()) as connection,
+        ):
+            take_in(connection, journal)
 
 
 @contextlib.contextmanager
