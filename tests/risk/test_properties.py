@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import deque
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.risk.support import ACCOUNT, Kept, Row, Seen, World, aapl, eurusd
+from tests.risk.support import ACCOUNT, NOON, Kept, Row, Seen, World, aapl, eurusd
 from twsloop.config.options import options_of
 from twsloop.config.sections import RiskParams
 from twsloop.config.sections.risk import ACCOUNT_LIMITS, SYMBOL_LIMITS
@@ -132,6 +133,7 @@ worlds = st.builds(
     profit=st.sampled_from([None, Decimal(50), Decimal(-500)]),
     day_trades=st.sampled_from([None, 0, 3]),
     open=st.sampled_from([None, True, False]),
+    restart=st.sampled_from([None, *(NOON + timedelta(minutes=left) for left in (1, 8, 90))]),
 )
 
 
