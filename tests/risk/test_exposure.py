@@ -21,8 +21,9 @@ def one_of(group: str, side: str, size: int) -> Order:
 def exposure_of(gate: Any, world: World, side: str, size: int) -> Decimal:
     verdict = gate.preview(world.propose(order=limit_order(side, size, "100.1")))
     (check,) = [one for one in verdict.checks if one.name == "max_gross_exposure"]
-    assert check.value is not None
-    return check.value / Decimal("100.1")  # in shares, at the ask
+    value: Decimal | None = check.value
+    assert value is not None
+    return value / Decimal("100.1")  # in shares, at the ask
 
 
 @pytest.mark.parametrize(
