@@ -148,7 +148,7 @@ class OrderBook:
         self, record: OrderRecord, event: OrderInput, now: datetime, reason: str = ""
     ) -> Change:
         """Something on our own side happened to an order."""
-        if reason:
+        if reason and not record.final:  # an end keeps its reason
             record.reason = reason
         if event is OrderInput.ABANDONED or (
             event is OrderInput.MISSING and record.status not in FINAL
