@@ -133,6 +133,7 @@ class World:
         self.run("journal", "backup", "backup.db")
         self.run("journal", "export", "journal.jsonl")
         Path("bad_day.toml").write_text(FAULTS)
+        Path("journal.db.unwritten-20260105T143000.jsonl").touch()
 
     def run(self, *words: str, codes: Collection[int] = (0,), lines: int | None = None) -> str:
         """Run a command line here.

@@ -9,7 +9,7 @@ import attrs
 import click
 
 from .exits import Exit, with_exits
-from .journal_files import backup, export, import_, verify
+from .journal_files import backup, export, import_, restore, verify
 from .journal_options import SHOWN, filter_options, opened
 from .journal_rows import (
     ENTRIES_SHOWN,
@@ -205,5 +205,5 @@ def _known(kinds: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(spelt[kind.casefold()] for kind in kinds)
 
 
-for _command in (verify, export, import_, backup):
+for _command in (verify, export, import_, restore, backup):
     journal.add_command(_command)

@@ -1,4 +1,4 @@
-"""``twsloop journal verify``, ``backup``, ``export`` and ``import``: the whole file."""
+"""``twsloop journal verify``, ``backup``, ``export``, ``import``, ``restore``: the whole file."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from twsloop.errors import StorageError
 
 from .exits import Exit, with_exits
 from .journal_options import file_option, journal_file, opened
-from .journal_shapes import COPIED, EXPORTED, IMPORTED, VERIFIED
+from .journal_shapes import COPIED, EXPORTED, IMPORTED, RESTORED, VERIFIED
 from .root import Run
 from .shapes import prints
 
-__all__ = ["backup", "export", "import_", "verify"]
+__all__ = ["backup", "export", "import_", "restore", "verify"]
 
 
 class _Noted(click.ParamType[tuple[int, str]]):
@@ -197,3 +197,49 @@ def import_(run: Run, source: Path, target: Path) -> None:
         raise StorageError(f"it cannot be read: {reason}", path=str(source)) from error
     words = f"imported {count} entries into {target}"
     run.output().event("imported", words, file=target, entries=count)
+
+
+@click.command(
+    epilog=with_exits(
+        """\b
+Examples:
+  twsloop journal restore journal.db.unwritten-20260105T143000.jsonl --dry-run
+  twsloop journal restore journal.db.unwritten-20260105T143000.jsonl
+""",
+        Exit.DONE,
+        Exit.USAGE,
+        Exit.CONFIG,
+        Exit.STORAGE,
+    )
+)
+@click.argument("source", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
+@click.option("--dry-run", is_flag=True, help="Only say what would be written.")
+@file_option
+@prints(RESTORED)
+@click.pass_obj
+def restore(run: Run, source: Path, dry_run: bool, file: Path | None) -> None:
+    """Write into the journal what a program could not.
+
+    A program that ends while the journal cannot be written leaves what it had to say in SOURCE,
+    beside the journal. Each fact gets the session that it belongs to. What the journal has already
+    is not written twice, and what it knows a later word of stays in SOURCE alone. Keep SOURCE until
+    you have seen it.
+    """
+    from twsloop.storage.leftovers import read_left  # noqa: PLC0415
+    from twsloop.storage.leftovers import restore as write  # noqa: PLC0415
+
+    params = run.config().journal
+    params = params if file is None else attrs.evolve(params, file=file)
+    try:
+        with click.open_file(str(source), encoding="utf-8") as stream:
+            facts = read_left(stream, str(source))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise StorageError(f"it cannot be read: {reason}", path=str(source)) from error
+    done = write(params, facts, dry_run=dry_run)
+    would = "would write" if dry_run else "wrote"
+    rest = [f"{done.known} it had already"] if done.known else []
+    rest += [f"{done.passed_over} it knows a later word of"] if done.passed_over else []
+    of = f" ({', '.join(rest)})" if rest else ""
+    words = f"{would} {done.new} of {done.facts} facts into {params.file}{of}"
+    run.output().event("restored", words, file=params.file, dry_run=dry_run, **attrs.asdict(done))

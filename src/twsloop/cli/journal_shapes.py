@@ -16,6 +16,7 @@ __all__ = [
     "LATENCIES",
     "MOMENT",
     "ORDER",
+    "RESTORED",
     "TRACED",
     "VERIFIED",
 ]
@@ -138,6 +139,16 @@ IMPORTED = line(
     "A journal was made of JSON lines.",
     file=text("the journal"),
     entries=whole("how many entries it has"),
+)
+RESTORED = line(
+    "restored",
+    "What a program left behind was written into the journal.",
+    file=text("the journal"),
+    dry_run=flag("nothing was written: it says what would be"),
+    facts=whole("how many facts the program left"),
+    new=whole("how many of them were written"),
+    known=whole("how many the journal had already"),
+    passed_over=whole("how many the journal knows a later word of"),
 )
 TRACED = Line("order", "The order that the story is of.", ORDER.fields)
 MOMENT = line(
