@@ -21,6 +21,7 @@ from twsloop.session.state import TRANSITIONS, Event, State
 from coverage_table import coverage_table  # isort: skip  (beside this file)
 from fault_table import fault_table  # isort: skip  (beside this file)
 from fault_reference import events_table, gateway_reference, wire_reference  # isort: skip
+from json_lines import lines_reference, shared_reference  # isort: skip  (beside this file)
 from requests_page import requests_table  # isort: skip  (beside this file)
 
 #: Where the states stand in the drawing: column, row. A new state fails the build until it is here.
@@ -49,6 +50,8 @@ def everything(folder: Path) -> None:
         "error_actions.md": error_actions(),
         "commands.md": commands(),
         "exits.md": exits(),
+        "json_lines.md": lines_reference(),
+        "json_shared.md": shared_reference(),
         "endings.md": endings(),
         "requests.md": requests_table(),
         "fault_events.md": events_table(),
