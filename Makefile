@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# What runs twsloop, without what tests and builds it: a quarter of the packages.
+RUNS := $(VENV)/.runs
 
 .DEFAULT_GOAL := help
 .PHONY: help setup system-packages demo test lint docs conformance conformance-short side-by-side fuzz nightly format clean bench soak
@@ -10,15 +12,21 @@ STAMP := $(VENV)/.installed
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
-$(STAMP): setup.cfg pyproject.toml
+$(RUNS): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "twsloop needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python -a -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
 		{ $(MAKE) system-packages && rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint,docs,frames,calendars]'
+	@echo "installing twsloop into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 # Type checkers do not follow the import hook of an editable install: a path they do.
 	@echo '$(CURDIR)/src' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/twsloop_source.pth"
+	@touch $(RUNS)
+
+$(STAMP): $(RUNS)
+	@echo "installing what tests, checks and documents it (a few minutes)"
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint,docs,frames,calendars]'
 	@touch $(STAMP)
 
 system-packages:  ## on a bare Debian: the part of Python that makes virtual environments
@@ -28,8 +36,8 @@ system-packages:  ## on a bare Debian: the part of Python that makes virtual env
 
 setup: $(STAMP)  ## create .venv with everything in it
 
-demo: $(STAMP)  ## stream, trade and account against the embedded paper gateway (about 20 s)
-	$(BIN)/python gateway_cli.py --paper demo
+demo: $(RUNS)  ## stream, trade and account against the embedded paper gateway (about 20 s)
+	@$(BIN)/python gateway_cli.py --paper demo
 
 # Byte code is kept, apart from the tree: half of the time until the first test, and of each program
 # that a test starts, goes into making it. The files come in their order, not the one with the most
