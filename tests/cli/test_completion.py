@@ -48,7 +48,7 @@ def run(home: Path, *words: str, **more: str) -> str:
         (("twsloop", "canc"), {"cancel", "cancel-all"}),
         (("twsloop", "journal", "ver"), {"verify"}),
         (("twsloop", "buy", "AAPL", "100", "--ti"), {"--tif", "--timeout"}),
-        (("twsloop", "buy", "AAPL", "100", "--tif", "G"), {"GTC"}),
+        (("twsloop", "paper", "--hours", "al"), {"always"}),
         (("twsloop", "--trading-mode", "p"), {"paper"}),
     ],
 )
