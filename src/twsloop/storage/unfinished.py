@@ -25,6 +25,11 @@ SELECT seq, time, epoch FROM entry WHERE correlation_id = ? AND kind = 'Comparis
 ORDER BY seq DESC
 """
 _REPORTS = "SELECT epoch FROM entry WHERE seq > ? AND kind = 'GapReport' ORDER BY seq"
+#: What makes a difference to the next process.
+_HEARD = """
+SELECT epoch FROM entry WHERE seq > ?
+AND (kind IN ('Fill', 'PositionsHeld') OR kind LIKE 'Order%') ORDER BY seq
+"""
 
 
 @attrs.frozen
@@ -43,16 +48,26 @@ class Mark:
 def unfinished(
     journal: sqlite3.Connection, client_id: int, sessions: Collection[int]
 ) -> Mark | None:
-    """The first comparison that was not reported, itself or with a later one; None if all were."""
+    """The first comparison that was not reported, itself or with a later one.
+
+    None if all were, or if nothing was heard since: each end of a session begins one.
+    """
     found = None
     for seq, time, epoch in journal.execute(_MARKS, (reconcile_story(client_id),)):
         if epoch not in sessions:
             continue
-        reports = journal.execute(_REPORTS, (seq,))
-        if any(told in sessions for (told,) in reports):
+        if _is_one_since(journal, _REPORTS, seq, sessions):
             break
         found = Mark(seq, time)
+    if found is None or not _is_one_since(journal, _HEARD, found.seq, sessions):
+        return None
     return found
+
+
+def _is_one_since(
+    journal: sqlite3.Connection, which: str, seq: int, sessions: Collection[int]
+) -> bool:
+    return any(epoch in sessions for (epoch,) in journal.execute(which, (seq,)))
 
 
 class Baseline:
