@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ class App(IBGateway):
 
     It buys, and has another order work; the market falls, and the loss limit engages the kill
     switch, which cancels that one; a further order is refused; the program releases all, sells,
-    engages the switch itself, is refused again, and ends.
+    engages the switch itself, is refused again, and ends. The end of the day is hours away.
     """
 
     def __init__(self, fall: Any, *args: Any, **more: Any) -> None:
@@ -32,6 +33,7 @@ class App(IBGateway):
         self.story: list[str] = []
         self.threads: set[int] = set()
         self.first = 0
+        self.ends_by_itself = False
 
     def _goes(self, chapter: str) -> bool:
         """Whether this is the next chapter, and no repetition."""
@@ -44,6 +46,8 @@ class App(IBGateway):
     def nextValidId(self, orderId: int) -> None:
         self.first = orderId
         self._goes("begun")
+        alarm = self._IBGateway__slices.day._alarm
+        self.ends_by_itself = alarm.next_at is not None
         self.placeOrder(orderId, stock("AAPL"), market_order("BUY", 100))
 
     def orderStatus(self, orderId: int, status: str, *_rest: Any) -> None:
@@ -88,7 +92,11 @@ def test_a_program_for_ibapi_is_stopped_by_a_loss(
         def fall() -> None:
             paper.call(feed.send, [feed.quote("AAPL", 170.0, 170.02), feed.trade("AAPL", 170.0)])
 
-        settings = {"journal__enabled": True, "journal__file": tmp_path / "journal.db"}
+        settings = {
+            "journal__enabled": True,
+            "journal__file": tmp_path / "journal.db",
+            "end_of_day__at": f"{datetime.now(UTC) + timedelta(hours=9):%H:%M} UTC",
+        }
         config = config_for(paper, risk__max_daily_loss=1000, **settings)
         app = App(fall, config, loop_factory=loop_factory, callbacks="run")
         acted: list[KillSwitchActed] = []
@@ -109,6 +117,7 @@ def test_a_program_for_ibapi_is_stopped_by_a_loss(
             "over",
         ]
         assert app.threads == {threading.get_ident()}
+        assert app.ends_by_itself
         first, second = acted
         assert [order.order_id for order in first.cancelled] == [app.first + 1]
         assert second.cancelled == ()
