@@ -19,11 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-import itertools
-import logging
-import re
-import threading
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -32,63 +27,47 @@ from ibapi.contract import Contract
 from ibapi.order import Order
 from ibapi.order_cancel import OrderCancel
 
-from twsloop.config.sections.orders import Validation
 from twsloop.connection.core import Core
 from twsloop.connection.proof import LinkProof
 from twsloop.errors import (
     LoopNotRunning,
     NotConnected,
     OrderError,
-    RequestError,
-    TwsLoopError,
 )
 from twsloop.event_loop import Future
-from twsloop.events import Ends, Notice
-from twsloop.ids import FIRST_REQUEST_ID
 from twsloop.processors import Where
 from twsloop.session.state import State
-from twsloop.wire.handshake import MAX_CLIENT_VERSION
 
 from .board import Board
 from .book import OrderBook
 from .changing import as_it_stands, changed_order
-from .checks import describe, tidy
 from .copying import copied
 from .earlier import Earlier
 from .executions import Forgot, nobody_counts
-from .exercise import ExerciseRequest, exercise_order, is_exercise
+from .exercise import ExerciseRequest, is_exercise
 from .intent import Intent
 from .leaving import Guards
-from .previews import Previews, preview_key
+from .notices import OrderNotices
+from .placing import Placer
+from .previews import Previews
 from .processor import OrderProcessor
-from .raw import CANCEL_UNKNOWN, RawCalls
-from .reference import make_token, split_reference, with_token
+from .raw import RawCalls
 from .repair import Repair
 from .state import (
-    WORDS,
     OrderInput,
     OrderRecord,
     OrderStatus,
     may_be_working,
     next_status,
 )
-from .steps import Closed, ending, is_working, nobody_knows
+from .steps import Closed, nobody_knows
 from .sync import Sync
 from .trade import OnFill, OnUpdate, Trade
 from .validation import NOTHING, Knowledge, Validator
 from .watch import Watch
-from .way_out import Send, WayOut
-from .whatif import preview_order
+from .way_out import WayOut
 
 __all__ = ["Orders"]
-
-logger = logging.getLogger(__name__)
-
-#: Categories of notices that speak of data even if their id is an order's too.
-_NOT_ABOUT_ORDERS = frozenset({"historical", "market_data", "market_data_farm"})
-#: The order that a cancel named is over.
-CANCEL_OVER = 10148
-_STATE = re.compile(r"state:\s*([A-Za-z]+)")
 
 
 class Orders:
@@ -121,17 +100,11 @@ class Orders:
         self._core = core
         guards = guards or Guards()
         self._wanted = wanted
-        self._began = round(core.clock.now().timestamp() * 1000)
-        self._groups = itertools.count(1)
         self._validator = Validator(core, known, learn)
         self.book = OrderBook(label, closed, keep=core.config.orders.keep_settled, forgot=forgot)
         self.board = Board(core, self.book, self, guards)
         self._clean_up_set = False
-        #: Taking an id and handing the order to the loop are one step: the gateway refuses an id
-        #: below the highest it has seen, so orders have to leave in the order of their ids.
-        self._door = threading.Lock()
         self.sync = Sync(core, self.book, self.board.announce)
-        core.order_known = self._order_known
         self._processor = OrderProcessor(core, self.book, self.board.announce)
         self.way_out = WayOut(
             core,
@@ -163,11 +136,18 @@ class Orders:
             recall=guards.recall,
         )
         self.way_out.unclear = self._unclear
+        self._placer = Placer(
+            core,
+            self.book,
+            board=self.board,
+            way_out=self.way_out,
+            validator=self._validator,
+        )
         self._raw = RawCalls(core, self.way_out)
         if core.role.hears_orders:
             core.add_slice(self._processor)
         Previews(core)
-        core.on_notice(self._notice)
+        OrderNotices(core, self.book, board=self.board, sync=self.sync, way_out=self.way_out)
         core.on_ready(self._ready)
         core.on_end(self.way_out.drained)
         core.on_down(self._down)
@@ -177,7 +157,7 @@ class Orders:
 
     def place_order(self, contract: Contract, order: Order, intent: Intent) -> Trade:
         """Place one order; see `OrderDesk.place`."""
-        return self.place_orders([(contract, order)], intent)[0]
+        return self._placer.place_orders([(contract, order)], intent)[0]
 
     def place_orders(
         self,
@@ -186,95 +166,16 @@ class Orders:
         *,
         linked: bool = False,
     ) -> tuple[Trade, ...]:
-        """Place several orders with consecutive ids; none if one of them is wrong.
-
-        Args:
-            wanted: What to place; it is copied.
-            intent: How.
-            linked: All but the first become children of the first.
-        """
-        called = self._core.clock.monotonic()
-        mode = self._validator.mode(intent.validate)
-        group = []
-        for contract, order in wanted:
-            made = tidy(copied(order))
-            self._validator.check(contract, made, mode)
-            group.append((contract, made, intent.reference(made)))
-        trades = []
-        with self._door:
-            first = self._core.order_ids.take(len(group))
-            for offset, (contract, made, tag) in enumerate(group):
-                if linked and offset:
-                    made.parentId = first
-                record = self._record(first + offset, contract, made, tag)
-                record.origin, record.purpose = intent.origin, intent.reason
-                trades.append(self._place(record, intent, mode, called=called))
-        return tuple(trades)
-
-    def _record(self, order_id: int, contract: Contract, order: Order, tag: str) -> OrderRecord:
-        core = self._core
-        order.orderId, order.clientId = order_id, core.client_id
-        order.account = self._account(order)
-        token = make_token(self._began, core.client_id, order_id)
-        order.orderRef = with_token(tag, token)
-        record = OrderRecord(order_id, core.client_id, copied(contract), order)
-        record.asked = record.contract
-        record.tag, record.token = tag, split_reference(order.orderRef)[1]
-        return record
-
-    def _account(self, order: Order) -> str:
-        """Whose order it is; the configured account unless it is spread over a group's."""
-        return order.account or ("" if order.faGroup else self._core.config.orders.account)
-
-    def _place(
-        self,
-        record: OrderRecord,
-        intent: Intent,
-        mode: Validation,
-        *,
-        called: float,
-        send: Send | None = None,
-    ) -> Trade:
-        self._core.health.orders.called(record.order_id, called)
-        trade = self.board.new(record, (intent.on_update, intent.on_fill, intent.where))
-        try:
-            self._core.event_loop.post(self._begin, trade, mode, send)
-        except LoopNotRunning:
-            record.status = next_status(record.status, OrderInput.REFUSED)
-            record.reason = "not connected (the gateway object is not started)"
-            trade.resolve()
-        return trade
+        """Place several orders with consecutive ids; see `Placer.place_orders`."""
+        return self._placer.place_orders(wanted, intent, linked=linked)
 
     def preview(self, contract: Contract, order: Order, timeout: float | None) -> Future[list[Any]]:
-        """Ask what an order would do; the answer is one (contract, order, state) of IB's."""
-        core = self._core
-        made = tidy(copied(order))
-        made.whatIf = False  # set below; an order to be placed must not have it
-        self._validator.check(contract, made, self._validator.mode(None))
-        made = preview_order(made)
-        made.account = self._account(made)
-        what = copied(contract)
-        with self._door:
-            made.orderId, made.clientId = core.order_ids.take(), core.client_id
-            return core.ask(
-                lambda _id: self.way_out.call("placeOrder", (made.orderId, what, made)),
-                request=f"preview of {describe(made)} {self.book.label(contract)}",
-                key=preview_key(made.orderId),
-                timeout=timeout,
-            )
+        """Ask what an order would do; see `Placer.preview`."""
+        return self._placer.preview(contract, order, timeout)
 
     def exercise(self, wanted: ExerciseRequest, intent: Intent) -> Trade:
-        """Exercise an option, or let it lapse; it is followed as the order that IB makes of it."""
-        core = self._core
-        called = core.clock.monotonic()
-        wanted.check_version(core.server_version or MAX_CLIENT_VERSION)
-        order = exercise_order(wanted.action, wanted.quantity, wanted.account)
-        with self._door:
-            record = self._record(core.order_ids.take(), wanted.contract, order, intent.tag)
-            record.origin, record.purpose = intent.origin, intent.reason
-            arguments = wanted.arguments(record.order_id)
-            send = functools.partial(self.way_out.call, "exerciseOptions", arguments)
-            return self._place(record, intent, "off", called=called, send=send)
+        """Exercise an option, or let it lapse; see `Placer.exercise`."""
+        return self._placer.exercise(wanted, intent)
 
     def cancel(self, trade: Trade) -> None:
         """See `Trade.cancel`."""
@@ -326,7 +227,7 @@ class Orders:
 
     def new_group(self) -> str:
         """A name for a one-cancels-all group that was never used; from any thread."""
-        return f"tw-{make_token(self._began, self._core.client_id, next(self._groups))}"
+        return self._placer.new_group()
 
     def listen(
         self,
@@ -355,7 +256,7 @@ class Orders:
             return
         taken = tuple(copied(arg) for arg in args)
         try:
-            with self._door:
+            with self._placer.door:
                 fresh = name.startswith("placeOrder") and self._take_id(args)
                 loop.post(self._raw.take, name, taken, fresh)
         except LoopNotRunning:
@@ -372,41 +273,6 @@ class Orders:
 
     # ---- the loop thread: what was handed over -------------------------------------------
 
-    def _begin(self, trade: Trade, mode: Validation, send: Send | None) -> None:
-        record = trade.record
-        early = self.way_out.too_early(record.order_id)
-        if early and not record.final:
-            # It may be the id of an order that works: nobody is told of another one with it.
-            record.status = next_status(record.status, OrderInput.REFUSED)
-            record.reason = early
-            trade.resolve()
-        if early:
-            logger.warning("order %d: %s", record.order_id, early)
-            self.board.forget([record])
-            return
-        self.board.created(record, self._core.clock.now())
-        if record.final:  # given up while it was on its way here, and its waiters were told so
-            self.board.catch_up(record)
-            return
-        if mode == "strict":
-            self.way_out.hold_for_check(record)
-            self._core.event_loop.spawn(self._check_first(record), name="details for an order")
-        else:
-            self.way_out.submit(record, send)
-        self.way_out.tell_unless_leaving(record)
-
-    async def _check_first(self, record: OrderRecord) -> None:
-        """Ask what is needed to check the order; then it leaves, or is refused."""
-        problem = "the check was given up"
-        try:
-            problem = await self._validator.ask(record.contract, record.order)
-        except TwsLoopError as error:
-            problem = f"its contract could not be asked for: {error}"
-        finally:
-            if problem and not record.final:
-                self.way_out.refuse(record, problem)
-            self.way_out.checked(record)
-
     def _modify(self, trade: Trade, order: Order, future: Future[OrderStatus]) -> None:
         record = trade.record
         if trade.change is not None:
@@ -420,50 +286,6 @@ class Orders:
         else:
             trade.resolve()
         self.way_out.submit(record)
-
-    # ---- the loop thread: what comes back ------------------------------------------------
-
-    def _order_known(self, order_id: int) -> tuple[bool, bool]:
-        """For the ErrorHandler: is this id an order of ours, and is it known to be working?"""
-        record = self.book.find(self._core.client_id, order_id)
-        if record is None or order_id >= FIRST_REQUEST_ID:
-            return False, False
-        return True, is_working(record)
-
-    def _notice(self, notice: Notice) -> None:
-        # Users hear of it next, and whatever they call then has to pass the gate by itself.
-        self.way_out.shut()
-        self.sync.heed(notice)
-        previewed = preview_key(notice.req_id)
-        if previewed in self._core.asks and notice.ends is not Ends.NOTHING:
-            self._core.asks.refused(previewed, notice)
-            return
-        if notice.req_id < 0 or notice.category in _NOT_ABOUT_ORDERS:
-            return
-        record = self.book.find(self._core.client_id, notice.req_id)
-        if record is None or notice.req_id >= FIRST_REQUEST_ID:
-            return
-        now = self._core.clock.now()
-        never_left = record.status is OrderStatus.CREATED and record.sent is not None
-        if notice.local and notice.severity in {"error", "fatal"}:
-            if never_left:
-                self.board.apply(record, OrderInput.DROPPED, notice.text)
-            else:
-                self.board.change_failed(record, _error(notice))
-            return
-        ends = ending(record, notice)
-        self.board.announce(self.book.apply_error(record, notice, now))
-        if ends is Ends.CHANGE:
-            self.board.change_failed(record, _error(notice))
-        if notice.code == CANCEL_OVER:
-            found = _STATE.search(notice.text)
-            if found and found.group(1) in WORDS:
-                self.board.announce(
-                    self.book.apply_word(record, found.group(1), now, f"error {notice.code}")
-                )
-        elif notice.code == CANCEL_UNKNOWN and not record.final:
-            work = self.sync.look_again(record)
-            self._core.event_loop.spawn(work, name="orders after 10147")
 
     # ---- the loop thread: the session ----------------------------------------------------
 
@@ -522,13 +344,3 @@ class Orders:
             )
             msg = f"order {record.order_id or record.perm_id} {whose}, and is read-only here"
             raise OrderError(msg)
-
-
-def _error(notice: Notice) -> RequestError:
-    return RequestError(
-        notice.text,
-        code=notice.code,
-        req_id=notice.req_id,
-        request=f"order {notice.req_id}",
-        category=notice.category,
-    )
