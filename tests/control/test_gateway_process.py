@@ -13,10 +13,16 @@ import pytest
 from tests.support.ibc_room import Ibc
 from twsloop.control.commands import Command
 from twsloop.control.login_log import Stage
-from twsloop.control.machine import lives
+from twsloop.control.machine import end, is_here, lives
 from twsloop.control.record import Room
 from twsloop.control.steps import Step
-from twsloop.errors import CommandRefused, ControlError, GatewayEnded, GatewayNotReady
+from twsloop.errors import (
+    CommandRefused,
+    ControlError,
+    GatewayEnded,
+    GatewayNotReady,
+    LiveTradingBlocked,
+)
 
 PASSWORD = "correct-horse-battery"
 
@@ -137,6 +143,87 @@ def test_one_that_does_not_hear_is_killed_only_when_asked(ibc: Ibc) -> None:
     process.stop(by_force=True, tell=ibc.tell)
     assert ibc.names()[-2:] == ["forced", "stopped"]
     assert process.plan.room.running() is None
+
+
+def test_a_gateway_that_ended_while_nobody_looked_leaves_no_login(ibc: Ibc) -> None:
+    process = ibc.process({"TWS_USERID": "somebody", "TWS_PASSWORD": PASSWORD})
+    process.start()
+    record, room = process.plan.room.running(), process.plan.room
+    assert record is not None
+    assert room.ini.exists()
+    end(record.process, by_force=True)
+    ibc.until_gone()
+    status = ibc.process().status()  # of another program
+    assert not room.ini.exists()
+    assert (status.record, status.ready) == (None, False)
+    assert status.ending is not None
+    assert not status.ending.expected
+
+
+def test_an_end_is_explained_to_who_asks_later(ibc: Ibc) -> None:
+    ibc.stand_in.behave(exit=1112)
+    process = ibc.process()
+    process.start(wait=False)
+    ibc.until_gone()
+    ending = ibc.process().status().ending
+    assert ending is not None
+    assert "login dialog" in ending.meaning
+
+
+def test_a_login_that_nobody_has_is_told(tmp_path: Path) -> None:
+    made = Ibc(tmp_path, login=False)
+    made.process().start(wait=False, tell=made.tell)
+    made.close()
+    shown = [step.text for step in made.told if step.name == "needs_person"]
+    assert shown == [
+        f"log in at its window: neither the environment nor {made.stand_in.ini} has the login"
+    ]
+
+
+def test_a_gateway_of_another_machine_is_not_started_here(ibc: Ibc) -> None:
+    with pytest.raises(ControlError, match=r"192\.0\.2\.1, which is not this machine"):
+        ibc.process(connection__host="192.0.2.1").start()
+    assert [is_here(host) for host in ("127.0.0.1", "localhost", "192.0.2.1", "no.invalid")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_two_starts_at_once_are_one(ibc: Ibc) -> None:
+    process = ibc.process()
+    process.plan.room.enter()
+    with process.plan.room.claimed():
+        with pytest.raises(ControlError, match="another program starts this gateway just now"):
+            ibc.process().start()
+        lock = process.plan.room.folder / "start.lock"
+        gone = {**json.loads(lock.read_text()), "started": "1"}
+        lock.write_text(json.dumps(gone))  # a process that died while it started one
+        ibc.process().start(wait=False)
+    assert process.plan.room.running() is not None
+
+
+def test_a_live_gateway_is_not_looked_at_while_a_gate_is_closed(ibc: Ibc) -> None:
+    process = ibc.process(connection__mode="live")
+    with pytest.raises(LiveTradingBlocked):
+        process.start()
+    assert process.plan.room.recall() is None
+    with socket.create_server(("127.0.0.1", ibc.stand_in.port)):
+        status = process.status()
+    assert status.port_open
+    assert "override_file" in status.missing[0]
+
+
+def test_the_port_of_ibc_must_be_ours(ibc: Ibc) -> None:
+    ibc.stand_in.ini.write_text("OverrideTwsApiPort=4999\n")
+    with pytest.raises(ControlError, match=r"OverrideTwsApiPort .* set both to the same port"):
+        ibc.process().start()
+
+
+def test_no_display(ibc: Ibc) -> None:
+    with pytest.raises(ControlError, match="Xvfb"):
+        ibc.process({"DISPLAY": ""}, control__display="").start()
 
 
 def test_nothing_to_stop(tmp_path: Path) -> None:

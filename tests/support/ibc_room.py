@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ __all__ = ["PATIENCE", "Ibc"]
 
 #: How long a program may take to say something before the test fails, seconds.
 PATIENCE = 40.0
+#: How often it is looked whether it has, seconds.
+LOOK = 0.01
 
 
 class Ibc:
@@ -57,10 +60,19 @@ class Ibc:
     def until_said(self, words: str) -> None:
         """Wait until its log holds these words."""
         log = self.process().plan.room.log
+        self._until(lambda: words in log.read_text())
+
+    def until_gone(self) -> None:
+        """Wait until its process has ended."""
+        room = self.process().plan.room
+        self._until(lambda: room.running() is None)
+
+    @staticmethod
+    def _until(happened: Callable[[], bool]) -> None:
         ends = time.monotonic() + PATIENCE
-        while words not in log.read_text():
-            assert time.monotonic() < ends, log.read_text()
-            time.sleep(0.01)
+        while not happened():
+            assert time.monotonic() < ends
+            time.sleep(LOOK)
 
     def close(self) -> None:
         record = self.process().plan.room.running()

@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 import attrs
 
 from twsloop.clock import Clock, SystemClock
-from twsloop.config import Config, check_live_gates
+from twsloop.config import Config, check_live_gates, closed_gates
 from twsloop.errors import CommandRefused, ControlError
 
 from .command_client import ask
@@ -20,7 +20,7 @@ from .endings import Ending
 from .following import Following
 from .locate import Disk, Surroundings
 from .login_log import LoginState
-from .machine import Child, RealDisk, end, lives, spawn, this_machine
+from .machine import Child, RealDisk, end, is_here, lives, spawn, this_machine
 from .plan import Plan
 from .readiness import Seen, missing
 from .record import Record
@@ -41,6 +41,8 @@ __all__ = ["GatewayProcess", "Status", "touch"]
 LOOK_EVERY = 0.1
 #: How long a gateway that is well may take to let a look of ours in before a restart, seconds.
 LOOK_BEFORE = 10.0
+#: States of a session that pass, and are not worth a word.
+_PASSING = frozenset({"DISCONNECTED", "CONNECTING", "HANDSHAKE", "STARTING", "SYNCING"})
 #: How long a connection to a port of this machine may take, seconds.
 TOUCH = 2.0
 
@@ -138,6 +140,11 @@ class GatewayProcess:
 
     def _spawn(self, tell: Tell) -> Following:
         room, connection = self.plan.room, self._config.connection
+        if not is_here(connection.host):
+            raise ControlError(
+                f"[connection] host is {connection.host}, which is not this machine",
+                remedy="start the gateway there",
+            )
         if self._port_open():
             raise ControlError(
                 f"something listens on {connection.host}:{connection.port} already, and we did not "
@@ -160,6 +167,8 @@ class GatewayProcess:
         )
         room.remember(record)
         tell(Step("started", f"started {launch.what}", pid=process.pid, log=str(room.log)))
+        if launch.note:
+            tell(Step("needs_person", launch.note, remedy=launch.note))
         self._child = child
         return self.follow(record)
 
@@ -202,7 +211,7 @@ class GatewayProcess:
                 tell(Step("ready", ready_words(seen), accounts=list(seen.accounts)))
                 return seen
             lacks = missing(seen)
-            if lacks and lacks[0] != told:
+            if lacks and lacks[0] != told and seen.state not in _PASSING:
                 told = lacks[0]
                 tell(Step("waiting", f"not ready yet: {told}"))
             if self._clock.monotonic() >= ends:
@@ -364,9 +373,6 @@ class GatewayProcess:
 
         Args:
             patience: How long a look at the API may take, seconds.
-
-        Raises:
-            LiveTradingBlocked: A live gateway cannot be looked at while a gate is closed.
         """
         room = self.plan.room
         last = room.recall()
@@ -374,6 +380,8 @@ class GatewayProcess:
         run = self.follow(last)
         if last is not None:
             run.read(told_nothing)
+        if last is not None and record is None:
+            self._clean_up()
         address = self.plan.command_address()
         answers: bool | None = None
         if address is not None:
@@ -393,8 +401,17 @@ class GatewayProcess:
             missing=missing(seen),
         )
 
+    def _clean_up(self) -> None:
+        """A process ended while nobody looked: its login is not needed any more."""
+        room = self.plan.room
+        with suppress(ControlError), room.claimed():  # not while it is started anew
+            if room.running() is None:
+                room.forget_login()
+
     def _look(self, patience: float) -> Seen:
-        check_live_gates(self._config)
+        closed = closed_gates(self._config) if self._config.connection.mode == "live" else ()
+        if closed:
+            return Seen(failed=f"not looked at, as live trading is blocked: {'; '.join(closed)}")
         ends = self._clock.monotonic() + patience
         with Watch(self._config, starting=True) as watch:
             while True:

@@ -44,6 +44,7 @@ class Launch:
         adds: What is added to the environment.
         removes: What is taken out of it.
         what: What is started, for people.
+        note: What a person has to do meanwhile; empty for nothing.
     """
 
     kind: Literal["ibc", "bare"]
@@ -51,6 +52,7 @@ class Launch:
     adds: Mapping[str, str] = attrs.Factory(dict)
     removes: frozenset[str] = LOGIN_VARIABLES
     what: str = ""
+    note: str = ""
 
     def environment(self, ours: Mapping[str, str]) -> dict[str, str]:
         """The environment of the process, made of ours."""
@@ -124,7 +126,13 @@ def launch_bare(program: Installed, *, system: System, display: str | None = Non
     argv: tuple[str, ...] = (str(program.starter),)
     if system is System.MACOS and program.starter.suffix == ".app":
         argv = ("open", "-W", "-n", "-a", *argv)
-    return Launch(kind="bare", argv=argv, adds=_display(display), what=str(program))
+    return Launch(
+        kind="bare",
+        argv=argv,
+        adds=_display(display),
+        what=str(program),
+        note="log in at its window",
+    )
 
 
 def _display(display: str | None) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ __all__ = [
     "Child",
     "RealDisk",
     "end",
+    "is_here",
     "lives",
     "private_file",
     "private_folder",
@@ -62,6 +64,16 @@ def this_machine() -> Surroundings:
     name = {"win32": System.WINDOWS, "darwin": System.MACOS}.get(sys.platform, System.LINUX)
     drive = os.environ.get("SYSTEMDRIVE", "C:") + "\\" if name is System.WINDOWS else "/"
     return Surroundings(system=name, home=Path.home(), root=Path(drive))
+
+
+def is_here(host: str) -> bool:
+    """Whether a host is this machine: one of its own addresses, by which it may be called."""
+    with contextlib.suppress(OSError):
+        for family, kind, _, _, address in socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM):
+            with contextlib.suppress(OSError), socket.socket(family, kind) as one:
+                one.bind((*address[:1], 0, *address[2:]))
+                return True
+    return False
 
 
 def private_folder(path: Path) -> Path:

@@ -113,7 +113,11 @@ class Plan:
             java=params.java_path,
             display=params.display,
         )
-        return launch_through_ibc(ibc, program, options, system=self.machine.system)
+        launch = launch_through_ibc(ibc, program, options, system=self.machine.system)
+        if options.ini == ibc.ini and not self.ibc_settings().has_login:
+            note = f"log in at its window: neither the environment nor {ibc.ini} has the login"
+            return attrs.evolve(launch, note=note)
+        return launch
 
     def _named_is_there(self) -> bool:
         path = self.config.control.gateway_path

@@ -172,6 +172,11 @@ class Room:
 
     def forget(self) -> None:
         """The process has ended: what it was is not needed any more, nor its login."""
-        for path in (self._record, self.ini):
-            with suppress(OSError):
-                path.unlink()
+        self.forget_login()
+        with suppress(OSError):
+            self._record.unlink()
+
+    def forget_login(self) -> None:
+        """The process has ended: nobody reads its login any more."""
+        with suppress(OSError):
+            self.ini.unlink()

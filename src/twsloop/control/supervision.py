@@ -100,7 +100,9 @@ class Supervision:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        #: When it restarted within the window, and when last.
         self._done: deque[float] = deque()
+        self._last: float | None = None
         self._given_up: Decision | None = None
 
     @property
@@ -143,6 +145,9 @@ class Supervision:
 
     def _limited(self, decision: Decision, now: float) -> Decision:
         limits = self._limits
+        # First: the last restart has to have had its time before it can have been of no use.
+        if self._last is not None and now - self._last < limits.pause:
+            return Decision(Action.NOTHING, f"{decision.reason}; it was restarted just now")
         if len(self._done) >= limits.most:
             return Decision(
                 Action.GIVE_UP,
@@ -150,7 +155,6 @@ class Supervision:
                 f"{limits.window:g} s, which is the limit",
                 "look at the gateway's log and its machine; [control] restart_limit is the limit",
             )
-        if self._done and now - self._done[-1] < limits.pause:
-            return Decision(Action.NOTHING, f"{decision.reason}; it was restarted just now")
         self._done.append(now)
+        self._last = now
         return decision
