@@ -42,7 +42,7 @@ def test_bars_as_csv(tmp_path: Path, paper_gateway: PaperGateway) -> None:
 
 
 def test_bars_of_days_as_json_into_a_file(tmp_path: Path, paper_gateway: PaperGateway) -> None:
-    asked = ("history", "EUR.USD", *DAYS, "--bar", "1 day", "--what", "midpoint", "--out", "x.json")
+    asked = ("history", "EUR.USD", *DAYS, "--bar", "1 day", "--out", "x.json")
     assert run(*port_of(paper_gateway), *asked, home=tmp_path) == (0, "", "")
     rows = check_lines("history", (tmp_path / "x.json").read_text())
     assert [row["time"] for row in rows] == ["2026-01-05", "2026-01-06", "2026-01-07"]
@@ -84,7 +84,11 @@ def test_a_table_for_people(tmp_path: Path, paper_gateway: PaperGateway) -> None
         ),
         (("AAPL", "--last", "1 D", "--csv", "--json"), 2, "--csv or --json: not both"),
         (("AAPL", "--last", "1 D", "--ticks", "--check"), 2, "--check is for bars"),
-        (("EUR.USD", "--last", "5 D", "--bar", "1 day"), 11, "No historical market data"),
+        (
+            ("EUR.USD", "--last", "5 D", "--bar", "1 day", "--what", "TRADES"),
+            11,
+            "No historical market data",
+        ),
     ],
 )
 def test_what_cannot_be_told(

@@ -138,6 +138,16 @@ def test_an_expiry_with_its_quotes(ask: Ask) -> None:
         assert option["error"] is None
 
 
+def test_the_classes_of_an_index_stand_apart(ask: Ask) -> None:
+    asked = ("SPX IND CBOE", "--expiry", "next", "--nearest", "1", "--no-quotes")
+    code, out, _ = ask("chain", *asked)
+    assert code == 0
+    headings = [line for line in out.splitlines() if ", expiry 2" in line]
+    assert {heading.partition(",")[0] for heading in headings} == {"SPX", "SPXW"}
+    _, out, _ = ask("--json", "chain", *asked)
+    assert {one["trading_class"] for one in check_lines("chain", out)} == {"SPX", "SPXW"}
+
+
 def test_strikes_by_name_without_quotes(ask: Ask) -> None:
     asked = ("chain", "AAPL", "--expiry", "next", "--strike", "270", "--strike", "275")
     code, out, _ = ask(*asked, "--right", "c", "--no-quotes", "--output", "csv")

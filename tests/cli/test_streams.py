@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -135,6 +136,19 @@ def test_bars_of_history_that_go_on(ask: Ask) -> None:
         assert bar["interrupted"] is False
 
 
+def test_a_currency_pair_has_no_trades_and_shows_its_midpoint(ask: Ask) -> None:
+    code, out, complaints = ask("--json", "bars", "EUR.USD", "--bar", "1 min", "--count", "1")
+    assert (code, complaints) == (0, "")
+    (bar,) = events("bars", out, "bar")
+    assert bar["volume"] is None
+
+
+def test_people_read_the_day_of_a_bar_of_a_day(ask: Ask) -> None:
+    code, out, _ = ask("bars", "AAPL", "--bar", "1 day", "--count", "1")
+    assert code == 0
+    assert re.match(r"20\d\d-\d\d-\d\d  AAPL  open ", out), out
+
+
 def test_a_bar_for_so_many_trades(ask: Ask) -> None:
     code, out, _ = ask("--json", "bars", "AAPL", "--ticks", "1", "--count", "2")
     assert code == 0
@@ -148,7 +162,8 @@ def test_a_bar_for_so_many_trades(ask: Ask) -> None:
     ("arguments", "code", "text"),
     [
         (("AAPL", "--ticks", "5", "--bar", "1 min"), 2, "only one of them"),
-        (("AAPL", "--ticks", "5", "--last", "1 D"), 2, "leave --last"),
+        (("AAPL", "--ticks", "5", "--last", "1 D"), 2, "no --last"),
+        (("EUR.USD", "--volume", "5"), 2, "no pairs"),
         (("AAPL", "--last", "1 D"), 2, "--last needs a longer --bar"),
         (("AAPL", "--bar", "7 mins"), 2, "IB has no bars of '7 mins'"),
         (("AAPL", "--bar", "1 min", "--last", "soon"), 2, "soon"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
+from rich.console import Group, RenderableType
 
 from twsloop.contracts.symbols import ACCEPTED, to_contract
 from twsloop.events import GapEnded, GapStarted, StreamClosed, StreamStarted
@@ -18,6 +18,7 @@ from .following import SESSION, Following
 from .output import Output, table_of
 from .root import Run, output_option
 from .shapes import line, prints
+from .showing import TRADES, shown_by, shows_option
 
 if TYPE_CHECKING:
     from twsloop.connection.stream import Stream
@@ -83,7 +84,7 @@ Examples:
 )
 @click.option("--ticks", type=click.IntRange(1), help="A bar for so many trades, instead.")
 @click.option("--volume", type=click.IntRange(1), help="A bar whenever so much was traded.")
-@click.option("--what", default="TRADES", show_default=True, help="What they show (IB's word).")
+@shows_option
 @click.option("--rth", is_flag=True, help="Only within regular trading hours.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), help="End after so long.")
 @click.option("--count", type=click.IntRange(1), help="End after so many bars.")
@@ -97,7 +98,7 @@ def bars(
     duration: str | None,
     ticks: int | None,
     volume: int | None,
-    what: str,
+    what: str | None,
     rth: bool,
     seconds: float | None,
     count: int | None,
@@ -108,13 +109,14 @@ def bars(
     On a terminal a table with the bar under way, elsewhere a line a bar that is over. A lost link
     is made again and the bars go on; Ctrl-C ends it.
     """
-    to_contract(symbol)  # a typo is told before anything is connected
+    contract = to_contract(symbol)  # a typo is told before anything is connected
     if sum(one is not None for one in (bar_size, ticks, volume)) > 1:
         raise click.UsageError("--bar, --ticks or --volume: only one of them.")
     local = ticks is not None or volume is not None
-    if local and (duration is not None or rth or what.upper() != "TRADES"):
+    what = what or shown_by(contract)
+    if local and (duration is not None or rth or what.upper() != TRADES):
         raise click.UsageError(
-            "--ticks and --volume sum up trades as they come: leave --last, --rth, --what away."
+            "--ticks and --volume sum up trades as they come: no --last, --rth, --what; no pairs."
         )
     size = bar_size or REAL_TIME
     if duration is not None and not local and _is_real_time(size):
@@ -192,9 +194,10 @@ def _follow(
     newest: deque[dict[str, Any]] = deque(maxlen=KEPT)
 
     def show(bar: Any) -> None:
-        newest.append(_row(symbol, bar))
+        row = _row(symbol, bar) | ({"time": _when(bar)} if out.form == "table" else {})
+        newest.append(row)
         if not out.live:
-            out.record(BAR.event, BAR.columns, newest[-1], shown=SAID)
+            out.record(BAR.event, BAR.columns, row, shown=SAID)
 
     following: Following[Any] = Following(
         gateway, out, show, lambda: _table(out, newest, stream, following), most=count
@@ -213,6 +216,12 @@ def _follow(
         )
 
 
+def _when(bar: Any) -> str:
+    """When a bar began, for people: of a bar of a day or more its day."""
+    day = getattr(bar, "day", None)
+    return f"{bar.time:%Y-%m-%d %H:%M:%S}" if day is None else f"{day}"
+
+
 def _row(symbol: str, bar: Any) -> dict[str, Any]:
     """A bar of any source as a row; prices stay what the source has, numbers."""
     row: dict[str, Any] = {name: getattr(bar, name, None) for name in BAR.columns}
@@ -225,14 +234,12 @@ def _row(symbol: str, bar: Any) -> dict[str, Any]:
 
 def _table(
     out: Output, newest: deque[dict[str, Any]], stream: Stream[Any], following: Following[Any]
-) -> Table:
+) -> RenderableType:
     """The newest bars that fit the terminal, and below them the one under way."""
     rows = list(newest)
     under_way = getattr(stream.state, "current", None)
     if under_way is not None:
-        rows.append(_row("", under_way) | {"symbol": "..."})
+        rows.append(_row("...", under_way) | {"time": _when(under_way)})
     room = max(out.console.height - FRAME, 1)
     table = table_of(BAR.columns[:-1], rows[-room:], width=out.console.width, important=IMPORTANT)
-    below = f"{following.state}   {following.count} bars   Ctrl-C ends it"
-    table.caption = below if table.caption is None else f"{table.caption}\n{below}"
-    return table
+    return Group(table, f"{following.state}   {following.count} bars   Ctrl-C ends it")

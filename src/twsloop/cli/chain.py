@@ -40,6 +40,7 @@ OPTION = line(
     "One option that exists, with its quote.",
     symbol=text("in the OCC's 21 characters, as it can be typed again"),
     con_id=whole("IB's id of the contract"),
+    trading_class=text("IB's trading class (SPX, SPXW)"),
     expiry=day("its last trading day", null=True),
     strike=decimal("its strike"),
     right=text("call or put", "C", "P"),
@@ -96,7 +97,7 @@ Examples:
 )
 @click.option("--right", type=click.Choice(["C", "P"], case_sensitive=False), help="Only these.")
 @click.option("--class", "trading_class", help="Only this trading class (SPX, SPXW).")
-@click.option("--exchange", default="SMART", show_default=True, help="Where they are routed.")
+@click.option("--exchange", help="Where they are routed.  [default: SMART, or the future's own]")
 @click.option("--quotes/--no-quotes", default=True, help="Whether to ask for their prices.")
 @click.option("--futures", metavar="EXCHANGE", help="The futures of SYMBOL there, instead.")
 @output_option
@@ -110,7 +111,7 @@ def chain(
     nearest: int | None,
     right: str | None,
     trading_class: str | None,
-    exchange: str,
+    exchange: str | None,
     quotes: bool,
     futures: str | None,
     form: str | None,
@@ -133,12 +134,13 @@ def chain(
         important = ("local_symbol", "expiry", "con_id", "multiplier")
         out.rows(FUTURE.event, FUTURE.columns, rows, important=important)
         return
-    to_contract(symbol)  # a typo is told before anything is connected
+    underlying = to_contract(symbol)  # a typo is told before anything is connected
+    where = exchange or (underlying.exchange if underlying.secType == "FUT" else "SMART")
     with connected(run) as gateway:
         if expiry is None:
-            _print_chains(out, gateway, symbol, exchange, trading_class)
+            _print_chains(out, gateway, symbol, where, trading_class)
             return
-        asked = _Asked(expiry, strikes, nearest, right and right.upper(), trading_class, exchange)
+        asked = _Asked(expiry, strikes, nearest, right and right.upper(), trading_class, where)
         rows = asked.options(gateway, symbol, quotes=quotes)
     if out.form == "table":
         _print_sides(out, rows)
@@ -259,6 +261,7 @@ def _option_row(details: Any) -> dict[str, Any]:
     return dict.fromkeys(OPTION.columns) | {
         "symbol": contract.localSymbol,
         "con_id": contract.conId,
+        "trading_class": contract.tradingClass,
         "expiry": expiry.isoformat() if expiry is not None else None,
         "strike": Decimal(str(contract.strike)).normalize(),
         "right": contract.right,
@@ -276,21 +279,21 @@ def _quote_columns(quote: Any) -> dict[str, Any]:
 
 
 def _print_sides(out: Output, rows: list[dict[str, Any]]) -> None:
-    """A table for each expiry: calls, strike, puts."""
+    """A table for each class and expiry: calls, strike, puts."""
     width = out.console.width
     rights = [right for right in (_CALL, _PUT) if any(row["right"] == right for row in rows)]
     room = width if len(rights) > 1 else width * 2
     side = fitting(SIDE, room)
-    for expiry in dict.fromkeys(row["expiry"] for row in rows):
+    for one in dict.fromkeys((row["trading_class"], row["expiry"]) for row in rows):
         lines: dict[Decimal, dict[str, Any]] = {}
         for row in rows:
-            if row["expiry"] == expiry:
+            if (row["trading_class"], row["expiry"]) == one:
                 line = lines.setdefault(row["strike"], {"strike": row["strike"]})
                 line |= {f"{row['right']} {name}": value for name, value in _side(row).items()}
         calls = [f"{_CALL} {name}" for name in side if _CALL in rights]
         puts = [f"{_PUT} {name}" for name in side if _PUT in rights]
         columns = (*calls, "strike", *puts)
-        out.event("", f"expiry {expiry}")
+        out.event("", f"{one[0]}, expiry {one[1]}")
         out.rows(OPTION.event, columns, [*lines.values()])
     errors = {row["error"] for row in rows if row.get("error")}
     for error in sorted(errors):

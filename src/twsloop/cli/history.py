@@ -26,6 +26,7 @@ from .fields import decimal, flag, moment, text, whole
 from .output import Output
 from .root import Run, output_option
 from .shapes import line, prints
+from .showing import shown_by, shows_option
 
 if TYPE_CHECKING:
     from twsloop.history.checks import Finding
@@ -117,7 +118,7 @@ class When(click.ParamType[date | datetime]):
 Examples:
   twsloop history AAPL --from 2026-01-05 --to 2026-01-09 --bar "1 min"
   twsloop history SPY --last "2 years" --bar "1 day" --csv > spy.csv
-  twsloop history EUR.USD --last "6 hours" --what MIDPOINT --bar "30 secs" --out eurusd.json
+  twsloop history EUR.USD --last "6 hours" --bar "30 secs" --out eurusd.json
   twsloop history AAPL --last "10 mins" --ticks --out ticks.csv
 """
 )
@@ -127,7 +128,7 @@ Examples:
 @click.option("--last", "duration", help="In place of --from: so long back (5 days, 3 M, 2 Y).")
 @click.option("--bar", "bar_size", default="1 min", show_default=True, help="The bars' size.")
 @click.option("--ticks", is_flag=True, help="Single ticks in place of bars.")
-@click.option("--what", default="TRADES", show_default=True, help="What they show (IB's word).")
+@shows_option
 @click.option("--all-hours", is_flag=True, help="Also outside regular trading hours.")
 @click.option("--check", is_flag=True, help="Compare the bars with the exchange's schedule, too.")
 @click.option("--refresh", is_flag=True, help="Fetch all of it, whatever is kept.")
@@ -149,7 +150,7 @@ def history(
     duration: str | None,
     bar_size: str,
     ticks: bool,
-    what: str,
+    what: str | None,
     all_hours: bool,
     check: bool,
     refresh: bool,
@@ -178,7 +179,8 @@ def history(
             raise click.UsageError(f"--out {file}: end its name with .csv or .json.")
     if file is not None:
         _see_that_it_can_be_written(file)
-    asked: dict[str, Any] = {"start": start, "end": end, "duration": duration, "what": what}
+    asked: dict[str, Any] = {"start": start, "end": end, "duration": duration}
+    asked["what"] = what or shown_by(wanted)
     asked |= {"rth": not all_hours, "refresh": refresh}
     with _told_if_stopped():
         with connected(run) as gateway, _progress_bar(symbol) as on_progress:
