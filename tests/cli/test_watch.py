@@ -6,6 +6,7 @@ import io
 import re
 import signal
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import attrs
@@ -18,7 +19,7 @@ from tests.support.commands import check_lines
 from tests.support.program import program, run
 from tests.support.screen import on_screen
 from twsloop.cli import run as run_here
-from twsloop.cli.watch import Watch, svg_of
+from twsloop.cli.watch import Watch
 from twsloop.cli.watch_view import LEAST, Picture, shares
 from twsloop.config import Config, ConnectionParams
 from twsloop.event_loop import Future
@@ -112,7 +113,7 @@ def test_what_is_on_a_wide_screen(picture: Picture) -> None:
     for words in (
         *("quotes (4)", "positions (1)", "orders (1)", "log", "paper", "DU1234567", "client 8"),
         *("AAPL 20261218 270 C", "BUY 10 MSFT LMT 400", "Submitted", "profit of DU1234567"),
-        "No security definition",
+        *("No security definition", "2104"),
     ):
         assert words in text, text
     order = next(line for line in text.splitlines() if "BUY 10 MSFT" in line)
@@ -145,11 +146,14 @@ def test_what_matters_stands_in_the_head(
     assert words in "\n".join(drawn(attrs.evolve(picture, **changes), 100, 30))  # type: ignore[arg-type]
 
 
-def test_a_drawing_of_it(picture: Picture) -> None:
-    drawing = svg_of(picture, width=120, height=30)
-    assert drawing.startswith("<svg")
-    for words in ("twsloop watch", "AAPL", "quotes"):
-        assert words in drawing.replace("&#160;", " ")
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [("-0.004", " 0.00 "), ("-0.005001", " -0.01 "), ("1234.5", " 1,234.50 ")],
+)
+def test_a_loss_of_nothing_is_none(picture: Picture, amount: str, shown: str) -> None:
+    profit = attrs.evolve(picture.profits[0], daily=Decimal(amount))
+    head = drawn(attrs.evolve(picture, profits=(profit,)), 100, 30)[2]
+    assert f"daily{shown}" in head
 
 
 # ---------------------------------------------------------------------------------- a terminal

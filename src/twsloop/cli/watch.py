@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 import click
-from rich.console import Console
 
 from twsloop.clock import Clock, SystemClock
 from twsloop.contracts.symbols import ACCEPTED, to_contract
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
     from twsloop.orders.trade import Trade
     from twsloop.orders.views import OrderView
 
-__all__ = ["Watch", "svg_of", "watch"]
+__all__ = ["Watch", "watch"]
 
 #: So many lines of the log are kept.
 LOGGED = 200
@@ -192,6 +190,8 @@ class Watch:
     def __enter__(self) -> Self:
         """Begin to follow."""
         gateway, opened = self._gateway, self._open
+        for notice in gateway.errors.recent:  # what it said while the session was made
+            self._log.append((saying(notice) or "", style_of(notice)))
         opened.callback(gateway.observe(Fact, self._fact))
         watch_session(
             gateway, self.inbox, lambda s, reason: ("session", {"state": s, "reason": reason})
@@ -333,26 +333,3 @@ def _holding(row: PortfolioRow) -> str:
     value = "" if row.market_value is None else f", worth {cell(row.market_value)}"
     profit = "" if row.unrealized is None else f", unrealized {cell(row.unrealized)}"
     return f"{row.symbol}  held {cell(row.quantity)}{value}{profit}"
-
-
-def svg_of(
-    picture: Picture, *, width: int = 132, height: int = 34, title: str = "twsloop watch"
-) -> str:
-    """The screen as a drawing, for documentation.
-
-    Args:
-        picture: What is on it.
-        width: How wide the terminal is, characters.
-        height: How high, lines.
-        title: What the window is called.
-    """
-    console = Console(
-        record=True,
-        file=io.StringIO(),
-        width=width,
-        height=height,
-        force_terminal=True,
-        color_system="truecolor",
-    )
-    console.print(picture, height=height)
-    return console.export_svg(title=title)

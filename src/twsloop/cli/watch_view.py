@@ -240,12 +240,8 @@ def _profit(profit: AccountProfit, width: int) -> Text:
     for name in ("daily", "unrealized", "realized"):
         amount = getattr(profit, name)
         if amount is not None:
-            parts.append(Text.assemble(f"{name} ", (f"{amount:,.2f}", _sign(amount))))
+            parts.append(Text.assemble(f"{name} ", _money(amount)))
     return _fitted(width, *parts)
-
-
-def _sign(amount: Decimal) -> str:
-    return "green" if amount > 0 else "red" if amount < 0 else ""
 
 
 # ---------------------------------------------------------------------------------- sections
@@ -368,7 +364,11 @@ def _two(amount: Decimal | None) -> str:
 
 
 def _money(amount: Decimal | None) -> Text:
-    return Text("" if amount is None else f"{amount:,.2f}", style=_sign(amount or Decimal(0)))
+    """A gain or a loss in two places; what is less than half of the last one is neither."""
+    if amount is None:
+        return Text("")
+    shown = round(amount, 2) or Decimal("0.00")  # no -0.00
+    return Text(f"{shown:,.2f}", style="green" if shown > 0 else "red" if shown < 0 else "")
 
 
 _Column = tuple[str, Any, Callable[[Any], "str | Text"]]
