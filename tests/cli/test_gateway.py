@@ -144,7 +144,7 @@ def test_what_makes_no_sense(arguments: tuple[str, ...], words: str, said: Said)
 
 
 def test_nothing_is_installed(said: Said) -> None:
-    code, _, complaints = said("start")
+    code, _, complaints = said("--port", str(free_port()), "start")
     assert code == Exit.GATEWAY
     assert "IB Gateway was not found in" in complaints
     assert "--gateway-path" in complaints

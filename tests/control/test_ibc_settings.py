@@ -25,11 +25,8 @@ def test_what_matters_is_read() -> None:
     assert read_settings(MINE) == IbcSettings(
         command_port=7462,
         prompt="IBC>",
-        mode="paper",
         api_port=4012,
         has_login=True,
-        read_only_api=True,
-        relogin=False,
     )
 
 
@@ -40,9 +37,9 @@ def test_nothing_is_set_in_an_empty_file() -> None:
 
 
 def test_java_takes_colons_blanks_and_escapes_too() -> None:
-    text = "CommandServerPort: 7\\\n462\nTradingMode live\nCommandPrompt=a\\u003e\\\\\n"
+    text = "CommandServerPort: 7\\\n462\nOverrideTwsApiPort 4012\nCommandPrompt=a\\u003e\\\\\n"
     found = read_settings(text)
-    assert (found.command_port, found.mode, found.prompt) == (7462, "live", "a>\\")
+    assert (found.command_port, found.api_port, found.prompt) == (7462, 4012, "a>\\")
 
 
 def test_the_login_replaces_the_one_that_was_there() -> None:
@@ -53,9 +50,9 @@ def test_the_login_replaces_the_one_that_was_there() -> None:
 
 
 def test_a_password_over_several_lines_leaves_nothing_behind() -> None:
-    text = with_login("IbPassword=half\\\n  other\nTradingMode=live\\", "me", "secret")
+    text = with_login("IbPassword=half\\\n  other\nOverrideTwsApiPort=4012\\", "me", "secret")
     assert "other" not in text
-    assert read_settings(text).mode == "live"
+    assert read_settings(text).api_port == 4012
 
 
 PRINTED = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)

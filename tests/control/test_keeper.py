@@ -121,6 +121,22 @@ def test_a_process_that_dies_is_started_again_until_a_person_is_needed(ibc: Ibc)
     assert "phone" in str(ended)
 
 
+def test_one_that_others_started_is_restarted_too(ibc: Ibc) -> None:
+    process = ibc.process()
+    process.start()
+    record = process.plan.room.recall()
+    assert record is not None
+    process.plan.room.forget()  # now nobody knows who started it
+    kept = Kept(ibc)
+    assert "others started it" in kept.until("running").text
+    kept.hang()
+    kept.until("restart")
+    kept.until("ready")
+    kept.stopping.set()
+    assert kept.wait() is None
+    end(record.process, by_force=True)
+
+
 def test_one_whose_ibc_hangs_too_is_left_alone(ibc: Ibc) -> None:
     ibc.stand_in.behave(refuse=["RESTART"])
     kept = Kept(ibc, **{"control.restart_limit": 1})

@@ -15,7 +15,8 @@ from .root import Run
 from .shapes import line, prints
 
 if TYPE_CHECKING:
-    from twsloop.control.gateway_process import GatewayProcess, Status
+    from twsloop.control.gateway_process import GatewayProcess
+    from twsloop.control.status import Status
     from twsloop.control.steps import Step
 
     from .output import Output

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .diagnosis import Outcome, Report, Verdict
     from .doctor import examine
-    from .gateway_process import GatewayProcess, Status
+    from .gateway_process import GatewayProcess
     from .keeper import Keeper
+    from .status import Status
     from .steps import Step
 
 __all__ = [
@@ -42,7 +43,7 @@ _LAZY = {
     "Keeper": "keeper",
     "Outcome": "diagnosis",
     "Report": "diagnosis",
-    "Status": "gateway_process",
+    "Status": "status",
     "Step": "steps",
     "Verdict": "diagnosis",
     "examine": "doctor",

@@ -85,11 +85,6 @@ class Answers:
         return answer
 
     @property
-    def told(self) -> tuple[str, ...]:
-        """The INFO lines so far that belong to no answer yet."""
-        return tuple(self._told)
-
-    @property
     def strange(self) -> str:
         """What was heard that no command server of IBC says; empty if nothing was."""
         return self._strange

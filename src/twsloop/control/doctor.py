@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,8 +28,9 @@ from .diagnosis import (
     of_orders,
     of_quote,
 )
-from .gateway_process import GatewayProcess, touch
+from .gateway_process import GatewayProcess
 from .login_log import Stage
+from .machine import touch
 from .readiness import NEEDED
 from .watching import IDS, looking
 
@@ -203,9 +204,9 @@ class _Visit:
         for kind in NEEDED:
             self._add(of_farms(gateway.system.farms, kind, window))
         symbol = config.control.symbol
-        quote, error = self._answer(gateway.quote(symbol))
+        quote, error = self._answer(lambda: gateway.quote(symbol))
         self._add(of_quote(symbol, quote, error))
-        next_id, error = self._answer(gateway.system.next_valid_id())
+        next_id, error = self._answer(gateway.system.next_valid_id)
         self._add(
             of_orders(error, next_id, role=config.session.role, enabled=config.orders_enabled)
         )
@@ -214,7 +215,7 @@ class _Visit:
         self._add(Verdict(step=step, outcome=Outcome.OK, text=text, facts=facts))
 
     def _ask_clock(self, gateway: IBGateway) -> None:
-        reading, error = self._answer(gateway.system.clock())
+        reading, error = self._answer(gateway.system.clock)
         if reading is None:
             self._add(
                 Verdict(
@@ -228,10 +229,10 @@ class _Visit:
         limit = self._config.control.clock_skew
         self._add(of_clock(reading.skew, reading.uncertainty, reading.round_trip, limit))
 
-    def _answer(self, asked: Future[Any]) -> tuple[Any, Exception | None]:
+    def _answer(self, ask: Callable[[], Future[Any]]) -> tuple[Any, Exception | None]:
         """The answer to a question, or what came in its place."""
         try:
-            return asked.result(self._config.connection.request_timeout), None
+            return ask().result(self._config.connection.request_timeout), None
         except (TwsLoopError, TimeoutError) as error:
             return None, error
 

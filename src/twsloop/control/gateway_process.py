@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-
-import attrs
 
 from twsloop.clock import Clock, SystemClock
 from twsloop.config import Config, check_live_gates, closed_gates
 from twsloop.errors import CommandRefused, ControlError
 
 from .command_client import ask
-from .commands import Answer, Command
-from .endings import Ending
+from .commands import DEFAULT_PORT, Answer, Command
 from .following import Following
 from .locate import Disk, Surroundings
 from .login_log import LoginState
-from .machine import Child, RealDisk, end, is_here, lives, spawn, this_machine
+from .machine import Child, RealDisk, end, is_here, lives, spawn, this_machine, touch
 from .plan import Plan
 from .readiness import Seen, missing
 from .record import Record
+from .status import Status
 from .steps import (
     Step,
     Tell,
@@ -35,7 +32,7 @@ from .steps import (
 from .tail import Tail
 from .watching import Watch
 
-__all__ = ["GatewayProcess", "Status", "touch"]
+__all__ = ["GatewayProcess"]
 
 #: How often it is looked whether a process lives and what its log says, seconds.
 LOOK_EVERY = 0.1
@@ -43,36 +40,6 @@ LOOK_EVERY = 0.1
 LOOK_BEFORE = 10.0
 #: States of a session that pass, and are not worth a word.
 _PASSING = frozenset({"DISCONNECTED", "CONNECTING", "HANDSHAKE", "STARTING", "SYNCING"})
-#: How long a connection to a port of this machine may take, seconds.
-TOUCH = 2.0
-
-
-@attrs.frozen(kw_only=True)
-class Status:
-    """How it stands with a gateway.
-
-    Attributes:
-        record: The process that we started and that lives; None where there is none.
-        login: Where its login stands, by IBC's log.
-        ending: How the process that we started last ended; None where it lives, or none was.
-        command_server: Whether IBC's command server answers; None where it has none.
-        port_open: Whether the port of the API accepts connections.
-        seen: What a look at the API saw.
-        missing: What is not proven; empty for a gateway that is ready.
-    """
-
-    record: Record | None
-    login: LoginState
-    ending: Ending | None
-    command_server: bool | None
-    port_open: bool
-    seen: Seen
-    missing: tuple[str, ...]
-
-    @property
-    def ready(self) -> bool:
-        """Whether the gateway is proven ready."""
-        return not self.missing
 
 
 class GatewayProcess:
@@ -145,7 +112,7 @@ class GatewayProcess:
                 f"[connection] host is {connection.host}, which is not this machine",
                 remedy="start the gateway there",
             )
-        if self._port_open():
+        if self.port_open():
             raise ControlError(
                 f"something listens on {connection.host}:{connection.port} already, and we did not "
                 "start it",
@@ -163,7 +130,6 @@ class GatewayProcess:
             kind=launch.kind,
             what=launch.what,
             since=self._clock.now(),
-            ini=self.plan.found.ibc.ini if self.plan.found.ibc and launch.kind == "ibc" else None,
         )
         room.remember(record)
         tell(Step("started", f"started {launch.what}", pid=process.pid, log=str(room.log)))
@@ -311,6 +277,7 @@ class GatewayProcess:
         record = room.running()
         address = self.plan.command_address()
         if address is None or (record is not None and record.kind == "bare"):
+            self.plan.launch(self._environ)  # what cannot be started again is not stopped, either
             self.stop(tell=tell)
             seen = self.start(tell=tell)
             assert seen is not None  # it was waited for
@@ -359,8 +326,8 @@ class GatewayProcess:
         if address is None:
             raise ControlError(
                 "IBC's command server has no port",
-                remedy="set CommandServerPort in IBC's config.ini (7462 by convention), or "
-                "[control] command_port",
+                remedy=f"set CommandServerPort in IBC's config.ini ({DEFAULT_PORT} by convention), "
+                "or [control] command_port",
             )
         return self._ask(address, command)
 
@@ -389,7 +356,7 @@ class GatewayProcess:
                 answers = self._ask(address, Command.EXIT).ok
             except CommandRefused:
                 answers = False
-        port_open = self._port_open()
+        port_open = self.port_open()
         seen = self._look(patience) if port_open else Seen(failed="nobody listens on its port")
         return Status(
             record=record,
@@ -420,16 +387,10 @@ class GatewayProcess:
                     return seen
                 watch.wait(LOOK_EVERY)
 
-    def _port_open(self) -> bool:
+    def port_open(self) -> bool:
+        """Whether something listens on the port of the API."""
         connection = self._config.connection
         return touch((connection.host, connection.port))
-
-
-def touch(address: tuple[str, int]) -> bool:
-    """Whether a port accepts connections; nothing is said on it."""
-    with suppress(OSError), socket.create_connection(address, timeout=TOUCH):
-        return True
-    return False
 
 
 def _pause() -> None:

@@ -32,35 +32,24 @@ class IbcSettings:
     Attributes:
         command_port: Where its command server listens; None for nowhere.
         prompt: What its command server writes before it waits for a line.
-        mode: ``paper`` or ``live``; empty where it does not say.
         api_port: The port it sets in the program; None where it leaves that alone.
         has_login: Whether both user name and password stand in it.
-        read_only_api: Whether it sets the API to read-only; None where it leaves that alone.
-        relogin: Whether IBC itself asks again when a second factor was not completed in time.
     """
 
     command_port: int | None = None
     prompt: str = ""
-    mode: str = ""
     api_port: int | None = None
     has_login: bool = False
-    read_only_api: bool | None = None
-    relogin: bool = False
 
 
 def read_settings(text: str) -> IbcSettings:
     """Read IBC's config.ini; what cannot be read counts as not set, as with IBC."""
     values = dict(_pair(line) for line in _lines(text))
-    read_only = values.get("ReadOnlyApi", "").lower()
     return IbcSettings(
         command_port=_port(values.get("CommandServerPort", "")),
         prompt=values.get("CommandPrompt", ""),
-        mode=values.get("TradingMode", "").lower(),
         api_port=_port(values.get("OverrideTwsApiPort", "")),
         has_login=all(values.get(key) for key in _LOGIN_KEYS),
-        read_only_api=None if not read_only else read_only in {"yes", "true"},
-        relogin=values.get("ReloginAfterSecondFactorAuthenticationTimeout", "").lower()
-        in {"yes", "true"},
     )
 
 

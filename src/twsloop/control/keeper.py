@@ -66,11 +66,13 @@ class Keeper:
 
         Raises:
             ControlError: It gives up; or the gateway cannot be started at all.
+            LiveTradingBlocked: A live gateway cannot be looked at while a gate is closed.
         """
-        try:
-            self._process.start(tell=self._tell)
-        except GatewayNotReady as error:
-            self._tell(Step("failed", str(error)))
+        if self._process.plan.room.running() is None and self._process.port_open():
+            text = "it runs already; others started it, so that it is only restarted"
+            self._tell(Step("running", text))
+        else:
+            self._try(self._process.start)
         while not stopping.is_set():
             decision = self._until_decision(stopping)
             if decision.action is Action.REST:

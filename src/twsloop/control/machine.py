@@ -27,8 +27,11 @@ __all__ = [
     "private_folder",
     "spawn",
     "this_machine",
+    "touch",
 ]
 
+#: How long a connection to a port of this machine may take, seconds.
+TOUCH = 2.0
 #: What only its owner may read: files, and folders.
 _FILE_MODE, _FOLDER_MODE = 0o600, 0o700
 
@@ -73,6 +76,13 @@ def is_here(host: str) -> bool:
             with contextlib.suppress(OSError), socket.socket(family, kind) as one:
                 one.bind((*address[:1], 0, *address[2:]))
                 return True
+    return False
+
+
+def touch(address: tuple[str, int]) -> bool:
+    """Whether a port accepts connections; nothing is said on it."""
+    with contextlib.suppress(OSError), socket.create_connection(address, timeout=TOUCH):
+        return True
     return False
 
 

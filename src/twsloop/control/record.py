@@ -35,20 +35,17 @@ class Record:
         kind: ``ibc`` or ``bare``.
         what: What it is, for people.
         since: When it was started, UTC.
-        ini: The config.ini that IBC was given; None for a bare program.
     """
 
     process: Process
     kind: str
     what: str
     since: datetime
-    ini: Path | None = None
 
     def to_json(self) -> str:
         """As it is written down."""
         values = attrs.asdict(self)
         values["since"] = self.since.isoformat()
-        values["ini"] = None if self.ini is None else str(self.ini)
         return json.dumps(values)
 
     @classmethod
@@ -56,11 +53,9 @@ class Record:
         """As it was written down; None where that cannot be read."""
         with suppress(ValueError, KeyError, TypeError):
             values: dict[str, Any] = json.loads(text)
-            ini = values.pop("ini")
             return cls(
                 process=Process(**values.pop("process")),
                 since=datetime.fromisoformat(values.pop("since")),
-                ini=None if ini is None else Path(ini),
                 **values,
             )
         return None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import attrs
 
 from twsloop.errors import GatewayEnded, GatewayNotReady
 
@@ -26,21 +28,22 @@ __all__ = [
 _STATUS = re.compile(r"exit status (-?\d{1,6})")
 
 
+@attrs.frozen(init=False)
 class Step:
     """One step on the way.
 
-    Args:
+    Attributes:
         name: Which: started, running, login, needs_person, waiting, ready, stopping, ...
         text: The same for people.
-        **facts: What belongs to it.
+        facts: What belongs to it, by name.
     """
 
-    __slots__ = ("facts", "name", "text")
+    name: str
+    text: str
+    facts: Mapping[str, Any]
 
     def __init__(self, name: str, text: str, **facts: Any) -> None:
-        self.name = name
-        self.text = text
-        self.facts = facts
+        self.__attrs_init__(name, text, facts)
 
     @classmethod
     def of_login(cls, state: LoginState) -> Step:
@@ -48,9 +51,6 @@ class Step:
         name = "needs_person" if state.needs_person else "login"
         text = f"{state}: {state.remedy}" if state.remedy else str(state)
         return cls(name, text, stage=state.stage.name.lower(), remedy=state.remedy or None)
-
-    def __repr__(self) -> str:
-        return f"Step({self.name}: {self.text})"
 
 
 #: Called with each step.
