@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from twsloop.contracts.meant import hint_of
+from twsloop.contracts.symbols import CURRENCIES
 from twsloop.events import CommissionReported, Fact, Fill, OrderEvent
 
 from .connect import Inbox, Patience, watch_session
@@ -37,6 +39,8 @@ PATIENCE = 60.0
 #: How long an order may take until it leaves, when it is to be followed no longer, seconds: it is
 #: written into the journal first, and the link is proven alive.
 LEAVES = 15.0
+#: IB's code for a contract that it does not know.
+NOTHING_FITS = 200
 
 SESSION = line(
     "session",
@@ -193,6 +197,9 @@ def tell_end(out: Output, trade: Trade) -> Exit:
         code, words = Exit.ORDER, f"order {trade.order_id} did not fill [{status}]"
     if trade.reason:
         words += f": {trade.reason}"
+    if trade.error_code == NOTHING_FITS:
+        hint = hint_of(trade.contract, CURRENCIES)
+        words += f"; {hint}" if hint else ""
     if status == "SIMULATED":
         price = cell(trade.simulated_price) or "no price"
         words += f" (orders are disabled; it would have filled at {price})"

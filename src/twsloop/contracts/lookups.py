@@ -18,6 +18,7 @@ from twsloop.wire.identity import contract_key
 
 from .cache import AnswerCache, source_of
 from .chains import OptionChain
+from .meant import hint_of
 from .processor import ContractProcessor
 from .rules import MarketRule, make_rule
 from .state import (
@@ -122,7 +123,7 @@ class Lookups:
                 req_id=error.req_id,
                 request=name,
                 category=error.category,
-                hint=_hint(contract),
+                hint=hint_of(contract, CURRENCIES),
             ) from None
 
     async def search(self, pattern: str, how: How) -> list[SymbolMatch]:
@@ -235,16 +236,6 @@ async def _copies(details: list[ContractDetails]) -> list[ContractDetails]:
         if not len(copies) % COPIES_A_TURN:
             await asyncio.sleep(0)
     return copies
-
-
-def _hint(contract: Contract) -> str:
-    """What may be the matter with a description that nothing fits."""
-    if contract.secType == "FUT" and not contract.includeExpired:
-        return "if it has expired, set contract.includeExpired = True"
-    pair = contract.symbol[:3], contract.symbol[3:]
-    if contract.secType == "STK" and CURRENCIES.issuperset(pair):
-        return f"a currency pair is written {'.'.join(pair)}"
-    return ""
 
 
 def _has_expired(chains: list[OptionChain], yesterday: Any) -> bool:

@@ -28,6 +28,7 @@ from ibapi.contract import Contract
 from twsloop.errors import ContractError, SymbolError
 
 from .builders import crypto, forex, future, index, option, stock
+from .meant import respelt
 from .state import request_contract
 
 __all__ = ["ACCEPTED", "CURRENCIES", "holding_name", "parse_symbol", "symbol_of", "to_contract"]
@@ -100,8 +101,17 @@ def parse_symbol(text: str) -> Contract:
             raise SymbolError(msg) from None
         if contract is not None:
             return contract
-    msg = f"symbol {text!r} cannot be read; accepted are {ACCEPTED}"
+    guess = respelt(text, _is_readable)
+    maybe = f" (did you mean {guess!r}?)" if guess else ""
+    msg = f"symbol {text!r} cannot be read{maybe}; accepted are {ACCEPTED}"
     raise SymbolError(msg)
+
+
+def _is_readable(text: str) -> bool:
+    try:
+        return any(read(text) is not None for read in _READERS)
+    except ContractError:
+        return False
 
 
 def to_contract(symbol: str | Contract) -> Contract:
