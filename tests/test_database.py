@@ -413,3 +413,29 @@ async def test_a_private_file_is_read_by_its_owner_alone(path: Path) -> None:
 async def test_an_error_names_the_setting_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"set \[journal\] file"):
         await Database(tmp_path, section="journal").open()
+
+
+#: Another program uses a file, and is the last one to close it, as far as locks tell it.
+OTHER = """
+import sqlite3, sys
+file = sqlite3.connect(sys.argv[1], isolation_level=None)
+file.execute("INSERT INTO t VALUES (2, 'b')")
+file.close()
+"""
+
+
+async def test_opened_again_and_closed_a_file_is_still_known_to_be_in_use(path: Path) -> None:
+    """What is closed in a process takes its locks along, were it opened around SQLite.
+
+    Without them another program would delete the log that this one goes on writing to.
+    """
+    async with Database(path, migrations=[ONE], private=True) as db:
+        await db.execute("INSERT INTO t VALUES (1, 'a')")
+        async with Database(path, migrations=[ONE], private=True):
+            pass
+        log = path.with_name(f"{path.name}-wal")
+        before = log.stat().st_ino
+        subprocess.run([sys.executable, "-c", OTHER, str(path)], check=True, timeout=30)
+        assert log.exists()
+        assert log.stat().st_ino == before
+        assert [row[0] for row in await db.fetch("SELECT x FROM t ORDER BY x")] == [1, 2]

@@ -444,8 +444,14 @@ class Database:
 # Small enough for the loop's own thread; and `asyncio.to_thread` refuses to work once the main
 # thread has ended, which is just when a program that forgot to close is closed.
 def _create_private(file: Path) -> None:
-    """Make the file, if there is none, such that nobody but its owner can read it."""
-    os.close(os.open(file, os.O_RDONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+    """Make the file, if there is none, such that nobody but its owner can read it.
+
+    One that is there is never opened, only to be closed: the system then takes away all locks that
+    this process has on it, those of SQLite's connections, too. Another program would believe that
+    nobody uses the file, and delete the log that is being written.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _make_private(file: Path) -> None:
@@ -454,7 +460,8 @@ def _make_private(file: Path) -> None:
     SQLite gives its log and its index of the log the rights of the file.
     """
     _create_private(file)
-    if stat.S_IMODE(file.stat().st_mode) & 0o077:
+    mode = file.stat().st_mode
+    if stat.S_ISREG(mode) and stat.S_IMODE(mode) & 0o077:
         file.chmod(0o600)
 
 
