@@ -179,5 +179,14 @@ def test_the_fourth_day_trade_is_refused_after_a_restart_as_well(
         gateway.risk.change("classic_day_trading", (ACCOUNT,))
     with program() as gateway:
         assert "would be 5 day trades" in refused(gateway)
+    # A journal that cannot be read at the start is read as soon as it can.
+    file, kept = tmp_path / "journal.db", tmp_path / "kept.db"
+    file.rename(kept)
+    file.write_text("this is no journal")
+    with program(journal__on_trouble="warn", kill_switch__poll=0.05) as gateway:
+        assert "is not known" in refused(gateway)
+        kept.replace(file)
+        while "would be 5 day trades" not in refused(gateway):
+            gateway.open_orders().result(PATIENCE)
     with program(journal__enabled=False) as gateway:
         assert "counted by the order journal" in refused(gateway)

@@ -95,7 +95,7 @@ class RiskDesk:
         self.prepared: Callable[[], object] = lambda: None
         #: The session in which what limits need is awaited while it is READY already.
         self._awaits: int | None = None
-        self.kill_switch.read_more = self._restore
+        self.kill_switch.read_more = self._read_journal
         core.on_ready(self._ready)
         core.on_session(self._session)
         core.on_fact(self._heard)
@@ -123,6 +123,15 @@ class RiskDesk:
     def awaits(self) -> bool:
         """Whether what limits need is on its way, so that orders have to wait."""
         return self._awaits is not None and self._awaits == self.core.epoch
+
+    async def _read_journal(self) -> None:
+        """What is still to be read there, at each look into it.
+
+        Raises:
+            StorageError: What orders have to be judged by cannot be read.
+        """
+        await self._restore()
+        await self._learn_day_trades()
 
     async def _restore(self) -> None:
         """Know what an earlier program of the day knew, as soon as the journal can be read.
@@ -166,7 +175,7 @@ class RiskDesk:
         try:
             rows = await self._ledger.traded(self.core.clock.now() - REACHES_BACK)
         except StorageError:
-            return  # the journal itself says what is wrong
+            return  # the rule refuses what opens a position, until the next look
         for fill, sec_type in rows:
             self._day_trades.take(fill, sec_type)
         self._day_trades_known = True
