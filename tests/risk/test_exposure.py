@@ -77,3 +77,22 @@ def test_buying_power_is_taken_by_the_percent() -> None:
     failed = gate.review(world.propose(order=limit_order("BUY", 1, "100.1"))).failed
     assert failed is not None
     assert (failed.name, failed.value) == ("max_buying_power", Decimal("10110.1"))
+
+
+@pytest.mark.parametrize(
+    ("held", "side", "size", "opened"),
+    [(100, "BUY", 10, 10), (-100, "SELL", 10, 10), (100, "SELL", 250, 50), (-100, "BUY", 250, 50)],
+)
+def test_buying_power_is_taken_by_what_is_opened(
+    held: int, side: str, size: int, opened: int
+) -> None:
+    world = World(
+        held=[Row(aapl(), Decimal(held))],
+        marks={aapl().conId: Decimal("100.1")},
+        values={"BuyingPower": Decimal(10**6)},
+    )
+    verdict = world.gate(max_buying_power=100).preview(
+        world.propose(order=limit_order(side, size, "100.1"))
+    )
+    (check,) = [one for one in verdict.checks if one.name == "max_buying_power"]
+    assert check.value == opened * Decimal("100.1")
