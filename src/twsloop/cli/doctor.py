@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
@@ -81,14 +82,22 @@ def doctor(run: Run, symbol: str | None) -> None:
 _OUTCOME, _STEP = 8, 17
 
 
+def _fitted(out: Output, head: str, words: str) -> str:
+    """Words behind their head, wrapped beside it where the terminal is narrow."""
+    indent = " " * len(head)
+    width = max(out.console.width, len(head) + 30)
+    return textwrap.fill(words, width, initial_indent=head, subsequent_indent=indent)
+
+
 def _show(out: Output, report: Report) -> None:
     for one in report.verdicts:
         if out.form == "table" and one.outcome == "skipped" and one.step != "process":
             continue
         name = one.step.replace("_", " ")
-        words = f"{one.outcome.value:<{_OUTCOME}} {name:<{_STEP}} {one.text}"
+        words = _fitted(out, f"{one.outcome.value:<{_OUTCOME}} {name:<{_STEP}} ", one.text)
         if one.remedy:
-            words += f"\n{'':{_OUTCOME + _STEP + 1}} -> {one.remedy}"
+            arrow = " " * (_OUTCOME + _STEP) + "  -> "
+            words += f"\n{_fitted(out, arrow, one.remedy)}"
         out.event(
             VERDICT.event,
             words,
