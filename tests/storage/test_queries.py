@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.written import write_journal
@@ -31,6 +33,7 @@ from twsloop.events import (
     RiskVerdict,
     SessionChanged,
 )
+from twsloop.storage import queries
 from twsloop.storage.queries import (
     Wanted,
     entries,
@@ -388,3 +391,45 @@ def test_pages_put_together_are_all_rows(
         end = max(len(rows) - start, 0)
         page = query(journal, Wanted(client_id=client, limit=size, offset=start))
         assert page == rows[max(end - size, 0) : end]
+
+
+WORDS = ["CREATED", "PendingSubmit", "Submitted", "Filled", "Cancelled", "UNCERTAIN", "intent"]
+
+
+@settings(max_examples=40)
+@given(
+    told=st.lists(
+        st.tuples(st.integers(0, 5), st.sampled_from(WORDS), st.sampled_from([None, 901, 902])),
+        max_size=24,
+    ),
+    limit=st.none() | st.integers(0, 4),
+    offset=st.integers(0, 3),
+    working=st.booleans(),
+)
+def test_a_page_of_orders_is_that_of_all_of_them(
+    tmp_path_factory: pytest.TempPathFactory,
+    told: list[tuple[int, str, int | None]],
+    limit: int | None,
+    offset: int,
+    working: bool,
+) -> None:
+    """However few stories are read at first."""
+    facts: list[Fact] = []
+    for number, (order_id, word, perm) in enumerate(told):
+        same = {"time": at(number), **ids(order_id)}
+        if word == "intent":
+            facts.append(OrderIntent(epoch=1, kind="place", contract={}, order={}, **same))
+        else:
+            facts.append(OrderStep(perm_id=perm, changes={"status": word}, **same))
+    few = functools.partial(_a_tenth, queries._told_last)
+    with (
+        copied(facts, tmp_path_factory.mktemp("pages")) as journal,
+        patch.object(queries, "_told_last", few),
+    ):
+        wanted = Wanted(limit=limit, offset=offset, working=working)
+        all_of_them = [one for one in replay(facts).orders if one.may_be_working or not working]
+        assert query_orders(journal, wanted) == wanted.page(all_of_them)
+
+
+def _a_tenth(look: Callable[[sqlite3.Connection, int], int], file: Any, count: int) -> int:
+    return look(file, max(count // 30, 1))

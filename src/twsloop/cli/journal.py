@@ -110,13 +110,8 @@ def orders(run: Run, working: bool, form: str | None, **filters: Any) -> None:
     from twsloop.storage.queries import query_orders  # noqa: PLC0415
 
     listing = _Listing(run, form, filters)
-    wanted = listing.wanted()
     with opened(run, listing.file) as connection:
-        found = query_orders(
-            connection, attrs.evolve(wanted, limit=None, offset=0) if working else wanted
-        )
-    if working:
-        found = wanted.page([order for order in found if order.may_be_working])
+        found = query_orders(connection, listing.wanted(working=working))
     listing.show("journal_order", ORDER_COLUMNS, [order_row(one) for one in found], ORDERS_SHOWN)
 
 

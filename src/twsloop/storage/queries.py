@@ -22,7 +22,7 @@ from twsloop.errors import StorageError
 from twsloop.events import CommissionReported, Fact, Fill, OrderEvent, OrderStep
 from twsloop.events.records import FACTS
 
-from .order_state import UNCERTAIN, OrderState
+from .order_state import FINAL, UNCERTAIN, OrderState
 from .replay import Replay
 from .rows import Entry
 from .schema import SINCE
@@ -55,6 +55,10 @@ _MASSES = tuple(
 )
 
 
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
 @attrs.frozen(kw_only=True)
 class Wanted:
     """Which rows; what is not said does not matter.
@@ -70,6 +74,7 @@ class Wanted:
         perm_id: IB's permanent id.
         tag: The user's own reference.
         token: Ours.
+        working: Only orders that may be working still.
         kinds: Which kinds of facts, by their class.
         limit: So many rows at most, the newest.
         offset: After leaving out so many of the newest.
@@ -84,6 +89,7 @@ class Wanted:
     perm_id: int | None = None
     tag: str | None = None
     token: str | None = None
+    working: bool = False
     kinds: tuple[str, ...] = ()
     limit: int | None = attrs.field(
         default=None, validator=attrs.validators.optional(attrs.validators.ge(0))
@@ -229,9 +235,45 @@ def query_orders(journal: sqlite3.Connection, wanted: Wanted) -> list[OrderState
     """The orders as they stand, in the order in which they were first told of.
 
     An order is in a span of time if anything was told of it then.
+
+    Where a page of the newest is wanted, the stories with the newest words are read first: no order
+    of another one is newer than the oldest of these words. All of the file is read only if the page
+    is not full then.
     """
-    replay = _replay(journal, wanted)
-    return wanted.page([order for order in replay.orders if _is_wanted(order, wanted)])
+    needed = None if wanted.limit is None else wanted.limit + wanted.offset
+    border = (
+        0 if needed is None or wanted.working else _told_last(journal, FEWEST_STORIES + 4 * needed)
+    )
+    found = _first_told(journal, wanted, border)
+    if needed is not None and border and sum(first >= border for first, _ in found) < needed:
+        found = _first_told(journal, wanted, 0)
+    return wanted.page([order for _, order in found])
+
+
+#: So many stories more than four for each order of a page are read first.
+FEWEST_STORIES = 50
+
+
+def _told_last(journal: sqlite3.Connection, count: int) -> int:
+    """The last entry of the story that is so far from the newest; 0 if there are not so many."""
+    sql = (
+        "SELECT max(seq) AS last FROM entry GROUP BY correlation_id "
+        "ORDER BY last DESC LIMIT 1 OFFSET ?"
+    )
+    row = journal.execute(sql, (count - 1,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _first_told(
+    journal: sqlite3.Connection, wanted: Wanted, border: int
+) -> list[tuple[int, OrderState]]:
+    """The orders that are wanted, of stories that go on to an entry, each with its first one."""
+    replay, first = Replay(), dict[int, int]()
+    for entry in _about(journal, wanted, last=border):
+        order = replay.apply(fact_of(entry), entry.seq)
+        if order is not None:
+            first.setdefault(id(order), entry.seq)
+    return [(first[id(one)], one) for one in replay.orders if _is_wanted(one, wanted)]
 
 
 def query_fills(journal: sqlite3.Connection, wanted: Wanted) -> list[PaidFill]:
@@ -246,7 +288,7 @@ def query_fills(journal: sqlite3.Connection, wanted: Wanted) -> list[PaidFill]:
         if _is_wanted(order, wanted)
         for fill in order.fills.values()
     ]
-    if wanted.status is None and wanted.token is None:
+    if wanted.status is None and wanted.token is None and not wanted.working:
         found += [
             PaidFill(fill=fill, commission=replay.commission_of(fill.exec_id))
             for fill in replay.strays
@@ -271,19 +313,48 @@ def _replay(journal: sqlite3.Connection, wanted: Wanted) -> Replay:
     return replay
 
 
+#: The stories whose last word is none that an order ends with, or that end with an intent. The
+#: first words of an order come without a permanent id; one with an id yields to its like.
+#: NOT INDEXED: all words are read once, in the order of the file, and few have no later one.
+_MAY_WORK = f"""
+SELECT e.correlation_id
+FROM order_event o NOT INDEXED CROSS JOIN entry e ON e.seq = o.seq
+WHERE o.status NOT IN ({_marks(tuple(FINAL))}) AND NOT EXISTS (
+    SELECT 1 FROM order_event n
+    WHERE n.client_id = o.client_id AND n.order_id = o.order_id AND n.seq > o.seq
+    AND n.status IS NOT NULL AND (o.perm_id IS NULL OR n.perm_id = o.perm_id)
+)
+UNION SELECT e.correlation_id FROM intent i JOIN entry e ON e.seq = i.seq
+WHERE NOT EXISTS (
+    SELECT 1 FROM order_event n
+    WHERE n.client_id = i.client_id AND n.order_id = i.order_id AND n.seq > i.seq
+)
+"""  # noqa: S608  (bound parameters)
+
 #: What concerns orders without being told of one of them.
 _AROUND = ("SessionChanged", "GapReport")
 
 
 def _about(
-    journal: sqlite3.Connection, wanted: Wanted, around: Sequence[str] = ()
+    journal: sqlite3.Connection, wanted: Wanted, around: Sequence[str] = (), *, last: int = 0
 ) -> Iterator[Entry]:
     """All entries about the orders of which one row is wanted.
 
     What is told of a permanent id is told of one order, even if that had another id before: it was
     placed by hand, and was bound to a client later.
+
+    Args:
+        journal: The file.
+        wanted: Which rows.
+        around: What else is told of, by its kind.
+        last: Only of the stories that have this entry, or a later one.
     """
     where = _Where("order_history", "event", attrs.evolve(wanted, kinds=()))
+    if wanted.working:
+        where.add(f"{{}}.correlation_id IN ({_MAY_WORK})", *sorted(FINAL))
+    if last:
+        late = "(SELECT correlation_id FROM entry GROUP BY correlation_id HAVING max(seq) >= ?)"
+        where.add(f"{{}}.correlation_id IN {late}", last)
     rest = f"""
         WHERE seq IN (
             WITH
@@ -328,6 +399,7 @@ def _is_wanted(order: OrderState, wanted: Wanted) -> bool:
         and (wanted.perm_id is None or wanted.perm_id in order.perm_ids)
         and wanted.tag in {None, order.tag}
         and wanted.token in {None, order.token}
+        and (order.may_be_working or not wanted.working)
     )
 
 
@@ -423,10 +495,6 @@ class _Where:
         """Its parameters; SQLite takes -1 for no limit."""
         limit = self._wanted.limit
         return -1 if limit is None else limit, self._wanted.offset
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return ", ".join("?" * len(values))
 
 
 def _text(time: datetime | None) -> str | None:
