@@ -78,62 +78,111 @@ def test_a_journal_that_is_mended_is_recalled_and_compared_before_orders_leave(r
     assert [told.over for told in troubles.rest()] == [False, True]
 
 
+class Late:
+    """A session that began without a journal's word, and what reading it gives, time by time."""
+
+    def __init__(self, *answers: Recalled | Exception | None) -> None:
+        self.clock = ManualClock()
+        self.answers = list(answers)
+        self.read: list[float] = []
+        self.problems: list[str] = []
+        self.tasks: list[asyncio.Task[None]] = []
+        self.core: Any = SimpleNamespace(
+            clock=self.clock,
+            client_id=1,
+            epoch=1,
+            accounts=("DU1",),
+            state=State.SYNCING,
+            role=SimpleNamespace(sends_orders=True),
+            config=Config(),
+            on_fact=lambda _hook: None,
+            errors=SimpleNamespace(
+                report_exception=lambda what, _error: self.problems.append(what)
+            ),
+            event_loop=SimpleNamespace(
+                spawn=lambda work, name: self.tasks.append(asyncio.create_task(work, name=name))
+            ),
+        )
+        self.repair: Any = SimpleNamespace(
+            compared=None, unread=lambda: None, resume_late=self.compare
+        )
+        nothing = cast(Any, None)
+        self.earlier = Earlier(
+            cast(Any, self.core),
+            OrderBook(symbol_of),
+            board=nothing,
+            processor=nothing,
+            repair=cast(Any, self.repair),
+            journal=Steps(),
+            recall=self.recall,
+        )
+
+    async def recall(self) -> Recalled | None:
+        """What the file tells this time."""
+        self.read.append(self.clock.monotonic())
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def compare(self, known: Recalled, taken: list[Any]) -> None:
+        """The gateway's lists are as the journal is."""
+        assert (known, taken) == (Recalled(), [])
+        self.repair.compared(SimpleNamespace(cause="start"))
+
+    async def begin(self) -> None:
+        """The session is READY."""
+        self.earlier.session(State.SYNCING)
+        await self.earlier.restore()
+        self.core.state = State.READY
+
+    async def after(self, seconds: float) -> None:
+        """Time passes."""
+        self.clock.advance(seconds)
+        await asyncio.gather(*self.tasks)
+
+    def refuses(self, origin: str = "place") -> str:
+        """Why an order would not leave now."""
+        order = OrderRecord(7, 1, stock("AAPL"), limit_order("BUY", 1, 1), origin=origin)
+        return self.earlier.refuses(order)
+
+
 async def test_a_file_that_could_not_be_read_is_tried_again_and_again() -> None:
     """Trouble in reading alone has no end that anybody tells."""
-    clock, answers, read = ManualClock(), [None, None, Recalled()], []
-    tasks: list[asyncio.Task[None]] = []
+    late = Late(None, None, Recalled())
+    await late.begin()
+    assert late.refuses().startswith("what earlier processes did is not known yet")
+    assert not late.refuses("kill_switch")
+    late.core.state = State.SYNCING
+    await late.after(1)  # the lists are still being fetched
+    assert late.read == [0]
+    late.core.state = State.READY
+    await late.after(2)
+    assert late.refuses()
+    await late.after(4)
+    assert not late.refuses()
+    await late.after(100)
+    await late.earlier.restore()
+    assert late.read == [0, 3, 7]  # once for each login
 
-    async def recall() -> Recalled | None:
-        read.append(clock.monotonic())
-        return answers.pop(0)
 
-    async def compare(known: Recalled, taken: list[Any]) -> None:
-        assert (known, taken) == (Recalled(), [])
-        repair.compared(SimpleNamespace(cause="start"))
+async def test_a_file_that_cannot_be_understood_is_none() -> None:
+    """The lists alone have to do, as where a session begins with it."""
+    late = Late(None, ValueError("no journal of ours"))
+    await late.begin()
+    await late.after(1)
+    assert not late.refuses()
+    assert late.problems == ["the orders of earlier processes"]
+    await late.after(100)
+    assert late.read == [0, 1]
 
-    core: Any = SimpleNamespace(
-        clock=clock,
-        client_id=1,
-        epoch=1,
-        accounts=("DU1",),
-        state=State.SYNCING,
-        role=SimpleNamespace(sends_orders=True),
-        config=Config(),
-        on_fact=lambda _hook: None,
-        event_loop=SimpleNamespace(
-            spawn=lambda work, name: tasks.append(asyncio.create_task(work, name=name))
-        ),
-    )
-    repair: Any = SimpleNamespace(compared=None, unread=lambda: None, resume_late=compare)
-    book, nothing = OrderBook(symbol_of), cast(Any, None)
-    earlier = Earlier(
-        core,
-        book,
-        board=nothing,
-        processor=nothing,
-        repair=repair,
-        journal=Steps(),
-        recall=recall,
-    )
-    order = OrderRecord(7, 1, stock("AAPL"), limit_order("BUY", 1, 1))
-    earlier.session(State.SYNCING)
-    await earlier.restore()
-    assert earlier.refuses(order).startswith("what earlier processes did is not known yet")
-    flat = OrderRecord(8, 1, stock("AAPL"), limit_order("BUY", 1, 1), origin="kill_switch")
-    assert not earlier.refuses(flat)
-    clock.advance(1)  # the lists are still being fetched
-    assert tasks == []
-    core.state = State.READY
-    clock.advance(2)
-    await tasks[-1]
-    assert earlier.refuses(order)
-    clock.advance(4)
-    await tasks[-1]
-    assert not earlier.refuses(order)
-    clock.advance(100)
-    assert read == [0, 3, 7]
-    await earlier.restore()
-    assert len(read) == 3  # once for each login
+
+async def test_a_session_that_ends_meanwhile_leaves_it_to_the_next() -> None:
+    late = Late(None, Recalled())
+    await late.begin()
+    late.earlier.down()
+    await late.after(100)
+    assert late.read == [0]
 
 
 def test_another_login_of_the_same_object_begins_anew(tmp_path: Path) -> None:

@@ -196,17 +196,18 @@ class Earlier:
             known = await self._recall()
             if known is not None and epoch == self._core.epoch:
                 await self._compare(known)
+        except Exception as error:  # noqa: BLE001  (a journal may hold anything; orders wait here)
+            self._owed = False  # as at a start: the lists alone have to do
+            self._core.errors.report_exception("the orders of earlier processes", error)
         finally:
             self._working = False
             self._plan()
 
     async def _compare(self, known: Known) -> None:
         taken = self._take(known)
-        try:
-            await self._repair.resume_late(known, taken)
-        finally:
-            # They are in the book; what could not be compared is asked for after the next gap.
-            self._owed = False
+        await self._repair.resume_late(known, taken)
+        # They are in the book; what could not be compared is asked for after the next gap.
+        self._owed = False
         logger.warning(
             "the order journal is read: %d orders of earlier processes were not known", len(taken)
         )
