@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import check_lines
 from tests.support.program import PATIENCE, environment, run
+from tests.support.terminal import on_a_terminal
 from twsloop import errors
 from twsloop.cli import run as run_here
 from twsloop.cli.exits import MEANINGS, Exit, describe_exits, exit_of
 from twsloop.cli.root import COMMANDS
 from twsloop.config import SECTIONS
+from twsloop.paper.server import PaperGateway
 
 
 def test_help_names_every_command_and_every_exit_code(tmp_path: Path) -> None:
@@ -143,6 +146,42 @@ def test_errors_as_json(tmp_path: Path) -> None:
     assert complaint["error"] == "ConfigError"
     assert complaint["exit"] == 3
     assert "port = 70000" in complaint["message"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("--json", "positons"), "UsageError"),
+        (("buy", "AAPL", "100", "--limt", "5", "--json"), "NoSuchOption"),
+        (("--json", "buy", "AAPL"), "MissingParameter"),
+        (("--json", "cancel-all"), "UsageError"),
+    ],
+)
+def test_what_cannot_be_read_is_told_as_json_too(
+    arguments: tuple[str, ...], error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_here(arguments) == 2
+    said = capsys.readouterr()
+    (complaint,) = check_lines("buy", said.err)
+    assert said.out == ""
+    assert (complaint["event"], complaint["error"], complaint["exit"]) == ("error", error, 2)
+    assert complaint["message"]
+
+
+# ---------------------------------------------------------------------------------- colours
+@pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_has_colours_unless_it_wants_none(
+    env: dict[str, str], coloured: bool, tmp_path: Path, paper_gateway: PaperGateway
+) -> None:
+    arguments = ("--port", str(paper_gateway.port), "subscribe", "AAPL", "--snapshot")
+    code, drawn, _ = on_a_terminal(*arguments, home=tmp_path, env=env)
+    assert code == 0
+    assert bool(re.search(r"\x1b\[(\d+;)*3[0-7]m", drawn)) is coloured
+
+
+def test_what_is_piped_has_no_colours(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here(["errors", "pacing"]) == 0
+    assert "\x1b" not in "".join(capsys.readouterr())
 
 
 # ---------------------------------------------------------------------------------- the table

@@ -23,6 +23,7 @@ def on_a_terminal(
     columns: int = 120,
     stop_when: Callable[[bytes], bool] | None = None,
     typed: Mapping[str, str] | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> tuple[int, str, str]:
     """Run a command on a terminal: exit code, all that it drew, its errors.
 
@@ -32,18 +33,19 @@ def on_a_terminal(
         columns: How wide the terminal is.
         stop_when: Ctrl-C is pressed once this is true of what was drawn so far.
         typed: What is typed once each question has been drawn; then the errors are drawn, too.
+        env: More of its environment.
     """
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    env = environment(home, {"TERM": "xterm"})
-    del env["COLUMNS"]
+    surroundings = environment(home, {"TERM": "xterm", **(env or {})})
+    del surroundings["COLUMNS"]
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "gateway_cli.py"), *arguments],
         stdin=None if typed is None else slave,
         stdout=slave,
         stderr=subprocess.PIPE if typed is None else slave,
         cwd=home,
-        env=env,
+        env=surroundings,
     )
     os.close(slave)
     watch = threading.Timer(PATIENCE, process.kill)

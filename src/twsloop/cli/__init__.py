@@ -108,11 +108,16 @@ def _invoke(arguments: list[str]) -> int:
         elif isinstance(error, click.NoSuchOption) and error.option_name[1:2].isdigit():
             words = f"{error.option_name} is no quantity: `buy` and `sell` say the side"
             error = click.UsageError(words, error.ctx)
-        error.show()
+        if "--json" in arguments:
+            text = error.format_message()
+            _complain(error.exit_code, text, type(error).__name__, text, as_json=True)
+        else:
+            error.show()
         return error.exit_code
     except (TwsLoopError, TimeoutError) as error:
         code = exit_of(error)
-        _complain(code, error, name_of(error), sentence_of(error), as_json="--json" in arguments)
+        as_json = "--json" in arguments
+        _complain(code, str(error), name_of(error), sentence_of(error), as_json=as_json)
         return int(code)
     return 0
 
@@ -129,11 +134,11 @@ def _belongs_to_a_command(error: click.NoSuchOption) -> bool:
     )
 
 
-def _complain(code: int, error: BaseException, name: str, sentence: str, *, as_json: bool) -> None:
+def _complain(code: int, message: str, name: str, sentence: str, *, as_json: bool) -> None:
     """One plain sentence on the standard error output; with --json one object."""
     if as_json:
         what = {"event": "error", "error": name, "exit": int(code)}
-        sentence = json.dumps({**what, "message": str(error)})
+        sentence = json.dumps({**what, "message": message})
     else:
         sentence = f"twsloop: {sentence}"
     print(sentence, file=sys.stderr, flush=True)  # noqa: T201  (this is where the CLI speaks)
