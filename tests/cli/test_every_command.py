@@ -74,7 +74,9 @@ def test_help_is_no_wider_than_its_examples() -> None:
 
 # ---------------------------------------------------------------------------------- examples
 #: What ends by Ctrl-C: here after so many lines.
-STREAMS = {"subscribe": 3, "watch": 3, "depth": 3, "bars": 1, "paper": 1, "record": 1}
+STREAMS = {
+    "subscribe": 3, "watch": 3, "depth": 3, "bars": 1, "paper": 1, "record": 1, "replay": 1,
+}  # fmt: skip
 #: Examples that do not end with 0 here, by how they begin.
 EXITS: dict[str, set[int]] = {
     "kill --status": {21},  # the example before engages it
@@ -90,6 +92,10 @@ EXITS: dict[str, set[int]] = {
 PRINT_THEMSELVES = {"transcript", "journal export"}
 #: Examples that take a while, by how they begin; each is run by the tests named here.
 ELSEWHERE = {"demo": "tests/cli/test_demo.py", "paper --feed": "tests/cli/test_paper.py"}
+TICKS = """\
+ts_utc,kind,exch,price,size,suspicious,nbbo_bid,nbbo_bid_size,nbbo_ask,nbbo_ask_size
+2013-10-07T13:30:01.000Z,T,N,180.01,100,0,180,1,180.02,2
+"""
 FAULTS = '[[fault]]\nfault = "half_open"\nat = 3600\n'
 
 
@@ -133,6 +139,8 @@ class World:
         self.run("journal", "backup", "backup.db")
         self.run("journal", "export", "journal.jsonl")
         Path("bad_day.toml").write_text(FAULTS)
+        Path("ticks").mkdir()
+        Path("ticks/IBM_20131007_tick.csv").write_text(TICKS)
         Path("journal.db.unwritten-20260105T143000.jsonl").touch()
 
     def run(self, *words: str, codes: Collection[int] = (0,), lines: int | None = None) -> str:

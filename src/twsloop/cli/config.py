@@ -219,7 +219,7 @@ def _shown(chosen: Option, value: Any) -> str | None:
         """\b
 Examples:
   twsloop config check
-  twsloop --config live.ini --json config check
+  twsloop --json config check
 """,
         Exit.DONE,
         Exit.CONFIG,

@@ -24,7 +24,7 @@ _READ = {parameter.name: parameter.type for parameter in paper.params}
         """\b
 Examples:
   twsloop replay session.tape                     what `twsloop record` recorded, to any TWS client
-  twsloop replay session.tape --speed max --port 7497
+  twsloop replay session.tape --speed max --port 0
   twsloop replay ticks --speed 60                 a folder of ticks, as a market
   twsloop replay ticks --from 2013-10-07T13:30 --to 2013-10-07T14:00
 """,
