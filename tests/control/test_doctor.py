@@ -32,6 +32,7 @@ def settings(port: int, folder: Path, **more: Any) -> Config:
         "connection.ready_timeout": 5,
         "control.folder": folder,
         "session.lease_file": folder / "leases.db",
+        "journal.file": folder / "journal.db",
     }
     named = {name.replace("__", "."): value for name, value in more.items()}
     return Config.load(environ={}, overrides={**overrides, **named})
@@ -55,6 +56,7 @@ def test_a_gateway_that_is_well(paper: PaperGateway, version: int, tmp_path: Pat
     assert found["quote"].facts["bid"] > 0
     assert found["orders"].facts == {"next_order_id": 1, "enabled": True}
     assert not paper.clients
+    assert not (tmp_path / "journal.db").exists()
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
