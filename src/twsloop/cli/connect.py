@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twsloop.app import logged, session
@@ -13,6 +13,7 @@ from twsloop.clock import Clock, SystemClock
 from twsloop.errors import ConnectionLost
 
 from .root import Run
+from .waiting import waiting_for
 
 if TYPE_CHECKING:
     from twsloop.gateway import IBGateway
@@ -30,7 +31,11 @@ LOOK_UP = 0.25
 def connected(run: Run, **more: Any) -> Iterator[IBGateway]:
     """A READY session as the global options say; ``more`` are the command's own settings."""
     config = run.config(**more)
-    with logged(config), session(config, paper=run.paper) as gateway:
+    where = f"{config.connection.host}:{config.connection.port}"
+    words = "starting a paper gateway" if run.paper else f"connecting to {where}"
+    with logged(config), ExitStack() as stack:
+        with waiting_for(f"{words} ..."):
+            gateway = stack.enter_context(session(config, paper=run.paper))
         yield gateway
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +42,7 @@ from .flow_view import (
 from .output import Output
 from .root import Run, SuggestingGroup, output_option
 from .shapes import prints
+from .waiting import waiting_for
 
 if TYPE_CHECKING:
     from api_client import ApiClient, ApiError
@@ -399,12 +399,9 @@ def range_(
 ) -> None:
     """Compute divergence anew over a range, from the trades that pass the filters. Slow."""
     with _asking(run, form, base_url, max_wait) as (client, out):
-        if out.form == "table" and sys.stderr.isatty():
-            click.echo(
-                "The service computes; a long range takes minutes. Ctrl-C ends it.", err=True
-            )
         start, end = asked.pop("start_date"), asked.pop("end_date")
-        answer = client.data_range.get(ticker, start, end, **asked)
+        with waiting_for("the service computes; a long range takes minutes (Ctrl-C ends it) ..."):
+            answer = client.data_range.get(ticker, start, end, **asked)
         info = {
             name: plain_value(getattr(answer, name))
             for name in ("ticker", "parameters", "data_info")
