@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -218,3 +219,15 @@ def test_subscribe_and_place_with_connect_and_run(version: int) -> None:
             app.disconnect()
             runner.join(PATIENCE)
         assert not runner.is_alive()
+
+
+def test_the_log_names_what_an_error_is_about(
+    ib_gateway: IBGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody knows the request ids that we hand out: the log has the symbol, too."""
+    told = threading.Event()
+    with caplog.at_level(logging.WARNING, "twsloop.error_handler"):
+        ib_gateway.subscribe("NOPE", on_error=lambda *_told: told.set())
+        assert told.wait(10)
+    (line,) = [one.getMessage() for one in caplog.records if "200" in one.getMessage()]
+    assert line.startswith("quotes of NOPE: error 200 (id ")

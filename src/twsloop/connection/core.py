@@ -157,9 +157,9 @@ class Core:
         self.hears_messages = False
         self._session_open = False
         self.streams = Streams(self)
-        #: Each says whether an id is that of a subscription; slices with lines of their own add to
-        #: it (see `is_subscription`).
-        self.subscriptions: list[Callable[[int], object]] = [self.streams.feed]
+        #: Each says what the subscription with an id is, in words (None if it knows none); slices
+        #: with lines of their own add to it.
+        self.subscriptions: list[Callable[[int], str | None]] = [self.streams.words_of]
         self.registry.intercept("error", ErrorRoute(self).error)
         self.on_notice(self.pacing.heard)
         self.health = Health(self, watched=not own.still)
@@ -193,9 +193,14 @@ class Core:
         """The time now, in milliseconds since 1970, as IB's error callback carries it."""
         return round(self.clock.now().timestamp() * 1000)
 
-    def is_subscription(self, req_id: int) -> bool:
-        """Whether a request of that id goes on until it is cancelled; loop thread."""
-        return any(known(req_id) is not None for known in self.subscriptions)
+    def subscription(self, req_id: int) -> str | None:
+        """What goes on under that id until it is cancelled, in words; loop thread.
+
+        Returns:
+            ``quotes of AAPL``; None if no subscription has that id.
+        """
+        told = (words_of(req_id) for words_of in self.subscriptions)
+        return next((words for words in told if words is not None), None)
 
     def tells_itself(self, code: int) -> bool:
         """Whether the attempt under way says in its own words what this code means for it."""

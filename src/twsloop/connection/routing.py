@@ -42,9 +42,10 @@ class ErrorRoute:
         advanced_reject = rest[0] if rest else ""
         is_order, working = core.order_known(req_id) if req_id >= 0 else (False, False)
         hint: ScopeHint | None = "order" if is_order else None
+        subscription = core.subscription(req_id)
         if req_id in core.asks:
             hint = "request"
-        elif hint is None and core.is_subscription(req_id):
+        elif hint is None and subscription is not None:
             hint = "subscription"
         notice = core.errors.handle(
             req_id,
@@ -58,6 +59,7 @@ class ErrorRoute:
             correlation_id=order_story(core.client_id, req_id) if hint == "order" else "",
             raised=hint == "request" and core.request_ids.issued(req_id),
             logged=not local and core.tells_itself(code),
+            named=subscription or "" if hint == "subscription" else "",
         )
         core.asks.notice(notice)
         core.noticed(notice)

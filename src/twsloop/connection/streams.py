@@ -92,6 +92,11 @@ class Streams:
     def __iter__(self) -> Iterator[Feed[Any]]:
         return iter(tuple(self._feeds))
 
+    def words_of(self, req_id: int) -> str | None:
+        """What the feed that was requested with that id is, in words; loop thread."""
+        feed = self._by_id.get(req_id)
+        return None if feed is None else feed.request
+
     def feed(self, req_id: int, callback: str = "") -> Feed[Any] | None:
         """The feed that was requested with that id; loop thread.
 

@@ -172,6 +172,7 @@ class ErrorHandler:
         correlation_id: str = "",
         raised: bool = False,
         logged: bool = False,
+        named: str = "",
     ) -> Notice:
         """Sort one call of IB's ``error``, keep it, count it, and tell the listeners.
 
@@ -187,6 +188,7 @@ class ErrorHandler:
             correlation_id: The story it belongs to.
             raised: Whoever asked gets it as an exception, so that the log need not shout.
             logged: Whoever it concerns logs what it means; here it is a matter of level debug.
+            named: What the id stands for, in words; the log has it, for nobody knows our ids.
         """
         if scope_hint is None and req_id >= FIRST_REQUEST_ID:
             scope_hint = "request"
@@ -218,7 +220,7 @@ class ErrorHandler:
         level = logging.DEBUG if logged else level
         if log.isEnabledFor(level):
             # Masked here, too: the program's own handlers write what comes as it comes.
-            log.log(level, "%s", mask(str(notice)), extra=about)
+            log.log(level, "%s", mask(f"{named}: {notice}" if named else str(notice)), extra=about)
         self._keep(notice)
         self._tell(notice)
         return notice

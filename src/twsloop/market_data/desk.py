@@ -86,7 +86,7 @@ class LineDesk:
         core.on_session(self._session)
         core.on_down(self._down)
         core.on_notice(self._notice)
-        core.subscriptions.append(self.ledger.by_id)
+        core.subscriptions.append(self.ledger.words_of)
 
     # ---- doors ---------------------------------------------------------------------------
 

@@ -105,6 +105,11 @@ class LineLedger:
         """The line that was requested with that id."""
         return self._by_id.get(req_id)
 
+    def words_of(self, req_id: int) -> str | None:
+        """What the line that was requested with that id is, in words."""
+        line = self._by_id.get(req_id)
+        return None if line is None else line.words
+
     def of(self, instrument: Hashable) -> tuple[Line, ...]:
         """The lines that watch an instrument (`contract_key`), the oldest first."""
         return tuple(self._by_instrument.get(instrument, ()))
