@@ -212,6 +212,14 @@ def test_on_a_terminal_a_session_lost_for_good_ends_it(tmp_path: Path) -> None:
         assert b"\x1b[?1049l" in screen.written
 
 
+def test_on_a_terminal_that_cannot_redraw_it_is_lines(tmp_path: Path, paper: PaperGateway) -> None:
+    asked = (*port_of(paper), "watch", "SPY", "--seconds", "1")
+    with on_screen(*asked, home=tmp_path, env={"TERM": "dumb"}) as screen:
+        assert screen.end() == (0, "")
+        assert "SPY  bid size" in screen.text
+        assert b"\x1b" not in screen.written
+
+
 # ---------------------------------------------------------------------------------- as lines
 @pytest.mark.parametrize("version", ["225", "200"])
 def test_piped_it_is_lines(tmp_path: Path, paper: PaperGateway, version: str) -> None:

@@ -53,8 +53,8 @@ class Output:
 
     @property
     def live(self) -> bool:
-        """Whether a table may redraw itself: for people, on a terminal."""
-        return self.form == "table" and self._is_terminal()
+        """Whether a table may redraw itself: for people, on a terminal that can move its cursor."""
+        return self.form == "table" and self._is_terminal() and not self.console.is_dumb_terminal
 
     def event(self, name: str, text: str | None = None, /, **fields: Any) -> None:
         """Say that something happened: a JSON line, or ``text`` for people; CSV has no place."""
