@@ -236,7 +236,9 @@ def test_it_says_that_it_has_not_acted_and_acts_the_next_time(
         room.paper.faults.half_open()
         gateway.kill_switch.engage("enough")
     assert acted.rest() == []
-    assert [line for line in caplog.messages if "the kill switch has not acted" in line]
+    said = [line for line in caplog.messages if "the kill switch has not acted" in line]
+    assert len(said) == 1
+    assert "within 0.2 s" in said[0]
     assert not [line for line in caplog.messages if "504" in line]
     room.paper.faults.clear()
     again = room.program()
@@ -244,6 +246,29 @@ def test_it_says_that_it_has_not_acted_and_acts_the_next_time(
     with again:
         told = acted.next()
         assert [order.order_id for order in told.cancelled] == [entry.order_id]
+
+
+def test_a_callback_that_stops_its_own_session_is_told_that_it_has_not_acted(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = room.program()
+    over = threading.Event()
+    gateway.on_session(lambda state, _reason: over.set() if state.name == "DISCONNECTED" else None)
+    with gateway:
+        working(gateway, limit_order("BUY", 10, "100"))
+
+        def engage_and_stop() -> None:
+            gateway.kill_switch.engage("enough")
+            gateway.stop()
+
+        gateway.schedule_task(engage_and_stop)
+        assert over.wait(PATIENCE)
+    assert "the kill switch has not acted: the session is over" in "\n".join(caplog.messages)
+    assert not [line for line in caplog.messages if "504" in line]
+    again = room.program()
+    acted = hear(again, KillSwitchActed)
+    with again:
+        assert len(acted.next().cancelled) == 1
 
 
 def test_a_file_engages_it(room: Room) -> None:

@@ -45,9 +45,6 @@ __all__ = ["Hands", "KillDesk", "Ledger"]
 
 logger = logging.getLogger(__name__)
 
-#: Nothing can be asked of a gateway, and nothing that was asked is answered any more.
-_WITHOUT_LINK = frozenset({State.DISCONNECTED, State.WAITING})
-
 
 async def _nothing(_params: EndOfDayParams, *, origin: str, reason: str) -> Cleared:
     """Stands in where nobody can cancel or close."""
@@ -266,8 +263,10 @@ class KillDesk:
     def _session(self, state: State, _reason: str) -> None:
         if state is State.READY:
             self._act()
-        elif state in _WITHOUT_LINK and self._acting is not None:
+        elif state is State.WAITING and self._acting is not None:
             self._acting.cancel()  # what is asked now has nobody to ask; it is owed still
+        elif state is State.DISCONNECTED:
+            self._give_up("the session is over")
 
     async def _session_ends(self) -> None:
         """The program ends the session: what is to be done is done first, or it is said.
@@ -280,13 +279,17 @@ class KillDesk:
             return
         patience = self._core.config.loop.stop_timeout / 2
         await asyncio.wait({task}, timeout=patience)
-        if not task.done():
-            logger.error(
-                "the kill switch has not acted, for the session ends, and the gateway has not "
-                "answered within %g s: it acts in the next session of this client id",
-                patience,
-            )
-            task.cancel()
+        self._give_up(f"the gateway has not answered within {patience:g} s, and the session ends")
+        await asyncio.wait({task}, timeout=patience)  # its end, in a turn or two
+
+    def _give_up(self, why: str) -> None:
+        """Say that it does not act in this session, if it has something to do."""
+        if self._acting is None:
+            return
+        self._acting.cancel()
+        logger.error(
+            "the kill switch has not acted: %s; it acts in the next session of this client id", why
+        )
 
     def _act(self) -> None:
         """Do what is owed, if there is a session to do it in."""
