@@ -166,3 +166,22 @@ def test_another_login_with_the_same_ids_takes_no_order_away(tmp_path: Path) -> 
         others = recall(journal, 1, ("U7",), NOON)
     assert [(one.order_id, one.uncertain) for one in ours.orders] == [(1, True), (2, True)]
     assert [(one.order_id, one.status) for one in others.orders] == [(3, "PendingSubmit")]
+
+
+def test_what_was_told_before_its_session_had_begun_is_ours(tmp_path: Path) -> None:
+    """IB's own start: the gateway tells of open orders before it names the accounts."""
+    file, early = tmp_path / "journal.db", Login("", "session-1-0")
+    write_journal(file, [began(), *life(1, "Submitted"), *life(2, "Submitted")], login=OURS)
+    (known,) = of(1, attrs.evolve(step(1, status="PreSubmitted"), perm_id=901))
+    (other,) = of(2, attrs.evolve(step(2, status="Submitted", account="U7"), perm_id=902))
+    (stranger,) = of(3, attrs.evolve(step(3, status="Submitted"), perm_id=903))
+    (named,) = of(4, attrs.evolve(step(4, status="Submitted", account="DU1"), perm_id=904))
+    write_journal(file, [known, other, stranger, named, *of(5, intent(5))], login=early)
+    with reading(file) as journal:
+        found = recall(journal, 1, ("DU1",), NOON)
+    assert [(one.order_id, one.perm_id) for one in found.orders] == [
+        (1, 901),
+        (2, None),
+        (4, 904),
+        (5, None),
+    ]

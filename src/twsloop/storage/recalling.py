@@ -22,6 +22,9 @@ from twsloop.events import (
     DifferencesAsked,
     Fact,
     Fill,
+    OrderEvent,
+    OrderIntent,
+    OrderStep,
     PositionsHeld,
     positions_story,
     reconcile_story,
@@ -59,7 +62,7 @@ _OPEN = f"""
 SELECT DISTINCT e.correlation_id
 FROM order_event o NOT INDEXED CROSS JOIN entry e ON e.seq = o.seq
 WHERE o.client_id = :client AND o.status NOT IN (SELECT value FROM json_each(:final))
-AND e.epoch IN {_MINE} AND NOT EXISTS (
+AND (e.epoch = 0 OR e.epoch IN {_MINE}) AND NOT EXISTS (
     SELECT 1 FROM order_event n
     WHERE n.client_id = o.client_id AND n.order_id = o.order_id AND n.seq > o.seq
     AND n.status IS NOT NULL AND (o.perm_id IS NULL OR n.perm_id = o.perm_id)
@@ -67,7 +70,7 @@ AND e.epoch IN {_MINE} AND NOT EXISTS (
 )
 UNION SELECT e.correlation_id
 FROM intent i JOIN entry e ON e.seq = i.seq
-WHERE i.client_id = :client AND e.epoch IN {_MINE} AND NOT EXISTS (
+WHERE i.client_id = :client AND (e.epoch = 0 OR e.epoch IN {_MINE}) AND NOT EXISTS (
     SELECT 1 FROM order_event n
     WHERE n.client_id = i.client_id AND n.order_id = i.order_id AND n.seq > i.seq
     AND (SELECT epoch FROM entry WHERE seq = n.seq) IN {_MINE}
@@ -176,7 +179,9 @@ def recall(
         "final": json.dumps(sorted(FINAL)),
     }
     for entry, fact in _facts(journal, _ABOUT, told):
-        if entry.epoch in mine:
+        if entry.epoch in mine or (
+            entry.epoch == 0 and _is_early(fact, replay, client_id, accounts)
+        ):
             baseline.read(entry, fact, replay)
             replay.apply(fact, entry.seq)
             ended_at = entry.time
@@ -204,6 +209,22 @@ def recall(
         unreported=tuple(baseline.fills),
         appeared=baseline.appeared(replay),
     )
+
+
+def _is_early(fact: Fact, replay: Replay, client_id: int, accounts: Collection[str]) -> bool:
+    """Whether a fact is of a session of ours that the file did not know yet.
+
+    A gateway can tell of orders before it says whose login it is; IB's own start waits for nothing.
+    What is told then is ours if its account is, or if its order is.
+    """
+    if not isinstance(fact, OrderIntent | OrderStep | OrderEvent) or fact.client_id != client_id:
+        return False
+    account = fact.changes.get("account") if isinstance(fact, OrderStep) else fact.account
+    if account:
+        return account in accounts
+    perm_id = None if isinstance(fact, OrderIntent) else fact.perm_id
+    known = replay.find(client_id, fact.order_id, perm_id)
+    return known is not None or isinstance(fact, OrderIntent)
 
 
 def _adopt(
