@@ -148,6 +148,19 @@ def test_the_classes_of_an_index_stand_apart(ask: Ask) -> None:
     assert {one["trading_class"] for one in check_lines("chain", out)} == {"SPX", "SPXW"}
 
 
+def test_more_quotes_than_ib_is_asked_for_at_once(ask: Ask) -> None:
+    code, out, complaints = ask("--json", "chain", "AAPL", "--expiry", "next", "--nearest", "40")
+    assert (code, complaints) == (0, "")
+    options = check_lines("chain", out)
+    assert len(options) == 80
+    puts = [one for one in options if one["right"] == "P" and one["delta"] < -0.3]
+    assert len(puts) > 15
+    assert [float(one["strike"]) for one in puts] == sorted(float(one["strike"]) for one in puts)
+    # Such a put is worth clearly more the higher its strike: each quote is its own option's.
+    middles = [(one["bid"] + one["ask"]) / 2 for one in puts]
+    assert middles == sorted(middles)
+
+
 def test_strikes_by_name_without_quotes(ask: Ask) -> None:
     asked = ("chain", "AAPL", "--expiry", "next", "--strike", "270", "--strike", "275")
     code, out, _ = ask(*asked, "--right", "c", "--no-quotes", "--output", "csv")

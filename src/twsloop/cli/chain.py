@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
 
 from twsloop.contracts.symbols import ACCEPTED, to_contract
 from twsloop.errors import ContractError
@@ -72,6 +74,8 @@ FUTURE = line(
 SIDE = {"bid": 0, "ask": 0, "last": 76, "volume": 96, "delta": 64, "iv": 110}
 #: So many strikes are shown around the price unless told otherwise.
 NEAREST = 10
+#: So many quotes are asked for before the bar moves: as many as IB is asked for at once.
+AT_A_TIME = 50
 _CALL, _PUT = "C", "P"
 
 
@@ -234,8 +238,8 @@ class _Asked:
         listed = gateway.contracts.options(found).result()
         rows = [_option_row(one) for one in listed]
         if quotes:
-            told = gateway.quotes([one.contract for one in listed]).result()
-            for row, quote in zip(rows, told.values(), strict=True):
+            told = _quotes(gateway, [one.contract for one in listed])
+            for row, quote in zip(rows, told, strict=True):
                 row.update(_quote_columns(quote))
         return rows
 
@@ -253,6 +257,19 @@ def _price_of(gateway: IBGateway, symbol: str) -> float:
             return price
     msg = f"{symbol} has no price to choose strikes by; name some with --strike"
     raise ContractError(msg)
+
+
+def _quotes(gateway: IBGateway, contracts: list[Any]) -> list[Any]:
+    """The quotes of contracts, in their order; a bar on the terminal shows how far it is."""
+    told: list[Any] = []
+    columns = (TextColumn("quotes"), BarColumn(), TextColumn("{task.completed} of {task.total}"))
+    shown = Console(stderr=True)
+    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
+        task = bar.add_task("quotes", total=len(contracts))
+        for start in range(0, len(contracts), AT_A_TIME):
+            told += gateway.quotes(contracts[start : start + AT_A_TIME]).result().values()
+            bar.update(task, completed=len(told))
+    return told
 
 
 def _option_row(details: Any) -> dict[str, Any]:
