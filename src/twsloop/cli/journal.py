@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 
 __all__ = ["journal"]
 
+#: What a narrow terminal shows of any of the lists, the most important first.
+IMPORTANT = (
+    *("id", "symbol", "order", "state", "kind", "side", "shares", "price", "status", "text"),
+    *("filled", "when"),
+)
+
 
 @click.group(
     cls=SuggestingGroup,
@@ -85,7 +91,7 @@ class _Listing:
         """Print them, the newest so many."""
         more = bool(self._limit) and len(rows) > self._limit
         rows = rows[-self._limit :] if more else rows
-        self.out.rows(name, columns, rows, shown=shown)
+        self.out.rows(name, columns, rows, shown=shown, important=IMPORTANT)
         if more and self.out.form == "table":
             click.echo(f"(the newest {self._limit}; --limit 0 shows all)", err=True)
 
