@@ -6,9 +6,12 @@ from typing import Any
 
 import click
 
+from twsloop.events import EndOfDayReport
+
 from .connect import connected
 from .exits import Exit, ForeignError, with_exits
-from .root import Run, json_option
+from .root import Run
+from .shapes import prints
 
 __all__ = ["close_day"]
 
@@ -47,7 +50,7 @@ names a time in its settings ([end_of_day] at). From here only orders of --clien
     multiple=True,
     help="A kind of contract (IB's secType) that is not closed, and needs no stop.",
 )
-@json_option
+@prints(EndOfDayReport)
 @click.pass_obj
 def close_day(run: Run, /, exempt: tuple[str, ...], **options: Any) -> None:
     """End the trading day: cancel and close as told, reconcile, and report.
