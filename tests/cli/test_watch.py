@@ -137,6 +137,8 @@ def test_a_small_screen_says_how_much_it_leaves_out(picture: Picture) -> None:
     [
         ({"killed": "the feed is wrong"}, "KILL SWITCH: the feed is wrong"),
         ({"mode": "live"}, "   live   "),
+        ({"accounts": ("DU1", "DU2")}, "   DU1, DU2   "),
+        ({"accounts": ("DU1", "DU2") * 25}, "   50 accounts   "),
         ({"tickers": (), "positions": (), "orders": ()}, "none"),
     ],
 )

@@ -42,6 +42,8 @@ __all__ = ["Watch", "watch"]
 LOGGED = 200
 #: So many orders are kept on the screen, the newest ones.
 ORDERS = 50
+#: Of so many accounts the profit is followed: each takes a line of the screen.
+PROFITS = 4
 #: How often the open orders of other clients are asked for, seconds.
 ASK_EVERY = 5.0
 #: Over how long ticks a second are counted, seconds.
@@ -203,7 +205,7 @@ class Watch:
         self._portfolio = opened.enter_context(
             gateway.account.watch_portfolio(on_update=lambda row: self._tell("holding", row))
         )
-        for account in gateway.accounts:
+        for account in gateway.accounts[:PROFITS]:
             opened.enter_context(gateway.account.watch_pnl(account, on_update=self._profit))
         # Before the streams end: what waits for us would hold that up.
         opened.callback(self.inbox.close)

@@ -33,6 +33,8 @@ __all__ = ["OrderRow", "Picture", "shares"]
 
 #: From this width on quotes stand beside positions and orders, characters.
 SIDE_BY_SIDE = 132
+#: So many accounts are named.
+NAMED = 3
 #: The lines of a section that are no rows: its frame and its heading.
 FRAME = 3
 #: The least lines that a section is worth: its frame, its heading, a row.
@@ -172,7 +174,7 @@ def _head(picture: Picture, width: int) -> list[Text]:
             Text(f"● {status.state.name}", style=style),
             Text(f"{status.host}:{status.port}"),
             mode,
-            Text(", ".join(picture.accounts)),
+            Text(_named(picture.accounts)),
             Text(f"client {status.client_id}"),
             Text(f"server {status.server_version}" if status.server_version else ""),
             Text(f"{picture.now:%H:%M:%S} UTC", style="dim"),
@@ -215,6 +217,11 @@ def _prose(words: str, width: int, style: str = "") -> Text:
         kept = line[: max(width - 1, 0)]
         line = f"{kept[: kept.rfind(' ') + 1] or kept}…"
     return Text(line, style=style, no_wrap=True)
+
+
+def _named(accounts: Sequence[str]) -> str:
+    """The accounts, or how many where they are a list of their own."""
+    return ", ".join(accounts) if len(accounts) <= NAMED else f"{len(accounts)} accounts"
 
 
 def _silence(status: SessionStatus) -> str:
