@@ -12,12 +12,12 @@ from twsloop.errors import StorageError
 from twsloop.events import CommissionReported, Fill, OrderIntent
 from twsloop.storage.order_state import OrderState
 from twsloop.storage.queries import entries, fact_of
-from twsloop.storage.reading import read_file, reading
+from twsloop.storage.reading import reading
 from twsloop.storage.replay import Replay
 from twsloop.storage.rows import Entry
 from twsloop.storage.verify import verify
 
-from .old_days import is_new
+from .old_days import is_new, look
 from .server import Books, Received
 
 __all__ = ["Journaled", "compare", "copies", "executions", "journaled"]
@@ -87,7 +87,7 @@ def executions(file: Path) -> set[str]:
     """The ids of all executions in a journal; none if there is no journal yet."""
     if is_new(file):
         return set()
-    return {row[0] for row in read_file(file, "SELECT exec_id FROM execution")}
+    return {row[0] for row in look(file, "SELECT exec_id FROM execution")}
 
 
 def compare(

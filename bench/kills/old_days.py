@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from twsloop.database import Database
 from twsloop.events import (
@@ -21,11 +22,10 @@ from twsloop.events import (
 )
 from twsloop.storage.chain import START, link
 from twsloop.storage.pen import INSERT_ENTRY, Gathered
-from twsloop.storage.reading import read_file
 from twsloop.storage.rows import body_of, details_of, key_of, story_of, time_of
 from twsloop.storage.schema import MIGRATIONS
 
-__all__ = ["has_left_slate", "has_old_days", "is_new", "write_old_days"]
+__all__ = ["has_left_slate", "has_old_days", "is_new", "look", "write_old_days"]
 
 #: Who it was, and with which account.
 CLIENT_ID, ACCOUNT = 99, "DU9999999"
@@ -105,11 +105,17 @@ def _day(day: int, time: datetime) -> Iterator[Fact]:
         )
 
 
+def look(file: Path, sql: str) -> list[Any]:
+    """What a query finds, without mending or taking in what a kill has left: the client does."""
+    with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as c:
+        return c.execute(sql).fetchall()
+
+
 def has_old_days(file: Path) -> bool:
     """Whether something is left of them in the journal."""
     if is_new(file):
         return False
-    ((first,),) = read_file(file, "SELECT min(time) FROM entry")
+    ((first,),) = look(file, "SELECT min(time) FROM entry")
     return first is not None and datetime.fromisoformat(first) < datetime.now(UTC) - LAST
 
 
@@ -117,9 +123,7 @@ def is_new(file: Path) -> bool:
     """Whether its schema is still to be made, or to be changed."""
     if not file.exists() or not file.stat().st_size:
         return True
-    uri = f"{file.absolute().as_uri()}?mode=ro"  # to look must not mend what a kill has left
-    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    ((version,),) = look(file, "PRAGMA user_version")
     return bool(version < len(MIGRATIONS))
 
 
