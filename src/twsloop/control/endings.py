@@ -52,7 +52,7 @@ class Ending:
 _SCRIPT: dict[int, tuple[str, str]] = {
     1: ("IBC found no java", "install IB's offline version whole, or set [control] java_path"),
     2: ("IBC was not told the version of the program", "set [control] version"),
-    3: ("IBC's script does not know an argument", "update IBC: its script is older than 3.18"),
+    3: ("IBC's script does not know an argument", "update IBC"),
     4: (
         "the program is not installed where IBC looks for it",
         "install IB's offline version (not the one that updates itself), or set [control] version",
