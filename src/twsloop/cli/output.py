@@ -66,7 +66,7 @@ class Output:
     def fact(self, fact: Fact, text: str) -> None:
         """One fact of `twsloop.events`: its record as a JSON line, or ``text`` for people."""
         if self.form == "json":
-            self._line(json.dumps(to_record(fact)))
+            self._line(json.dumps(plain(to_record(fact))))
         elif self.form == "table":
             self._words(text)
 

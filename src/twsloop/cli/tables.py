@@ -7,6 +7,7 @@ words. Only a table that is too wide with a single column is folded within a wor
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -34,7 +35,12 @@ HANGING = 4
 
 
 def plain(value: Any) -> Any:
-    """A value as a JSON type: decimals and times become texts, unset stays null."""
+    """A value as a JSON type: decimals and times become texts, unset stays null.
+
+    JSON has no infinite number and none that is no number: what is not known is null, too.
+    """
+    if isinstance(value, (float, Decimal)) and not math.isfinite(value):
+        return None
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):
@@ -52,7 +58,7 @@ def plain(value: Any) -> Any:
 
 def cell(value: Any) -> str:
     """A value as people read it; unset is empty."""
-    if value is None:
+    if value is None or (isinstance(value, (float, Decimal)) and not math.isfinite(value)):
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
