@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,20 @@ from twsloop.clock import ManualClock
 from twsloop.config import JournalParams
 from twsloop.errors import StorageError
 from twsloop.event_loop import IBKREventLoop
-from twsloop.events import Fact, KillSwitchChanged
+from twsloop.events import (
+    CommissionReported,
+    Fact,
+    KillSwitchChanged,
+    PositionsHeld,
+    RiskBreached,
+    RiskCheck,
+    order_story,
+    positions_story,
+)
 from twsloop.metrics import Metrics
 from twsloop.storage.keeping import HOUR, Keeper
+from twsloop.storage.reading import reading
+from twsloop.storage.recalling import recall
 from twsloop.storage.verify import verify
 
 SEQS = "SELECT seq FROM entry ORDER BY seq"
@@ -189,9 +201,9 @@ async def test_the_newest_entry_always_stays(file: Path, days: Bench) -> None:
 @pytest.mark.parametrize(
     ("needed", "goes"),
     [
-        (step(77, status="Submitted"), False),
-        (step(77, status="UNCERTAIN"), False),
-        (intent(77), False),
+        (step(77, status="Submitted"), True),
+        (step(77, status="UNCERTAIN"), True),
+        (intent(77), True),
         (step(77, status="Cancelled"), True),
         (KillSwitchChanged(time=NOON, engaged=True, by="api"), False),
         (KillSwitchChanged(time=NOON, engaged=False, by="api", reason="checked"), True),
@@ -203,6 +215,62 @@ async def test_what_is_still_needed_stays(file: Path, needed: Fact, goes: bool) 
         await bench.writer.flushed()
         moved = await keeper_of(file).archive(NOON + 2 * DAY)
         assert moved.through == (11 if goes else 5)
+        assert verify(file).ok
+
+
+async def test_what_nothing_follows_is_carried_along(file: Path) -> None:
+    """It would hold everything back for ever; and it is told after that as it was before."""
+    told: list[Any] = []
+    lost: list[Fact] = [
+        attrs.evolve(one, correlation_id=order_story(1, 7))
+        for one in (step(7, status="CREATED"), intent(7), step(7, status="UNCERTAIN"))
+    ]
+    listed = PositionsHeld(time=NOON, client_id=1, positions=(), correlation_id=positions_story(1))
+    check = RiskCheck(name="max_daily_loss", passed=False)
+    reached = RiskBreached(time=NOON, check=check, account="DU1", latched=True)
+    traded = fill(50, order_id=9)
+    paid = CommissionReported(
+        time=NOON, exec_id=traded.exec_id, commission=Decimal(1), currency="USD"
+    )
+    async with writing(file) as bench:
+        bench.put(*on(0, began(), *lost, listed, traded, paid, reached), *closed_day(1))
+        bench.put(*closed_day(2))
+        await bench.writer.flushed()
+        keeper = keeper_of(file)
+        for _ in range(3):
+            with reading(file) as journal:
+                known = recall(journal, 1, ("DU1",), NOON + 40 * DAY)
+            told.append((known.orders, known.held, known.traded))
+            await keeper.archive(NOON + 2 * DAY)
+            assert verify(file).ok
+        assert told[1:] == [told[0], told[0]]
+        orders, positions, executions = told[0]
+        assert [one.order_id for one in orders] == [7]
+        assert positions == on(0, listed)[0]
+        assert executions[0] == on(0, traded)[0]
+        kinds = [kind for _, kind in rows(file)]
+        once = ("PositionsHeld", "CommissionReported", "RiskBreached")
+        assert [kinds.count(kind) for kind in once] == [1, 1, 1]
+        # What was moved is gone from its place.
+        assert rows(file, "SELECT min(seq) FROM entry")[0][0] > 8
+        # The next days follow, and go in their turn.
+        bench.put(*closed_day(3), *closed_day(4))
+        await bench.writer.flushed()
+        assert (await keeper.archive(NOON + 4 * DAY)).entries > 0
+        assert [kind for _, kind in rows(file)].count("RiskBreached") == 1
+        assert verify(file).ok
+        # Nothing but what is carried along is left to go.
+        assert (await keeper.archive(NOON + 4 * DAY)).entries == 0
+
+
+async def test_an_order_of_which_something_was_told_of_late_stays_in_its_place(
+    file: Path,
+) -> None:
+    async with writing(file) as bench:
+        bench.put(*on(0, began(), step(7, status="UNCERTAIN")), *closed_day(1))
+        bench.put(*on(2, step(7, status="UNCERTAIN")), *closed_day(3))
+        await bench.writer.flushed()
+        assert (await keeper_of(file).archive(NOON + 2 * DAY)).through == 1
         assert verify(file).ok
 
 

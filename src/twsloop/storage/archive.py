@@ -5,8 +5,11 @@ can be read and verified by itself for ever. Only then are the old entries delet
 transaction, which lifts the guards, puts them back, and leaves an ``anchor``: number and hash of
 the last entry that is gone, which the chain goes on from. Floors of order ids stay.
 
-What programs still need stays, and all that came after it: an order that is not known to be over,
-and a latch that nobody has released.
+What programs still need stays, and all that came after it: an order that is not known to be over
+and of which something was told of late, and a kill switch that nobody has released. What is needed
+and would stay for ever is carried along: it is written anew behind the newest entry, in the same
+transaction (`carrying`). That is an order of which nothing is told any more, a limit that was
+reached and not released, and the positions that a client listed last.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import attrs
 
 from twsloop.errors import StorageError
 
-from .order_state import FINAL
+from .carrying import Carried, carried, open_stories
 from .pen import highest_epoch
 from .reading import reading
 from .schema import DETAIL_TABLES, PROTECTED_TABLES, SINCE, guards_of
@@ -59,44 +62,27 @@ def last_to_move(file: sqlite3.Connection, before: datetime) -> int:
         ).fetchone()[0],
         # Never all: the newest entry is what the next one is chained to.
         file.execute("SELECT max(seq) FROM entry").fetchone()[0],
-        _first_of_open_orders(file),
         _first_latch(file),
     ]
     stay = min((seq for seq in needed if seq is not None), default=1)
+    for story in sorted(open_stories(file), key=lambda one: one.last, reverse=True):
+        # An older one of which something was told since is found in its turn.
+        if story.last >= stay:
+            stay = min(stay, story.first)
     first = file.execute("SELECT min(seq) FROM entry").fetchone()[0]
-    return 0 if first is None or stay <= first else stay - 1
-
-
-def _first_of_open_orders(file: sqlite3.Connection) -> int | None:
-    """The first entry about an order that is not known to be over."""
-    marks = ", ".join("?" * len(FINAL))
-    sql = f"""
-        WITH told AS (
-            SELECT seq, client_id, order_id, ifnull(perm_id, 0) AS perm_id, status
-            FROM order_event
-            UNION ALL SELECT seq, client_id, order_id, 0, NULL FROM intent
-        ), orders AS (
-            SELECT min(t.seq) AS first,
-                   max(CASE WHEN t.status IS NOT NULL THEN t.seq END) AS latest
-            FROM told t
-            JOIN entry e ON e.seq = t.seq
-            LEFT JOIN session s ON s.epoch = e.epoch
-            GROUP BY s.accounts, t.client_id, t.order_id,
-                     CASE t.order_id WHEN 0 THEN t.perm_id ELSE 0 END
-        )
-        SELECT min(o.first) FROM orders o
-        LEFT JOIN order_event e ON e.seq = o.latest
-        WHERE e.status IS NULL OR e.status NOT IN ({marks})
-    """  # noqa: S608  (only question marks are put in)
-    found: int | None = file.execute(sql, tuple(map(str, FINAL))).fetchone()[0]
-    return found
+    if first is None or stay <= first:
+        return 0
+    through = int(stay) - 1
+    sql = "SELECT count(*) FROM entry WHERE seq <= ?"
+    (moved,) = file.execute(sql, (through,)).fetchone()
+    return through if moved > len(carried(file, through)) else 0
 
 
 def _first_latch(file: sqlite3.Connection) -> int | None:
-    """The first entry of the kill switch, or of a breach, that is latched still."""
+    """The first entry of the kill switch that is latched still."""
     sql = """
         SELECT min(c.seq) FROM control c
-        WHERE c.latched = 1 AND NOT EXISTS (
+        WHERE c.latched = 1 AND c.event = 'KillSwitchChanged' AND NOT EXISTS (
             SELECT 1 FROM control later
             WHERE later.seq > c.seq AND later.event = c.event
               AND later.subject = c.subject AND later.account = c.account AND later.latched = 0
@@ -142,6 +128,7 @@ def _take_away(file: sqlite3.Connection, archive: Path, through: int, now: datet
         raise StorageError(f"the archive does not have entry {through}", path=str(archive))
     guards = [guard for table in PROTECTED_TABLES for guard in guards_of(table).items()]
     epoch = highest_epoch(file)
+    needed = Carried(file, through)
     for name, _ in guards:
         file.execute(f"DROP TRIGGER {name}")
     for table in (*DETAIL_TABLES, "mark"):
@@ -149,6 +136,7 @@ def _take_away(file: sqlite3.Connection, archive: Path, through: int, now: datet
     gone = file.execute("DELETE FROM entry WHERE seq <= ?", (through,)).rowcount
     row = (through, expected, epoch, archive.name, now.isoformat(timespec="microseconds"))
     file.execute("INSERT INTO anchor VALUES (?, ?, ?, ?, ?)", row)
+    needed.write()
     for _, sql in guards:
         file.execute(sql)
     return gone

@@ -106,7 +106,7 @@ FROM execution x JOIN entry e ON e.seq = x.seq WHERE {_LATE} AND e.time < :until
 
 _OF_STORY = "WHERE correlation_id = ? ORDER BY seq"
 #: Executions since a time; those that a combo's are summed up in change no position.
-_TRADED = f"e WHERE kind = 'Fill' AND {_LATE} ORDER BY seq"
+_TRADED = f"e WHERE kind = 'Fill' AND {_LATE} ORDER BY time, seq"
 _COMBO = "SELECT 1 FROM intent WHERE client_id = ? AND order_id = ? AND sec_type = 'BAG' LIMIT 1"
 
 
@@ -311,10 +311,14 @@ def _asked(
 
 
 def _last_word(journal: sqlite3.Connection, sessions: Collection[int]) -> str:
-    """When the newest entry of some sessions was written; empty if there is none."""
+    """When the last entry of some sessions was written; empty if there is none."""
     newest_first = journal.execute("SELECT epoch, time FROM entry ORDER BY seq DESC")
     times = (time for epoch, time in newest_first if epoch in sessions)
-    return next(times, "") if sessions else ""
+    last: str = next(times, "") if sessions else ""
+    # What was carried along, or restored, stands behind what is newer.
+    later = f"SELECT max(time) FROM entry WHERE seq > {SINCE.format('?')} AND epoch IN ({{}})"  # noqa: S608
+    (latest,) = journal.execute(later.format(", ".join(map(str, sessions))), (last,)).fetchone()
+    return max(last, latest or "")
 
 
 def _sessions(journal: sqlite3.Connection, client_id: int, accounts: set[str]) -> set[int]:
