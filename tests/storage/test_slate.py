@@ -28,7 +28,7 @@ from tests.support.journal_files import (
 from twsloop.database import Database
 from twsloop.events import OrderIntent
 from twsloop.storage import queries, slate
-from twsloop.storage.reading import reading
+from twsloop.storage.reading import read_file, reading
 from twsloop.storage.rows import Entry
 from twsloop.storage.schema import MIGRATIONS
 from twsloop.storage.slate import SIZE, Slate, slates_of, take_in
@@ -281,3 +281,14 @@ async def test_what_the_journal_has_is_not_written_again(file: Path) -> None:
     assert [entry.kind for entry in entries(file)][-2:] == ["OrderIntent", "OrderIntent"]
     assert meant(file) == [1, 2]
     assert rows(file, "SELECT count(*) FROM session") == [(1,)]
+
+
+async def test_who_reads_does_not_write_while_the_slate_is_a_living_one_s(file: Path) -> None:
+    async with writing(file, sync="normal") as bench:
+        bench.put(began())
+        await bench.writer.flushed()
+        assert len(slates_of(file)) == 1
+        log = file.with_name(f"{file.name}-wal")
+        before = log.stat().st_size
+        assert read_file(file, "SELECT count(*) FROM session")[0][0] == 1
+        assert log.stat().st_size == before

@@ -200,13 +200,18 @@ def take_in(connection: sqlite3.Connection, journal: Path) -> int:
 
 def take_in_before_reading(journal: Path) -> None:
     """The same for those who only read: as far as the journal can be written just now."""
-    if slates_of(journal):
+    if any(map(_is_left, slates_of(journal))):  # a living one is no reason to write
         database = Database(journal, migrations=MIGRATIONS, private=True, section="journal")
         with (
             contextlib.suppress(StorageError, sqlite3.Error),
             contextlib.closing(database.connect()) as connection,
         ):
             take_in(connection, journal)
+
+
+def _is_left(path: Path) -> bool:
+    with _abandoned(path) as records:
+        return records is not None
 
 
 @contextlib.contextmanager
