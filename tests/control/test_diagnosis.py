@@ -19,7 +19,7 @@ from twsloop.control.diagnosis import (
     of_clock,
     of_failure,
     of_farms,
-    of_orders,
+    of_permissions,
     of_quote,
 )
 from twsloop.errors import ConnectionFailed, RequestError
@@ -123,12 +123,15 @@ def test_a_quote() -> None:
         assert other.remedy
 
 
-def test_orders() -> None:
-    assert of_orders(None, 7, role="trade", enabled=True).outcome is OK
+def test_permissions() -> None:
+    well = of_permissions(None, 7, wants_orders=True, data="live")
+    assert (well.outcome, well.text) == (OK, "the gateway takes orders; its market data is live")
     read_only = RequestError("The API interface is currently in Read-Only mode.", code=321)
-    assert of_orders(read_only, None, role="trade", enabled=True).outcome is WARNING
-    assert of_orders(read_only, None, role="data", enabled=True).outcome is OK
-    assert of_orders(TimeoutError(), None, role="trade", enabled=True).outcome is WARNING
+    refused = of_permissions(read_only, None, wants_orders=True, data="")
+    assert refused.outcome is WARNING
+    assert "was not seen" in refused.text
+    assert of_permissions(read_only, None, wants_orders=False, data="").outcome is OK
+    assert of_permissions(TimeoutError(), None, wants_orders=True, data="").outcome is WARNING
 
 
 @given(st.dictionaries(st.sampled_from(STEPS), st.sampled_from([*Outcome])))

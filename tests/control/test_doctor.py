@@ -54,7 +54,8 @@ def test_a_gateway_that_is_well(paper: PaperGateway, version: int, tmp_path: Pat
     assert abs(found["clock"].facts["skew_s"]) < 2
     assert found["market_data_farm"].facts == {"farms": {"usfarm": "ok"}}
     assert found["quote"].facts["bid"] > 0
-    assert found["orders"].facts == {"next_order_id": 1, "enabled": True}
+    permitted = {"orders": True, "next_order_id": 1, "data": "live"}
+    assert found["permissions"].facts == permitted
     assert not paper.clients
     assert not (tmp_path / "journal.db").exists()
 
@@ -63,7 +64,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
     report = examine(settings(free_port(), tmp_path))
     assert report.failed == ("tcp",)
     assert "twsloop start" in verdicts(report)["tcp"].remedy
-    assert report.skipped[-1] == "orders"
+    assert report.skipped[-1] == "permissions"
 
 
 def test_an_unknown_host(tmp_path: Path) -> None:
@@ -124,8 +125,8 @@ def test_a_read_only_gateway(paper: PaperGateway, tmp_path: Path) -> None:
     with paper.faults.read_only():
         report = examine(settings(paper.port, tmp_path))
         data = examine(settings(paper.port, tmp_path, session__role="data"))
-    assert (report.healthy, report.warnings) == (True, ("orders",))
-    assert "ReadOnlyApi=no" in verdicts(report)["orders"].remedy
+    assert (report.healthy, report.warnings) == (True, ("permissions",))
+    assert "ReadOnlyApi=no" in verdicts(report)["permissions"].remedy
     assert data.warnings == ()
 
 

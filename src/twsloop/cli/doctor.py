@@ -63,8 +63,8 @@ In a Dockerfile:
 def doctor(run: Run, symbol: str | None) -> None:
     """Look at the gateway step by step, and say what to do about what is wrong.
 
-    Name, port, hello, version, session, accounts, clock, data farms, a quote, orders: over one
-    connection that places nothing.
+    Name, port, hello, version, session, accounts, clock, data farms, a quote, permissions: over
+    one connection that places nothing.
     """
     from twsloop.app import logged  # noqa: PLC0415  (not for --help)
     from twsloop.app.control import examined  # noqa: PLC0415

@@ -39,7 +39,7 @@ __all__ = [
     "of_clock",
     "of_failure",
     "of_farms",
-    "of_orders",
+    "of_permissions",
     "of_quote",
 ]
 
@@ -56,7 +56,7 @@ STEPS = (
     "market_data_farm",
     "historical_farm",
     "quote",
-    "orders",
+    "permissions",
 )
 #: What a step is called whose farms are of this kind.
 FARM_STEPS = {FarmKind.MARKET_DATA: "market_data_farm", FarmKind.HISTORICAL: "historical_farm"}
@@ -311,23 +311,29 @@ def of_quote(symbol: str, quote: Any, error: Exception | None) -> Verdict:
     return _ok("quote", f"{symbol}: {shown}", **facts)
 
 
-def of_orders(error: Exception | None, next_id: int | None, *, role: str, enabled: bool) -> Verdict:
-    """Whether the gateway takes orders.
+def of_permissions(
+    error: Exception | None, next_id: int | None, *, wants_orders: bool, data: str
+) -> Verdict:
+    """What the login may do: orders, and the kind of its market data.
 
     Args:
-        error: What it answered to the question for an order id, if that was an error.
+        error: What the gateway answered to the question for an order id, if that was an error.
         next_id: The order id that it gave.
-        role: What the user's sessions are for.
-        enabled: Whether the settings let orders out.
+        wants_orders: Whether the settings let orders out.
+        data: The kind of data that the quote had; empty where there was none.
     """
-    facts = {"next_order_id": next_id, "enabled": enabled}
+    step = "permissions"
+    seen = f"its market data is {data}" if data else "its market data was not seen"
+    facts = {"orders": error is None, "next_order_id": next_id, "data": data or None}
     if error is None:
-        ours = "" if enabled else "; [orders] enabled lets none out"
-        return _ok("orders", f"the gateway takes orders{ours}", **facts)
+        ours = "" if wants_orders else " (but the settings let none out)"
+        return _ok(step, f"the gateway takes orders{ours}; {seen}", **facts)
     if getattr(error, "code", None) == 321 or "read-only" in str(error).lower():
         text = "the API of the gateway is read-only (321): it takes no orders"
+        if not wants_orders:
+            return _ok(step, f"{text}, and none are meant to leave; {seen}", **facts)
         remedy = "switch Read-Only API off in its API settings (IBC: ReadOnlyApi=no)"
-        if role != "trade" or not enabled:
-            return _ok("orders", f"{text}, and none are meant to leave", **facts)
-        return _warning("orders", text, remedy, **facts)
-    return _warning("orders", f"it gave no order id: {error}", "restart it if it hangs", **facts)
+        return _warning(step, f"{text}; {seen}", remedy, **facts)
+    return _warning(
+        step, f"it gave no order id: {error}; {seen}", "restart it if it hangs", **facts
+    )

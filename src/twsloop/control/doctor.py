@@ -25,7 +25,7 @@ from .diagnosis import (
     of_clock,
     of_failure,
     of_farms,
-    of_orders,
+    of_permissions,
     of_quote,
 )
 from .gateway_process import GatewayProcess
@@ -205,11 +205,12 @@ class _Visit:
             self._add(of_farms(gateway.system.farms, kind, window))
         symbol = config.control.symbol
         quote, error = self._answer(lambda: gateway.quote(symbol))
-        self._add(of_quote(symbol, quote, error))
+        quoted = of_quote(symbol, quote, error)
+        self._add(quoted)
         next_id, error = self._answer(gateway.system.next_valid_id)
-        self._add(
-            of_orders(error, next_id, role=config.session.role, enabled=config.orders_enabled)
-        )
+        wants_orders = config.session.role == "trade" and config.orders_enabled
+        data = str(quoted.facts.get("data", ""))
+        self._add(of_permissions(error, next_id, wants_orders=wants_orders, data=data))
 
     def _passed(self, step: str, text: str, **facts: object) -> None:
         self._add(Verdict(step=step, outcome=Outcome.OK, text=text, facts=facts))
