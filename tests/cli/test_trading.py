@@ -165,6 +165,15 @@ def test_what_would_not_leave(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None
     assert "it would not leave\n  against it: " in out
 
 
+def test_what_the_gateway_would_refuse(ask: Ask) -> None:
+    *_, found = lines(ask, "what-if", "buy", "AAPL", "100", "--limit", "100.001", code=12)
+    assert (found["allowed"], found["answered"]) == (False, False)
+    assert "minimum price variation" in found["reasons"][0]
+    code, out, _ = ask("what-if", "buy", "AAPL", "100", "--limit", "100.001")
+    assert code == 12
+    assert "it would leave, and the gateway would refuse it\n  against it: The price does" in out
+
+
 # ---------------------------------------------------------------------------------- looking
 def test_executions_and_what_they_come_to(ask: Ask) -> None:
     assert lines(ask, "trades")[-1]["executions"] == 0

@@ -39,8 +39,10 @@ WHAT_IF = line(
     "what_if",
     "What would become of an order; none was placed.",
     order=text("the order in short"),
-    allowed=flag("whether it would leave now, as far as this side knows"),
-    reasons=many(text("in words"), "everything that stands against it"),
+    allowed=flag("whether nothing stands against it"),
+    reasons=many(
+        text("in words"), "everything that stands against it, the gateway's own refusal, too"
+    ),
     answered=flag("whether the gateway answered what it would do"),
     unanswered=text("why it did not", null=True),
     status=text("the word that its first status would have", null=True),
@@ -120,11 +122,14 @@ def _tell(out: Output, found: Preview, words: str) -> None:
     for name in ("commission", "commission_min", "commission_max"):
         fields[name] = None if said is None else getattr(said, name)
     allowed = not found.reasons and found.allowed
-    lines = [f"{words}: {'it would leave' if allowed else 'it would not leave'}"]
+    verdict = "it would leave" if allowed else "it would not leave"
+    if found.allowed and not allowed:
+        verdict = "it would leave, and the gateway would refuse it"
+    lines = [f"{words}: {verdict}"]
     lines += [f"  against it: {reason}" for reason in found.reasons]
-    if said is None:
+    if said is None and not found.refused:
         lines.append(f"  the gateway did not say what it would do: {found.unanswered}")
-    else:
+    elif said is not None:
         lines += _in_words(fields)
     out.event(
         WHAT_IF.event,

@@ -12,7 +12,7 @@ from ibapi.order import Order
 
 from twsloop.connection.core import Core
 from twsloop.contracts import to_contract
-from twsloop.errors import TwsLoopError
+from twsloop.errors import RequestError, RequestTimeout, TwsLoopError
 from twsloop.events import QuoteSeen, RiskVerdict
 from twsloop.orders.checks import tidy
 from twsloop.orders.copying import copied
@@ -40,6 +40,8 @@ class Preview:
         quote: The quote that it was judged by, of a line that is watched; None if none is.
         what_if: What the gateway says it would do to the account; None if there is no answer.
         unanswered: Why there is none, in words.
+        refused: The gateway refused the question itself, in its words: it would refuse the order,
+            too. Empty if it did not.
     """
 
     invalid: str = ""
@@ -48,6 +50,7 @@ class Preview:
     quote: QuoteSeen | None = None
     what_if: OrderPreview | None = None
     unanswered: str = ""
+    refused: str = ""
 
     __repr__ = short_row
 
@@ -65,6 +68,7 @@ class Preview:
             found.append(self.verdict.reason)
         if self.what_if is not None:
             found.append(self.what_if.reject_reason or "")
+        found.append(self.refused)
         return tuple(filter(None, found))
 
 
@@ -96,9 +100,11 @@ class Previewer:
             return Preview(invalid=str(error))
         core = self._core
         made.account = made.account or ("" if made.faGroup else core.config.orders.account)
-        found, unanswered = None, "the gateway was not asked"
+        found, unanswered, refused = None, "the gateway was not asked", ""
         if ask:
-            found, unanswered = await _answer(lambda: self._desk.what_if(what, made, timeout=limit))
+            found, unanswered, refused = await _answer(
+                lambda: self._desk.what_if(what, made, timeout=limit)
+            )
         stands = self._orders.way_out.judge(made.account)
         return Preview(
             session="" if stands.answer is Answer.SEND else stands.reason,
@@ -106,6 +112,7 @@ class Previewer:
             quote=self._risk.seen(what),
             what_if=found,
             unanswered=unanswered,
+            refused=refused,
         )
 
     def _margin(self, order: Any, found: OrderPreview | None) -> Decimal | None:
@@ -118,9 +125,13 @@ class Previewer:
 
 async def _answer(
     ask: Callable[[], Awaitable[OrderPreview]],
-) -> tuple[OrderPreview | None, str]:
-    """The gateway's answer; or none, and why."""
+) -> tuple[OrderPreview | None, str, str]:
+    """The gateway's answer; or none, and why, and the gateway's own word if it refused."""
     try:
-        return await ask(), ""
+        return await ask(), "", ""
+    except RequestTimeout as error:
+        return None, str(error), ""
+    except RequestError as error:
+        return None, str(error), error.text if error.code else ""
     except (TwsLoopError, TimeoutError) as error:
-        return None, str(error)
+        return None, str(error), ""
