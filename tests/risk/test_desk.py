@@ -113,6 +113,33 @@ def test_sixteen_threads_stay_within_a_position_together(room: Room) -> None:
         assert out.done.result(PATIENCE) is OrderStatus.FILLED
 
 
+def test_sixteen_threads_stay_within_several_limits_together(room: Room) -> None:
+    limits = {"risk__max_open_orders": 6, "risk__orders_per_minute": 9}
+    with room.program(**limits) as gateway:
+
+        def place() -> Any:
+            heard = Heard()
+            trade = gateway.place_order("AAPL", limit_order("BUY", 1, "100"), on_update=heard)
+            heard.until(lambda shown: shown.status in {"Submitted", "REFUSED"})
+            return trade
+
+        trades = at_once(place)
+        working = [one for one in trades if one.status is not OrderStatus.REFUSED]
+        assert len(working) == 6
+        assert {one.reason.split(":")[0] for one in trades if one not in working} == {
+            "max_open_orders"
+        }
+        for one in working:
+            one.cancel()
+            assert one.done.result(PATIENCE) is OrderStatus.CANCELLED
+        trades = at_once(place)
+        working = [one for one in trades if one.status is not OrderStatus.REFUSED]
+        assert len(working) == 3
+        assert {one.reason.split(":")[0] for one in trades if one not in working} == {
+            "orders_per_minute"
+        }
+
+
 def test_orders_of_the_day_count_on_over_a_restart(room: Room) -> None:
     with room.program(risk__orders_per_day=20) as gateway:
         trades = at_once(lambda: gateway.place_order("AAPL", market_order("BUY", 1)))
