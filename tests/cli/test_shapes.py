@@ -118,7 +118,12 @@ def test_the_schema_of_all_lines(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)
     check = jsonschema.Draft202012Validator(found)
     check.check_schema(found)
-    assert set(found["$defs"]) == {"error", *(name for name, _ in documented())}
+    commands = {"error", *(name for name, _ in documented())}
+    assert {name for name in found["$defs"] if not name.startswith("line:")} == commands
+    of_buy = {one["$ref"] for one in found["$defs"]["buy"]["anyOf"]}
+    assert {"#/$defs/line:OrderFilled", "#/$defs/line:order_end"} <= of_buy
+    assert len([name for name in found["$defs"] if name.startswith("line:OrderFilled")]) == 1
+    assert found["$defs"]["line:error_code"] != found["$defs"]["line:error_code:2"]
     assert check.is_valid({"event": "error", "error": "X", "exit": 1, "message": "m"})
     assert not check.is_valid({"event": "error", "error": "X", "exit": "1", "message": "m"})
 

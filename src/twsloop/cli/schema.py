@@ -62,8 +62,28 @@ def _head(name: str = "") -> dict[str, Any]:
 
 
 def _whole(known: dict[str, tuple[Line, ...]]) -> dict[str, Any]:
-    """Any line of any command; those of one are ``$defs/COMMAND``."""
-    parts = {name: schema_of(lines) for name, lines in known.items()}
-    parts["error"] = COMPLAINT.schema()
+    """Any line of any command; those of one are ``$defs/COMMAND``, each kind is there once."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    parts: dict[str, Any] = {"error": COMPLAINT.schema()}
+    for name, lines in known.items():
+        parts[name] = {"anyOf": [_reference(one, kinds) for one in lines]}
     refs = [{"$ref": f"#/$defs/{name.replace(' ', '%20')}"} for name in parts]
-    return {**_head(), "$defs": parts, "anyOf": refs}
+    shapes = {
+        _name_of(event, number): shape
+        for event, shapes in kinds.items()
+        for number, shape in enumerate(shapes)
+    }
+    return {**_head(), "anyOf": refs, "$defs": {**parts, **shapes}}
+
+
+def _reference(one: Line, kinds: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
+    """Where a line's shape stands; it is put there if it is new."""
+    shape, known = one.schema(), kinds.setdefault(one.event, [])
+    if shape not in known:
+        known.append(shape)
+    return {"$ref": f"#/$defs/{_name_of(one.event, known.index(shape))}"}
+
+
+def _name_of(event: str, number: int) -> str:
+    """The name of a shape: lines of one event may have several."""
+    return f"line:{event}" if not number else f"line:{event}:{number + 1}"
