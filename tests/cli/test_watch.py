@@ -222,6 +222,15 @@ def test_on_a_terminal_that_cannot_redraw_it_is_lines(tmp_path: Path, paper: Pap
         assert b"\x1b" not in screen.written
 
 
+def test_on_a_terminal_without_letters_for_it(tmp_path: Path, paper: PaperGateway) -> None:
+    env = {"PYTHONIOENCODING": "ascii"}
+    with on_screen(*port_of(paper), "watch", "SPY", home=tmp_path, env=env) as screen:
+        text = screen.until(lambda text: "* READY" in text and "positions (1)" in text)
+        assert "+- quotes (1)" in text
+        screen.press("\x03")
+        assert screen.end() == (0, "")
+
+
 # ---------------------------------------------------------------------------------- as lines
 @pytest.mark.parametrize("version", ["225", "200"])
 def test_piped_it_is_lines(tmp_path: Path, paper: PaperGateway, version: str) -> None:

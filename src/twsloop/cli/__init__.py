@@ -36,6 +36,10 @@ def main() -> None:
 
     Ctrl-C and SIGTERM end it cleanly: 0.
     """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):  # None, where there is no console
+            # What the terminal has no letter for is a ?, and no end of the command.
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     with _stop_signals():
         try:
             code = run(sys.argv[1:])

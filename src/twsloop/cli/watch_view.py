@@ -131,7 +131,7 @@ class Picture:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it."""
         width, height = options.max_width, options.height or options.max_height
-        head = _head(self, width)
+        head = _head(self, width, "*" if options.ascii_only else "●")
         yield Group(*head, *_body(self, width, height - len(head)))
 
 
@@ -164,14 +164,14 @@ def shares(room: int, needs: Sequence[int], least: int = LEAST) -> list[int]:
 
 
 # ---------------------------------------------------------------------------------- the head
-def _head(picture: Picture, width: int) -> list[Text]:
+def _head(picture: Picture, width: int, mark: str) -> list[Text]:
     status, stats = picture.status, picture.stats
     style = _STATES.get(status.state.name, "bold red")
     mode = Text(picture.mode, style="bold red" if picture.mode == "live" else "")
     lines = [
         _fitted(
             width,
-            Text(f"● {status.state.name}", style=style),
+            Text(f"{mark} {status.state.name}", style=style),
             Text(f"{status.host}:{status.port}"),
             mode,
             Text(_named(picture.accounts)),
