@@ -13,7 +13,7 @@ import click
 import pytest
 
 from api_client.testing import ReferenceServer, ServerOptions
-from tests.support.commands import check_lines, events_of
+from tests.support.commands import Stopping, check_lines, events_of
 from tests.support.flow import NOW
 from twsloop.cli import run as run_here
 from twsloop.cli.root import COMMANDS, GROUPS, cli
@@ -97,24 +97,6 @@ ts_utc,kind,exch,price,size,suspicious,nbbo_bid,nbbo_bid_size,nbbo_ask,nbbo_ask_
 2013-10-07T13:30:01.000Z,T,N,180.01,100,0,180,1,180.02,2
 """
 FAULTS = '[[fault]]\nfault = "half_open"\nat = 3600\n'
-
-
-class Stopping(io.StringIO):
-    """An output at which Ctrl-C is pressed once so many lines are written."""
-
-    def __init__(self, lines: int | None) -> None:
-        super().__init__()
-        self._left = lines
-
-    def write(self, text: str) -> int:
-        """Take it down."""
-        count = super().write(text)
-        if self._left is not None:
-            self._left -= text.count("\n")
-            if self._left <= 0:
-                self._left = None
-                raise KeyboardInterrupt
-        return count
 
 
 class World:

@@ -209,8 +209,8 @@ def test_profit_and_loss(ask: Ask) -> None:
     code, out, complaints = ask("pnl", "--account", "DU9")
     assert (code, out) == (2, "")
     assert "the login has DU1234567" in complaints
-    events = lines(ask, "pnl", "--watch", "--seconds", "2")
-    assert {event["event"] for event in events} == {"account_pnl"}
+    code, out, _ = ask("--json", "pnl", "--watch", stop_after=2)
+    assert (code, [line["event"] for line in check_lines("pnl", out)]) == (0, ["account_pnl"] * 2)
 
 
 # ---------------------------------------------------------------------------------- asking

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
@@ -14,23 +16,46 @@ from twsloop.cli import run as run_here
 from twsloop.cli.schema import documented
 from twsloop.cli.shapes import COMPLAINT, schema_of
 
-__all__ = ["Ask", "asking", "check_lines", "events_of"]
+__all__ = ["Ask", "Stopping", "asking", "check_lines", "events_of"]
 
 #: Runs a command line: exit code, output, complaints.
 Ask = Callable[..., tuple[int, str, str]]
 
 
+class Stopping(io.StringIO):
+    """An output at which Ctrl-C is pressed once so many lines are written."""
+
+    def __init__(self, lines: int | None) -> None:
+        super().__init__()
+        self._left = lines
+
+    def write(self, text: str) -> int:
+        """Take it down."""
+        count = super().write(text)
+        if self._left is not None:
+            self._left -= text.count("\n")
+            if self._left <= 0:
+                self._left = None
+                raise KeyboardInterrupt
+        return count
+
+
 def asking(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *before: str
 ) -> Ask:
-    """What runs a command line here, with these global options before it."""
+    """What runs a command line here, with these global options before it.
 
-    def ask(*arguments: str, columns: int = 200) -> tuple[int, str, str]:
+    ``columns`` is the width of its paper; after ``stop_after`` lines Ctrl-C is pressed.
+    """
+
+    def ask(
+        *arguments: str, columns: int = 200, stop_after: int | None = None
+    ) -> tuple[int, str, str]:
         monkeypatch.setenv("COLUMNS", str(columns))
         capsys.readouterr()
-        code = run_here([*before, *arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        with redirect_stdout(Stopping(stop_after)) as out:
+            code = run_here([*before, *arguments])
+        return code, out.getvalue(), capsys.readouterr().err
 
     return ask
 
