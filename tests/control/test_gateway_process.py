@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,12 +37,14 @@ def ibc(tmp_path: Path) -> Iterator[Ibc]:
 
 def test_a_whole_life(ibc: Ibc) -> None:
     """Start with a second factor, ask, restart, and stop."""
-    ibc.stand_in.behave(second_factor=True)
+    ibc.stand_in.behave(second_factor=True, minute=True)
 
     def tell(step: Step) -> None:
         ibc.tell(step)
         if step.name == "needs_person":
             ibc.stand_in.answer_second_factor()
+        if step.name == "restarting":  # a little later the old life ends
+            threading.Timer(0.3, ibc.stand_in.let_a_minute_pass).start()
 
     process = ibc.process({"TWS_USERID": "somebody", "TWS_PASSWORD": PASSWORD})
     seen = process.start(tell=tell)
@@ -69,7 +72,8 @@ def test_a_whole_life(ibc: Ibc) -> None:
         process.command(Command.ENABLEAPI)
 
     ibc.told.clear()
-    assert process.restart(tell=ibc.tell).ready
+    assert process.restart(tell=tell).ready
+    assert ibc.stand_in.minute_passed  # a session of the old life was not taken for one of the new
     assert ibc.names()[0] == "restarting"
     assert process.plan.room.running() == record  # IBC's script lives on
     assert "authentication will not be required" in process.plan.room.log.read_text()

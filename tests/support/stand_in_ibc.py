@@ -5,6 +5,7 @@ and config.ini as IBC does, writes IBC's lines to its output, answers IBC's comm
 paper gateway on OverrideTwsApiPort. What shall go otherwise stands in ``stand_in.json`` beside it:
 
 * ``second_factor``: it waits until the file ``answered`` is there.
+* ``minute``: it restarts only once the file ``minute`` is there, as a gateway does at the next one.
 * ``exit``: it ends with this status in place of a login.
 * ``mute``: its command server takes commands, and answers none.
 * ``refuse``: the commands that it answers with ERROR.
@@ -64,6 +65,15 @@ class StandIn:
     def answer_second_factor(self) -> None:
         """What a person does."""
         (self.folder / "answered").touch()
+
+    def let_a_minute_pass(self) -> None:
+        """Let the next full minute come."""
+        (self.folder / "minute").touch()
+
+    @property
+    def minute_passed(self) -> bool:
+        """Whether it has come."""
+        return (self.folder / "minute").exists()
 
     def given(self) -> dict[str, Any]:
         """What it was given when it was started last."""
@@ -198,8 +208,13 @@ class _Program:
             _say("Configuration tasks completed")
             self.ordered.wait()
             self.ordered.clear()
+            while self.how.get("minute") and self.orders == ["RESTART"] and not self._minute():
+                threading.Event().wait(LOOK)
         self.gateway = None
         return 143 if self.orders[:1] == ["TERM"] else 0
+
+    def _minute(self) -> bool:
+        return (self.folder / "minute").exists()
 
 
 class _Commands(socketserver.StreamRequestHandler):
