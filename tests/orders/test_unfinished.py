@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.cut_journal import cut, entries_of
-from tests.support.desk import PATIENCE
+from tests.support.desk import PATIENCE, Heard
 from tests.support.journal_room import Room, resting
+from twsloop.events import GapReport
 from twsloop.orders.builders import market_order
 from twsloop.orders.state import OrderStatus
 
@@ -28,14 +29,38 @@ def test_wherever_it_is_killed_the_next_process_asks_the_same(room: Room) -> Non
     before = len(entries_of(room.file))
     with room.process(**ASK) as gateway:
         (report,) = gateway.orders.gap_reports
-        asked = {one.key for one in report.differences}
-        assert {one.key for one in gateway.orders.questions} == asked
+        assert {one.key for one in gateway.orders.questions} == {
+            one.key for one in report.differences
+        }
         assert {(one.about, one.kind.value) for one in report.differences} == {
             ("order", "changed"),
             ("order", "extra"),
             ("execution", "extra"),
             ("execution", "foreign"),
         }
+    ask_again(room, before, {one.key for one in report.differences})
+
+
+def test_after_a_lost_link_too(room: Room) -> None:
+    reports = Heard()
+    gateway = room.process(reconnect__first_delay=0.02, **ASK)
+    gateway.observe(GapReport, reports)
+    with gateway:
+        resting(gateway, "188")
+        assert reports.next().cause == "start"
+        assert gateway.journal.orders().result(PATIENCE)  # all of it is written
+        before = len(entries_of(room.file))
+        with room.paper.faults.refuse():
+            room.paper.faults.close()
+            room.quote("AAPL", 187.5, 187.6)  # it fills before we are back
+        report = reports.next()
+        assert (report.cause, len(report.differences)) == ("link", 2)
+        asked = {one.key for one in report.differences}
+    ask_again(room, before, asked)
+
+
+def ask_again(room: Room, before: int, asked: set[tuple[str, ...]]) -> None:
+    """Kill it at each entry behind the first so many: the next process asks."""
     written = entries_of(room.file)[before:]
     kinds = [kind for _, kind in written]
     assert kinds.index("ComparisonBegan") < kinds.index("Fill") < kinds.index("DifferencesAsked")

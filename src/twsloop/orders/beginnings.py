@@ -1,7 +1,7 @@
 """How a gap begins: what is known then, and the mark that the journal gets. Loop thread.
 
-What is heard from then on may be what was missed. If the process is killed before that is reported,
-the next one begins the same gap anew, from the mark on (`storage.unfinished`).
+The mark stands where the gateway is about to tell what was missed. If the process is killed before
+that is reported, the next one compares anew, from the mark on (`storage.unfinished`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ class Beginnings:
     def now(self, cause: str, reason: str) -> Gap:
         """One that begins now; where the link was lost, with the last byte."""
         core = self._core
-        self._mark(cause)
         began = core.clock.now()
         if cause == "link" and core.heard_at is not None:
             began -= timedelta(seconds=core.clock.monotonic() - core.heard_at)
@@ -68,10 +67,22 @@ class Beginnings:
             record = self._found(before)
             if record is not None:
                 standing[record] = standing_of(record_of(before, core.clock.now()))
-        self._mark("start")
+        self.mark("start")
         gap = Gap("start", reason, ended_at, core.epoch, orders=standing)
         gap.executions.extend(known.unreported)
         return gap
+
+    def mark(self, cause: str) -> None:
+        """What is heard from now on may be what was missed, and is compared."""
+        core = self._core
+        self._journal.record(
+            ComparisonBegan(
+                time=core.clock.now(),
+                correlation_id=reconcile_story(core.client_id),
+                client_id=core.client_id,
+                cause=cause,
+            )
+        )
 
     def _standing(self) -> dict[OrderRecord, Standing]:
         return {
@@ -83,14 +94,3 @@ class Beginnings:
 
     def _found(self, kept: Kept) -> OrderRecord | None:
         return self._book.find(kept.client_id, kept.order_id, kept.perm_id or 0)
-
-    def _mark(self, cause: str) -> None:
-        core = self._core
-        self._journal.record(
-            ComparisonBegan(
-                time=core.clock.now(),
-                correlation_id=reconcile_story(core.client_id),
-                client_id=core.client_id,
-                cause=cause,
-            )
-        )

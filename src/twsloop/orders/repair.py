@@ -135,6 +135,8 @@ class Repair:
     # ---- the session ---------------------------------------------------------------------
 
     def _session(self, state: State, reason: str) -> None:
+        if state is State.SYNCING and self._gap is not None:
+            self._beginnings.mark(self._gap.cause)  # before anything that waits is heard
         if state in SERVING:
             self._served = True
             if not self._began and self._core.supervised and self._core.role.sends_orders:
@@ -271,6 +273,7 @@ class Repair:
             also: Orders to be judged although this session was not shown them.
         """
         began = self._core.clock.monotonic()
+        self._beginnings.mark(gap.cause)
         self._working.append(gap)
         lists: Lists | None = None
         try:

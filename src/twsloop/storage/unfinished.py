@@ -50,7 +50,7 @@ def unfinished(
 ) -> Mark | None:
     """The first comparison that was not reported, itself or with a later one.
 
-    None if all were, or if nothing was heard since: each end of a session begins one.
+    None if all were, or if nothing was heard since: then there is nothing to go back for.
     """
     found = None
     for seq, time, epoch in journal.execute(_MARKS, (reconcile_story(client_id),)):
