@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from rich.console import RenderableType
 from rich.live import Live
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from twsloop.connection.stream import Stream
     from twsloop.gateway import IBGateway
 
-__all__ = ["SESSION", "Following", "redrawn"]
+__all__ = ["SESSION", "Following", "Redrawn"]
 
 T = TypeVar("T")
 
@@ -41,9 +40,52 @@ SESSION = line(
 )
 
 
-def redrawn(out: Output, draw: Callable[[], RenderableType], *, screen: bool = False) -> Live:
-    """What redraws itself on the terminal, as wide as that is at the moment."""
-    return Live(get_renderable=draw, console=out.console, refresh_per_second=REDRAW, screen=screen)
+class Redrawn:
+    """What redraws itself on a terminal, as large as that is at the moment. A context manager.
+
+    The main thread draws, between two looks at its inbox: what cannot be drawn is an error there,
+    and no screen that stands still.
+
+    Args:
+        out: Where to; it draws nothing where that is not live.
+        draw: Makes what is to be seen.
+        patience: Says what time it is.
+        screen: Whether it has the whole screen, and leaves it as it was.
+    """
+
+    def __init__(
+        self,
+        out: Output,
+        draw: Callable[[], RenderableType],
+        patience: Patience,
+        *,
+        screen: bool = False,
+    ) -> None:
+        self._patience = patience
+        self._due = 0.0
+        self._live: Live | None = None
+        if out.live:
+            self._live = Live(
+                get_renderable=draw, console=out.console, auto_refresh=False, screen=screen
+            )
+
+    def __enter__(self) -> Self:
+        """Take the terminal; the next look draws."""
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Leave the terminal as it was, or with the last picture on it."""
+        if self._live is not None:
+            self._live.stop()
+
+    def look(self) -> None:
+        """Draw it again, if it is time to."""
+        spent = self._patience.spent
+        if self._live is not None and spent >= self._due:
+            self._due = spent + 1 / REDRAW
+            self._live.refresh()
 
 
 class Following(Generic[T]):
@@ -92,12 +134,16 @@ class Following(Generic[T]):
             TwsLoopError: What ended the stream.
         """
         stream.on_life(lambda fact: self._inbox.put(("life", fact)))
-        with stream, contextlib.closing(self._inbox), ExitStack() as stack:
-            if self._out.live:
-                stack.enter_context(redrawn(self._out, self._draw))
-            with contextlib.suppress(KeyboardInterrupt):
-                while patience.left > 0 and stream.active and not self._enough:
-                    self._take(self._inbox.get(patience))
+        drawn = Redrawn(self._out, self._draw, patience)
+        with (
+            stream,
+            contextlib.closing(self._inbox),
+            drawn,
+            contextlib.suppress(KeyboardInterrupt),
+        ):
+            while patience.left > 0 and stream.active and not self._enough:
+                self._take(self._inbox.get(patience))
+                drawn.look()
         if stream.error is not None:
             raise stream.error
 

@@ -18,7 +18,7 @@ from twsloop.events import Fact
 
 from .connect import Inbox, Patience, connected, watch_session
 from .fields import decimal, moment, number, table, text, whole
-from .following import SESSION, redrawn
+from .following import SESSION, Redrawn
 from .output import Output, cell
 from .quotes import LINE_ERROR, SHOWN_COLUMNS, TICK, tick_row
 from .root import Run, output_option
@@ -302,15 +302,16 @@ class _Shown:
 
     def run(self, patience: Patience) -> None:
         """Show it until the time is over, Ctrl-C is pressed, or the session is lost for good."""
-        with contextlib.suppress(KeyboardInterrupt), ExitStack() as stack:
-            if self._out.live:
-                stack.enter_context(redrawn(self._out, self._watched.picture, screen=True))
+        drawn = Redrawn(self._out, self._watched.picture, patience, screen=True)
+        with contextlib.suppress(KeyboardInterrupt), drawn:
             while patience.left > 0:
-                if self._out.live:
-                    self._watched.ask_again()
                 told = self._watched.inbox.get(patience)
-                if told is not None and not self._out.live:
-                    self._print(*told)
+                if not self._out.live:
+                    if told is not None:
+                        self._print(*told)
+                    continue
+                self._watched.ask_again()
+                drawn.look()
 
     def _print(self, what: str, item: Any) -> None:
         out = self._out
