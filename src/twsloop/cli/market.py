@@ -6,11 +6,9 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.live import Live
 from rich.table import Table
 
 from twsloop.contracts.symbols import ACCEPTED, to_contract
@@ -18,7 +16,7 @@ from twsloop.errors import RequestError
 
 from .connect import Inbox, Patience, connected, watch_session
 from .fields import flag, many, moment, number, table, text, whole
-from .following import SESSION
+from .following import SESSION, Redrawn
 from .output import Output
 from .quotes import LINE_ERROR, QUOTE, SHOWN_COLUMNS, TICK, TICK_COLUMNS, quote_table, tick_row
 from .root import Run, SuggestingGroup, output_option
@@ -30,9 +28,6 @@ if TYPE_CHECKING:
     from twsloop.market_data.state import Ticker
 
 __all__ = ["subscribe", "subscriptions"]
-
-#: How often the live table is drawn, times a second.
-REDRAW = 4
 
 SUBSCRIBED = line(
     "subscribed",
@@ -155,19 +150,12 @@ class _Watching:
             ) as subscription,
             # Before the lines are cancelled: a tick that waits for us would hold that up.
             contextlib.closing(self._inbox),
-            ExitStack() as stack,
+            Redrawn(self._out, lambda: self._table(subscription), patience) as drawn,
         ):
             self._out.event(SUBSCRIBED.event, symbols=self._symbols)
-            if self._out.live:
-                stack.enter_context(
-                    Live(
-                        get_renderable=lambda: self._table(subscription),
-                        console=self._out.console,
-                        refresh_per_second=REDRAW,
-                    )
-                )
             while patience.left > 0 and subscription.active:
                 self._print(self._inbox.get(patience))
+                drawn.look()
         for item in self._inbox.drain():
             self._print(item)
         if self._errors and len(self._errors) == len(self._symbols):
