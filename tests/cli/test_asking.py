@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import click
 import pytest
@@ -28,6 +29,18 @@ print("closed")
 """
 
 
+def interrupt(process: subprocess.Popen[bytes]) -> None:
+    """Press Ctrl-C as people do: again if nothing comes of it.
+
+    A signal in the moment between the question and the reading of the answer is heard only after
+    the answer.
+    """
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=3)
+
+
 def answered(typed: bytes | None) -> tuple[int, str, str]:
     """What comes of an answer on a terminal: exit code, output, what was drawn. None is Ctrl-C."""
     master, slave = pty.openpty()
@@ -40,7 +53,7 @@ def answered(typed: bytes | None) -> tuple[int, str, str]:
         while b"[y/N]: " not in drawn:
             drawn += os.read(master, 4096)
         if typed is None:
-            process.send_signal(signal.SIGINT)
+            interrupt(process)
         else:
             os.write(master, typed)
         out, _ = process.communicate(timeout=PATIENCE)

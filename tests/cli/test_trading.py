@@ -67,7 +67,7 @@ def test_a_bracket_is_followed_until_its_entry_has_filled(ask: Ask) -> None:
     events = lines(ask, "bracket", "buy", "AAPL", "100", *prices, "--tag", "b")
     entry, profit, loss = ends_of(events)
     assert entry == "Filled"
-    assert {profit, loss} <= {"Submitted", "PreSubmitted"}
+    assert {profit, loss} <= {"PendingSubmit", "Submitted", "PreSubmitted"}
     assert [one["event"] for one in events].count("still_open") == 2
     found = {row["order_type"]: row for row in lines(ask, "orders")}
     assert (found["LMT"]["limit_price"], found["LMT"]["action"]) == ("900", "SELL")
