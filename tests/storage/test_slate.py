@@ -186,6 +186,51 @@ async def test_what_was_said_to_be_durable_outlives_kill_9(file: Path, rest: boo
     assert [epoch for (epoch,) in epochs] == [1, 2], "each under the session that meant it"
 
 
+TAKER = """
+import contextlib, sys
+from pathlib import Path
+from twsloop.database import Database
+from twsloop.storage.schema import MIGRATIONS
+from twsloop.storage.slate import take_in
+
+path = Path({file!r})
+journal = Database(path, migrations=MIGRATIONS, private=True, section="journal")
+with contextlib.closing(journal.connect()) as connection:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    take_in(connection, path)
+"""
+
+
+def test_several_who_take_it_in_at_once_write_it_once(file: Path) -> None:
+    killed(file, first=1, session=1, rest=False, lines=60)
+    with contextlib.ExitStack() as stack:
+        takers = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", TAKER.format(file=str(file))],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    cwd=ROOT,
+                )
+            )
+            for _ in range(3)
+        ]
+        for taker in takers:
+            assert taker.stdout is not None
+            assert taker.stdout.readline() == "ready\n"
+        for taker in takers:
+            assert taker.stdin is not None
+            taker.stdin.write("go\n")
+            taker.stdin.flush()
+    assert [taker.returncode for taker in takers] == [0] * 3
+    ids = meant(file)
+    assert len(ids) >= 60
+    assert len(set(ids)) == len(ids), "each once"
+    assert verify(file).ok
+
+
 async def test_what_several_left_is_taken_in_under_their_sessions(file: Path) -> None:
     for number in (1, 2, 3):
         with one_slate(file) as left:

@@ -29,6 +29,7 @@ import logging
 import os
 import sqlite3
 import struct
+import threading
 import uuid
 import zlib
 from collections.abc import Iterator, Sequence
@@ -62,6 +63,8 @@ SIZE = 256 * 1024
 #: What stands before a record: its length and the checksum of its text.
 _HEAD = struct.Struct("<II")
 _END = _HEAD.pack(0, 0)
+#: One thread of a process looks at what others left.
+_TAKING = threading.Lock()
 #: What parts the login, the story and the fact of a record; JSON in ASCII has no line ends.
 _PART = "\n"
 
@@ -189,7 +192,7 @@ def take_in(connection: sqlite3.Connection, journal: Path) -> int:
     """
     count = 0
     for path in slates_of(journal):
-        with _abandoned(path) as records:
+        with _abandoned(path, alone=True) as records:
             if records is None:
                 continue
             count += _write(connection, journal, records)
@@ -215,17 +218,30 @@ def _is_left(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _abandoned(path: Path) -> Iterator[list[_Left] | None]:
-    """What stands on a slate whose owner is dead, which nobody else takes in meanwhile; or None."""
-    try:
-        file = os.open(path, os.O_RDWR)
-    except OSError:  # somebody took it in just now, or it is another user's
-        yield None
-        return
-    try:
-        yield _records(file)
-    finally:
-        os.close(file)
+def _abandoned(path: Path, *, alone: bool = False) -> Iterator[list[_Left] | None]:
+    """What stands on a slate whose owner is dead; or None.
+
+    Args:
+        path: The slate.
+        alone: Nobody else takes it in meanwhile: whoever does so now is waited for.
+    """
+    # The lock of those who take it in is one of the process (which no fork inherits), and is gone
+    # when any thread of it closes the file.
+    with _TAKING:
+        try:
+            file = os.open(path, os.O_RDWR)
+        except OSError:  # somebody took it in just now, or it is another user's
+            yield None
+            return
+        try:
+            found = _records(file)
+            if found is not None and alone:
+                fcntl.lockf(file, fcntl.LOCK_EX)
+                if not os.fstat(file).st_nlink:  # it was taken in meanwhile
+                    found = None
+            yield found
+        finally:
+            os.close(file)
 
 
 def _records(file: int) -> list[_Left] | None:
