@@ -192,10 +192,12 @@ async def test_twice_moves_nothing_more(file: Path, days: Bench) -> None:
 
 async def test_the_newest_entry_always_stays(file: Path, days: Bench) -> None:
     moved = await keeper_of(file).archive(NOON + 99 * DAY)
-    assert (moved.through, rows(file, SEQS)) == (14, [(15,)])
+    assert moved.through == 14
+    # And the session that it belongs to, behind it.
+    assert rows(file) == [(15, "OrderStep"), (16, "SessionBegan")]
     days.put(step(1))
     await days.writer.flushed()
-    assert verify(file).newest == 16
+    assert (verify(file).ok, verify(file).newest) == (True, 17)
 
 
 @pytest.mark.parametrize(
@@ -263,6 +265,20 @@ async def test_what_nothing_follows_is_carried_along(file: Path) -> None:
         assert (await keeper.archive(NOON + 4 * DAY)).entries == 0
 
 
+async def test_orders_of_a_long_session_are_known_when_its_beginning_is_archived(
+    file: Path,
+) -> None:
+    async with writing(file) as bench:
+        bench.put(*on(0, began(), step(1, status="Filled")), *on(9, step(2, status="Submitted")))
+        bench.put(*on(9, step(3, status="Filled")))
+        await bench.writer.flushed()
+        assert (await keeper_of(file).archive(NOON + 8 * DAY)).through == 2
+    assert verify(file).ok
+    with reading(file) as journal:
+        known = recall(journal, 1, ("DU1",), NOON + 40 * DAY)
+    assert [one.order_id for one in known.orders] == [2]
+
+
 async def test_an_order_of_which_something_was_told_of_late_stays_in_its_place(
     file: Path,
 ) -> None:
@@ -270,7 +286,7 @@ async def test_an_order_of_which_something_was_told_of_late_stays_in_its_place(
         bench.put(*on(0, began(), step(7, status="UNCERTAIN")), *closed_day(1))
         bench.put(*on(2, step(7, status="UNCERTAIN")), *closed_day(3))
         await bench.writer.flushed()
-        assert (await keeper_of(file).archive(NOON + 2 * DAY)).through == 1
+        assert (await keeper_of(file).archive(NOON + 2 * DAY)).entries == 0  # but the session
         assert verify(file).ok
 
 

@@ -9,7 +9,7 @@ What programs still need stays, and all that came after it: an order that is not
 and of which something was told of late, and a kill switch that nobody has released. What is needed
 and would stay for ever is carried along: it is written anew behind the newest entry, in the same
 transaction (`carrying`). That is an order of which nothing is told any more, a limit that was
-reached and not released, and the positions that a client listed last.
+reached and not released, the positions that a client listed last, and whose the sessions were.
 """
 
 from __future__ import annotations

@@ -92,9 +92,10 @@ def carried(file: sqlite3.Connection, through: int) -> list[int]:
         since = (datetime.fromisoformat(time) - SETTLING).isoformat(timespec="microseconds")
         found |= {seq} | _seqs(file, _TRADED, through, since)
     found |= {paid for seq in tuple(found) for paid in _seqs(file, _PAID, seq, through)}
-    epochs = {
-        file.execute("SELECT epoch FROM entry WHERE seq = ?", (seq,)).fetchone()[0] for seq in found
-    }
+    # Whose an entry is, its session says: of those that stay, too.
+    epochs = _seqs(file, "SELECT DISTINCT epoch FROM entry WHERE seq > ?", through)
+    for seq in tuple(found):
+        epochs |= _seqs(file, "SELECT epoch FROM entry WHERE seq = ?", seq)
     for epoch in epochs:
         found |= _seqs(file, "SELECT seq FROM session WHERE epoch = ? AND seq <= ?", epoch, through)
     return sorted(found)
