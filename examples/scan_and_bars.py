@@ -21,7 +21,7 @@ async def main() -> int:
         rows = (await gw.scanner.scan("MOST_ACTIVE"))[:5]
         answers = await asyncio.gather(
             *(
-                gw.history.bars(row.contract, duration="2 D", bar_size="1 hour", what="TRADES")
+                gw.history.bars(row.contract, duration="5 D", bar_size="1 hour", what="TRADES")
                 for row in rows
             ),
             return_exceptions=True,  # one share without bars is no reason to lose the others
