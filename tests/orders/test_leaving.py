@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -136,3 +137,22 @@ def test_it_leaves_as_it_was_meant() -> None:
     assert [intent.order["lmtPrice"] for intent in journal.intents] == [189.5, 190.0]
     journal.sync()
     assert room.done == [("left", 1), ("left", 1)]
+
+
+@pytest.mark.parametrize("end", ["left", "withdrawn", "forgotten"])
+async def test_who_waits_for_the_last_one_goes_on_however_it_went(end: str) -> None:
+    journal = Steps(at_once=False)
+    room = Room(journal)
+    one = room.take(record(1))
+    drained = asyncio.ensure_future(room.leaving.drained())
+    await asyncio.sleep(0)
+    assert not drained.done()
+    if end == "left":
+        journal.sync()
+    elif end == "withdrawn":
+        room.leaving.withdraw(one)
+    else:
+        room.leaving.forget("the session ended")
+    for _ in range(4):  # turns of the loop; no time passes
+        await asyncio.sleep(0)
+    assert drained.done()

@@ -176,6 +176,10 @@ class Leaving:
             departure.refuse(problem)
         else:
             departure.leave()
+        self._less()
+
+    def _less(self) -> None:
+        """Fewer wait than before: who waits for the last one goes on."""
         if not self._waiting and self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 
@@ -184,6 +188,7 @@ class Leaving:
         mine = [departure for departure in self._waiting if departure.record is record]
         for departure in mine:
             del self._waiting[departure]
+        self._less()
         return bool(mine)
 
     def has(self, record: OrderRecord) -> bool:
@@ -215,6 +220,7 @@ class Leaving:
         """The session ended: nothing of it leaves any more."""
         self.refuse_alone(reason)
         self._waiting.clear()
+        self._less()
 
     def _intent(self, departure: Departure, kind: Kind, verdict: RiskVerdict | None) -> OrderIntent:
         core, record, order = self._core, departure.record, departure.order
