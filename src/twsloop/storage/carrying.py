@@ -15,6 +15,7 @@ import attrs
 from .chain import link
 from .order_state import FINAL
 from .pen import INSERT_ENTRY, Gathered, mark, newest
+from .queries import MAY_WORK
 from .schema import DETAIL_TABLES
 
 __all__ = ["Carried", "OpenStory", "carried", "open_stories"]
@@ -70,7 +71,16 @@ def open_stories(file: sqlite3.Connection) -> list[OpenStory]:
         else:
             # Never carried: others are told of in the same story.
             found.append(OpenStory(first, _NEVER, ""))
-    return found
+    # And of several orders that had one id, those that nobody told the end of.
+    whole = f"""
+        SELECT min(seq), max(seq), correlation_id FROM entry
+        WHERE correlation_id IN ({MAY_WORK}) GROUP BY correlation_id
+    """  # noqa: S608  (only question marks are put in)
+    return found + [
+        OpenStory(first, last, story)
+        for first, last, story in file.execute(whole, sorted(FINAL)).fetchall()
+        if story.rpartition("-")[2] != "0"  # those by hand were found above
+    ]
 
 
 _NEVER = 2**63 - 1

@@ -29,6 +29,7 @@ from .schema import SINCE
 from .timeline import Story, stories
 
 __all__ = [
+    "MAY_WORK",
     "OrderHistoryRow",
     "PaidFill",
     "Wanted",
@@ -316,7 +317,7 @@ def _replay(journal: sqlite3.Connection, wanted: Wanted) -> Replay:
 #: The stories whose last word is none that an order ends with, or that end with an intent. The
 #: first words of an order come without a permanent id; one with an id yields to its like.
 #: NOT INDEXED: all words are read once, in the order of the file, and few have no later one.
-_MAY_WORK = f"""
+MAY_WORK = f"""
 SELECT e.correlation_id
 FROM order_event o NOT INDEXED CROSS JOIN entry e ON e.seq = o.seq
 WHERE o.status NOT IN ({_marks(tuple(FINAL))}) AND NOT EXISTS (
@@ -351,7 +352,7 @@ def _about(
     """
     where = _Where("order_history", "event", attrs.evolve(wanted, kinds=()))
     if wanted.working:
-        where.add(f"{{}}.correlation_id IN ({_MAY_WORK})", *sorted(FINAL))
+        where.add(f"{{}}.correlation_id IN ({MAY_WORK})", *sorted(FINAL))
     if last:
         late = "(SELECT correlation_id FROM entry GROUP BY correlation_id HAVING max(seq) >= ?)"
         where.add(f"{{}}.correlation_id IN {late}", last)
