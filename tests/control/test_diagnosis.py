@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from twsloop import errors
 from twsloop.control.diagnosis import (
     STEPS,
-    Outcome,
     Report,
+    StepOutcome,
     Verdict,
     of_accounts,
     of_clock,
@@ -26,7 +26,7 @@ from twsloop.errors import ConnectionFailed, RequestError
 from twsloop.market_data.ticks import MarketDataType
 from twsloop.session.farms import FarmKind, FarmTable
 
-OK, WARNING, FAILED = Outcome.OK, Outcome.WARNING, Outcome.FAILED
+OK, WARNING, FAILED = StepOutcome.OK, StepOutcome.WARNING, StepOutcome.FAILED
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,10 @@ def test_permissions() -> None:
     assert of_permissions(TimeoutError(), None, wants_orders=True, data="").outcome is WARNING
 
 
-@given(st.dictionaries(st.sampled_from(STEPS), st.sampled_from([*Outcome])))
-def test_a_report_has_every_step_once_and_fails_with_one(found: dict[str, Outcome]) -> None:
+@given(st.dictionaries(st.sampled_from(STEPS), st.sampled_from([*StepOutcome])))
+def test_a_report_has_every_step_once_and_fails_with_one(found: dict[str, StepOutcome]) -> None:
     verdicts = {step: Verdict(step=step, outcome=o, text="x") for step, o in found.items()}
     report = Report.whole(verdicts)
     assert [one.step for one in report.verdicts] == list(STEPS)
     assert report.healthy is (FAILED not in found.values())
-    assert set(report.of(Outcome.SKIPPED)) >= set(STEPS) - set(found)
+    assert set(report.of(StepOutcome.SKIPPED)) >= set(STEPS) - set(found)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.stand_in_ibc import free_port
 from twsloop.config import Config
-from twsloop.control.diagnosis import Outcome, Report, Verdict
+from twsloop.control.diagnosis import Report, StepOutcome, Verdict
 from twsloop.control.doctor import examine
 from twsloop.paper import PaperGateway
 
@@ -78,7 +78,7 @@ def test_one_that_accepts_and_says_nothing(tmp_path: Path) -> None:
         report = examine(settings(mute.getsockname()[1], tmp_path))
     found = verdicts(report)
     assert report.failed == ("handshake",)
-    assert found["tcp"].outcome is Outcome.OK
+    assert found["tcp"].outcome is StepOutcome.OK
     assert "second factor" in found["handshake"].remedy
 
 
@@ -148,7 +148,7 @@ def test_a_live_account_behind_the_paper_port(tmp_path: Path) -> None:
         report = examine(settings(paper.port, tmp_path))
     assert report.failed == ("accounts",)
     assert "1234567" not in str(report)
-    assert verdicts(report)["session"].outcome is Outcome.OK
+    assert verdicts(report)["session"].outcome is StepOutcome.OK
 
 
 def test_live_without_its_gates_is_not_even_tried(paper: PaperGateway, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .diagnosis import Outcome, Report, Verdict
+    from .diagnosis import Report, StepOutcome, Verdict
     from .doctor import examine
     from .gateway_process import GatewayProcess
     from .keeper import Keeper
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 __all__ = [
     "GatewayProcess",
     "Keeper",
-    "Outcome",
     "Report",
     "Status",
     "Step",
+    "StepOutcome",
     "Verdict",
     "examine",
 ]
@@ -41,7 +41,7 @@ __all__ = [
 _LAZY = {
     "GatewayProcess": "gateway_process",
     "Keeper": "keeper",
-    "Outcome": "diagnosis",
+    "StepOutcome": "diagnosis",
     "Report": "diagnosis",
     "Status": "status",
     "Step": "steps",

@@ -1,7 +1,7 @@
 """What the doctor makes of what it found: a verdict on each step, and the remedy (pure).
 
 The steps are in the order of the way: a name, a port, a hello, a session, and what it is good for.
-What cannot work makes the gateway unhealthy (`Outcome.FAILED`); what may be meant so, or passes by
+What cannot work makes the gateway unhealthy (`StepOutcome.FAILED`); what may be meant so, or passes by
 itself, is a warning: no quote on a Sunday is no reason to restart a container.
 """
 
@@ -32,8 +32,8 @@ from .readiness import SERVING, farms_of
 
 __all__ = [
     "STEPS",
-    "Outcome",
     "Report",
+    "StepOutcome",
     "Verdict",
     "of_accounts",
     "of_clock",
@@ -62,7 +62,7 @@ STEPS = (
 FARM_STEPS = {FarmKind.MARKET_DATA: "market_data_farm", FarmKind.HISTORICAL: "historical_farm"}
 
 
-class Outcome(StrEnum):
+class StepOutcome(StrEnum):
     """How a step went."""
 
     OK = "ok"
@@ -84,7 +84,7 @@ class Verdict:
     """
 
     step: str
-    outcome: Outcome
+    outcome: StepOutcome
     text: str
     remedy: str = ""
     facts: Mapping[str, Any] = attrs.Factory(dict)
@@ -108,19 +108,19 @@ class Report:
     @property
     def failed(self) -> tuple[str, ...]:
         """The steps that failed."""
-        return self.of(Outcome.FAILED)
+        return self.of(StepOutcome.FAILED)
 
     @property
     def skipped(self) -> tuple[str, ...]:
         """The steps that were not come to."""
-        return self.of(Outcome.SKIPPED)
+        return self.of(StepOutcome.SKIPPED)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """The steps with a warning."""
-        return self.of(Outcome.WARNING)
+        return self.of(StepOutcome.WARNING)
 
-    def of(self, outcome: Outcome) -> tuple[str, ...]:
+    def of(self, outcome: StepOutcome) -> tuple[str, ...]:
         """The steps that went so."""
         return tuple(one.step for one in self.verdicts if one.outcome is outcome)
 
@@ -130,22 +130,22 @@ class Report:
         skipped = "not looked at: a step before it failed"
         return cls(
             tuple(
-                found.get(step) or Verdict(step=step, outcome=Outcome.SKIPPED, text=skipped)
+                found.get(step) or Verdict(step=step, outcome=StepOutcome.SKIPPED, text=skipped)
                 for step in STEPS
             )
         )
 
 
 def _ok(step: str, text: str, **facts: Any) -> Verdict:
-    return Verdict(step=step, outcome=Outcome.OK, text=text, facts=facts)
+    return Verdict(step=step, outcome=StepOutcome.OK, text=text, facts=facts)
 
 
 def _warning(step: str, text: str, remedy: str, **facts: Any) -> Verdict:
-    return Verdict(step=step, outcome=Outcome.WARNING, text=text, remedy=remedy, facts=facts)
+    return Verdict(step=step, outcome=StepOutcome.WARNING, text=text, remedy=remedy, facts=facts)
 
 
 def _failed(step: str, text: str, remedy: str, **facts: Any) -> Verdict:
-    return Verdict(step=step, outcome=Outcome.FAILED, text=text, remedy=remedy, facts=facts)
+    return Verdict(step=step, outcome=StepOutcome.FAILED, text=text, remedy=remedy, facts=facts)
 
 
 #: Which step an error of the connection belongs to, and what to do; the first that fits counts.

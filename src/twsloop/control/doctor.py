@@ -18,8 +18,8 @@ from twsloop.gateway import IBGateway
 from twsloop.session.farms import FarmState
 
 from .diagnosis import (
-    Outcome,
     Report,
+    StepOutcome,
     Verdict,
     of_accounts,
     of_clock,
@@ -92,7 +92,7 @@ class _Visit:
         last = process.plan.room.recall() if process is not None else None
         if process is None or last is None:
             text = "not started by twsloop: nothing is known of it"
-            self._add(Verdict(step="process", outcome=Outcome.SKIPPED, text=text))
+            self._add(Verdict(step="process", outcome=StepOutcome.SKIPPED, text=text))
             return
         following = process.follow(last)
         ending = following.ended()
@@ -102,7 +102,7 @@ class _Visit:
             self._add(
                 Verdict(
                     step="process",
-                    outcome=Outcome.FAILED,
+                    outcome=StepOutcome.FAILED,
                     text=f"{last.what} has ended; {ending.words}",
                     remedy=ending.remedy or "start it again (twsloop start)",
                 )
@@ -114,7 +114,7 @@ class _Visit:
         self._add(
             Verdict(
                 step="process",
-                outcome=Outcome.WARNING if login.needs_person else Outcome.OK,
+                outcome=StepOutcome.WARNING if login.needs_person else StepOutcome.OK,
                 text=f"{last.what} runs since {last.since:%Y-%m-%d %H:%M} UTC{known}",
                 remedy=login.remedy,
                 facts={"pid": last.process.pid, "login": login.stage.name.lower()},
@@ -130,7 +130,7 @@ class _Visit:
             self._add(
                 Verdict(
                     step="name",
-                    outcome=Outcome.FAILED,
+                    outcome=StepOutcome.FAILED,
                     text=f"the host {host!r} is unknown: {error.strerror or error}",
                     remedy="look at --host, or [connection] host",
                 )
@@ -140,7 +140,7 @@ class _Visit:
         shown = ", ".join(addresses)
         text = f"{host}:{port}" if addresses == [host] else f"{host}:{port} is {shown}"
         facts = {"host": host, "port": port, "addresses": addresses}
-        self._add(Verdict(step="name", outcome=Outcome.OK, text=text, facts=facts))
+        self._add(Verdict(step="name", outcome=StepOutcome.OK, text=text, facts=facts))
         return True
 
     def _gates_are_open(self) -> bool:
@@ -152,7 +152,7 @@ class _Visit:
             self._add(
                 Verdict(
                     step="tcp",
-                    outcome=Outcome.FAILED,
+                    outcome=StepOutcome.FAILED,
                     text=f"not tried: live trading is blocked: {'; '.join(closed)}",
                     remedy="open the gates that you mean to open: [live] and [orders]",
                 )
@@ -213,7 +213,7 @@ class _Visit:
         self._add(of_permissions(error, next_id, wants_orders=wants_orders, data=data))
 
     def _passed(self, step: str, text: str, **facts: object) -> None:
-        self._add(Verdict(step=step, outcome=Outcome.OK, text=text, facts=facts))
+        self._add(Verdict(step=step, outcome=StepOutcome.OK, text=text, facts=facts))
 
     def _ask_clock(self, gateway: IBGateway) -> None:
         reading, error = self._answer(gateway.system.clock)
@@ -221,7 +221,7 @@ class _Visit:
             self._add(
                 Verdict(
                     step="clock",
-                    outcome=Outcome.FAILED,
+                    outcome=StepOutcome.FAILED,
                     text=f"it does not say what time it is: {error}",
                     remedy="it hangs: restart it (twsloop restart)",
                 )
