@@ -1,8 +1,8 @@
 """What the doctor makes of what it found: a verdict on each step, and the remedy (pure).
 
 The steps are in the order of the way: a name, a port, a hello, a session, and what it is good for.
-What cannot work makes the gateway unhealthy (`StepOutcome.FAILED`); what may be meant so, or passes by
-itself, is a warning: no quote on a Sunday is no reason to restart a container.
+What cannot work makes the gateway unhealthy (`StepOutcome.FAILED`); what may be meant so, or passes
+by itself, is a warning: no quote on a Sunday is no reason to restart a container.
 """
 
 from __future__ import annotations
