@@ -41,6 +41,8 @@ IMAGES = HERE / "images"
 PAGES = HERE / "_build" / "pages"
 #: How far apart two pictures of a recording are at least, seconds.
 STEP = 0.5
+#: How many lines stand on the first picture of a recording.
+BEGINS = 8
 #: What a program writes when it gives the whole screen back.
 ALTERNATE_SCREEN_LEFT = b"\x1b[?1049l"
 #: The exit code of an order that rests.
@@ -178,6 +180,8 @@ def take(name: str, shot: Shot) -> Path:
                 frames = record(shot, home)
     IMAGES.mkdir(exist_ok=True)
     path = IMAGES / f"{name}.svg"
+    # It begins with something to see: where SVGs are drawn once, the beginning is what is seen.
+    frames = [frame for frame in frames if len(frame.lines) >= BEGINS] or frames
     title = f"twsloop {' '.join(shot.arguments)}"
     path.write_text(draw(frames if shot.plays else frames[-1:], title=title), encoding="utf-8")
     return path
