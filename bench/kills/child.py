@@ -105,6 +105,7 @@ class _Child:
         if not doing:  # there was nothing yet that could be listed
             self._do("market")
             self._do("rest")
+            self._settle()
             self._pipe.send(("lives",))
             self._pipe.recv()
         if doing not in {"any", "stop", "trade", "refused"}:
@@ -133,6 +134,8 @@ class _Child:
             self._do("burst")
         else:
             self._do(doing, changed)
+        if doing not in {"stop", "refused"}:
+            self._settle()  # an order may be over before all about it is written
         self._pipe.send(("lives",))
         self._pipe.recv()
 
