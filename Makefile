@@ -79,6 +79,7 @@ bench: $(STAMP)  ## how fast the paper gateway tells many clients, how soon a cl
 	$(BIN)/python bench/fanout.py
 	$(BIN)/python bench/recovery.py
 	$(BIN)/python bench/journal.py
+	$(BIN)/python bench/orders_journaled.py
 	$(BIN)/python bench/risk_gate.py
 
 soak: $(STAMP)  ## a client killed 1,000 times, 500 random faults, 10 busy minutes, 24 hours at full speed (45 minutes)

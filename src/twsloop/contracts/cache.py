@@ -13,6 +13,7 @@ closed when the loop ends; what was not written by then is written first.
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import logging
 from collections import OrderedDict
@@ -77,6 +78,7 @@ class Answer:
     told_at: datetime
 
 
+@functools.lru_cache(maxsize=16)
 def source_of(host: str, port: int, accounts: tuple[str, ...]) -> str:
     """A name of who tells it, which does not give away the accounts."""
     text = f"{host}:{port}:{','.join(sorted(accounts))}"

@@ -13,6 +13,7 @@ from twsloop.event_loop import Future
 
 from .lookups import How, Lookups, details_key
 from .state import Resolution, SymbolMatch, copied, describe, request_contract
+from .symbols import meant_contract
 
 __all__ = ["Resolving"]
 
@@ -135,7 +136,7 @@ class Resolving:
 
     def remembered(self, contract: Contract | str) -> ContractDetails | None:
         """As `known`, without the copy: for those who only read it."""
-        key = details_key(self._to_contract(contract))
+        key = details_key(meant_contract(contract))
         found = self._lookups.cache.peek("details", key, self._lookups.details_age)
         different = _by_id(found or ())
         return different[0] if len(different) == 1 else None

@@ -128,7 +128,8 @@ def request_contract(contract: Contract) -> Contract:
     twin = copy.copy(contract)
     if contract.comboLegs is not None:
         twin.comboLegs = [copy.copy(leg) for leg in contract.comboLegs]
-    twin.deltaNeutralContract = copy.copy(contract.deltaNeutralContract)
+    if contract.deltaNeutralContract is not None:
+        twin.deltaNeutralContract = copy.copy(contract.deltaNeutralContract)
     return twin
 
 

@@ -31,7 +31,15 @@ from .builders import crypto, forex, future, index, option, stock
 from .meant import respelt
 from .state import request_contract
 
-__all__ = ["ACCEPTED", "CURRENCIES", "holding_name", "parse_symbol", "symbol_of", "to_contract"]
+__all__ = [
+    "ACCEPTED",
+    "CURRENCIES",
+    "holding_name",
+    "meant_contract",
+    "parse_symbol",
+    "symbol_of",
+    "to_contract",
+]
 
 #: What is accepted, for error texts and for the CLI's help.
 ACCEPTED = (
@@ -124,6 +132,12 @@ def to_contract(symbol: str | Contract) -> Contract:
         SymbolError: A text that cannot be read, or an object that is neither.
         ContractError: A contract that names nothing.
     """
+    meant = meant_contract(symbol)
+    return request_contract(meant) if meant is symbol else meant
+
+
+def meant_contract(symbol: str | Contract) -> Contract:
+    """As `to_contract`, without the copy: for those who only look at it, or copy it themselves."""
     if isinstance(symbol, str):
         return parse_symbol(symbol)
     if isinstance(symbol, Contract):
@@ -131,7 +145,7 @@ def to_contract(symbol: str | Contract) -> Contract:
         if not any(named) and not symbol.comboLegs:
             msg = "the contract names nothing: set its conId, symbol, localSymbol, or secId"
             raise ContractError(msg)
-        return request_contract(symbol)
+        return symbol
     msg = f"{symbol!r} is neither a symbol nor an ibapi Contract; symbols are {ACCEPTED}"
     raise SymbolError(msg)
 

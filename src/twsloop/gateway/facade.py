@@ -15,8 +15,8 @@ from twsloop.account.rows import AccountValue, PortfolioItem, Position, SummaryR
 from twsloop.config import EndOfDayParams
 from twsloop.connection.core import Core, Shown
 from twsloop.connection.health import Stats
-from twsloop.contracts import to_contract
 from twsloop.contracts.requests import Contracts
+from twsloop.contracts.symbols import meant_contract
 from twsloop.error_handler import ErrorHandler
 from twsloop.event_loop import Future
 from twsloop.events import EndOfDayReport, Fact, OrderFact, ProtectionReport
@@ -218,7 +218,7 @@ class IBGateway(OrderGate):
             SymbolError: The symbol cannot be read.
         """
         intent = Intent.of("place_order", how)
-        return self.__slices.orders.place_order(to_contract(contract), order, intent)
+        return self.__slices.orders.place_order(meant_contract(contract), order, intent)
 
     def place_orders(
         self,
@@ -235,7 +235,7 @@ class IBGateway(OrderGate):
             InvalidOrder: One of them contradicts itself; none was placed.
             SymbolError: The symbol cannot be read.
         """
-        what = to_contract(contract)
+        what = meant_contract(contract)
         return self.__slices.orders.place_orders(
             [(what, order) for order in orders],
             Intent.of("place_orders", how),
