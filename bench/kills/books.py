@@ -83,11 +83,18 @@ def journaled(file: Path, client_id: int) -> Journaled:
     return Journaled(file, client_id)
 
 
-def executions(file: Path) -> set[str]:
-    """The ids of all executions in a journal; none if there is no journal yet."""
+#: Executions that another client's program wrote down were told to nobody here.
+_TOLD = """
+SELECT x.exec_id FROM execution x JOIN entry e ON e.seq = x.seq
+JOIN session s ON s.epoch = e.epoch WHERE s.client_id = {client_id}
+"""
+
+
+def executions(file: Path, client_id: int) -> set[str]:
+    """The executions that programs of a client wrote down; none if there is no journal yet."""
     if is_new(file):
         return set()
-    return {row[0] for row in look(file, "SELECT exec_id FROM execution")}
+    return {row[0] for row in look(file, _TOLD.format(client_id=client_id))}
 
 
 def compare(

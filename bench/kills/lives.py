@@ -122,7 +122,7 @@ def killed(remote: Remote, plan: Plan) -> bool:
     """One client's life; whether it died of what was drawn, and not of being too late for it."""
     if plan.before == "reset":
         remote.reset_ids(CLIENT_ID)
-    known = executions(plan.file)
+    known = executions(plan.file, CLIENT_ID)
     with taken_away(plan.before, plan.file.parent), child(plan) as one:
         if plan.action == "refused":
             return _refused(one)

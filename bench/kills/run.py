@@ -51,7 +51,7 @@ from kills.books import copies, executions
 from kills.kinds import KINDS, Kind
 from kills.lives import Wrong, agreed, child, gone, killed, warm_up
 from kills.old_days import has_left_slate, has_old_days, is_new, write_old_days
-from kills.plans import ENOUGH, NEIGHBOUR, Plan, Progress, due, planned
+from kills.plans import CLIENT_ID, ENOUGH, NEIGHBOUR, Plan, Progress, due, planned
 from kills.rights import impossible
 from kills.server import PRICES, Remote, gateway_process
 
@@ -127,7 +127,7 @@ def _round(
                 stack.enter_context(neighbour(round_, progress))
             _kill(options, progress, remote, round_)
         plan = Plan(number=progress.done, seed=0, plain=False, kind="last", action="end", **round_)
-        known = executions(plan.file)
+        known = executions(plan.file, CLIENT_ID)
         with child(plan) as one:
             books = agreed(remote, one, plan, known)
             assert books is not None
