@@ -301,6 +301,8 @@ MIGRATIONS: tuple[Migration, ...] = (
             # The number of an entry stands behind what an index is made of, anyway.
             "DROP INDEX entry_by_story",
             "CREATE INDEX entry_by_story ON entry (correlation_id)",
+            # People ask for a permanent id seldom, and can wait for a look at all orders' words.
+            "DROP INDEX order_event_by_perm_id",
             """
             CREATE TABLE mark (
                 seq INTEGER PRIMARY KEY NOT NULL REFERENCES entry (seq),
