@@ -77,7 +77,8 @@ class JournalParams(Section):
         None,
         "int",
         "Days after which entries leave the journal for an archive, a whole and verified copy in "
-        "backup_folder. Orders that are not over, latches, and what came after them stay.",
+        "backup_folder. What came after a living order or an engaged kill switch stays; what else "
+        "is needed of the old days is written anew.",
         low=8,  # the gateway lists the executions of a week, and each is to be known again
         high=36_500,
         unset="everything stays",
