@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import attrs
@@ -23,7 +24,7 @@ from twsloop.storage.archive import last_to_move, move
 from twsloop.storage.chain import START, link
 from twsloop.storage.jsonl import export_lines, import_lines
 from twsloop.storage.latches import count_intents
-from twsloop.storage.pen import INSERT_ENTRY, Gathered, Pen
+from twsloop.storage.pen import INSERT_ENTRY, Gathered, Login, Pen
 from twsloop.storage.queries import Wanted, query_audit_log, query_order_history
 from twsloop.storage.reading import reading
 from twsloop.storage.recalling import recall
@@ -214,6 +215,31 @@ def test_what_sqlite_cannot_store_keeps_no_other_fact_out(
         file, "SELECT symbol, perm_id FROM order_event WHERE event = 'OrderSubmitted'"
     )
     assert (symbol, perm_id) == ("a\\ud800b" if "symbol" in odd else "", None)
+
+
+@pytest.mark.parametrize("name", ["exec_id", "correlation_id"])
+def test_a_key_or_a_story_that_is_no_text_keeps_no_other_fact_out(
+    tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "journal.db"
+    odd: Any = attrs.evolve(fill(2), **{name: "a\ud800b"})
+    other: Any = attrs.evolve(fill(3), **{name: "a\ud801b"})
+    # Again in the same batch, and in a later one: it is known by its key all the same.
+    written(file, [[began(), odd, fill(1), odd, other], [odd, step(3)]])
+    found = verify(file)
+    assert (found.ok, found.entries) == (True, 5), found.why
+    stored = rows(file, "SELECT natural_key, correlation_id FROM entry WHERE kind = 'Fill'")
+    assert sum("a\\ud800b" in f"{key}{story}" for key, story in stored) == 1
+
+
+def test_accounts_that_are_no_text_keep_no_fact_out(tmp_path: Path) -> None:
+    file = tmp_path / "journal.db"
+    with opened(file, len(MIGRATIONS)) as connection:
+        pen = Pen(file)
+        pen.opened(connection)
+        login = Login("DU\ud800", "session-1-1")
+        assert pen.write(connection, [(step(1), login), (fill(1), login)]).rows == 2
+    assert rows(file, "SELECT accounts, highest FROM id_floor") == [("DU\\ud800", 1)]
 
 
 @settings(max_examples=15)

@@ -20,7 +20,7 @@ from twsloop.events import Fact, Fill, OrderEvent, OrderIntent, OrderStep, Sessi
 from twsloop.ids import FIRST_REQUEST_ID
 
 from .chain import START, link
-from .rows import Details, body_of, details_of, drafts_of, key_of, story_of, time_of
+from .rows import Details, body_of, details_of, drafts_of, key_of, storable, story_of, time_of
 from .schema import ADD_MARK, MARK_EVERY, columns_of
 
 __all__ = [
@@ -63,8 +63,8 @@ class Login:
         story: The story of what belongs to no other.
     """
 
-    accounts: str
-    story: str
+    accounts: str = attrs.field(converter=storable)
+    story: str = attrs.field(converter=storable)
 
 
 @attrs.frozen

@@ -50,6 +50,7 @@ __all__ = [
     "drafts_of",
     "is_kept",
     "key_of",
+    "storable",
     "story_of",
     "time_of",
 ]
@@ -143,6 +144,12 @@ def key_of(fact: Fact) -> str | None:
     An execution is known by its id, account and client. Its time, price and size are in the key as
     well: a paper gateway that is started again counts its ids from the first.
     """
+    key = _key_of(fact)
+    return None if key is None else storable(key)
+
+
+def _key_of(fact: Fact) -> str | None:
+    """The same; it may hold what SQLite does not store."""
     if isinstance(fact, Fill):
         at = "" if fact.executed_at is None else fact.executed_at.isoformat()
         return (
@@ -165,12 +172,18 @@ def key_of(fact: Fact) -> str | None:
 def story_of(fact: Fact, otherwise: str) -> str:
     """The story that a fact belongs to; of one that does not say, as far as its fields do."""
     if fact.correlation_id:
-        return fact.correlation_id
+        return storable(fact.correlation_id)
     order_id = getattr(fact, "order_id", None)
     client_id = getattr(fact, "client_id", None)
     if order_id and client_id is not None:
         return order_story(client_id, order_id)
     return otherwise
+
+
+def storable(text: str) -> str:
+    """A text as SQLite stores it: what is no character (half of a surrogate pair) is escaped."""
+    # A gateway's text may hold such; the body has it escaped.
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 # ---- the tables beside it ----------------------------------------------------------------
@@ -225,8 +238,7 @@ def _stored(value: Any) -> Any:
     if value is None:
         return None
     if isinstance(value, str):
-        # A gateway's text may hold what is no character; the body has it escaped.
-        return value.encode("utf-8", "backslashreplace").decode()
+        return storable(value)
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, int):
