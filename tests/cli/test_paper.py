@@ -60,6 +60,8 @@ def test_a_port_in_use(tmp_path: Path) -> None:
         code, out, errors = run("paper", "--port", str(port), home=tmp_path)
     assert (code, out) == (15, "")
     assert errors.startswith(f"twsloop: cannot listen on 127.0.0.1:{port}: ")
+    assert "Choose another port (paper --port" in errors
+    assert "another paper gateway" in errors
 
 
 def test_a_replay_says_when_its_data_has_ended(tmp_path: Path, ticks: Path) -> None:

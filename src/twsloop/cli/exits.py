@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 from twsloop import errors
@@ -136,9 +137,20 @@ def sentence_of(error: BaseException) -> str:
         return f"{text}\nTry --paper to start a paper gateway of twsloop's own."
     if isinstance(error, (errors.ClientIdInUse, errors.ClientIdLeased)):
         return f"{text}\nChoose another one with --client-id."
+    if isinstance(error, errors.ListenError) and _in_use(error):
+        return (
+            f"{text}\nChoose another port (paper --port, record --listen; 0 takes a free one), or "
+            "use what runs there already, perhaps another paper gateway: any number of clients can "
+            "connect to it."
+        )
     if isinstance(error, ForeignError) and error.hint:
         return f"{text}\n{error.hint}"
     return text
+
+
+def _in_use(error: errors.ListenError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE
 
 
 def describe_exits(*codes: Exit) -> str:
