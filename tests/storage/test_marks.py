@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import attrs
@@ -222,8 +221,7 @@ def test_a_key_or_a_story_that_is_no_text_keeps_no_other_fact_out(
     tmp_path: Path, name: str
 ) -> None:
     file = tmp_path / "journal.db"
-    odd: Any = attrs.evolve(fill(2), **{name: "a\ud800b"})
-    other: Any = attrs.evolve(fill(3), **{name: "a\ud801b"})
+    odd, other = fill(2, **{name: "a\ud800b"}), fill(3, **{name: "a\ud801b"})
     # Again in the same batch, and in a later one: it is known by its key all the same.
     written(file, [[began(), odd, fill(1), odd, other], [odd, step(3)]])
     found = verify(file)
