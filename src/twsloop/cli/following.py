@@ -19,6 +19,7 @@ from twsloop.events import Fact, GapEnded, GapStarted
 from .connect import Inbox, Patience, watch_session
 from .fields import text
 from .output import Output
+from .session_words import SessionWords
 from .shapes import line
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class Following(Generic[T]):
         self._draw = draw
         self._most = most
         self._inbox: Inbox[tuple[str, Any]] = Inbox()
+        self._words = SessionWords()
         self.count = 0
         self.state = gateway.session_state.name
         watch_session(
@@ -160,8 +162,8 @@ class Following(Generic[T]):
             self._show(item)
         elif what == "session":
             self.state = item["state"]
-            words = None if self._out.live else f"session {item['state']}: {item['reason']}"
-            self._out.event(SESSION.event, words, **item)
+            words = self._words.of(item["state"], item["reason"])
+            self._out.event(SESSION.event, None if self._out.live else words, **item)
         else:
             self._life(item)
 

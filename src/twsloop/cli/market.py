@@ -21,6 +21,7 @@ from .output import Output
 from .quotes import LINE_ERROR, QUOTE, SHOWN_COLUMNS, TICK, TICK_COLUMNS, quote_table, tick_row
 from .root import Run, SuggestingGroup, output_option
 from .saved import SavedSubscriptions
+from .session_words import SessionWords
 from .shapes import line, prints
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class _Watching:
         self._errors: dict[str, Exception] = {}
         self._patience = Patience(None)
         self._state = "READY"
+        self._words = SessionWords()
         watch_session(
             gateway, self._inbox, lambda s, reason: ("session", {"state": s, "reason": reason})
         )
@@ -183,8 +185,8 @@ class _Watching:
             self._out.record(TICK.event, TICK_COLUMNS, row, shown=SHOWN_COLUMNS)
         elif name == "session":
             self._state = row["state"]
-            words = None if self._out.live else f"session {row['state']}: {row['reason']}"
-            self._out.event(SESSION.event, words, **row)
+            words = self._words.of(row["state"], row["reason"])
+            self._out.event(SESSION.event, None if self._out.live else words, **row)
         else:
             words = None if self._out.live else f"{row['symbol']}: {row['message']}"
             self._out.event(LINE_ERROR.event, words, **row)

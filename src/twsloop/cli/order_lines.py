@@ -15,6 +15,7 @@ from .exits import Exit
 from .facts import sentence
 from .fields import decimal, moment, text, whole
 from .output import Output, cell
+from .session_words import SessionWords
 from .shapes import Line, line
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class OrderWatch:
     def __init__(self, gateway: IBGateway, out: Output) -> None:
         self._out = out
         self._inbox: Inbox[Fact | tuple[str, str]] = Inbox()
+        self._words = SessionWords()
         for kind in (OrderEvent, Fill, CommissionReported):
             gateway.observe(kind, self._inbox.put)
         watch_session(gateway, self._inbox, lambda state, reason: (state, reason))
@@ -139,7 +141,8 @@ class OrderWatch:
     def _print(self, item: Fact | tuple[str, str] | None, ids: set[int]) -> None:
         if isinstance(item, tuple):
             state, reason = item
-            self._out.event(SESSION.event, f"session {state}: {reason}", state=state, reason=reason)
+            words = self._words.of(state, reason)
+            self._out.event(SESSION.event, words, state=state, reason=reason)
         elif item is not None and getattr(item, "order_id", None) in ids:
             self._out.fact(item, sentence(item))
 

@@ -11,6 +11,7 @@ from .connect import Inbox, Patience, connected, watch_session
 from .fields import decimal, moment, text, whole
 from .order_lines import SESSION
 from .root import Run, output_option
+from .session_words import SessionWords
 from .shapes import line, prints
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def _row(found: AccountProfit) -> dict[str, Any]:
 def _follow(gateway: IBGateway, out: Output, accounts: Sequence[str], patience: Patience) -> None:
     """Each number as it changes, until the time is over."""
     inbox: Inbox[tuple[str, dict[str, Any]]] = Inbox()
+    words = SessionWords()
     watch_session(
         gateway, inbox, lambda state, why: (SESSION.event, {"state": state, "reason": why})
     )
@@ -121,6 +123,6 @@ def _follow(gateway: IBGateway, out: Output, accounts: Sequence[str], patience: 
                 continue
             name, row = told
             if name == SESSION.event:
-                out.event(name, f"session {row['state']}: {row['reason']}", **row)
+                out.event(name, words.of(row["state"], row["reason"]), **row)
             else:
                 out.record(name, ACCOUNT_PNL.columns, row)
