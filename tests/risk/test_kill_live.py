@@ -15,6 +15,7 @@ import attrs
 import pytest
 import uvloop
 
+from tests.orders.test_earlier import put_back, take_away
 from tests.support.desk import PATIENCE, Heard, config_for, open_paper, settle
 from twsloop.app.kill_switch import engage
 from twsloop.clock import SystemClock
@@ -269,6 +270,23 @@ def test_a_callback_that_stops_its_own_session_is_told_that_it_has_not_acted(
     acted = hear(again, KillSwitchActed)
     with again:
         assert len(acted.next().cancelled) == 1
+
+
+def test_a_journal_that_is_mended_is_read_at_once(room: Room) -> None:
+    poll = 60  # later than anybody waits here: the next look in turn does not find it
+    gateway = room.program(kill_switch__poll=poll)
+    engage(room.config(), "before the trouble", SystemClock())
+    kept = take_away(room.folder / "journal.db")
+    changed = hear(gateway, KillSwitchChanged)
+    with gateway:
+        refused = gateway.place_order("AAPL", market_order("BUY", 1))
+        assert refused.done.result(PATIENCE) is OrderStatus.REFUSED
+        put_back(kept, room.folder / "journal.db")
+        told = changed.next()
+        assert (told.engaged, told.reason) == (True, "before the trouble")
+        # It is known again: what lets orders pass is its release, not another look.
+        assert gateway.kill_switch.release("looked after")
+        assert not gateway.kill_switch.blocks
 
 
 def test_a_file_engages_it(room: Room) -> None:

@@ -6,8 +6,9 @@ dropped; what the settings allow is done at the broker (`Hands.clear`), as soon 
 READY: at once, or when a lost link is back, or at the next start of the program.
 
 The state is a fact in the journal, and the journal is what it survives restarts by, and what other
-programs hear of it by. Each program looks into the journal before it connects and then every
-``[kill_switch] poll`` seconds, and the last fact in the file counts. While facts of our own are on
+programs hear of it by. Each program looks into the journal before it connects, then every
+``[kill_switch] poll`` seconds, and at once when a trouble of the journal is over; the last fact in
+the file counts. While facts of our own are on
 their way there, ours come later than all that can be read, so nothing is taken over. What a program
 has done at the broker is a fact, too (`KillSwitchActed`): one that finds the switch engaged, and no
 such fact of its own behind that, has it still to do.
@@ -31,6 +32,7 @@ from twsloop.events import (
     DayStep,
     Fact,
     Fill,
+    JournalTrouble,
     KillSwitchActed,
     KillSwitchChanged,
     KillSwitchClaimed,
@@ -126,9 +128,12 @@ class KillDesk:
         self._owed: KillSwitchChanged | None = None
         self._acting: asyncio.Task[None] | None = None
         self._timer: Timer | None = None
+        #: A look is under way, or about to begin; and whether another one has to follow it.
+        self._looking = self._once_more = False
         core.on_connect(self._begin)
         core.on_session(self._session)
         core.on_end(self._session_ends)
+        core.on_fact(self._heard)
 
     # ---- for everybody, from any thread --------------------------------------------------
 
@@ -365,7 +370,7 @@ class KillDesk:
         """Before an attempt to connect."""
         if self._timer is not None:
             return
-        await self._look()
+        await self._look_in_turn()
         if self._ledger.active() or self._file is not None:
             self._timer = self._later()
             self._core.event_loop.at_stop(self._stop)
@@ -374,15 +379,36 @@ class KillDesk:
         params = self._core.config.kill_switch
         return self._core.clock.call_later(params.poll, self._poll)
 
+    def _heard(self, fact: Fact) -> None:
+        """A journal that can be written again may be read: orders are refused until it is."""
+        if not isinstance(fact, JournalTrouble) or not fact.over:
+            return
+        if self._looking:
+            self._once_more = True  # it may have begun too early
+        elif self._timer is not None:
+            self._timer.cancel()
+            self._poll()
+
     def _poll(self) -> None:
+        self._looking = True
         self._core.event_loop.spawn(self._look_again(), name="looking at the kill switch")
 
     async def _look_again(self) -> None:
         try:
-            await self._look()
+            await self._look_in_turn()
         finally:
             if self._timer is not None:
                 self._timer = self._later()
+
+    async def _look_in_turn(self) -> None:
+        """One look at a time: of two, the one that read less could have the last word."""
+        self._looking = self._once_more = True
+        try:
+            while self._once_more:
+                self._once_more = False
+                await self._look()
+        finally:
+            self._looking = False
 
     def _stop(self) -> None:
         if self._timer is not None:
