@@ -8,6 +8,7 @@ ends.
 
 from __future__ import annotations
 
+import functools
 import os
 import weakref
 from typing import Protocol
@@ -28,13 +29,16 @@ _KEPT: list[object] = []
 
 def watch(loop: Inherited) -> None:
     """Tell a loop of every fork, in the process that was forked."""
+    _hear_of_forks()
     _RUNNING.add(loop)
+
+
+@functools.cache  # once, and not by being imported: the system has no way to take it back
+def _hear_of_forks() -> None:
+    if hasattr(os, "register_at_fork"):  # Windows has no fork
+        os.register_at_fork(after_in_child=_forked)
 
 
 def _forked() -> None:
     _KEPT.extend(loop.forked() for loop in list(_RUNNING))
     _RUNNING.clear()
-
-
-if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(after_in_child=_forked)
