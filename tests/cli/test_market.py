@@ -130,6 +130,18 @@ def test_a_snapshot(tmp_path: Path, paper_gateway: PaperGateway) -> None:
     assert summary["event"] == "summary"
 
 
+def test_a_snapshot_on_a_terminal(tmp_path: Path, paper_gateway: PaperGateway) -> None:
+    code, drawn, _ = on_a_terminal(
+        *port_of(paper_gateway), "subscribe", "SPY", "NOSUCH", "--snapshot", home=tmp_path
+    )
+    assert code == 11
+    assert "No security definition" in drawn
+    (row,) = [line for line in drawn.splitlines() if "SPY" in line]
+    assert "\x1b[2m" not in row, "what is complete is not shown as stale"
+    assert re.search(r"^1 of 2 quotes in \d+\.\d s", drawn, re.MULTILINE)
+    assert " ticks of " not in drawn
+
+
 def test_what_was_saved(tmp_path: Path, paper_gateway: PaperGateway) -> None:
     run("subscriptions", "add", "SPY", "EUR.USD", home=tmp_path)
     with program(

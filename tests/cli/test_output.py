@@ -53,6 +53,8 @@ def written(form: str) -> tuple[Output, io.StringIO]:
         (NOON, "2026-01-05T12:00:01.500000+00:00", "12:00:01"),
         (Ends.ORDER, "order", "order"),
         (Path("a"), "a", "a"),
+        (Decimal("-0.00"), "-0.00", "0"),
+        (-0.0, -0.0, "0"),
         (float("nan"), None, ""),
         (float("inf"), None, ""),
         (Decimal("NaN"), None, ""),

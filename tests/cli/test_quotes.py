@@ -69,13 +69,45 @@ def test_prices_have_the_decimals_of_the_contract(clock: ManualClock) -> None:
         ({"last": 110.0, "close": 100.0}, "+10.00%"),
         ({"last": 99.0, "close": 100.0, "bid": 5.0, "ask": 5.0}, "-1.00%"),
         ({"bid": 100.0, "ask": 102.0, "close": 100.0}, "+1.00%"),
-        ({"last": 100.0, "close": 100.0}, "+0.00%"),
+        ({"last": 100.0, "close": 100.0}, " 0.00%"),
     ],
 )
 def test_the_change_against_the_close(
     clock: ManualClock, values: dict[str, float], change: str
 ) -> None:
     assert change in drawn(ticker("AAPL", clock, **values))
+
+
+@pytest.mark.parametrize(
+    ("last", "shown"),
+    [(99.999, "0.00%"), (100.001, "0.00%"), (99.99, "-0.01%"), (100.01, "+0.01%")],
+)
+def test_a_change_of_nothing_is_neither_gain_nor_loss(
+    clock: ManualClock, last: float, shown: str
+) -> None:
+    console = Console(width=200, force_terminal=True, color_system="standard", legacy_windows=False)
+    with console.capture() as caught:
+        console.print(quote_table([ticker("AAPL", clock, last=last, close=100.0)], width=200))
+    text = caught.get()
+    assert shown in text
+    assert "-0.00" not in text
+    assert "+0.00" not in text
+    colour = {"-": "\x1b[31m", "+": "\x1b[32m"}.get(shown[0])
+    if colour is None:
+        assert "\x1b[31m" not in text
+        assert "\x1b[32m" not in text
+    else:
+        assert f"{colour}{shown}" in text
+
+
+def test_what_ended_as_it_should_is_not_dim(clock: ManualClock) -> None:
+    quote = ticker("AAPL", clock, last=100.0)
+    quote.stale = True
+    for ended, dim in ((False, True), (True, False)):
+        console = Console(width=200, force_terminal=True, color_system="standard")
+        with console.capture() as caught:
+            console.print(quote_table([quote], width=200, ended=ended))
+        assert ("\x1b[2m" in caught.get()) is dim
 
 
 def test_no_change_without_a_close(clock: ManualClock) -> None:

@@ -20,7 +20,7 @@ from tests.support.program import program, run
 from tests.support.screen import on_screen
 from twsloop.cli import run as run_here
 from twsloop.cli.watch import Watch
-from twsloop.cli.watch_view import LEAST, Picture, shares
+from twsloop.cli.watch_view import LEAST, Picture, _two, shares
 from twsloop.config import Config, ConnectionParams
 from twsloop.event_loop import Future
 from twsloop.gateway import IBGateway
@@ -156,6 +156,14 @@ def test_a_loss_of_nothing_is_none(picture: Picture, amount: str, shown: str) ->
     profit = attrs.evolve(picture.profits[0], daily=Decimal(amount))
     head = drawn(attrs.evolve(picture, profits=(profit,)), 100, 30)[2]
     assert f"daily{shown}" in head
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [("-0.0000001", "0.00"), ("-0.1", "-0.10"), ("1.16265", "1.16265"), ("-1234.5", "-1,234.50")],
+)
+def test_an_amount_of_nothing_has_no_sign(amount: str, shown: str) -> None:
+    assert _two(Decimal(amount)) == shown
 
 
 # ---------------------------------------------------------------------------------- a terminal

@@ -129,6 +129,8 @@ class _Watching:
         self._patience = Patience(None)
         self._state = "READY"
         self._words = SessionWords()
+        #: How many quotes a snapshot has; None where ticks are followed.
+        self._quotes: int | None = None
         watch_session(
             gateway, self._inbox, lambda s, reason: ("session", {"state": s, "reason": reason})
         )
@@ -165,12 +167,15 @@ class _Watching:
 
     def snapshot(self, generic_ticks: str | None) -> None:
         """Print one row a symbol."""
+        self._quotes = 0
         subscription = self._gateway.subscribe(
             self._symbols, on_error=self._failed, generic_ticks=generic_ticks, snapshot=True
         )
         tickers = subscription.done.result()
+        self._quotes = sum(ticker.error is None for ticker in tickers.values())
         if self._out.form == "table":
-            self._out.console.print(self._table(tickers.values()))
+            width = self._out.console.width
+            self._out.console.print(quote_table(tickers.values(), width=width, ended=True))
         else:
             for ticker in tickers.values():
                 self._out.record(QUOTE.event, TICK_COLUMNS, tick_row(ticker))
@@ -202,9 +207,12 @@ class _Watching:
         """Say what came."""
         seconds = round(self._patience.spent, 1)
         total = sum(self._ticks.values())
+        words = f"{total} ticks of {len(self._ticks)} symbols in {seconds} s"
+        if self._quotes is not None:
+            words = f"{self._quotes} of {len(self._symbols)} quotes in {seconds} s"
         self._out.event(
             SUMMARY.event,
-            f"{total} ticks of {len(self._ticks)} symbols in {seconds} s",
+            words,
             seconds=seconds,
             ticks=dict(self._ticks),
         )

@@ -94,7 +94,12 @@ def tick_row(ticker: Ticker) -> dict[str, Any]:
 
 
 def quote_table(
-    tickers: Iterable[Ticker], *, caption: str = "", width: int = WIDTH, framed: bool = True
+    tickers: Iterable[Ticker],
+    *,
+    caption: str = "",
+    width: int = WIDTH,
+    framed: bool = True,
+    ended: bool = False,
 ) -> Table:
     """All tickers as a table; a stale one is dim, a failed one says why below.
 
@@ -103,6 +108,7 @@ def quote_table(
         caption: What stands below.
         width: How wide it may be, characters; a narrow one has fewer columns.
         framed: Whether it has lines of its own.
+        ended: Whether they are snapshots, complete: of these none is dim for having ended.
     """
     table = Table(
         box=HEAVY_HEAD if framed else None,
@@ -122,7 +128,9 @@ def quote_table(
     for column in shown:
         table.add_column(column, justify="left" if column == "symbol" else "right", no_wrap=True)
     for cells, stale in rows:
-        table.add_row(*(cells[column] for column in shown), style="dim" if stale else None)
+        table.add_row(
+            *(cells[column] for column in shown), style="dim" if stale and not ended else None
+        )
     if failed:
         table.caption = "\n".join((*failed, caption)).rstrip()
     return table
@@ -176,6 +184,9 @@ def _change(ticker: Ticker) -> str:
     price = ticker.last if ticker.last is not None else ticker.midpoint
     if price is None or not ticker.close:
         return ""
-    change = (price / ticker.close - 1) * 100
-    colour = "green" if change > 0 else "red" if change < 0 else "white"
+    # What is less than half of the last place is neither a gain nor a loss.
+    change = round((price / ticker.close - 1) * 100, 2)
+    if not change:
+        return "0.00%"
+    colour = "green" if change > 0 else "red"
     return f"[{colour}]{change:+.2f}%[/{colour}]"

@@ -62,6 +62,8 @@ def cell(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, (float, Decimal)) and not value:
+        return "0"  # no -0
     if isinstance(value, float):
         return f"{value:.10g}"
     if isinstance(value, Decimal):

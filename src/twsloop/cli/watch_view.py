@@ -366,8 +366,8 @@ def _two(amount: Decimal | None) -> str:
     """Money in two places, or more where a price has more."""
     if amount is None:
         return ""
-    exact = round(amount, 6).normalize()
-    return f"{exact:,f}" if -int(exact.as_tuple().exponent) > 2 else f"{amount:,.2f}"
+    exact = round(amount, 6).normalize() or Decimal(0)  # no -0.00
+    return f"{exact:,f}" if -int(exact.as_tuple().exponent) > 2 else f"{exact:,.2f}"
 
 
 def _money(amount: Decimal | None) -> Text:
