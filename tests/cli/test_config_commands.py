@@ -108,7 +108,7 @@ def test_nothing_is_set(ask: Ask) -> None:
 def test_a_section_that_is_none_and_a_file_that_is_wrong(ask: Ask) -> None:
     code, _, complaints = ask("config", "show", "conection")
     assert code == 2
-    assert "there is no section 'conection'" in complaints
+    assert "there is no section 'conection'. Did you mean 'connection'?" in complaints
     Path("config.ini").write_text("[connection]\nport = x\n")
     code, out, complaints = ask("config", "show")
     assert (code, out) == (3, "")

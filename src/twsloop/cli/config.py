@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Any
 
@@ -150,9 +151,11 @@ def show(run: Run, sections: tuple[str, ...], changed: bool, form: str | None) -
     """
     unknown = [name for name in sections if name not in SECTIONS]
     if unknown:
+        close = difflib.get_close_matches(unknown[0].lower(), SECTIONS, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
         raise click.BadParameter(
-            f"there is no section {', '.join(map(repr, unknown))}; there are: "
-            f"{', '.join(SECTIONS)}",
+            f"there is no section {', '.join(map(repr, unknown))}.{hint} There are: "
+            f"{', '.join(SECTIONS)}.",
             param_hint="SECTIONS",
         )
     found = _surveyed(run)
