@@ -6,6 +6,7 @@ import asyncio
 import http.server
 import socket
 import threading
+import traceback
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
@@ -87,6 +88,22 @@ def test_a_refused_port_says_what_to_do() -> None:
     assert type(error) is TcpRefused
     assert "nothing listens there" in str(error)
     assert heard.names == []
+
+
+def test_a_traceback_is_of_the_call_alone_and_the_cause_can_be_read(
+    loop_factory: LoopFactory,
+) -> None:
+    with ScriptedServer(silent) as server:
+        port = server.port
+    client = IBKRConnection(settings(port), loop_factory=loop_factory)
+    with pytest.raises(TcpRefused) as caught, client:
+        pytest.fail("nobody listens")
+    shown = "".join(traceback.format_exception(caught.value))
+    assert shown.count("Traceback (most recent call last)") == 1
+    assert shown.count("\n  File ") <= 5, "not the way through the loop thread"
+    assert "lifecycle.py" not in shown
+    assert shown.rstrip().endswith(str(caught.value))
+    assert isinstance(caught.value.__context__, OSError)
 
 
 def test_an_unknown_host_is_named() -> None:

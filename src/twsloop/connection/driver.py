@@ -105,6 +105,11 @@ class Driver:
         except (LoopNotRunning, CancelledError):  # another thread stopped it meanwhile
             self.stop()
             raise target.given_up("stopped") from None
+        except ConnectionFailed as error:
+            self.stop()
+            # Its text says all; the way through the loop thread would only stand before it, and
+            # the system's own error is still its __context__.
+            raise error.with_traceback(None) from None
         except BaseException:
             self.stop()
             raise
