@@ -41,6 +41,8 @@ IMAGES = HERE / "images"
 PAGES = HERE / "_build" / "pages"
 #: How far apart two pictures of a recording are at least, seconds.
 STEP = 0.5
+#: What was drawn is whole when so long nothing more has come, seconds.
+SETTLED = 0.03
 #: How many lines stand on the first picture of a recording.
 BEGINS = 8
 #: What a program writes when it gives the whole screen back.
@@ -107,6 +109,9 @@ def record(shot: Shot, home: Path) -> list[Frame]:
             whole = whole or ALTERNATE_SCREEN_LEFT in piece
             if not whole:
                 stream.feed(piece)
+            # Half of what is being drawn is no picture: the rest of it comes at once.
+            if select.select([master], [], [], SETTLED)[0]:
+                continue
             now = time.monotonic() - began
             if not frames or now - frames[-1].at >= STEP:
                 frames.append(Frame(now, lines_of(screen)))
