@@ -53,6 +53,12 @@ def test_a_tag_goes_with_the_order(ask: Ask) -> None:
     assert (order["symbol"], order["tag"]) == ("SPY", "later")
 
 
+def test_a_limit_too_far_through_the_market_is_told_with_its_reason(ask: Ask) -> None:
+    *_, end = lines(ask, "buy", "AAPL", "10", "--limit", "900", code=12)
+    assert (end["event"], end["status"], end["error_code"]) == ("order_end", "Cancelled", 202)
+    assert "at or more aggressive than" in end["reason"]
+
+
 def test_a_trailing_stop(ask: Ask) -> None:
     lines(ask, "sell", "SPY", "10", "--trail", "2%", "--timeout", "0", code=13)
     lines(ask, "sell", "SPY", "10", "--trail", "1.50", "--timeout", "0", code=13)

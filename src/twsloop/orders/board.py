@@ -3,6 +3,10 @@
 What a report changes is told in this order: the facts to observers and the log, the executions and
 the change to the order's own callbacks, and last the futures are resolved; so whoever waited for
 ``done`` finds that the callbacks have been called.
+
+The gateway says that it cancelled an order, and why only in its next word (error 202; domain.md,
+"Event order"). So the futures of an order that nobody asked to cancel wait for that, for a moment:
+some ends come without it.
 """
 
 from __future__ import annotations
@@ -12,9 +16,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
+from twsloop.clock import Timer
 from twsloop.connection.core import Core
 from twsloop.event_loop import Future
-from twsloop.events import Fact, IdentityBroken, OrderEvent
+from twsloop.events import Fact, IdentityBroken, OrderCancelled, OrderEvent
 from twsloop.log import mask
 from twsloop.processors import Where
 from twsloop.processors.delivery import delivery_for
@@ -23,12 +28,16 @@ from .book import Change, OrderBook
 from .leaving import Guards
 from .recording import StepTeller
 from .state import OrderInput, OrderRecord, OrderStatus
-from .steps import describe_record
+from .steps import CANCELS, describe_record
 from .trade import Keeper, OnFill, OnUpdate, Trade
 
-__all__ = ["Board", "Callbacks"]
+__all__ = ["REASON_WAIT", "Board", "Callbacks"]
 
 logger = logging.getLogger(__name__)
+
+#: So long the end of an order that nobody asked to cancel waits for the word why, seconds. Where it
+#: comes, it comes right behind.
+REASON_WAIT = 0.5
 
 #: on_update, on_fill, and where they run.
 Callbacks = tuple[OnUpdate | None, OnFill | None, Where]
@@ -57,6 +66,8 @@ class Board:
         self._trades: dict[OrderRecord, Trade] = {}
         #: New orders that nobody was told of yet, and since when they are there.
         self._unheard: dict[OrderRecord, datetime] = {}
+        #: Orders that were cancelled, nobody knows why, and when that is waited for no more.
+        self._unexplained: dict[Trade, Timer] = {}
         self.uncertain: Callable[[], object] = lambda: None
         self.traded: Callable[[OrderRecord], object] = lambda _record: None
 
@@ -149,7 +160,9 @@ class Board:
     def forget(self, records: Iterable[OrderRecord]) -> None:
         """The book keeps these orders no longer."""
         for gone in records:
-            self._trades.pop(gone, None)
+            trade = self._trades.pop(gone, None)
+            if trade in self._unexplained:
+                self._resolve(trade)
 
     def _tell(self, trade: Trade, change: Change) -> None:
         for fill in change.fills:
@@ -158,6 +171,26 @@ class Board:
         if change.changed:
             for delivery in tuple(trade.updates):
                 delivery((trade,))
+        if not self._awaits_reason(trade, change):
+            self._resolve(trade)
+
+    def _awaits_reason(self, trade: Trade, change: Change) -> bool:
+        """Whether the gateway is about to say why it cancelled an order."""
+        record = trade.record
+        if record.reason or record.cancel_asked or not record.own or record.status not in CANCELS:
+            return False
+        if trade in self._unexplained:
+            return True
+        if not any(isinstance(fact, OrderCancelled) for fact in change.facts):
+            return False
+        clock = self._core.clock
+        self._unexplained[trade] = clock.call_later(REASON_WAIT, lambda: self._resolve(trade))
+        return True
+
+    def _resolve(self, trade: Trade) -> None:
+        timer = self._unexplained.pop(trade, None)
+        if timer is not None:
+            timer.cancel()
         trade.resolve()
 
     def apply(self, record: OrderRecord, event: OrderInput, reason: str = "") -> None:
@@ -203,6 +236,7 @@ class Board:
             if not record.final:
                 reason = f"{why} while the order was {record.status}"
                 self.apply(record, OrderInput.ABANDONED, reason)
+            self._resolve(trade)
             trade.give_up()
 
 

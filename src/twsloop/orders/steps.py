@@ -37,6 +37,7 @@ from .reading import prices_of
 from .state import OrderInput, OrderRecord, OrderStatus, next_status
 
 __all__ = [
+    "CANCELS",
     "TERMS",
     "Change",
     "Closed",
@@ -67,7 +68,8 @@ TERMS = (
 #: IB's code for "the order is cancelled".
 CANCELLED = 202
 _ACCEPTED = frozenset({OrderStatus.PRE_SUBMITTED, OrderStatus.SUBMITTED})
-_CANCELLED = frozenset({OrderStatus.CANCELLED, OrderStatus.API_CANCELLED})
+#: The gateway's words for an order that was cancelled.
+CANCELS = frozenset({OrderStatus.CANCELLED, OrderStatus.API_CANCELLED})
 _REFUSED = frozenset(
     {
         OrderStatus.REJECTED,
@@ -204,7 +206,7 @@ def move(
         kind = OrderFilled
     elif new is OrderStatus.EXPIRED:
         kind = OrderExpired
-    elif new in _CANCELLED:
+    elif new in CANCELS:
         kind = OrderExpired if time_is_up(record, now, closed) else OrderCancelled
     elif new in _REFUSED:
         kind = OrderRejected

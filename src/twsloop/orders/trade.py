@@ -213,6 +213,9 @@ class Trade:
     def done(self) -> Future[OrderStatus]:
         """Resolves with the final status, and never raises. Each caller gets a view of its own.
 
+        Of an order that nobody asked to cancel the gateway tells the end first and `reason` next:
+        `done` waits for that word, half a second at most.
+
         To look without waiting, ask `active`: it makes no view.
         """
         return self._done.view()
