@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import jsonschema  # type: ignore[import-untyped]
 
@@ -48,6 +49,20 @@ def test_nobody_listens(said: Said) -> None:
     code, out, complaints = said(*given, "--json")
     assert (code, complaints) == (1, "")
     assert json.loads(out.splitlines()[-1])["failed"] == ["tcp"]
+
+
+def test_live_with_a_gate_closed_is_looked_at_from_outside(said: Said) -> None:
+    said.environ({"TWSLOOP_CONNECTION_MODE": "live"})
+    with socket.create_server(("127.0.0.1", 0)) as listens:
+        code, out, complaints = said("--port", str(listens.getsockname()[1]), "doctor")
+    assert (code, complaints) == (1, "")
+    assert "ok       tcp" in out
+    assert "failed   session" in out
+    assert "[live] override_file is not set" in out
+    assert "not healthy: session" in out
+    code, out, _ = said("--port", str(free_port()), "doctor")
+    assert code == 1
+    assert "not healthy: tcp" in out
 
 
 def test_one_of_its_own(said: Said) -> None:

@@ -150,6 +150,25 @@ def test_nothing_is_installed(said: Said) -> None:
     assert "--gateway-path" in complaints
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("start",), "twsloop start --no-wait"),
+        (("start", "--supervise"), "set these keys"),
+        (("restart",), "twsloop ibc restart"),
+    ],
+)
+def test_live_with_a_gate_closed_says_what_to_do(
+    arguments: tuple[str, ...], words: str, said: Said
+) -> None:
+    said.environ({"TWSLOOP_CONNECTION_MODE": "live"})
+    code, out, complaints = said("--port", str(free_port()), *arguments)
+    assert (code, out) == (Exit.BLOCKED, "")
+    for part in ("[live] override_file is not set", "although it places nothing", words):
+        assert part in complaints
+    assert ("--no-wait" in complaints) is (arguments == ("start",))
+
+
 def test_a_bare_gateway(said: Said, tmp_path: Path) -> None:
     """A starter of its own, without IBC: here a paper gateway."""
     port = free_port()

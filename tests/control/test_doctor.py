@@ -153,5 +153,6 @@ def test_a_live_account_behind_the_paper_port(tmp_path: Path) -> None:
 
 def test_live_without_its_gates_is_not_even_tried(paper: PaperGateway, tmp_path: Path) -> None:
     report = examine(settings(paper.port, tmp_path, connection__mode="live"))
-    assert report.failed == ("tcp",)
-    assert "override_file" in verdicts(report)["tcp"].text
+    assert report.failed == ("session",)
+    assert "override_file" in verdicts(report)["session"].text
+    assert verdicts(report)["handshake"].outcome is StepOutcome.SKIPPED

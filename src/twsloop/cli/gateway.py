@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from twsloop.errors import LiveTradingBlocked
+
 from .exits import Exit, with_exits
 from .fields import flag, many, moment, text, whole
 from .root import Run
@@ -109,7 +111,8 @@ def start(
     if no_wait and supervise:
         raise click.UsageError("--supervise waits: leave --no-wait away.")
     given = {"control.gateway_path": gateway_path, "control.start_timeout": timeout}
-    with _gateway(run, **given) as (process, config, tell):
+    without = "" if supervise else "twsloop start --no-wait"
+    with _gateway(run, without, **given) as (process, config, tell):
         try:
             if supervise:
                 from twsloop.app import control  # noqa: PLC0415  (not for --help)
@@ -167,7 +170,7 @@ Through IBC it keeps its login, and a gateway does it at the next full minute.
 def restart(run: Run, gateway_path: Path | None, timeout: float | None) -> None:
     """Restart the gateway, and wait until it is proven ready again."""
     given = {"control.gateway_path": gateway_path, "control.start_timeout": timeout}
-    with _gateway(run, **given) as (process, _, tell):
+    with _gateway(run, "twsloop ibc restart", **given) as (process, _, tell):
         process.restart(tell=tell)
 
 
@@ -230,9 +233,15 @@ def ibc(run: Run, command: str) -> None:
 # ---------------------------------------------------------------------------------- underneath
 @contextmanager
 def _gateway(
-    run: Run, **given: Any
+    run: Run, run_without: str = "", /, **given: Any
 ) -> Iterator[tuple[GatewayProcess, Any, Callable[[Step], None]]]:
-    """The gateway's process, the settings, and what steps are told to."""
+    """The gateway's process, the settings, and what steps are told to.
+
+    Args:
+        run: The global options.
+        run_without: The command that does the same, but does not look; empty for none.
+        **given: The command's own settings.
+    """
     if run.paper:
         raise click.UsageError(
             "--paper is a gateway within the command: for one with a process of its own there is "
@@ -249,7 +258,23 @@ def _gateway(
         out.event(STEP.event, step.text, **{name: told.get(name) for name in STEP.columns})
 
     with logged(config):
-        yield gateway_process(config), config, tell
+        try:
+            yield gateway_process(config), config, tell
+        except LiveTradingBlocked as error:
+            raise _with_ways(error, run_without) from None
+
+
+def _with_ways(error: LiveTradingBlocked, run_without: str) -> LiveTradingBlocked:
+    """The same error, and what can be done about it."""
+    other = f", or do it without looking: {run_without}" if run_without else ""
+    return LiveTradingBlocked(
+        f"{error.problem}. Looking whether the gateway is ready takes a session of the live "
+        f"account, and that needs every gate open, although it places nothing: set these keys"
+        f"{other}",
+        host=error.host,
+        port=error.port,
+        client_id=error.client_id,
+    )
 
 
 def _show(out: Output, found: Status) -> None:

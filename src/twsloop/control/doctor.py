@@ -39,6 +39,7 @@ __all__ = ["examine"]
 #: How long a farm may take to be told of after the session stands, seconds: the notices may come
 #: after the first requests.
 FARMS_PATIENCE = 5.0
+_PORT_OPEN = "the port accepts connections"
 
 
 def examine(
@@ -149,15 +150,24 @@ class _Visit:
             return True
         closed = closed_gates(self._config)
         if closed:
-            self._add(
-                Verdict(
-                    step="tcp",
-                    outcome=StepOutcome.FAILED,
-                    text=f"not tried: live trading is blocked: {'; '.join(closed)}",
-                    remedy="open the gates that you mean to open: [live] and [orders]",
-                )
-            )
+            self._look_from_outside("; ".join(closed))
         return not closed
+
+    def _look_from_outside(self, closed: str) -> None:
+        """Whether somebody listens: all that there is to see without a session."""
+        connection = self._config.connection
+        blocked = f"live trading is blocked: {closed}"
+        if touch((connection.host, connection.port)):
+            self._passed("tcp", _PORT_OPEN)
+            step, text = "session", f"not tried, as {blocked}"
+            remedy = (
+                "a session of the live account needs every gate open, also this one, which places "
+                "nothing: set these keys"
+            )
+        else:
+            step, text = "tcp", f"the port accepts no connections, and {blocked}"
+            remedy = "start it (twsloop start --no-wait), or look at the port and at these keys"
+        self._add(Verdict(step=step, outcome=StepOutcome.FAILED, text=text, remedy=remedy))
 
     def _elsewhere(self, error: ConnectionFailed) -> str:
         """Which of IB's own ports somebody listens on, where nobody does on the one we tried."""
@@ -190,7 +200,7 @@ class _Visit:
     def _look_at_session(self, gateway: IBGateway) -> None:
         config = self._config
         status = gateway.session
-        self._passed("tcp", "the port accepts connections")
+        self._passed("tcp", _PORT_OPEN)
         self._passed("handshake", "it said hello")
         version = status.server_version
         self._passed("version", f"server version {version}", version=version)
