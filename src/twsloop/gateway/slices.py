@@ -204,6 +204,7 @@ class Slices:
                 review=self.risk.review,
                 simulated=self.risk.simulated,
                 noted=self.risk.noted,
+                left=self.risk.leave,
                 seen=self.risk.seen,
                 quote=self.market_data.ticker_of,
                 recall=self._recall,

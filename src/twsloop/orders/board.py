@@ -62,7 +62,7 @@ class Board:
         self._book = book
         self._keeper = keeper
         self._steps = StepTeller(guards.journal)
-        self._noted = guards.noted
+        self._noted, self._left = guards.noted, guards.left
         self._trades: dict[OrderRecord, Trade] = {}
         #: New orders that nobody was told of yet, and since when they are there.
         self._unheard: dict[OrderRecord, datetime] = {}
@@ -227,6 +227,7 @@ class Board:
         """Another login answers: nobody will tell of these orders."""
         self.abandon("another login answered")
         self.forget(self._book.leave())
+        self._left()  # last: it was told what became of them
 
     def abandon(self, why: str = "the session ended") -> None:
         """No session will come that could tell: nobody shall wait for it."""

@@ -60,6 +60,10 @@ def no_note(_record: OrderRecord) -> None:
     """Stands in where nobody wants to know which order is not what it was."""
 
 
+def nobody_left() -> None:
+    """Stands in where nobody remembers orders besides the book."""
+
+
 def no_quote(_contract: Any) -> None:
     """Stands in for a `Seen` where no quotes are."""
 
@@ -83,6 +87,7 @@ class Guards:
         review: The risk gate.
         simulated: What it says of an order that is simulated.
         noted: Told of each order that is not what it was.
+        left: Told when another login answers and every order is forgotten.
         seen: The quote as it stands.
         quote: Finds the quote of a contract, for orders that are simulated.
         recall: Reads what earlier processes of this client id did; None if nobody knows.
@@ -94,6 +99,7 @@ class Guards:
     review: Review = no_review
     simulated: Review = no_review
     noted: Callable[[OrderRecord], object] = no_note
+    left: Callable[[], object] = nobody_left
     seen: Seen = no_quote
     quote: QuoteOf = nothing_quoted
     recall: Recall = nothing_recalled

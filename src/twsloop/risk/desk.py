@@ -331,6 +331,10 @@ class RiskDesk:
         """An order of the book is not what it was."""
         self.gate.note(record, self.core.clock.monotonic())
 
+    def leave(self) -> None:
+        """Another login answers, and the book forgets every order."""
+        self.gate.leave()
+
     def seen(self, contract: Any) -> QuoteSeen | None:
         """The quote of a contract as it stands, to be written down with an order."""
         quote = self.gate.sources.quote(contract)

@@ -116,6 +116,10 @@ class RiskGate:
         if order.status in _NEVER_LEFT:
             self.memory.duplicates.forget(key_of(order))
 
+    def leave(self) -> None:
+        """Another login answers: see `Memory.leave`."""
+        self.memory.leave()
+
     def restore(self, facts: Iterable[Fact], now: datetime) -> None:
         """Count on where an earlier program of the same day ended.
 

@@ -106,6 +106,15 @@ class Memory:
         if len(self._refused) > _REFUSED:
             self.let_pass(next(iter(self._refused)))
 
+    def leave(self) -> None:
+        """Another login answers, whose orders may have the same ids: every order is forgotten.
+
+        What counts for an account stays, as it may be back, and what counts for the program does.
+        """
+        self.working.leave()
+        self._refused.clear()
+        self._broken.clear()
+
     def let_pass(self, key: Key) -> None:
         """An order of this id may leave after all."""
         parent = self._refused.pop(key, None)

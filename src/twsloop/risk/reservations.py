@@ -166,6 +166,14 @@ class Reservations:
         else:
             self._put(row)
 
+    def leave(self) -> None:
+        """Another login answers: nobody will tell of these orders, and their ids may be in use."""
+        self.ahead = Ahead()
+        self._rows.clear()
+        self._places.clear()
+        self._filled.clear()
+        self._by_hand.clear()
+
     def find(self, key: Key) -> Reserved | None:
         """An order that may still trade."""
         return self._rows.get(key)
