@@ -132,7 +132,7 @@ def test_a_command_that_was_stopped_is_not_done_and_goes_on_the_next_time(
             running.send(number)
             code, out, complaints = running.end()
     assert (code, out) == (1, "")
-    assert complaints.startswith("twsloop: stopped before all of it was there")
+    assert complaints.startswith("twsloop: stopped before all of it was fetched")
     assert kept(store) > 0
 
 

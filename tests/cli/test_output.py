@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from twsloop.cli.facts import sentence
-from twsloop.cli.output import Output, cell, plain, table_of
+from twsloop.cli.output import ROWS_OF_A_TABLE, Output, cell, plain, table_of
 from twsloop.cli.tables import fitted
 from twsloop.events import (
     CommissionReported,
@@ -102,6 +102,24 @@ def test_rows_as_a_table() -> None:
     assert text.startswith("held")
     assert "AAPL" in text
     assert "price" not in text
+
+
+def test_a_long_list_is_printed_while_the_rest_is_laid_out() -> None:
+    class Written(io.StringIO):
+        pieces: int = 0
+
+        def write(self, text: str) -> int:
+            self.pieces += 1
+            return super().write(text)
+
+    stream = Written()
+    rows = [{"number": number} for number in range(2 * ROWS_OF_A_TABLE + 1)]
+    Output("table", stream).rows("rows", ("number",), rows, title="numbers")
+    printed = stream.getvalue()
+    assert [int(found) for found in re.findall(r"│ +(\d+) │", printed)] == [*range(len(rows))]
+    assert printed.count("number ") == 3  # above each part
+    assert printed.count("numbers") == 1
+    assert stream.pieces >= 3
 
 
 def test_a_stream_for_people_says_only_what_is_new() -> None:

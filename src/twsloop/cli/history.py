@@ -218,7 +218,7 @@ def _told_if_stopped() -> Iterator[None]:
         raise ForeignError(
             stop,
             Exit.FAILED,
-            "stopped before all of it was there",
+            "stopped before all of it was fetched and printed",
             "What was fetched is kept, if [history] store says so: the same command goes on.",
         ) from None
 

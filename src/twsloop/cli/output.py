@@ -29,6 +29,8 @@ FORMATS = ("table", "json", "csv")
 
 #: How wide a table may be where nobody knows how wide the paper is.
 WIDTH = 200
+#: More rows than these are printed as several tables: to lay out 30,000 takes 20 s without a word.
+ROWS_OF_A_TABLE = 500
 
 
 class Output:
@@ -110,7 +112,7 @@ class Output:
         important: Sequence[str] = (),
         nothing: str | None = None,
     ) -> None:
-        """A whole list: a line each in JSON, one CSV file, or one table.
+        """A whole list: a line each in JSON, one CSV file, or a table (a long one in parts).
 
         For people an empty list is the words ``nothing``. A terminal too narrow for all columns
         ``shown`` gets the most important ones: those of ``important`` first, then the others as
@@ -122,7 +124,12 @@ class Output:
                 return
             names = shown or columns
             width = self.console.width
-            self.console.print(table_of(names, rows, title=title, width=width, important=important))
+            for start in range(0, len(rows) or 1, ROWS_OF_A_TABLE):
+                part = rows[start : start + ROWS_OF_A_TABLE]
+                above = None if start else title
+                self.console.print(
+                    table_of(names, part, title=above, width=width, important=important)
+                )
             return
         if self.form == "csv" and not rows:
             self._csv(columns)
