@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.clients import PATIENCE, settings
 from tests.support.program import program, run
 from tests.support.terminal import on_a_terminal
+from twsloop.cli.demo import _Demo
+from twsloop.cli.output import Output
+from twsloop.gateway import IBGateway
 from twsloop.paper.server import PaperGateway
 from twsloop.testing import MakePaperGateway
 
@@ -51,6 +58,35 @@ def test_on_a_terminal_the_table_redraws_itself(tmp_path: Path) -> None:
     assert (code, complaints) == (0, "")
     assert drawn.count("\x1b[2K") > 20, "lines are cleared and drawn again"
     assert "all of it happened" in drawn
+
+
+class _Terminal(io.StringIO):
+    """What rich takes for a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_what_cannot_be_drawn_is_an_error(
+    paper_gateway: PaperGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no screen that stands still: nothing draws in a thread that may die unseen."""
+    monkeypatch.setenv("TERM", "xterm")
+    drew: list[int] = []
+
+    class Broken(_Demo):
+        def _screen(self, subscription: Any, patience: Any) -> Any:
+            drew.append(threading.get_ident())
+            if len(drew) > 1:  # the first picture is drawn at once
+                raise ZeroDivisionError
+            return ""
+
+    with IBGateway(settings(paper_gateway.port)) as gateway:
+        shown = Broken(gateway, Output("table", _Terminal()))
+        with pytest.raises(ZeroDivisionError):
+            shown.play(PATIENCE)
+    assert set(drew) == {threading.get_ident()}
+    assert shown.trade is None, "nothing is bought unseen"
 
 
 def test_it_uses_a_gateway_that_runs(tmp_path: Path, paper_gateway: PaperGateway) -> None:

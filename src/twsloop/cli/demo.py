@@ -8,14 +8,12 @@ ends with exit code 1.
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import ExitStack
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
 from rich.console import Group
-from rich.live import Live
 from rich.text import Text
 
 from twsloop.events import CommissionReported, Fact, Fill, OrderEvent
@@ -25,6 +23,7 @@ from .connect import Inbox, Patience, connected
 from .exits import Exit
 from .facts import sentence
 from .fields import flag, many, number, table, text, whole
+from .following import Redrawn
 from .output import Output, cell
 from .quotes import quote_table
 from .root import Run
@@ -45,7 +44,6 @@ BOUGHT, QUANTITY = "AAPL", Decimal(100)
 ORDER_AT = 0.35
 #: How long a fill, a commission and an answer may take, seconds.
 PATIENCE = 15.0
-REDRAW = 4
 #: How often the table is printed where it cannot be redrawn, seconds.
 REPRINT = 5.0
 
@@ -171,16 +169,9 @@ class _Demo:
         """Show the quotes for so long, and place the order on the way."""
         patience = Patience(seconds)
         printed = 0.0
-        with ExitStack() as stack:
-            if self.out.live:
-                stack.enter_context(
-                    Live(
-                        get_renderable=lambda: self._screen(subscription, patience),
-                        console=self.out.console,
-                        refresh_per_second=REDRAW,
-                    )
-                )
+        with Redrawn(self.out, lambda: self._screen(subscription, patience), patience) as drawn:
             while patience.left > 0:
+                drawn.look()
                 self._note(self.inbox.get(patience))
                 if self.trade is None and patience.spent >= seconds * ORDER_AT:
                     self._place()
