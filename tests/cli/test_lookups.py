@@ -97,6 +97,7 @@ def test_every_symbol_that_does_not_exist_is_named(ask: Ask) -> None:
     assert (code, out) == (11, "")
     assert complaints.count("details of NOSUCH") == 1
     assert complaints.count("details of NEITHER") == 1
+    assert complaints.count("twsloop search") == 1, "how they can be found"
 
 
 def test_trading_hours(ask: Ask) -> None:

@@ -110,6 +110,7 @@ def test_only_symbols_that_do_not_exist(tmp_path: Path, paper_gateway: PaperGate
     code, _, complaints = run(*port_of(paper_gateway), "subscribe", "NOSUCH", home=tmp_path)
     assert code == 11
     assert "No security definition" in complaints
+    assert complaints.count("twsloop search") == 1, "how it can be found"
 
 
 def test_a_symbol_that_cannot_be_read(tmp_path: Path) -> None:
@@ -168,6 +169,19 @@ def test_the_stream_goes_on_after_the_gateway_was_restarted(
         command.send(signal.SIGINT)
         code, _, complaints = command.end()
     assert (code, complaints) == (0, "")
+
+
+def test_people_read_once_why_the_gateway_is_away(
+    tmp_path: Path, paper_gateway: PaperGateway
+) -> None:
+    env = {"TWSLOOP_RECONNECT_FIRST_DELAY": "0.05", "TWSLOOP_RECONNECT_CAP": "0.1"}
+    with program(*port_of(paper_gateway), "subscribe", "AAPL", home=tmp_path, env=env) as command:
+        assert "AAPL" in command.line()
+        paper_gateway.stop()
+        said: list[str] = []
+        while sum("next attempt in" in line for line in said) < 4:
+            said.append(command.line())
+    assert sum("connection refused" in line for line in said) == 1
 
 
 def test_a_session_that_is_not_made_again(tmp_path: Path, paper_gateway: PaperGateway) -> None:

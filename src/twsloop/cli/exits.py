@@ -9,6 +9,7 @@ from twsloop import errors
 
 __all__ = [
     "MEANINGS",
+    "NOTHING_FITS",
     "Exit",
     "ForeignError",
     "describe_exits",
@@ -17,6 +18,9 @@ __all__ = [
     "sentence_of",
     "with_exits",
 ]
+
+#: IB's code for a contract that it does not know.
+NOTHING_FITS = 200
 
 
 class Exit(IntEnum):
@@ -142,6 +146,11 @@ def sentence_of(error: BaseException) -> str:
             f"{text}\nChoose another port (paper --port, record --listen; 0 takes a free one), or "
             "use what runs there already, perhaps another paper gateway: any number of clients can "
             "connect to it."
+        )
+    if isinstance(error, errors.RequestError) and error.code == NOTHING_FITS:
+        return (
+            f"{text}\nFind it with `twsloop search`, by its first letters or the company's name; "
+            "`twsloop contracts --help` shows how symbols are written."
         )
     if isinstance(error, ForeignError) and error.hint:
         return f"{text}\n{error.hint}"

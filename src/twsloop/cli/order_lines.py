@@ -11,7 +11,7 @@ from twsloop.contracts.symbols import CURRENCIES
 from twsloop.events import CommissionReported, Fact, Fill, OrderEvent
 
 from .connect import Inbox, Patience, watch_session
-from .exits import Exit
+from .exits import NOTHING_FITS, Exit
 from .facts import sentence
 from .fields import decimal, moment, text, whole
 from .output import Output, cell
@@ -40,8 +40,6 @@ PATIENCE = 60.0
 #: How long an order may take until it leaves, when it is to be followed no longer, seconds: it is
 #: written into the journal first, and the link is proven alive.
 LEAVES = 15.0
-#: IB's code for a contract that it does not know.
-NOTHING_FITS = 200
 
 SESSION = line(
     "session",
