@@ -145,7 +145,7 @@ def test_a_foreign_suite_finds_the_fixtures(tmp_path: Path) -> None:
 
 def test_the_examples_of_the_page_work_as_they_stand(tmp_path: Path) -> None:
     page = Path(__file__).parents[1].joinpath("docs", "testing.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```python tests\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     assert len(blocks) == 3
     for number, block in enumerate(blocks):
         (tmp_path / f"test_{number}.py").write_text(block)

@@ -418,9 +418,12 @@ def test_a_page_of_orders_is_that_of_all_of_them(
     for number, (order_id, word, perm) in enumerate(told):
         same = {"time": at(number), **ids(order_id)}
         if word == "intent":
-            facts.append(OrderIntent(epoch=1, kind="place", contract={}, order={}, **same))
+            if order_id:
+                facts.append(OrderIntent(epoch=1, kind="place", contract={}, order={}, **same))
         else:
-            facts.append(OrderStep(perm_id=perm, changes={"status": word}, **same))
+            # One that was placed by hand has no id but its permanent one.
+            known = perm or (None if order_id else 901)
+            facts.append(OrderStep(perm_id=known, changes={"status": word}, **same))
     few = functools.partial(_a_tenth, queries._told_last)
     with (
         copied(facts, tmp_path_factory.mktemp("pages")) as journal,

@@ -27,7 +27,7 @@ from twsloop.paper.faults.fault import params_of
 from twsloop.paper.faults.wire_links import CutWrites, HalfOpen, Reset
 
 DOCS = Path(__file__).parents[3] / "docs"
-TOML_BLOCK = re.compile(r"```toml\n(.*?)```", re.DOTALL)
+TOML_BLOCK = re.compile(r"```toml[^\n]*\n(.*?)```", re.DOTALL)
 
 FULL = """
 seed = 7
