@@ -48,9 +48,14 @@ class MarketClock(SystemClock):
         return super().now() + self._moved
 
 
+def say(text: str) -> None:
+    """Print a line in one piece: two threads talk here, and print writes a line and its end."""
+    sys.stdout.write(f"{text}\n")
+
+
 def decide(proposal: Proposal) -> Proposal | bool:
     """Take what is fairly sure, and buy no more than 20 of anything."""
-    print(
+    say(
         f"proposed: {proposal.side} {proposal.quantity} {proposal.ticker}, "
         f"confidence {proposal.confidence:.2f}, {proposal.age:.0f} s old"
     )
@@ -82,19 +87,19 @@ def main() -> int:
             try:
                 report = reports.get(timeout=PATIENCE)
             except queue.Empty:
-                print(f"no news of {', '.join(sorted(waiting))}")
+                say(f"no news of {', '.join(sorted(waiting))}")
                 return 1
-            print(f"{report.ticker} {report.outcome}: {report.reason}")
+            say(f"{report.ticker} {report.outcome}: {report.reason}")
             if report.outcome not in {Outcome.STALE, Outcome.NO_ANSWER}:
                 waiting.discard(report.ticker)
         for trade in source.trades:
             status = trade.settled.result(timeout=PATIENCE)
-            print(
+            say(
                 f"order {trade.order_id}: {status}, {trade.filled} {trade.symbol} at "
                 f"{trade.average_price}, commission {trade.commission}"
             )
         for position in gateway.positions().result(timeout=PATIENCE):
-            print(f"position: {position.quantity} {position.symbol} at {position.average_cost}")
+            say(f"position: {position.quantity} {position.symbol} at {position.average_cost}")
     return 0
 
 
