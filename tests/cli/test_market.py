@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.clients import await_condition
 from tests.support.commands import check_lines
 from tests.support.program import program, run
 from tests.support.terminal import on_a_terminal
@@ -45,7 +46,7 @@ def test_ticks_as_json_until_a_signal(
     for event in seen.values():
         assert 0 < event["bid"] <= event["ask"]
         assert float(event["bid_size"]) > 0
-    assert paper_gateway.clients == ()
+    await_condition(lambda: paper_gateway.clients == ())
 
 
 def test_for_a_time_as_csv(tmp_path: Path, paper_gateway: PaperGateway) -> None:
