@@ -79,8 +79,9 @@ def test_only_a_yes_is_a_yes(typed: bytes | None, code: int, out: str) -> None:
     assert ("nothing was done" in drawn) is (code == 1)
 
 
-def test_with_yes_nothing_is_asked() -> None:
-    confirm("Close it?", yes=True)
+def test_with_yes_nothing_is_asked(capfd: pytest.CaptureFixture[str]) -> None:
+    confirm("Close it?", yes=True)  # there is no terminal here: to ask would be an error
+    assert capfd.readouterr() == ("", "")
 
 
 def test_with_nobody_to_ask_it_is_an_error() -> None:
