@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 
@@ -25,8 +25,8 @@ from twsloop.events.records import FACTS
 from .order_state import FINAL, UNCERTAIN, OrderState
 from .replay import Replay
 from .rows import Entry
-from .schema import SINCE
 from .timeline import Story, stories
+from .wanted import Wanted, Where, marks
 
 __all__ = [
     "MAY_WORK",
@@ -42,8 +42,6 @@ __all__ = [
     "query_orders",
 ]
 
-_Row = TypeVar("_Row")
-
 #: The columns of an `Entry`, in its order.
 _ENTRY = "seq, time, kind, epoch, correlation_id, natural_key, body, hash"
 #: What happens to orders in masses; the rest is what was decided, and what went wrong.
@@ -54,54 +52,6 @@ _MASSES = tuple(
         if issubclass(kind, (OrderStep, OrderEvent, Fill, CommissionReported))
     )
 )
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return ", ".join("?" * len(values))
-
-
-@attrs.frozen(kw_only=True)
-class Wanted:
-    """Which rows; what is not said does not matter.
-
-    Attributes:
-        since: From when on.
-        until: Before when.
-        symbol: The contract in short, or the beginning of its words; in any case of letters.
-        status: IB's word for an order's status, or ours; ``UNCERTAIN`` are also orders that were
-            meant, and of which nothing was told after that.
-        client_id: Whose.
-        order_id: The id within the client id.
-        perm_id: IB's permanent id.
-        tag: The user's own reference.
-        token: Ours.
-        working: Only orders that may be working still.
-        kinds: Which kinds of facts, by their class.
-        limit: So many rows at most, the newest.
-        offset: After leaving out so many of the newest.
-    """
-
-    since: datetime | None = None
-    until: datetime | None = None
-    symbol: str | None = None
-    status: str | None = None
-    client_id: int | None = None
-    order_id: int | None = None
-    perm_id: int | None = None
-    tag: str | None = None
-    token: str | None = None
-    working: bool = False
-    kinds: tuple[str, ...] = ()
-    limit: int | None = attrs.field(
-        default=None, validator=attrs.validators.optional(attrs.validators.ge(0))
-    )
-    offset: int = attrs.field(default=0, validator=attrs.validators.ge(0))
-
-    def page(self, rows: list[_Row]) -> list[_Row]:
-        """Of all rows that are wanted, those of the page."""
-        end = len(rows) - self.offset
-        start = 0 if self.limit is None else max(end - self.limit, 0)
-        return rows[start : max(end, 0)]
 
 
 @attrs.frozen(kw_only=True)
@@ -199,7 +149,7 @@ def _unreadable(seq: int, error: Exception) -> StorageError:
 # ---- what is asked -----------------------------------------------------------------------
 def query_order_history(journal: sqlite3.Connection, wanted: Wanted) -> list[OrderHistoryRow]:
     """What happened to orders, row by row."""
-    where = _Where("order_history", "event", wanted)
+    where = Where("order_history", "event", wanted)
     where.add("{}.status = ?", wanted.status)
     sql = f"SELECT * FROM order_history {where} {where.page}"  # noqa: S608  (bound parameters)
     rows = journal.execute(sql, (*where.parameters, *where.page_parameters)).fetchall()
@@ -223,9 +173,9 @@ def query_audit_log(journal: sqlite3.Connection, wanted: Wanted) -> list[Entry]:
     Without ``kinds`` it leaves out what happens to orders in masses: their steps and events, their
     executions and commissions.
     """
-    where = _Where("entry", "kind", wanted)
+    where = Where("entry", "kind", wanted)
     if not wanted.kinds:
-        where.add(f"{{}}.kind NOT IN ({_marks(_MASSES)})", *_MASSES)
+        where.add(f"{{}}.kind NOT IN ({marks(_MASSES)})", *_MASSES)
     status = "{}.seq IN (SELECT seq FROM order_event WHERE status = ?)"
     where.add(status, wanted.status)
     found = entries(journal, f"{where} {where.page}", (*where.parameters, *where.page_parameters))
@@ -320,7 +270,7 @@ def _replay(journal: sqlite3.Connection, wanted: Wanted) -> Replay:
 MAY_WORK = f"""
 SELECT e.correlation_id
 FROM order_event o NOT INDEXED CROSS JOIN entry e ON e.seq = o.seq
-WHERE o.status NOT IN ({_marks(tuple(FINAL))}) AND NOT EXISTS (
+WHERE o.status NOT IN ({marks(tuple(FINAL))}) AND NOT EXISTS (
     SELECT 1 FROM order_event n
     WHERE n.client_id = o.client_id AND n.order_id = o.order_id AND n.seq > o.seq
     AND n.status IS NOT NULL AND (o.perm_id IS NULL OR n.perm_id = o.perm_id)
@@ -350,7 +300,7 @@ def _about(
         around: What else is told of, by its kind.
         last: Only of the stories that have this entry, or a later one.
     """
-    where = _Where("order_history", "event", attrs.evolve(wanted, kinds=()))
+    where = Where("order_history", "event", attrs.evolve(wanted, kinds=()))
     if wanted.working:
         where.add(f"{{}}.correlation_id IN ({MAY_WORK})", *sorted(FINAL))
     if last:
@@ -379,7 +329,7 @@ def _about(
                 SELECT exec_id FROM execution WHERE seq IN about
             )
         )
-        OR kind IN ({_marks(around)})
+        OR kind IN ({marks(around)})
         ORDER BY seq
         """  # noqa: S608  (bound parameters)
     return entries(journal, rest, (*where.parameters, *around))
@@ -426,78 +376,3 @@ def _in_span(time: datetime, wanted: Wanted) -> bool:
     return (wanted.since is None or time >= wanted.since) and (
         wanted.until is None or time < wanted.until
     )
-
-
-class _Where:
-    """The conditions of a query over the spine or the history, with their parameters.
-
-    Args:
-        table: The table or view.
-        kind: Its column that has the kind of fact.
-        wanted: Which rows.
-    """
-
-    def __init__(self, table: str, kind: str, wanted: Wanted) -> None:
-        self._table = table
-        self._conditions: list[str] = []
-        self.parameters: list[Any] = []
-        self._wanted = wanted
-        since = _text(wanted.since)
-        self.add(f"{{0}}.seq > {SINCE.format('?')} AND {{0}}.time >= ?", since, since)
-        self.add("{}.time < ?", _text(wanted.until))
-        if wanted.kinds:
-            self.add(f"{{}}.{kind} IN ({_marks(wanted.kinds)})", *wanted.kinds)
-        client = wanted.client_id
-        if client is not None and table == "entry":
-            self.add("({0}.correlation_id GLOB ? OR {0}.correlation_id GLOB ?)",
-                     f"order-{client}-*", f"session-{client}-*")  # fmt: skip
-        else:
-            self.add("{}.client_id = ?", client)
-        if wanted.symbol:
-            symbol = "(h.symbol = ? COLLATE NOCASE OR substr(h.symbol, 1, ?) = ? COLLATE NOCASE)"
-            begins = f"{wanted.symbol} "
-            self._story(symbol, wanted.symbol, len(begins), begins)
-        self._story("h.order_id = ?", wanted.order_id)
-        self._story("h.perm_id = ?", wanted.perm_id)
-        self._story("h.tag = ?", wanted.tag)
-        self._story("h.seq IN (SELECT seq FROM intent WHERE token = ?)", wanted.token)
-
-    def add(self, condition: str, *parameters: Any) -> None:
-        """Add a condition, ``{}`` for the table; not if its parameter is None."""
-        if None in parameters:
-            return
-        self._conditions.append(condition.format(self._table))
-        self.parameters += parameters
-
-    def _story(self, condition: str, *parameters: Any) -> None:
-        """The rows of the orders that have a row ``h`` of which this is true.
-
-        Orders that were placed by hand have one story; they are told apart by their permanent ids.
-        """
-        if None in parameters:
-            return
-        rows = f"FROM order_history h WHERE {condition}"
-        one = f"SELECT h.correlation_id {rows} AND h.order_id <> 0"
-        perms = f"(SELECT h.perm_id {rows})"
-        named = f"SELECT p.seq FROM order_history p WHERE p.perm_id IN {perms}"  # noqa: S608
-        ours = f"({{0}}.correlation_id IN ({one}) OR {{0}}.seq IN ({named}))"
-        self.add(ours, *parameters, *parameters)
-
-    def __str__(self) -> str:
-        return f"WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
-
-    @property
-    def page(self) -> str:
-        """Orders the rows, the newest first, and cuts the page."""
-        return "ORDER BY seq DESC LIMIT ? OFFSET ?"
-
-    @property
-    def page_parameters(self) -> tuple[int, int]:
-        """Its parameters; SQLite takes -1 for no limit."""
-        limit = self._wanted.limit
-        return -1 if limit is None else limit, self._wanted.offset
-
-
-def _text(time: datetime | None) -> str | None:
-    """A time as the journal writes it, so that text sorts as time does."""
-    return None if time is None else time.astimezone(UTC).isoformat(timespec="microseconds")
