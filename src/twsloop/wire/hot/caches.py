@@ -1,0 +1,52 @@
+"""Values by the bytes that they are written in: what comes again is looked up, not made again.
+
+Only values that cannot be changed are shared. Each cache is bounded: a full one starts anew.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+__all__ = ["MOST", "Cache", "Decimals", "Strings", "keep"]
+
+#: How many values a cache holds at most.
+MOST = 8192
+
+
+def keep(cache: dict[bytes, Any], key: bytes, value: Any) -> Any:
+    """Keep a value in a plain dictionary, which is looked up the fastest; it is returned."""
+    if len(cache) >= MOST:
+        cache.clear()
+    cache[key] = value
+    return value
+
+
+class Cache(dict[bytes, Any]):
+    """Values by bytes."""
+
+    __slots__ = ()
+
+    def put(self, key: bytes, value: Any) -> Any:
+        """Keep a value; it is returned."""
+        return keep(self, key, value)
+
+
+class Decimals(Cache):
+    """Decimals by their letters, made as IB's decoder makes them."""
+
+    __slots__ = ()
+
+    def __missing__(self, key: bytes) -> Decimal:
+        value: Decimal = self.put(key, Decimal(key.decode()))
+        return value
+
+
+class Strings(Cache):
+    """Strings by their bytes; what is no UTF-8 raises."""
+
+    __slots__ = ()
+
+    def __missing__(self, key: bytes) -> str:
+        value: str = self.put(key, key.decode())
+        return value

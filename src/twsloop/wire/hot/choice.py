@@ -1,0 +1,42 @@
+"""Which implementation of the stream runs: the compiled one, or the one in Python."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from twsloop.errors import DependencyError
+
+from . import stream as _python
+
+__all__ = ["IMPLEMENTATION", "VARIABLE", "MessageStream"]
+
+#: The environment variable that chooses.
+VARIABLE = "TWSLOOP_WIRE"
+
+
+def _choose() -> tuple[str, type[_python.MessageStream]]:
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted not in {"", "native", "python"}:
+        msg = f"{VARIABLE}={wanted}: set it to native or python, or not at all"
+        raise DependencyError(msg)
+    if wanted == "python":
+        return "python", _python.MessageStream
+    try:
+        from twsloop.wire import _native  # noqa: PLC0415  (it is not there without a compiler)
+    except ImportError as error:
+        if wanted == "native":
+            msg = (
+                f"{VARIABLE}=native, but twsloop's compiled part is not there ({error}); install "
+                "a C compiler and Python's headers, then install twsloop again, or unset it"
+            )
+            raise DependencyError(msg) from error
+        return "python", _python.MessageStream
+    return "native", _native.MessageStream
+
+
+if TYPE_CHECKING:
+    IMPLEMENTATION: str
+    MessageStream = _python.MessageStream
+else:
+    IMPLEMENTATION, MessageStream = _choose()

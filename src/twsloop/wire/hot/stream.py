@@ -1,0 +1,274 @@
+"""Bytes to frames, and hot messages to calls, in Python; the package says what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+
+from twsloop.errors import FramingError
+from twsloop.wire.framing import LENGTH_SIZE, MAX_FRAME
+from twsloop.wire.messages import PROTOBUF_OFFSET, RAW_ID_SINCE
+
+from .calls import HOT, Route, Sink
+from .protobuf import Handler, tick_handlers
+from .streams import rest_handlers
+from .text import handlers as text_handlers
+from .tick_by_tick import tick_by_tick
+
+__all__ = ["MessageStream"]
+
+_HEAD = Struct(">II").unpack_from
+_LENGTH = Struct(">I").unpack_from
+#: A length and the shortest raw id.
+_SHORTEST = 8
+
+
+def _skip(_data: bytes, _begin: int, _end: int) -> None:
+    """Pass over a message that nobody hears."""
+
+
+class MessageStream:
+    """Cuts one session's bytes into messages, and calls who hears them; one thread only.
+
+    Args:
+        version: The session's protocol version: says how ids are written.
+        sink: Who is told of hot messages. Its `Calls` are read once, their functions at each call.
+        other: Given each other message's body, id included.
+        limit: The longest body that is accepted, in bytes.
+    """
+
+    def __init__(
+        self,
+        version: int,
+        sink: Sink,
+        other: Callable[[bytes], object],
+        *,
+        limit: int = MAX_FRAME,
+    ) -> None:
+        self._sink = sink
+        self._other = other
+        self._limit = limit
+        self._raw = version >= RAW_ID_SINCE
+        texts = text_handlers(version, sink)
+        self._handlers: dict[int | bytes, Handler] = {}
+        #: Number -> the keys by which it is found, and what decodes it.
+        self._keys: dict[int, dict[int | bytes, Handler]] = {number: {} for number in HOT}
+        if self._raw:
+            protobufs = {**tick_handlers(sink), 99: tick_by_tick(sink), **rest_handlers(sink)}
+            for number, keys in self._keys.items():
+                keys[number] = texts[number]
+                keys[PROTOBUF_OFFSET + number] = protobufs[number]
+        else:
+            for number, keys in self._keys.items():
+                keys[b"%d\0" % number] = texts[number]
+        for number in HOT:
+            self.route(number, Route.HOT)
+        #: What waits: bytes of a frame that is not whole, or all, while it is held.
+        self._parts: list[bytes] = []
+        self._waiting = 0
+        #: How many bytes must wait before there is a whole frame.
+        self._needed = 0
+        self._feeding = False
+        self._stopped = self._held = False
+        #: Either of the two: what is looked at after each message.
+        self._halt = False
+        self._error: FramingError | None = None
+
+    @property
+    def pending(self) -> int:
+        """How many bytes of a frame wait that is not whole; 0 while it is held."""
+        return 0 if self._held else self._waiting
+
+    @property
+    def held(self) -> bool:
+        """Whether what comes waits until `release`."""
+        return self._held
+
+    def route(self, number: int, route: Route) -> None:
+        """Say what becomes of a hot message from the next one on.
+
+        Args:
+            number: Its number, without the protobuf offset; one of `HOT`.
+            route: Decoded here, handed on, or skipped.
+        """
+        for key, handler in self._keys[number].items():
+            if route is Route.OTHER:
+                self._handlers.pop(key, None)
+            else:
+                self._handlers[key] = handler if route is Route.HOT else _skip
+
+    def stop(self) -> None:
+        """Hand nothing over any more: the session is over."""
+        self._stopped = self._halt = True
+        self._parts.clear()
+        self._waiting = 0
+
+    def hold(self) -> None:
+        """Called from within ``other``: its message is not over yet, and nothing may pass it.
+
+        What comes waits for `release`.
+        """
+        self._held = self._halt = True
+
+    def release(self) -> int:
+        """The message that held the others up is over: go on with what waits.
+
+        From within the very call that held, it takes that back.
+
+        Returns:
+            How many messages were whole.
+
+        Raises:
+            FramingError: As of `feed`.
+        """
+        if not self._held:
+            return 0
+        self._held, self._halt = False, self._stopped
+        if self._feeding or self._stopped:
+            return 0
+        done = self._sink.message_done
+        if done is not None:
+            done()
+        return self.feed(b"")
+
+    def feed(self, data: bytes) -> int:
+        """Take bytes in pieces of any size; hand over what is whole.
+
+        Args:
+            data: What came.
+
+        Returns:
+            How many messages were whole.
+
+        Raises:
+            FramingError: A length above the limit was announced. The messages before it were
+                handed over; from then on every call raises.
+            RuntimeError: It was called from within a callback.
+        """
+        if self._feeding:
+            msg = "bytes cannot be fed from within a callback: the message before is not over"
+            raise RuntimeError(msg)
+        if self._error is not None:
+            raise self._error
+        if self._stopped:
+            return 0
+        if self._waiting or self._held:
+            if data:
+                self._parts.append(bytes(data))
+                self._waiting += len(data)
+            if self._held or self._waiting < self._needed:
+                return 0
+            data = b"".join(self._parts)
+            self._parts.clear()
+            self._waiting = 0
+        self._feeding = True
+        try:
+            return self._take_raw(bytes(data)) if self._raw else self._take_text(bytes(data))
+        finally:
+            self._feeding = False
+
+    def _take_raw(self, data: bytes) -> int:
+        """Messages whose id are four bytes."""
+        position, end, count = 0, len(data), 0
+        last, limit = end - _SHORTEST, self._limit
+        careful = end > limit
+        get, other, sink, head = self._handlers.get, self._other, self._sink, _HEAD
+        done = sink.message_done
+        try:
+            while position <= last:
+                length, number = head(data, position)
+                begin = position + LENGTH_SIZE
+                after = begin + length
+                if after > end or length < LENGTH_SIZE or (careful and length > limit):
+                    break
+                count += 1
+                position = after
+                handler = get(number)
+                if handler is None:
+                    other(data[begin:after])
+                else:
+                    try:
+                        declined = handler(data, begin + 4, after)
+                    except Exception:  # noqa: BLE001  (what cannot be read here goes the long way)
+                        declined = True
+                    if declined:
+                        other(data[begin:after])
+                if done is not None and not self._held:
+                    done()
+                if self._halt:
+                    break
+            while not self._halt and (begin := self._whole(data, position)) >= 0:
+                # The rare rest: a body too short for an id.
+                count += 1
+                position = begin + _LENGTH(data, position)[0]
+                self._long_way(data[begin:position])
+        finally:
+            self._keep(data, position)
+        return count
+
+    def _take_text(self, data: bytes) -> int:
+        """Messages whose id is text that ends with a NUL."""
+        position, end, count = 0, len(data), 0
+        get, other, sink, find = self._handlers.get, self._other, self._sink, data.find
+        done = sink.message_done
+        last, limit, length_of = end - LENGTH_SIZE, self._limit, _LENGTH
+        careful = end > limit
+        try:
+            while position <= last:
+                (length,) = length_of(data, position)
+                begin = position + LENGTH_SIZE
+                after = begin + length
+                if after > end or (careful and length > limit):
+                    break
+                count += 1
+                position = after
+                fields = find(b"\0", begin, after) + 1
+                handler = get(data[begin:fields]) if fields else None
+                if handler is None:
+                    other(data[begin:after])
+                else:
+                    try:
+                        declined = handler(data, fields, after)
+                    except Exception:  # noqa: BLE001  (what cannot be read here goes the long way)
+                        declined = True
+                    if declined:
+                        other(data[begin:after])
+                if done is not None and not self._held:
+                    done()
+                if self._halt:
+                    break
+        finally:
+            self._keep(data, position)
+        return count
+
+    def _whole(self, data: bytes, position: int) -> int:
+        """Where the body of the next frame begins, if it is whole; else -1."""
+        begin = position + LENGTH_SIZE
+        if begin > len(data):
+            return -1
+        (length,) = _LENGTH(data, position)
+        return begin if length <= self._limit and begin + length <= len(data) else -1
+
+    def _long_way(self, body: bytes) -> None:
+        self._other(body)
+        done = self._sink.message_done
+        if done is not None and not self._held:
+            done()
+
+    def _keep(self, data: bytes, position: int) -> None:
+        """Keep what is not handed over; note a length that cannot be."""
+        if self._stopped:
+            return
+        rest = data[position:] if position else data
+        if rest:
+            self._parts.append(rest)
+            self._waiting += len(rest)
+        self._needed = LENGTH_SIZE
+        if len(rest) >= LENGTH_SIZE:
+            (length,) = _LENGTH(rest)
+            self._needed += length
+            if length > self._limit and not self._held:
+                self._error = FramingError(length, self._limit)
+                self._parts.clear()
+                self._waiting = 0
+                raise self._error

@@ -1,0 +1,450 @@
+r"""The hot messages in the text protocol: fields that end with a NUL.
+
+Theory of operation. IB's decoder takes field after field, turning each into what its place asks for.
+Here a message is split once; ids, types, sizes and flags are looked up by their bytes, because nearly
+all of them have come before, and only prices are read anew. Of a tick, the first three fields (the
+message's version, the request id, the tick type) are looked up as one piece: they come again with
+each tick of that line. What a lookup does not know is read by the very rules of IB's decoder, once:
+
+* ``int`` and ``float`` take an empty field for zero; ``float`` here declines it, for it never comes;
+* a size that is empty, or the largest number of some type, is ``UNSET_DECIMAL``;
+* a text is UTF-8, and what is none of it is shown with backslashes;
+* ``tickGeneric`` and ``tickString`` are read by the types of the callback's parameters instead: the
+  number of fields has to fit, and from version 153 on a text may hold escapes. Those with a backslash
+  decline.
+
+IB's decoder passes over fields behind the last that it knows, and over what stands behind the last
+NUL. A message with more fields than it knows declines here; what stands behind the NUL is passed over
+here, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from ibapi.common import BarData, TickAttrib, TickAttribBidAsk, TickAttribLast
+from ibapi.const import UNSET_DECIMAL
+from ibapi.ticktype import TickTypeEnum
+
+from twsloop.ids import FIRST_REQUEST_ID
+from twsloop.wire.kinds import ASCII_ESCAPES_SINCE
+from twsloop.wire.ticks import SIZE_OF_PRICE
+
+from .caches import LONGEST, Cache
+from .calls import Calls, Sink
+
+__all__ = ["handlers"]
+
+Handler = Callable[[bytes, int, int], bool | None]
+
+#: From this server version on the mask of a price is a mask; before, it is a number: 1 is automatic.
+PAST_LIMIT_SINCE = 109
+#: From this one on it has a third bit.
+PRE_OPEN_SINCE = 132
+#: From this one on a line of the deep book says whether it is of the smart one.
+SMART_DEPTH_SINCE = 146
+#: From this one on an option's computation says what it is based on, and has no version of its own.
+PRICE_BASED_VOLATILITY_SINCE = 156
+#: An option's computation of this version has all its fields; IB's servers have sent it since 2010.
+_ALL_GREEKS = 6
+
+#: What IB's decoder takes for no size.
+_NO_SIZE = frozenset(
+    {"", "2147483647", "9223372036854775807", "1.7976931348623157E308", "-9223372036854775808"}
+)
+#: The types of tick-by-tick data: last and all last, quotes, midpoints.
+_TRADES, _QUOTES, _MIDPOINTS = (1, 2), 3, 4
+
+_Head = tuple[int, int, Calls]
+
+
+def handlers(version: int, sink: Sink) -> dict[int, Handler]:
+    """The decoders of all hot messages in text, by number.
+
+    Args:
+        version: The session's protocol version.
+        sink: Who is told; its `Calls` are read once, their functions at each call.
+    """
+    return {
+        1: _prices(version, sink),
+        2: _sizes(sink),
+        12: _depth(sink),
+        13: _deep_book(version, sink),
+        21: _greeks(version, sink),
+        45: _numbers(sink),
+        46: _texts(version, sink),
+        50: _bars(sink),
+        90: _last_bars(sink),
+        99: _tick_by_tick(sink),
+    }
+
+
+# ---- what is known by its bytes
+
+
+class _Ints(Cache):
+    """Whole numbers; an empty field is zero."""
+
+    __slots__ = ()
+
+    def __missing__(self, key: bytes) -> int:
+        value = int(key or 0)
+        return value if len(key) > LONGEST else self.put(key, value)
+
+
+class _Sizes(Cache):
+    """Decimals, or the mark for none."""
+
+    __slots__ = ()
+
+    def __missing__(self, key: bytes) -> Decimal:
+        letters = key.decode()
+        value = UNSET_DECIMAL if letters in _NO_SIZE else Decimal(letters)
+        return value if len(key) > LONGEST else self.put(key, value)
+
+
+class _Names(Cache):
+    """Short texts: exchanges, market makers, conditions."""
+
+    __slots__ = ()
+
+    def __missing__(self, key: bytes) -> str:
+        value = key.decode("utf-8", "backslashreplace")
+        return value if len(key) > LONGEST else self.put(key, value)
+
+
+class _Escaped(Cache):
+    """Texts of callbacks that are read by their parameters, without escapes.
+
+    Args:
+        version: Before version 153 they are UTF-8 where they can be.
+    """
+
+    __slots__ = ("_ascii",)
+
+    def __init__(self, version: int) -> None:
+        super().__init__()
+        self._ascii = version >= ASCII_ESCAPES_SINCE
+
+    def __missing__(self, key: bytes) -> str:
+        if self._ascii:
+            if b"\\" in key:
+                raise ValueError(key)
+            value = key.decode("latin-1")
+        else:
+            try:
+                value = key.decode()
+            except UnicodeDecodeError:
+                value = key.decode("latin-1")
+        return value if len(key) > LONGEST else self.put(key, value)
+
+
+class _Masks(Cache):
+    """The attributes of a price: a value for each, or None where none is set.
+
+    Args:
+        version: Says how a mask is read.
+    """
+
+    __slots__ = ("_bits",)
+
+    def __init__(self, version: int) -> None:
+        super().__init__()
+        self._bits = 0 if version < PAST_LIMIT_SINCE else 3 if version < PRE_OPEN_SINCE else 7
+
+    def __missing__(self, key: bytes) -> tuple[bool, bool, bool] | None:
+        mask = int(key or 0)
+        mask = mask & self._bits if self._bits else int(mask == 1)
+        value = (mask & 1 != 0, mask & 2 != 0, mask & 4 != 0) if mask else None
+        return value if len(key) > LONGEST else self.put(key, value)
+
+
+class _Heads(Cache):
+    """The first three fields of a tick: its id, its type, and whom it concerns.
+
+    Args:
+        sink: Who is told.
+        exact: The callback's parameters say how it is read: nothing empty, nothing odd.
+    """
+
+    __slots__ = ("_exact", "_sink")
+
+    def __init__(self, sink: Sink, *, exact: bool) -> None:
+        super().__init__()
+        self._sink = sink
+        self._exact = exact
+
+    def __missing__(self, key: bytes) -> _Head:
+        version, req_id, tick_type = key.split(b"\0")
+        if len(key) > LONGEST:
+            raise ValueError(key)
+        if self._exact:
+            if not (_plain(req_id) and _plain(tick_type)):
+                raise ValueError(key)
+        else:
+            int(version or 0)
+        told = int(req_id or 0)
+        calls = self._sink.low if told < FIRST_REQUEST_ID else self._sink.high
+        head: _Head = self.put(key, (told, int(tick_type or 0), calls))
+        return head
+
+
+def _plain(number: bytes) -> bool:
+    """Whether these are ASCII digits, with a minus sign or none."""
+    return number.removeprefix(b"-").isdigit()
+
+
+# ---- ticks
+
+
+def _prices(version: int, sink: Sink) -> Handler:
+    heads, masks, sizes, failed = _Heads(sink, exact=False), _Masks(version), _Sizes(), sink.failed
+    size_of = SIZE_OF_PRICE.get
+
+    def price(data: bytes, begin: int, end: int) -> None:
+        head, letters, letters_of_size, mask, _ = data[begin:end].rsplit(b"\0", 4)
+        req_id, tick_type, calls = heads[head]
+        value = float(letters)
+        size = sizes[letters_of_size]
+        flags = masks[mask]
+        attrib = TickAttrib()
+        if flags is not None:
+            attrib.canAutoExecute, attrib.pastLimit, attrib.preOpen = flags
+        function = calls.tickPrice
+        try:
+            function(req_id, tick_type, value, attrib)
+        except BaseException as error:  # noqa: BLE001  (who is told says what it means)
+            failed(function, error)
+        size_type = size_of(tick_type)
+        if size_type is not None:
+            function = calls.tickSize
+            try:
+                function(req_id, size_type, size)
+            except BaseException as error:  # noqa: BLE001
+                failed(function, error)
+
+    return price
+
+
+def _sizes(sink: Sink) -> Handler:
+    heads, sizes, failed = _Heads(sink, exact=False), _Sizes(), sink.failed
+    nothing = TickTypeEnum.NOT_SET
+
+    def size(data: bytes, begin: int, end: int) -> bool | None:
+        head, letters, _ = data[begin:end].rsplit(b"\0", 2)
+        req_id, tick_type, calls = heads[head]
+        value = sizes[letters]
+        if tick_type == nothing:
+            return True
+        function = calls.tickSize
+        try:
+            function(req_id, tick_type, value)
+        except BaseException as error:  # noqa: BLE001
+            failed(function, error)
+        return None
+
+    return size
+
+
+def _numbers(sink: Sink) -> Handler:
+    heads, failed = _Heads(sink, exact=True), sink.failed
+
+    def number(data: bytes, begin: int, end: int) -> None:
+        head, letters, _ = data[begin:end].rsplit(b"\0", 2)
+        req_id, tick_type, calls = heads[head]
+        value = float(letters)
+        function = calls.tickGeneric
+        try:
+            function(req_id, tick_type, value)
+        except BaseException as error:  # noqa: BLE001
+            failed(function, error)
+
+    return number
+
+
+def _texts(version: int, sink: Sink) -> Handler:
+    heads, texts, failed = _Heads(sink, exact=True), _Escaped(version), sink.failed
+
+    def text(data: bytes, begin: int, end: int) -> None:
+        head, letters, _ = data[begin:end].rsplit(b"\0", 2)
+        req_id, tick_type, calls = heads[head]
+        value = texts[letters]
+        function = calls.tickString
+        try:
+            function(req_id, tick_type, value)
+        except BaseException as error:  # noqa: BLE001
+            failed(function, error)
+
+    return text
+
+
+def _greeks(version: int, sink: Sink) -> Handler:
+    low, high, ints, failed = sink.low, sink.high, _Ints(), sink.failed
+    based = version >= PRICE_BASED_VOLATILITY_SINCE
+
+    def greeks(data: bytes, begin: int, end: int) -> bool | None:
+        first, second, third, *letters = data[begin:end].split(b"\0")
+        if based:
+            req_id, tick_type, attrib = ints[first], ints[second], ints[third]
+        else:
+            if ints[first] < _ALL_GREEKS:
+                return True
+            req_id, tick_type, attrib = ints[second], ints[third], None
+        letters.pop()
+        vol, delta, price, dividend, gamma, vega, theta, under = map(float, letters)
+        function = (low if req_id < FIRST_REQUEST_ID else high).tickOptionComputation
+        try:
+            function(
+                req_id,
+                tick_type,
+                attrib,
+                None if vol < 0 else vol,
+                None if delta == -2 else delta,
+                None if price == -1 else price,
+                None if dividend == -1 else dividend,
+                None if gamma == -2 else gamma,
+                None if vega == -2 else vega,
+                None if theta == -2 else theta,
+                None if under == -1 else under,
+            )
+        except BaseException as error:  # noqa: BLE001
+            failed(function, error)
+        return None
+
+    return greeks
+
+
+def _tick_by_tick(sink: Sink) -> Handler:
+    low, high, ints, sizes = sink.low, sink.high, _Ints(), _Sizes()
+    names, failed = _Names(), sink.failed
+
+    def trade(calls: Calls, req_id: int, tick_type: int, fields: list[bytes]) -> None:
+        _, _, time, price, size, mask, exchange, conditions, _ = fields
+        flags = ints[mask]
+        attrib = TickAttribLast()
+        if flags:
+            attrib.pastLimit = flags & 1 != 0
+            attrib.unreported = flags & 2 != 0
+        at, value, amount = ints[time], float(price), sizes[size]
+        where, what = names[exchange], names[conditions]
+        function = calls.tickByTickAllLast
+        try:
+            function(req_id, tick_type, at, value, amount, attrib, where, what)
+        except BaseException as error:  # noqa: BLE001
+            failed(function, error)
+
+    def quote(calls: Calls, req_id: int, fields: list[bytes]) -> None:
+        _, _, time, bid, ask, bid_size, ask_size, mask, _ = fields
+        flags = ints[mask]
+        attrib = TickAttribBidAsk()
+        if flags:
+            attrib.bidPastLow = flags & 1 != 0
+            attrib.askPastHigh = flags & 2 != 0
+        at, low_price, high_price = ints[time], float(bid), float(ask)
+        bids, asks = sizes[bid_size], sizes[ask_size]
+        function = calls.tickByTickBidAsk
+        try:
+            function(req_id, at, low_price, high_price, bids, asks, attrib)
+        except BaseException as error:  # noqa: BLE001
+            failed(function, error)
+
+    def midpoint(calls: Calls, req_id: int, fields: list[bytes]) -> None:
+        _, _, time, middle, _ = fields
+        at, value = ints[time], float(middle)
+        function = calls.tickByTickMidPoint
+        try:
+            function(req_id, at, value)
+        except BaseException as error:  # noqa: BLE001
+            failed(function, error)
+
+    def tick(data: bytes, begin: int, end: int) -> bool | None:
+        fields = data[begin:end].split(b"\0")
+        req_id, tick_type = ints[fields[0]], ints[fields[1]]
+        calls = low if req_id < FIRST_REQUEST_ID else high
+        if tick_type == _QUOTES:
+            return quote(calls, req_id, fields)
+        if tick_type in _TRADES:
+            return trade(calls, req_id, tick_type, fields)
+        return midpoint(calls, req_id, fields) if tick_type == _MIDPOINTS else True
+
+    return tick
+
+
+# ---- depth and bars
+
+
+def _depth(sink: Sink) -> Handler:
+    low, high, ints, sizes, failed = sink.low, sink.high, _Ints(), _Sizes(), sink.failed
+
+    def depth(data: bytes, begin: int, end: int) -> None:
+        message, number, place, what, which, price, amount, _ = data[begin:end].split(b"\0")
+        _ = ints[message]
+        req_id, position, operation, side = ints[number], ints[place], ints[what], ints[which]
+        value, size = float(price), sizes[amount]
+        function = (low if req_id < FIRST_REQUEST_ID else high).updateMktDepth
+        try:
+            function(req_id, position, operation, side, value, size)
+        except BaseException as error:  # noqa: BLE001
+            failed(function, error)
+
+    return depth
+
+
+def _deep_book(version: int, sink: Sink) -> Handler:
+    low, high, ints, sizes = sink.low, sink.high, _Ints(), _Sizes()
+    names, failed, has_flag = _Names(), sink.failed, version >= SMART_DEPTH_SINCE
+
+    def book(data: bytes, begin: int, end: int) -> None:
+        fields = data[begin:end].split(b"\0")
+        smart = has_flag and ints[fields.pop(-2)] != 0
+        message, number, place, maker, what, which, price, amount, _ = fields
+        _ = ints[message]
+        req_id, position, operation, side = ints[number], ints[place], ints[what], ints[which]
+        name, value, size = names[maker], float(price), sizes[amount]
+        function = (low if req_id < FIRST_REQUEST_ID else high).updateMktDepthL2
+        try:
+            function(req_id, position, name, operation, side, value, size, smart)
+        except BaseException as error:  # noqa: BLE001
+            failed(function, error)
+
+    return book
+
+
+def _bars(sink: Sink) -> Handler:
+    low, high, ints, sizes, failed = sink.low, sink.high, _Ints(), _Sizes(), sink.failed
+
+    def bar(data: bytes, begin: int, end: int) -> None:
+        message, number, time, *letters, traded, average, trades, _ = data[begin:end].split(b"\0")
+        _ = ints[message]
+        req_id, at, count = ints[number], ints[time], ints[trades]
+        first, highest, lowest, last = map(float, letters)
+        volume, wap = sizes[traded], sizes[average]
+        function = (low if req_id < FIRST_REQUEST_ID else high).realtimeBar
+        try:
+            function(req_id, at, first, highest, lowest, last, volume, wap, count)
+        except BaseException as error:  # noqa: BLE001
+            failed(function, error)
+
+    return bar
+
+
+def _last_bars(sink: Sink) -> Handler:
+    low, high, ints, sizes = sink.low, sink.high, _Ints(), _Sizes()
+    names, failed = _Names(), sink.failed
+
+    def last_bar(data: bytes, begin: int, end: int) -> None:
+        number, trades, date, *letters, average, traded, _ = data[begin:end].split(b"\0")
+        req_id = ints[number]
+        bar: Any = BarData()
+        bar.open, bar.close, bar.high, bar.low = map(float, letters)
+        bar.date, bar.barCount = names[date], ints[trades]
+        bar.wap, bar.volume = sizes[average], sizes[traded]
+        function = (low if req_id < FIRST_REQUEST_ID else high).historicalDataUpdate
+        try:
+            function(req_id, bar)
+        except BaseException as error:  # noqa: BLE001
+            failed(function, error)
+
+    return last_bar
