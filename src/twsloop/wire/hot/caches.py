@@ -8,10 +8,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["MOST", "Cache", "Decimals", "Strings", "keep"]
+__all__ = ["LONGEST", "MOST", "Cache", "Decimals", "Strings", "keep"]
 
 #: How many values a cache holds at most.
 MOST = 8192
+#: The longest bytes by which a `Cache` keeps a value, so that its size is bounded, too.
+LONGEST = 64
 
 
 def keep(cache: dict[bytes, Any], key: bytes, value: Any) -> Any:
@@ -28,8 +30,8 @@ class Cache(dict[bytes, Any]):
     __slots__ = ()
 
     def put(self, key: bytes, value: Any) -> Any:
-        """Keep a value; it is returned."""
-        return keep(self, key, value)
+        """Keep a value, unless its key is long; it is returned."""
+        return keep(self, key, value) if len(key) <= LONGEST else value
 
 
 class Decimals(Cache):

@@ -1,9 +1,7 @@
 """The rest of the hot messages in protobuf: option computations, depth, bars.
 
 They are parsed by protobuf's own parser, as IB's decoder does it, and told without the detours: no
-twin, no log line, and a field is asked whether it is there only where it reads as nothing. Lines of
-the book come by the thousand, and are looked up by the bytes they are made of where they can be; see
-`protobuf` for why that gives the same values.
+twin, no log line, and a field is asked whether it is there only where it reads as nothing.
 """
 
 from __future__ import annotations

@@ -1,21 +1,22 @@
 r"""The hot messages in the text protocol: fields that end with a NUL.
 
-Theory of operation. IB's decoder takes field after field, turning each into what its place asks for.
-Here a message is split once; ids, types, sizes and flags are looked up by their bytes, because nearly
-all of them have come before, and only prices are read anew. Of a tick, the first three fields (the
-message's version, the request id, the tick type) are looked up as one piece: they come again with
-each tick of that line. What a lookup does not know is read by the very rules of IB's decoder, once:
+Theory of operation. IB's decoder takes field after field, turning each into what its place asks
+for. Here a message is split once; ids, types, sizes and flags are looked up by their bytes, because
+nearly all of them have come before, and only prices are read anew. Of a tick, the first three
+fields (the message's version, the request id, the tick type) are looked up as one piece: they come
+again with each tick of that line. What a lookup does not know is read by the very rules of IB's
+decoder, once:
 
-* ``int`` and ``float`` take an empty field for zero; ``float`` here declines it, for it never comes;
+* ``int`` and ``float`` take an empty field for zero (an empty price declines here: none comes);
 * a size that is empty, or the largest number of some type, is ``UNSET_DECIMAL``;
 * a text is UTF-8, and what is none of it is shown with backslashes;
 * ``tickGeneric`` and ``tickString`` are read by the types of the callback's parameters instead: the
-  number of fields has to fit, and from version 153 on a text may hold escapes. Those with a backslash
-  decline.
+  number of fields has to fit, and from version 153 on a text may hold escapes. One with a backslash
+  declines.
 
 IB's decoder passes over fields behind the last that it knows, and over what stands behind the last
-NUL. A message with more fields than it knows declines here; what stands behind the NUL is passed over
-here, too.
+NUL. A message with more fields than it knows declines here; what stands behind the last NUL is
+passed over here, too.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ __all__ = ["handlers"]
 
 Handler = Callable[[bytes, int, int], bool | None]
 
-#: From this server version on the mask of a price is a mask; before, it is a number: 1 is automatic.
+#: From this server version on the mask of a price is a mask; before, a number: 1 is automatic.
 PAST_LIMIT_SINCE = 109
 #: From this one on it has a third bit.
 PRE_OPEN_SINCE = 132
@@ -90,8 +91,8 @@ class _Ints(Cache):
     __slots__ = ()
 
     def __missing__(self, key: bytes) -> int:
-        value = int(key or 0)
-        return value if len(key) > LONGEST else self.put(key, value)
+        value: int = self.put(key, int(key or 0))
+        return value
 
 
 class _Sizes(Cache):
@@ -102,7 +103,8 @@ class _Sizes(Cache):
     def __missing__(self, key: bytes) -> Decimal:
         letters = key.decode()
         value = UNSET_DECIMAL if letters in _NO_SIZE else Decimal(letters)
-        return value if len(key) > LONGEST else self.put(key, value)
+        self.put(key, value)
+        return value
 
 
 class _Names(Cache):
@@ -112,7 +114,8 @@ class _Names(Cache):
 
     def __missing__(self, key: bytes) -> str:
         value = key.decode("utf-8", "backslashreplace")
-        return value if len(key) > LONGEST else self.put(key, value)
+        self.put(key, value)
+        return value
 
 
 class _Escaped(Cache):
@@ -138,7 +141,8 @@ class _Escaped(Cache):
                 value = key.decode()
             except UnicodeDecodeError:
                 value = key.decode("latin-1")
-        return value if len(key) > LONGEST else self.put(key, value)
+        self.put(key, value)
+        return value
 
 
 class _Masks(Cache):
@@ -158,7 +162,8 @@ class _Masks(Cache):
         mask = int(key or 0)
         mask = mask & self._bits if self._bits else int(mask == 1)
         value = (mask & 1 != 0, mask & 2 != 0, mask & 4 != 0) if mask else None
-        return value if len(key) > LONGEST else self.put(key, value)
+        self.put(key, value)
+        return value
 
 
 class _Heads(Cache):
@@ -364,10 +369,14 @@ def _tick_by_tick(sink: Sink) -> Handler:
         req_id, tick_type = ints[fields[0]], ints[fields[1]]
         calls = low if req_id < FIRST_REQUEST_ID else high
         if tick_type == _QUOTES:
-            return quote(calls, req_id, fields)
-        if tick_type in _TRADES:
-            return trade(calls, req_id, tick_type, fields)
-        return midpoint(calls, req_id, fields) if tick_type == _MIDPOINTS else True
+            quote(calls, req_id, fields)
+        elif tick_type in _TRADES:
+            trade(calls, req_id, tick_type, fields)
+        elif tick_type == _MIDPOINTS:
+            midpoint(calls, req_id, fields)
+        else:
+            return True
+        return None
 
     return tick
 
