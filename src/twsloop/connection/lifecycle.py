@@ -28,6 +28,7 @@ from twsloop.processors.registry import ONCE
 from twsloop.session.state import Event, State
 from twsloop.transport import Transport
 from twsloop.wire.handshake import client_hello
+from twsloop.wire.hot import MessageStream
 
 from .core import Core
 from .dispatch import Decoder
@@ -70,6 +71,8 @@ class Lifecycle:
         self._sessions = 0
         self._remaking: asyncio.Future[Any] | None = None
         self._batch_start = 0.0
+        #: The newest message was none: empty, or without a readable id.
+        self._nothing = False
         self.waits = Waits(core.clock)
         self._watch = LinkWatch(core, self.link_useless)
         self._supervisor = Supervisor(core, self._establish, lambda: self._wanted)
@@ -265,27 +268,39 @@ class Lifecycle:
 
     def bytes_came(self) -> None:
         """Any byte is life."""
-        self._batch_start = self._core.heard_at = self._core.clock.monotonic()
+        core = self._core
+        self._batch_start = core.heard_at = core.clock.monotonic()
         self._watch.heard()
+        told = core.registry.queue is not None or core.hears_messages
+        core.registry.straight.message_done = self._message_done if told else None
 
     def frame_came(self, body: bytes) -> None:
-        """The hello first; then messages."""
-        core = self._core
+        """The hello."""
         self._watch.message_came()
-        if core.state is State.HANDSHAKE:
+        if self._core.state is State.HANDSHAKE:
             self._take_hello(body)
-            return
-        number = core.dispatcher.frame(body)
-        if number is None:
-            return
-        queue = core.registry.queue
-        if queue is not None:
+
+    def messages_came(self) -> None:
+        """Messages came, of those after the hello."""
+        self._watch.message_came()
+
+    def _message(self, body: bytes) -> None:
+        """A message that its stream does not decode itself."""
+        self._nothing = self._core.dispatcher.frame(body) is None
+
+    def _message_done(self) -> None:
+        """A message is over: the queue of run() has to know, and who overrides msgLoopRec."""
+        core, queue = self._core, self._core.registry.queue
+        if self._nothing:
+            self._nothing = False  # it was empty, or had no id
+        elif queue is not None:
             queue.end_message(always=core.hears_messages)
         elif core.hears_messages:
             self._client.message_done()
 
     def batch_done(self) -> None:
         """All of one read was handed over."""
+        self._core.arrival.at = None
         took = self._core.clock.monotonic() - self._batch_start
         self._core.registry.batch_took(took)
         pending = 0 if self._transport is None else self._transport.pending
@@ -336,6 +351,9 @@ class Lifecycle:
         self._decoder.serverVersion = version
         core.server_version = version
         core.dispatcher.start(self._decoder, version)
+        stream = MessageStream(version, core.registry.straight, self._message)
+        core.registry.straight.attach(stream)
+        transport.listen_with(stream)
         core.session_began(transport.write)
         core.registry.muted.clear()
         if self._sessions and core.supervised:

@@ -14,11 +14,13 @@ import attrs
 from ibapi.wrapper import EWrapper
 
 from twsloop.ids import RequestIds
+from twsloop.wire.hot import CALLED, HOT
 from twsloop.wire.messages import INBOUND
 
 from .backlog import Backlog
 from .policy import Deliver, check_where
 from .queue import CallbackQueue, Courier
+from .straight import Straight
 
 __all__ = ["CALLBACKS", "SINGLETONS", "Fanout", "Registry", "Where", "describe", "overrides"]
 
@@ -95,6 +97,14 @@ _PLUMBING = ("twsloop.connection.", "twsloop.gateway")
 SLOW_CALL = 0.05
 #: How many batches are timed call by call after one overran.
 TIMED_BATCHES = 100
+
+
+#: Of the callbacks that a stream may call, or that come with them: their routes depend on them.
+_ROUTED = frozenset(name for number in HOT for name in INBOUND[number].callbacks)
+
+_Listeners = tuple[
+    tuple[Callback, ...], tuple[Callback, ...], list[tuple[Callable[..., None], Callback]]
+]
 
 
 def describe(function: Callback) -> str:
@@ -174,6 +184,7 @@ class Registry:
 
     Attributes:
         fanout: What to give IB's decoder and client as their wrapper.
+        straight: What to give a stream of messages as its sink.
         private: Keys of `SINGLETONS` whose answers are the framework's own now.
         private_executions: Executions that were reported last in answer to the framework's own
             request: so are the commissions that come with them, without any request's id.
@@ -193,6 +204,7 @@ class Registry:
     ) -> None:
         self._ours = (request_ids or RequestIds()).issued
         self.fanout = Fanout()
+        self.straight = Straight(self.raised)
         self.private: set[str] = set()
         self.muted: set[str] = set()
         self.private_executions: set[str] = set()
@@ -323,13 +335,18 @@ class Registry:
                 if built is not _nobody or name in self._entries:
                     heard.add(name)
                 setattr(self.fanout, name, self._entries.get(name, built))
+                if name in CALLED:
+                    self.straight.put(name, *self._shortest(name))
             self._heard = frozenset(heard)
+            if not changed.isdisjoint(_ROUTED):
+                self.straight.reroute(self.hears)
 
     def dispatch(self, name: str, args: tuple[Any, ...]) -> None:
         """Call everyone who hears ``name``, past what `intercept` put before them."""
         self._build(name)(*args)
 
-    def _build(self, name: str) -> Callback:
+    def _listeners(self, name: str) -> _Listeners:
+        """Who hears a callback: our own; the users' on this thread; the users' elsewhere."""
         own = tuple(s.functions[name] for s in self._slices if name in s.functions)
         here: list[Callback] = []
         away: list[tuple[Callable[..., None], Callback]] = []
@@ -341,7 +358,21 @@ class Registry:
                 here.append(function)
             else:
                 away.append((listener.courier.put, function))
-        users = self._users(name, tuple(here), away)
+        return own, tuple(here), away
+
+    def _shortest(self, name: str) -> tuple[Callback, Callback]:
+        """What a stream calls for ids of the program's, and for those that may be our own."""
+        own, here, away = self._listeners(name)
+        guarded: Callback = getattr(self.fanout, name)
+        if self._timed or away or name in self._entries or len(own) + len(here) != 1:
+            return guarded, guarded
+        if own:
+            return own[0], own[0]
+        return (guarded if self.queue is not None else here[0]), guarded
+
+    def _build(self, name: str) -> Callback:
+        own, here, away = self._listeners(name)
+        users = self._users(name, here, away)
         if users is None and not own:
             return _nobody
         call = self._timed_call if self._timed else self.call
@@ -411,20 +442,23 @@ class Registry:
     # ---- calling -------------------------------------------------------------------------
 
     def call(self, name: str, functions: tuple[Callback, ...], args: tuple[Any, ...]) -> None:
-        """Call each, each guarded.
+        """Call each, each guarded."""
+        for function in functions:
+            try:
+                function(*args)
+            except BaseException as error:  # noqa: BLE001  (a user's code: see `raised`)
+                self.raised(function, error)
+
+    def raised(self, function: Callback, error: BaseException) -> None:
+        """A listener raised: it is reported, and never fatal to the session.
 
         What would end the program (SystemExit, KeyboardInterrupt) is let through in the main
         thread, and reported anywhere else: there it could only end the loop thread.
         """
-        for function in functions:
-            try:
-                function(*args)
-            except Exception as error:  # noqa: BLE001  (a user's code: reported, never fatal)
-                self._report(describe(function), error)
-            except BaseException as error:
-                if threading.current_thread() is threading.main_thread():
-                    raise
-                self._report(describe(function), error)
+        ends = not isinstance(error, Exception)
+        if ends and threading.current_thread() is threading.main_thread():
+            raise error
+        self._report(describe(function), error)
 
     def _timed_call(
         self, name: str, functions: tuple[Callback, ...], args: tuple[Any, ...]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from twsloop.errors import FramingError
 from twsloop.transport.outbox import Outbox
 from twsloop.transport.sockets import SocketSettings, tune
 from twsloop.wire.framing import FrameReader, frame
+from twsloop.wire.hot import MessageStream
 
 __all__ = ["CLOSE_GRACE", "Listener", "Transport"]
 
@@ -33,7 +35,11 @@ class Listener(Protocol):
         ...
 
     def frame_came(self, body: bytes) -> None:
-        """One frame came in."""
+        """One frame came in, while no stream takes what comes."""
+        ...
+
+    def messages_came(self) -> None:
+        """A stream has handed over messages that one read made whole; called once a read."""
         ...
 
     def batch_done(self) -> None:
@@ -48,6 +54,8 @@ class Listener(Protocol):
 class Transport(asyncio.Protocol):
     """One TCP link: bytes to frames, and back-pressure to the Outbox.
 
+    The hello comes as a frame; with what it says, `listen_with` gives a stream that takes all else.
+
     Args:
         listener: Who hears what comes in.
         outbox: Told when the socket takes no more, and when it does again.
@@ -57,6 +65,9 @@ class Transport(asyncio.Protocol):
         self._listener = listener
         self._outbox = outbox
         self._reader = FrameReader()
+        self._stream: MessageStream | None = None
+        #: The link ended while it was held: what came before has to be handed over first.
+        self._ended_by: tuple[BaseException | None] | None = None
         self._transport: asyncio.Transport | None = None
         self._fault: BaseException | None = None
         self._down = False
@@ -72,25 +83,45 @@ class Transport(asyncio.Protocol):
         self._listener.link_up(self)
 
     def data_received(self, data: bytes) -> None:
-        """Cut into frames, and hand them over."""
+        """Cut into messages, and hand them over."""
         if self._down:
             return
-        listener, traffic = self._listener, self._outbox.traffic
-        traffic.bytes_in += len(data)
-        listener.bytes_came()
-        self._reader.feed(data)
+        self._outbox.traffic.bytes_in += len(data)
+        self._listener.bytes_came()
+        self._batch(lambda: self._take(data))
+
+    def _batch(self, take: Callable[[], None]) -> None:
         try:
-            for body in self._reader.frames():
-                if self._down:
-                    return  # a callback closed the link: what follows belongs to nobody
-                traffic.messages_in += 1
-                listener.frame_came(body)
+            take()
         except FramingError as error:
             self._fault = error
             self.abort()
         else:
             if not self._down:
-                listener.batch_done()
+                self._listener.batch_done()
+
+    def _take(self, data: bytes) -> None:
+        stream = self._stream
+        if stream is not None:
+            self._handed_over(stream.feed(data))
+            return
+        reader, traffic = self._reader, self._outbox.traffic
+        reader.feed(data)
+        for body in reader.frames():
+            if self._down:
+                return  # a callback closed the link: what follows belongs to nobody
+            traffic.messages_in += 1
+            self._listener.frame_came(body)
+            stream = self._stream
+            if stream is not None:
+                if not self._down:
+                    self._handed_over(stream.feed(reader.take_rest()))
+                return
+
+    def _handed_over(self, count: int) -> None:
+        if count:
+            self._outbox.traffic.messages_in += count
+            self._listener.messages_came()
 
     def pause_writing(self) -> None:
         """The socket's buffer is full."""
@@ -106,7 +137,10 @@ class Transport(asyncio.Protocol):
         """The link has ended."""
         if exc is not None and self._fault is None:
             self._read_rest()
-        self._end(self._fault or exc)
+        if self.held and not self._down:
+            self._ended_by = (exc,)
+        else:
+            self._end(self._fault or exc)
 
     def _read_rest(self) -> None:
         """Hear what the gateway said last: our write found the link broken before we had read it.
@@ -121,7 +155,47 @@ class Transport(asyncio.Protocol):
                     return
                 self.data_received(data)
 
+    # ---- a message that takes its time ---------------------------------------------------
+
+    @property
+    def held(self) -> bool:
+        """Whether what comes waits until `release`."""
+        return self._stream is not None and self._stream.held
+
+    def hold(self) -> None:
+        """Called while a message is handed over: it is not over yet, and nothing may pass it."""
+        if self._stream is not None:
+            self._stream.hold()
+        self._read_on(wanted=False)
+
+    def release(self) -> None:
+        """The message that held the others up is over: go on with what waits."""
+        stream = self._stream
+        if self._down or stream is None or not stream.held:
+            return
+        self._listener.bytes_came()  # it was left unread because of us: its time is now
+        self._batch(lambda: self._handed_over(stream.release()))
+        if stream.held:
+            return
+        self._read_on(wanted=True)
+        if self._ended_by is not None and not self._down:
+            self._end(self._fault or self._ended_by[0])
+
+    def _read_on(self, *, wanted: bool) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        with contextlib.suppress(RuntimeError):  # it does so already
+            if wanted:
+                transport.resume_reading()
+            else:
+                transport.pause_reading()
+
     # ---- ours ----------------------------------------------------------------------------
+
+    def listen_with(self, stream: MessageStream) -> None:
+        """Let a stream take everything that comes after the frame that is being handed over."""
+        self._stream = stream
 
     def tune(self, settings: SocketSettings) -> None:
         """Set the socket's options, where there is a socket and the system has them."""
@@ -140,7 +214,7 @@ class Transport(asyncio.Protocol):
     @property
     def pending(self) -> int:
         """How many bytes have come of a message that is not whole."""
-        return self._reader.pending
+        return self._reader.pending if self._stream is None else self._stream.pending
 
     @property
     def closing(self) -> bool:
@@ -152,7 +226,7 @@ class Transport(asyncio.Protocol):
 
         A gateway that does not read would keep it open for ever: then it ends after a while.
         """
-        self._down = True
+        self._go_down()
         transport = self._transport
         if transport is not None and not transport.is_closing():
             transport.close()
@@ -170,7 +244,7 @@ class Transport(asyncio.Protocol):
 
     def abandon(self) -> None:
         """End the link at once, and expect no word of its end."""
-        self._down = True
+        self._go_down()
         self.abort()
         if self.ended is not None:
             self.ended.set()
@@ -180,8 +254,13 @@ class Transport(asyncio.Protocol):
         self._fault = error
         self.abort()
 
-    def _end(self, error: BaseException | None) -> None:
+    def _go_down(self) -> None:
         self._down = True
+        if self._stream is not None:
+            self._stream.stop()
+
+    def _end(self, error: BaseException | None) -> None:
+        self._go_down()
         if self.ended is not None:
             self.ended.set()
         self._listener.link_down(self, error)

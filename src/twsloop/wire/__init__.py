@@ -8,8 +8,8 @@
   named `conditions`.
 - `codec`: a body from a protobuf message at a server version, and back.
 - `tape`: recorded sessions, one JSON object a line; `masking`: without account numbers and names.
-- `hot`: frames, and the messages that come by the thousand, decoded at once; in Python, or compiled.
-  `IMPLEMENTATION` says which of the two runs: ``"native"`` or ``"python"``.
+- `hot`: frames, and the messages that come by the thousand, decoded at once; in Python, or
+  compiled. `IMPLEMENTATION` says which of the two runs: ``"native"`` or ``"python"``.
 """
 
 from __future__ import annotations
@@ -24,6 +24,6 @@ def __getattr__(name: str) -> str:
     if name != "IMPLEMENTATION":
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    from .hot.choice import IMPLEMENTATION as chosen  # noqa: PLC0415  (see above)
+    from .hot import choice  # noqa: PLC0415  (see above)
 
-    return chosen
+    return choice.IMPLEMENTATION

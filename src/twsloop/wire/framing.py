@@ -68,6 +68,12 @@ class FrameReader:
         self._start = 0
         self._buffer += data
 
+    def take_rest(self) -> bytes:
+        """Take out what waits: somebody else goes on from here."""
+        rest = bytes(self._buffer[self._start :])
+        self._buffer, self._start = b"", 0
+        return rest
+
     def frames(self) -> Iterator[bytes]:
         """Hand out each complete body, in order; a body may be empty.
 

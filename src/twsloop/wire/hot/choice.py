@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ __all__ = ["IMPLEMENTATION", "VARIABLE", "MessageStream"]
 
 #: The environment variable that chooses.
 VARIABLE = "TWSLOOP_WIRE"
+_COMPILED = "twsloop.wire._native"
 
 
 def _choose() -> tuple[str, type[_python.MessageStream]]:
@@ -23,7 +25,7 @@ def _choose() -> tuple[str, type[_python.MessageStream]]:
     if wanted == "python":
         return "python", _python.MessageStream
     try:
-        from twsloop.wire import _native  # noqa: PLC0415  (it is not there without a compiler)
+        native = importlib.import_module(_COMPILED)  # it is not there without a compiler
     except ImportError as error:
         if wanted == "native":
             msg = (
@@ -32,7 +34,7 @@ def _choose() -> tuple[str, type[_python.MessageStream]]:
             )
             raise DependencyError(msg) from error
         return "python", _python.MessageStream
-    return "native", _native.MessageStream
+    return "native", native.MessageStream
 
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ tail, and declines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
@@ -84,7 +84,7 @@ class Heads:
         types: The tick types that it may name; any unless told otherwise.
     """
 
-    def __init__(self, kind: str, tag: int, sink: Sink, types: Container[int] = ()) -> None:
+    def __init__(self, kind: str, tag: int, sink: Sink, types: tuple[int, ...] = ()) -> None:
         #: Head -> id, type, whom it concerns. A plain dictionary is looked up the fastest.
         self.known: dict[bytes, tuple[int, int, Calls]] = {}
         self._kind = kind
