@@ -170,6 +170,10 @@ class Asks:
         """A part of an answer; False if nobody waits for it."""
         return self._table.part(key, item, self._loop.clock.monotonic())
 
+    def parts(self, key: Key, items: list[Any]) -> bool:
+        """Several parts of an answer; False if nobody waits for them."""
+        return key in self._table and self._table.parts(key, items, self._loop.clock.monotonic())
+
     def end(self, key: Key) -> bool:
         """The end of an answer; False if nobody waited for it."""
         pending = self._table.end(key)

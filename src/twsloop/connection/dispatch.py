@@ -22,8 +22,11 @@ from ibapi.utils import BadMessage
 
 from twsloop.metrics import Metrics
 from twsloop.processors import Registry
+from twsloop.wire.bars import NUMBER as BARS
 from twsloop.wire.messages import INBOUND
 from twsloop.wire.ticks import tick_price
+
+from .long_messages import Holdable, LongMessages, TakeParts, nobody_waits
 
 __all__ = ["Decoder", "Dispatcher", "UnknownMessage", "split_id"]
 
@@ -39,6 +42,9 @@ ERROR_NUMBER = 4
 #: Decoders of ours that stand before IB's, by protobuf message number.
 _OWN: Mapping[int, Callable[[bytes, Any], None]] = {1: tick_price}
 
+
+#: Whoever hears it, hears the message whole.
+BARS_TWIN = ("historicalDataProtoBuf",)
 
 #: How many unknown messages are kept, and how much of each, in bytes.
 UNKNOWN_KEPT, UNKNOWN_BYTES = 100, 16_384
@@ -100,6 +106,13 @@ def split_id(body: bytes, version: int) -> tuple[int, bytes]:
     return int(head), payload
 
 
+def heads(number: int, version: int) -> tuple[bytes, ...]:
+    """How a message's bodies begin: the ids of its protobuf and text form, or that of its text."""
+    if version < RAW_ID_VERSION:
+        return (b"%d\0" % number,)
+    return (PROTOBUF_OFFSET + number).to_bytes(4, "big"), number.to_bytes(4, "big")
+
+
 class Dispatcher:
     """Decodes frames of one session into calls of the fan-out.
 
@@ -107,12 +120,20 @@ class Dispatcher:
         registry: Who listens.
         metrics: Counts messages.
         millis: The time now, in milliseconds since 1970, for errors raised here.
+        take_parts: Takes bars that only our own requests wait for.
 
     Attributes:
+        long: Works through messages that may be long.
         unknown: The newest messages that nobody knows, oldest first; all of them are counted.
     """
 
-    def __init__(self, registry: Registry, metrics: Metrics, millis: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        metrics: Metrics,
+        millis: Callable[[], int],
+        take_parts: TakeParts = nobody_waits,
+    ) -> None:
         self._wire_error = False
         self._registry = registry
         self._metrics = metrics
@@ -120,11 +141,15 @@ class Dispatcher:
         self._decoder: Any = None
         self._version = 0
         self.unknown: deque[UnknownMessage] = deque(maxlen=UNKNOWN_KEPT)
+        self.long = LongMessages(registry, self._plain_bars, take_parts)
+        self._bars: tuple[bytes, ...] = ()
 
-    def start(self, decoder: Any, server_version: int) -> None:
-        """A session begins, with this decoder and version."""
+    def start(self, decoder: Any, server_version: int, link: Holdable | None = None) -> None:
+        """A session begins, with this decoder and version, over a link that may be held."""
         self._decoder = decoder
         self._version = server_version
+        self.long.begin(server_version, link)
+        self._bars = heads(BARS, server_version)
 
     def take_wire_error(self) -> bool:
         """Whether the error that is being told now came over the wire; asked once for each.
@@ -143,6 +168,10 @@ class Dispatcher:
         if not body:
             self._metrics.counter("frames_empty").add()
             return None
+        if body.startswith(self._bars) and not self._registry.hears(BARS_TWIN):
+            if self._registry.hears(INBOUND[BARS].callbacks):
+                self._tell_bars(body)
+            return BARS
         try:
             number, payload = split_id(body, self._version)
         except ValueError:
@@ -154,16 +183,30 @@ class Dispatcher:
         kind = INBOUND.get(number)
         if kind is not None and not self._registry.hears(kind.callbacks):
             return number
+        self._guarded(number, payload, protobuf=protobuf)
+        return number
+
+    def _tell_bars(self, body: bytes) -> None:
+        """A message of bars: it may be long."""
+        raw = self._version >= RAW_ID_VERSION
+        start = 4 if raw else body.index(b"\0") + 1
+        self.long.bars(body, start, protobuf=raw and body.startswith(self._bars[0]))
+
+    def _plain_bars(self, payload: bytes, protobuf: bool) -> None:
+        """Bars that only IB's decoder may judge."""
+        self._guarded(BARS, payload, protobuf=protobuf)
+
+    def _guarded(self, number: int, payload: bytes, *, protobuf: bool) -> None:
         self._wire_error = number == ERROR_NUMBER
         try:
             self._decode(number, payload, protobuf=protobuf)
         except Exception as error:  # noqa: BLE001  (whatever is in the bytes; reported below)
             self._wire_error = False
+            kind = INBOUND.get(number)
             name = kind.name if kind is not None else f"message {number}"
             self._bad(name, error)
         finally:
             self._wire_error = False
-        return number
 
     def _decode(self, number: int, payload: bytes, *, protobuf: bool) -> None:
         if protobuf:

@@ -16,7 +16,7 @@ Pure: the caller brings the time, sends what it is told may be sent, and hands o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -115,11 +115,15 @@ class PendingTable:
         Returns:
             False if nobody waits for it.
         """
+        return self.parts(key, (item,), now)
+
+    def parts(self, key: Key, items: Sequence[Any], now: float) -> bool:
+        """Several parts of an answer came; as `part`."""
         pending = self._by_key.get(key)
         if pending is None:
             return False
         if pending.gathers and not pending.raw:
-            pending.parts.append(item)
+            pending.parts.extend(items)
         if pending.first_at is None:
             pending.first_at = now
         pending.due = now + pending.timeout
