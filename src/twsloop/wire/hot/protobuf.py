@@ -41,7 +41,7 @@ Handler = Callable[[bytes, int, int], bool | None]
 DOUBLE = Struct("<d").unpack_from
 
 #: Tags, as bytes on the wire: field number * 8 + wire type.
-PRICE_TAG, _TEXT_TAG = 0x19, 0x1A
+PRICE_TAG, _TEXT_TAG, _SIZE_TAG, _MASK_TAG = 0x19, 0x1A, 0x22, 0x28
 
 #: Shared by all: a size is a size.
 DECIMALS = Decimals()
@@ -85,8 +85,9 @@ class Heads:
     """
 
     def __init__(self, kind: str, tag: int, sink: Sink, types: tuple[int, ...] = ()) -> None:
-        #: Head -> id, type, whom it concerns. A plain dictionary is looked up the fastest.
-        self.known: dict[bytes, tuple[int, int, Calls]] = {}
+        #: Head -> id, type, whom it concerns, the type of a size that comes with a price of this
+        #: type. A plain dictionary is looked up the fastest.
+        self.known: dict[bytes, tuple[int, int, Calls, int | None]] = {}
         self._kind = kind
         self._tag = tag
         self._sink = sink
@@ -97,14 +98,15 @@ class Heads:
         message = _read_head(self._kind, data, begin, middle, self._tag)
         if message is None or (self._types and message.tickType not in self._types):
             return False
-        told = (message.reqId, message.tickType, calls_for(self._sink, message.reqId))
+        req_id, tick_type = message.reqId, message.tickType
+        told = req_id, tick_type, calls_for(self._sink, req_id), SIZE_OF_PRICE.get(tick_type)
         keep(self.known, data[begin:middle], told)
         return True
 
 
 def _prices(sink: Sink) -> Handler:
     heads, tails, failed = Heads("TickPrice", PRICE_TAG, sink), _PriceTails(), sink.failed
-    known_heads, known_tails, size_of = heads.known, tails.known, SIZE_OF_PRICE.get
+    known_heads, known_tails = heads.known, tails.known
 
     def learn(data: bytes, begin: int, middle: int, end: int) -> bool | None:
         tail = data[middle + 8 : end]
@@ -123,7 +125,7 @@ def _prices(sink: Sink) -> Handler:
             else 6 if data[begin + 2] < 128 else 7 if data[begin + 3] < 128 else 8
         )  # fmt: skip
         try:
-            req_id, tick_type, calls = known_heads[data[begin:middle]]
+            req_id, tick_type, calls, size_type = known_heads[data[begin:middle]]
             size, mask = known_tails[data[middle + 8 : end]]
         except KeyError:
             return learn(data, begin, middle, end)
@@ -137,7 +139,6 @@ def _prices(sink: Sink) -> Handler:
             function(req_id, tick_type, DOUBLE(data, middle)[0], attrib)
         except BaseException as error:  # noqa: BLE001  (who is told says what it means)
             failed(function, error)
-        size_type = size_of(tick_type)
         if size_type is not None:
             function = calls.tickSize
             try:
@@ -168,6 +169,11 @@ class _PriceTails:
         """
         if not tail:
             return False
+        # Nearly all are a size and a mask of one byte each: sizes are many, and must not cost much.
+        length = tail[1] if tail[0] == _SIZE_TAG and tail[1] < 128 else len(tail)
+        if len(tail) == length + 4 and tail[-2] == _MASK_TAG and tail[-1] < 128:
+            keep(self.known, tail, (DECIMALS[tail[2:-2]], tail[-1] & 7))
+            return True
         message = message_class("TickPrice").FromString(tail)
         if not has_only(message, tail, {"size", "attrMask"}):
             return False
@@ -186,7 +192,7 @@ def _sizes(sink: Sink) -> Handler:
             else 6 if data[begin + 2] < 128 else 7 if data[begin + 3] < 128 else 8
         )  # fmt: skip
         try:
-            req_id, tick_type, calls = known[data[begin:middle]]
+            req_id, tick_type, calls, _ = known[data[begin:middle]]
         except KeyError:
             return size(data, begin, end) if heads.learn(data, begin, middle) else True
         if data[middle] != end - middle - 1 or data[middle] > 127:
@@ -212,7 +218,7 @@ def _texts(sink: Sink) -> Handler:
             else 6 if data[begin + 2] < 128 else 7 if data[begin + 3] < 128 else 8
         )  # fmt: skip
         try:
-            req_id, tick_type, calls = known[data[begin:middle]]
+            req_id, tick_type, calls, _ = known[data[begin:middle]]
         except KeyError:
             return text(data, begin, end) if heads.learn(data, begin, middle) else True
         if data[middle] != end - middle - 1 or data[middle] > 127:
@@ -238,7 +244,7 @@ def _numbers(sink: Sink) -> Handler:
             else 6 if data[begin + 2] < 128 else 7 if data[begin + 3] < 128 else 8
         )  # fmt: skip
         try:
-            req_id, tick_type, calls = known[data[begin:middle]]
+            req_id, tick_type, calls, _ = known[data[begin:middle]]
         except KeyError:
             return number(data, begin, end) if heads.learn(data, begin, middle) else True
         if end != middle + 8:

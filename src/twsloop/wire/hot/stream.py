@@ -172,7 +172,7 @@ class MessageStream:
         position, end, count = 0, len(data), 0
         last, limit = end - _SHORTEST, self._limit
         careful = end > limit
-        get, other, sink, head = self._handlers.get, self._other, self._sink, _HEAD
+        handlers, other, sink, head = self._handlers, self._other, self._sink, _HEAD
         done = sink.message_done
         try:
             while position <= last:
@@ -183,16 +183,12 @@ class MessageStream:
                     break
                 count += 1
                 position = after
-                handler = get(number)
-                if handler is None:
+                try:
+                    declined = handlers[number](data, begin + 4, after)
+                except Exception:  # noqa: BLE001  (none, or what cannot be read here)
+                    declined = True
+                if declined:
                     other(data[begin:after])
-                else:
-                    try:
-                        declined = handler(data, begin + 4, after)
-                    except Exception:  # noqa: BLE001  (what cannot be read here goes the long way)
-                        declined = True
-                    if declined:
-                        other(data[begin:after])
                 if done is not None and not self._held:
                     done()
                 if self._halt:

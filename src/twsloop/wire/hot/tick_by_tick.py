@@ -18,16 +18,16 @@ from .protobuf import DECIMALS, DOUBLE, PRICE_TAG, Handler, Heads, has_only
 __all__ = ["tick_by_tick"]
 
 _TWO_DOUBLES = Struct("<dxd").unpack_from
-_LAST_TAG, _BID_ASK_TAG, _ATTRIB_TAG = 0x1A, 0x22, 0x12
+_LAST_TAG, _BID_ASK_TAG, _ATTRIB_TAG, _SIZE_TAG = 0x1A, 0x22, 0x12, 0x22
 #: The types of tick-by-tick data: last and all last, quotes.
 _TRADES, _QUOTES = (1, 2), (3,)
 
 
 @cache
-def _last_defaults() -> tuple[Any, str, str]:
-    """What IB's decoder says of a trade without size, exchange and conditions."""
+def _last_defaults() -> tuple[str, str]:
+    """What IB's decoder says of a trade without exchange and conditions."""
     plain = HistoricalTickLast()
-    return plain.size, plain.exchange, plain.specialConditions
+    return plain.exchange, plain.specialConditions
 
 
 class _Parts:
@@ -74,10 +74,9 @@ def _quote_part(message: Any) -> tuple[int, bool, bool]:
     return message.time, attrib.bidPastLow, attrib.askPastHigh
 
 
-def _trade_tail(message: Any) -> tuple[Any, str, str]:
-    size, exchange, conditions = _last_defaults()
+def _trade_tail(message: Any) -> tuple[str, str]:
+    exchange, conditions = _last_defaults()
     return (
-        DECIMALS[message.size.encode()] if message.HasField("size") else size,
         message.exchange if message.HasField("exchange") else exchange,
         message.specialConditions if message.HasField("specialConditions") else conditions,
     )
@@ -114,8 +113,9 @@ _Places = tuple[int, int, int, int]
 def _trades(sink: Sink) -> Callable[[bytes, _Places], bool | None]:
     heads = Heads("TickByTickData", _LAST_TAG, sink, _TRADES)
     parts = _Parts("HistoricalTickLast", {"time", "tickAttribLast"}, _trade_part)
-    tails = _Parts("HistoricalTickLast", {"size", "exchange", "specialConditions"}, _trade_tail)
+    tails = _Parts("HistoricalTickLast", {"exchange", "specialConditions"}, _trade_tail)
     known_heads, known_parts, known_tails = heads.known, parts.known, tails.known
+    decimals = DECIMALS
     failed = sink.failed
 
     def learn(data: bytes, places: _Places) -> bool | None:
@@ -123,18 +123,23 @@ def _trades(sink: Sink) -> Callable[[bytes, _Places], bool | None]:
         known = (
             (data[begin:middle] in known_heads or heads.learn(data, begin, middle))
             and parts.learn(data[middle + 1 : place], tag=PRICE_TAG)
-            and tails.learn(data[place + 8 : end])
+            and tails.learn(data[place + 10 + data[place + 9] : end])
         )
         return trade(data, places) if known else True
 
     def trade(data: bytes, places: _Places) -> bool | None:
         begin, middle, place, end = places
+        if data[place + 8] != _SIZE_TAG or data[place + 9] > 127:
+            return True
+        # Sizes are many, exchanges and conditions few: they are looked up apart.
+        after = place + 10 + data[place + 9]
         try:
-            req_id, tick_type, calls = known_heads[data[begin:middle]]
+            req_id, tick_type, calls, _ = known_heads[data[begin:middle]]
             time, past_limit, unreported = known_parts[data[middle + 1 : place]]
-            size, exchange, conditions = known_tails[data[place + 8 : end]]
+            exchange, conditions = known_tails[data[after:end]]
         except KeyError:
             return learn(data, places)
+        size = decimals[data[place + 10 : after]]
         (price,) = DOUBLE(data, place)
         attrib = TickAttribLast()
         if past_limit:
@@ -167,7 +172,7 @@ def _quotes(sink: Sink) -> Callable[[bytes, _Places], bool | None]:
     def quote(data: bytes, places: _Places) -> bool | None:
         begin, middle, place, end = places
         try:
-            req_id, _, calls = known_heads[data[begin:middle]]
+            req_id, _, calls, _ = known_heads[data[begin:middle]]
             time, past_low, past_high = known_parts[data[middle + 1 : place]]
         except KeyError:
             return learn(data, places)
