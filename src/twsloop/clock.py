@@ -25,7 +25,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-__all__ = ["Clock", "ManualClock", "SystemClock", "Timer"]
+__all__ = ["Arrival", "Clock", "ManualClock", "SystemClock", "Timer"]
 
 #: How long `ManualClock.advance` waits for a timer's callback on another thread's loop, seconds.
 CALLBACK_PATIENCE = 10.0
@@ -33,6 +33,19 @@ CALLBACK_PATIENCE = 10.0
 TURN_PATIENCE = 1.0
 #: How often it looks meanwhile whether that loop still runs, seconds.
 TURN_INTERVAL = 0.05
+
+
+class Arrival:
+    """When what is being handed over now came: one look at the clock for all that a read brought.
+
+    Attributes:
+        at: In the clock's monotonic seconds; None while nothing of a read is being handed over.
+    """
+
+    __slots__ = ("at",)
+
+    def __init__(self) -> None:
+        self.at: float | None = None
 
 
 class Timer(Protocol):

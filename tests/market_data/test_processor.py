@@ -10,7 +10,7 @@ from ibapi.common import TickAttrib
 from ibapi.const import UNSET_DOUBLE
 from ibapi.wrapper import EWrapper
 
-from twsloop.clock import ManualClock
+from twsloop.clock import Arrival, ManualClock
 from twsloop.contracts import stock
 from twsloop.market_data.lines import Line, LineLedger
 from twsloop.market_data.processor import TICK_CALLBACKS, MarketDataProcessor
@@ -22,6 +22,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
+        self.arrival = Arrival()
         self.ledger = LineLedger()
         self.told: list[tuple[str, tuple[str, ...]]] = []
         self.ended: list[Line] = []
@@ -31,11 +32,13 @@ class Bench:
             line = Line(symbol, Ticker(stock(symbol), symbol, self.clock))
             self.ledger.hold(line, "me")
             self.ledger.assign(line, req_id)
+            line.tell = lambda ticker: self.told.append((ticker.symbol, ticker.changed))
             self.tickers[req_id] = line.ticker
         self.processor = MarketDataProcessor(
             self.ledger,
+            self.arrival,
             self.clock,
-            tell=lambda line: self.told.append((line.ticker.symbol, line.ticker.changed)),
+            heard=lambda _life: None,
             snapshot_end=self.ended.append,
             reroute=lambda line, *other: self.rerouted.append((line.ticker.symbol, *other)),
         )
@@ -75,6 +78,9 @@ def test_time_is_stamped() -> None:
     bench.processor.tickGeneric(1, 49, 0.0)
     assert bench.tickers[1].received == 5.0
     assert bench.tickers[2].received is None
+    bench.arrival.at = 4.5  # what is handed over came before
+    bench.price(2, 6, 190.0)
+    assert bench.tickers[2].received == 4.5
 
 
 def test_greeks_that_could_not_be_computed_are_none() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ibapi.client import EClient
 
-from twsloop.clock import Clock
+from twsloop.clock import Arrival, Clock
 from twsloop.config import Config
 from twsloop.error_handler import ErrorHandler
 from twsloop.event_loop import Future, LoopFactory
@@ -148,6 +148,8 @@ class Core:
         #: When the last byte came, in the clock's monotonic seconds; None before the first of a
         #: session.
         self.heard_at: float | None = None
+        #: When what is being handed over came.
+        self.arrival = Arrival()
         #: Set by the orders slice: (is this id an order of ours?, is it known to be working?)
         self.order_known: Callable[[int], tuple[bool, bool]] = lambda _id: (False, False)
         #: Set by the orders slice: refuses a message, by its number, that bears an order and does

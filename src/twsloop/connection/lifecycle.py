@@ -269,7 +269,7 @@ class Lifecycle:
     def bytes_came(self) -> None:
         """Any byte is life."""
         core = self._core
-        self._batch_start = core.heard_at = core.clock.monotonic()
+        self._batch_start = core.heard_at = core.arrival.at = core.clock.monotonic()
         self._watch.heard()
         told = core.registry.queue is not None or core.hears_messages
         core.registry.straight.message_done = self._message_done if told else None
@@ -354,7 +354,7 @@ class Lifecycle:
         stream = MessageStream(version, core.registry.straight, self._message)
         core.registry.straight.attach(stream)
         transport.listen_with(stream)
-        core.session_began(transport.write)
+        core.session_began(transport.write, transport.write_at_once)
         core.registry.muted.clear()
         if self._sessions and core.supervised:
             core.registry.muted |= ONCE

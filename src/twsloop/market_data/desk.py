@@ -11,7 +11,7 @@ for the loop; requests, cancels and ticks are the loop thread's alone.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ibapi.contract import Contract
@@ -19,7 +19,6 @@ from ibapi.contract import Contract
 from twsloop.clock import Timer
 from twsloop.connection.care import DATA_KEPT, DATA_LOST, SERVED, SERVERS_LOST
 from twsloop.connection.core import Core
-from twsloop.connection.life import StreamStatus
 from twsloop.errors import (
     ConnectionLost,
     RequestError,
@@ -43,8 +42,19 @@ __all__ = ["LineDesk"]
 #: Says that delayed data could be had: with type 3 or 4 it follows (domain.md d).
 DELAYED_POSSIBLE = 10089
 
-#: Looked up once: a member of an enumeration costs each tick 50 ns more (Python 3.11).
-_LIVE = StreamStatus.LIVE
+
+def _teller(
+    listeners: Sequence[Callable[[Ticker], object]],
+) -> Callable[[Ticker], object] | None:
+    """One function that tells all of them, one after the other; None for nobody."""
+    if len(listeners) < 2:
+        return listeners[0] if listeners else None
+
+    def tell(ticker: Ticker) -> None:
+        for listener in listeners:
+            listener(ticker)
+
+    return tell
 
 
 class LineDesk:
@@ -71,8 +81,9 @@ class LineDesk:
         self._label = label
         self._processor = MarketDataProcessor(
             self.ledger,
+            core.arrival,
             core.clock,
-            tell=self._tell,
+            heard=core.streams.care.heard,
             snapshot_end=self._snapshot_end,
             reroute=self._reroute,
         )
@@ -207,16 +218,9 @@ class LineDesk:
         """Whom a line tells has changed."""
         with self.lock:
             holders = tuple(line.holders)
-        line.listeners = tuple(
-            delivery for holder in holders if holder is not self for delivery in holder.deliveries
+        line.tell = _teller(
+            [tell for holder in holders if holder is not self for tell in holder.tellers]
         )
-
-    def _tell(self, line: Line) -> None:
-        ticker, life = line.ticker, line.life
-        if life is not None and life.status is not _LIVE:
-            self._care.heard(life)
-        for delivery in line.listeners:
-            delivery((ticker,), ticker)
 
     # ---- lines ---------------------------------------------------------------------------
 
@@ -316,7 +320,7 @@ class LineDesk:
         if line.life is not None:
             self._care.over(line.life, reason)
         line.ticker.stale, line.ticker.stale_because = True, reason
-        line.listeners = ()
+        line.tell = None
         self.slots.give(line)
         self._forget_timers(line)
 

@@ -7,7 +7,7 @@ closes it (`LineLedger`). After a reconnect the line gets a new request id and k
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -45,7 +45,7 @@ class Line:
         req_id: Its request id in this session; None while it is not requested.
         asked_at: When it was requested, in the clock's monotonic seconds.
         holders: The subscriptions, in the order they came.
-        listeners: Whom a tick is told; made anew when a holder comes or goes.
+        tell: Tells everyone of a tick; None for nobody. Made anew when a holder comes or goes.
         life: Where it is in its life; None for a snapshot, which has none.
     """
 
@@ -60,7 +60,7 @@ class Line:
     displaced: bool = False
     routed: Any = None
     holders: dict[Any, None] = attrs.field(factory=dict)
-    listeners: tuple[Any, ...] = ()
+    tell: Callable[[Ticker], object] | None = None
     life: Life | None = None
     #: What IB counts: one instrument is one line, however many requests watch it.
     instrument: Hashable = attrs.field(init=False)
@@ -104,6 +104,11 @@ class LineLedger:
     def by_id(self, req_id: int) -> Line | None:
         """The line that was requested with that id."""
         return self._by_id.get(req_id)
+
+    @property
+    def requested(self) -> Mapping[int, Line]:
+        """The lines by their request ids, live; loop thread."""
+        return self._by_id
 
     def words_of(self, req_id: int) -> str | None:
         """What the line that was requested with that id is, in words."""

@@ -8,13 +8,13 @@ never sees a new price beside the old size; ``Ticker.changed`` then names both f
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
-from typing import Any
 
-from twsloop.clock import Clock
+from twsloop.clock import Arrival, Clock
+from twsloop.connection.life import Life
 
 from .lines import Line, LineLedger
-from .ticks import PAIRED, EfpTick, Greeks, greek
+from .ticking import Ticking
+from .ticks import EfpTick, Greeks, greek
 
 __all__ = ["TICK_CALLBACKS", "MarketDataProcessor", "greeks_of"]
 
@@ -64,13 +64,14 @@ def greeks_of(  # noqa: PLR0913, PLR0917  (in the order of IB's callback)
     )
 
 
-class MarketDataProcessor:
+class MarketDataProcessor(Ticking):
     """EWrapper's tick callbacks.
 
     Args:
         ledger: Finds the line of a request id.
-        clock: Stamps each tick.
-        tell: Tells a line's subscribers.
+        arrival: When what is being handed over came.
+        clock: Stamps a tick that did not come over the wire.
+        heard: Told of a tick on a line whose life is not live.
         snapshot_end: Told of a snapshot that is complete.
         reroute: Told of a line that is to be asked for as another contract: its id, and exchange.
     """
@@ -78,56 +79,17 @@ class MarketDataProcessor:
     def __init__(
         self,
         ledger: LineLedger,
+        arrival: Arrival,
         clock: Clock,
         *,
-        tell: Callable[[Line], object],
+        heard: Callable[[Life], object],
         snapshot_end: Callable[[Line], object],
         reroute: Callable[[Line, int, str], object],
     ) -> None:
-        self._find = ledger.by_id
-        self._now = clock.monotonic
-        self._tell = tell
+        super().__init__(ledger.requested, arrival, clock.monotonic, heard)
+        self._by_id = ledger.by_id
         self._snapshot_end = snapshot_end
         self._reroute = reroute
-        self._half: Line | None = None
-
-    def tickPrice(self, reqId: int, tickType: int, price: float, attrib: Any) -> None:
-        """A price; its size follows for the types in `PAIRED`."""
-        line = self._find(reqId)
-        if line is None:
-            return
-        line.ticker.apply_price(tickType, price, self._now())
-        if tickType in PAIRED:
-            self._half = line
-        else:
-            self._tell(line)
-
-    def tickSize(self, reqId: int, tickType: int, size: Decimal) -> None:
-        """A size, by itself or with the price that came just before."""
-        line = self._find(reqId)
-        if line is None:
-            return
-        ticker = line.ticker
-        before = ticker.changed if self._half is line else ()
-        self._half = None
-        ticker.apply_size(tickType, size, self._now())
-        if before:
-            ticker.changed = tuple(dict.fromkeys((*before, *ticker.changed)))
-        self._tell(line)
-
-    def tickGeneric(self, reqId: int, tickType: int, value: float) -> None:
-        """A number."""
-        line = self._find(reqId)
-        if line is not None:
-            line.ticker.apply_number(tickType, value, self._now())
-            self._tell(line)
-
-    def tickString(self, reqId: int, tickType: int, value: str) -> None:
-        """A text, a time, or a trade."""
-        line = self._find(reqId)
-        if line is not None:
-            line.ticker.apply_text(tickType, value, self._now())
-            self._tell(line)
 
     def tickOptionComputation(  # noqa: PLR0913, PLR0917  (IB's signature)
         self,
@@ -144,14 +106,14 @@ class MarketDataProcessor:
         undPrice: float,
     ) -> None:
         """An option's computed values."""
-        line = self._find(reqId)
+        line = self._by_id(reqId)
         if line is None:
             return
         greeks = greeks_of(
             tickAttrib, impliedVol, delta, optPrice, pvDividend, gamma, vega, theta, undPrice
         )
-        line.ticker.apply_greeks(tickType, greeks, self._now())
-        self._tell(line)
+        line.ticker.apply_greeks(tickType, greeks, self.now())
+        self.tell(line)
 
     def tickEFP(  # noqa: PLR0913, PLR0917  (IB's signature)
         self,
@@ -166,7 +128,7 @@ class MarketDataProcessor:
         dividendsToLastTradeDate: float,
     ) -> None:
         """An exchange for physical. IB's name ``totalDividends`` carries the implied future."""
-        line = self._find(reqId)
+        line = self._by_id(reqId)
         if line is None:
             return
         efp = EfpTick(
@@ -178,8 +140,8 @@ class MarketDataProcessor:
             dividend_impact=greek(dividendImpact),
             dividends_to_last_trade_date=greek(dividendsToLastTradeDate),
         )
-        line.ticker.apply_efp(tickType, efp, self._now())
-        self._tell(line)
+        line.ticker.apply_efp(tickType, efp, self.now())
+        self.tell(line)
 
     def tickNews(  # noqa: PLR0917  (IB's signature)
         self,
@@ -191,33 +153,33 @@ class MarketDataProcessor:
         extraData: str,
     ) -> None:
         """A headline."""
-        line = self._find(tickerId)
+        line = self._by_id(tickerId)
         if line is not None:
-            line.ticker.apply_news(headline, self._now())
-            self._tell(line)
+            line.ticker.apply_news(headline, self.now())
+            self.tell(line)
 
     def tickReqParams(
         self, tickerId: int, minTick: float, bboExchange: str, snapshotPermissions: int
     ) -> None:
         """How the line is displayed; no tick."""
-        line = self._find(tickerId)
+        line = self._by_id(tickerId)
         if line is not None:
             line.ticker.apply_params(minTick, bboExchange, snapshotPermissions)
 
     def marketDataType(self, reqId: int, marketDataType: int) -> None:
         """What kind of data follows; no tick."""
-        line = self._find(reqId)
+        line = self._by_id(reqId)
         if line is not None:
             line.ticker.apply_type(marketDataType)
 
     def tickSnapshotEnd(self, reqId: int) -> None:
         """A snapshot is complete."""
-        line = self._find(reqId)
+        line = self._by_id(reqId)
         if line is not None:
             self._snapshot_end(line)
 
     def rerouteMktDataReq(self, reqId: int, conId: int, exchange: str) -> None:
         """The quotes of a CFD are those of another contract."""
-        line = self._find(reqId)
+        line = self._by_id(reqId)
         if line is not None:
             self._reroute(line, conId, exchange)

@@ -54,7 +54,7 @@ class _Waiter:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.complete = False
         self.error: Exception | None = None
-        self.deliveries = (self._ticked,)
+        self.tellers = (self._ticked,)
         self.failures: tuple[Any, ...] = ()
         self._clock = core.clock
         self._grace: Timer | None = None
@@ -109,8 +109,7 @@ class _Waiter:
             seconds = GRACE if has_enough(ticker) else GRACE_ONE_SIDED
             self._grace = self._clock.call_later(seconds, self._enough)
 
-    def _ticked(self, args: tuple[Ticker], key: Any = None) -> None:
-        del args, key
+    def _ticked(self, _ticker: Ticker) -> None:
         self.look()
 
     def _enough(self) -> None:

@@ -124,6 +124,11 @@ class Subscription:
         """Whether ticks may still come."""
         return not self._done.done()
 
+    @property
+    def tellers(self) -> tuple[Callable[[Ticker], object], ...]:
+        """What tells its callbacks of a tick."""
+        return tuple(delivery.one for delivery in self.deliveries)
+
     # ---- how fresh it is -----------------------------------------------------------------
 
     @property

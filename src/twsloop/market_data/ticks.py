@@ -7,6 +7,7 @@ which of the two is being sent, so that a program written for live data also sho
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -31,6 +32,7 @@ __all__ = [
     "RtVolume",
     "convert",
     "greek",
+    "time_of",
 ]
 
 
@@ -246,8 +248,12 @@ def _as_is(text: str) -> str:
     return text
 
 
-def _time(text: str) -> datetime | None:
-    """Epoch seconds in letters; None for what is not a time (IB sends 0 before the first trade)."""
+@functools.lru_cache(256)
+def time_of(text: str) -> datetime | None:
+    """Epoch seconds in letters; None for what is not a time (IB sends 0 before the first trade).
+
+    Remembered: the same second comes with many ticks.
+    """
     try:
         seconds = int(text)
         return datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
@@ -256,7 +262,7 @@ def _time(text: str) -> datetime | None:
 
 
 def _millis(text: str) -> datetime | None:
-    seconds = _time(text[:-3]) if text.isdecimal() else None
+    seconds = time_of(text[:-3]) if text.isdecimal() else None
     return None if seconds is None else seconds + timedelta(milliseconds=int(text[-3:]))
 
 
@@ -296,7 +302,7 @@ _FROM_TEXT: dict[Kind, Callable[[str], Any]] = {
     Kind.TEXT: _as_is,
     Kind.GREEKS: _never,
     Kind.EFP: _never,
-    Kind.TIME: _time,
+    Kind.TIME: time_of,
     Kind.RT_VOLUME: _rt_volume,
     Kind.NUMBER: _number,
     Kind.PRICE: _number,

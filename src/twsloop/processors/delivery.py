@@ -20,9 +20,9 @@ import concurrent.futures
 import inspect
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Hashable
+from time import perf_counter
 from typing import Any, Protocol
 
 from .policy import Deliver, DeliveryCounts, Policy, check_where
@@ -158,6 +158,25 @@ class Delivery:
             self._tell_of_drop()
         if start:
             self._start()
+
+    def one(self, item: Any, key: Hashable = None) -> None:
+        """Deliver a call with one argument, which is its key unless one is given; loop thread only.
+
+        This is the way of ticks: a callback of the loop thread is called at once, and nothing is
+        made for it.
+        """
+        if not self._direct or self._registry.queue is not None:
+            self((item,), item if key is None else key)
+        elif not self._closed:
+            self._delivered += 1
+            start = perf_counter()
+            try:
+                self.callback(item)
+            except BaseException as error:  # noqa: BLE001  (judged there)
+                self._failed(error)
+            took = perf_counter() - start
+            if took > self._patience:
+                self._was_slow(took)
 
     def close(self) -> None:
         """Deliver nothing any more, not even what waits."""
@@ -307,20 +326,27 @@ class Delivery:
             raise
 
     def _call(self, args: tuple[Any, ...]) -> None:
-        start = time.perf_counter()
+        start = perf_counter()
         self._delivered += 1
         try:
             self.callback(*args)
-        except Exception as error:  # noqa: BLE001  (a user's code: reported, never fatal)
-            self._report(self.name, error)
-        except BaseException as error:
-            # An exit can end the program only in the main thread; here it would lose other calls.
-            if threading.current_thread() is threading.main_thread():
-                raise
-            self._report(self.name, error)
-        took = time.perf_counter() - start
-        if took <= self._patience or not self._direct:
-            return
+        except BaseException as error:  # noqa: BLE001  (judged there)
+            self._failed(error)
+        took = perf_counter() - start
+        if took > self._patience and self._direct:
+            self._was_slow(took)
+
+    def _failed(self, error: BaseException) -> None:
+        """A call raised: a user's code is reported, and never fatal."""
+        # An exit can end the program only in the main thread; here it would lose other calls.
+        if (
+            not isinstance(error, Exception)
+            and threading.current_thread() is threading.main_thread()
+        ):
+            raise error
+        self._report(self.name, error)
+
+    def _was_slow(self, took: float) -> None:
         if self.slow is not None:
             self.slow(self.name, took)
         else:
