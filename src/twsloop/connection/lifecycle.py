@@ -309,6 +309,7 @@ class Lifecycle:
     def link_down(self, transport: Transport, error: BaseException | None) -> None:
         """The link has ended, wanted or not."""
         core, target = self._core, self._target
+        core.arrival.at = None
         self._closing.ended(transport)
         if transport is not self._transport or core.state in {State.DISCONNECTED, State.WAITING}:
             return
