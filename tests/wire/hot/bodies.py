@@ -15,6 +15,7 @@ from twsloop.wire.hot.calls import HOT
 from twsloop.wire.messages import INBOUND, message_class
 
 __all__ = [
+    "ODD",
     "TEXT_VERSIONS",
     "damaged",
     "odd_texts",
@@ -38,6 +39,8 @@ _ODD_SIZES = [b"", b"2147483647", b"9223372036854775807", b"-9223372036854775808
 _ODD_SIZES += [b"1.7976931348623157E308", b"1E+3", b" 4", b"\xff", "\uff19".encode(), b"7" * 90]
 _TEXTS = [b"NASDAQ", b"", b"1700000000", b"a=b;c", "\u00e9".encode(), b"20260102 10:00:00"]
 _ODD_TEXTS = [b"\\u0041", b"\\", b"\xff\xfe", b"\xe9", b"t" * 90, b"\\N{DASH}", b"\\x4"]
+#: What may stand where something else belongs.
+ODD = (b"", b"x", b"-1", b"-2", b"1.5", b"2147483647", b"\\x31", b"\xe9", b" 1", b"5")
 
 
 def _field(usual: list[bytes], odd: list[bytes]) -> st.SearchStrategy[bytes]:

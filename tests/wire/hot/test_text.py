@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 from typing import Any
 
@@ -157,6 +158,17 @@ ALONE = {
 }
 QUOTE = b"7\x003\x001700000000\x00189.5\x00189.6\x00100\x00200\x003\0"
 MIDPOINT = b"7\x004\x001700000000\x00189.5\0"
+
+
+@pytest.mark.parametrize(
+    ("number", "payload"), [*ALONE.items(), (99, QUOTE), (99, MIDPOINT)], ids=str
+)
+def test_each_field_in_turn_is_odd(number: int, payload: bytes) -> None:
+    fields = payload.split(b"\0")[:-1]
+    for version, index, odd in itertools.product((155, 200), range(len(fields)), bodies.ODD):
+        changed = b"\0".join([*fields[:index], odd, *fields[index + 1 :], b""])
+        body = make_body(number, changed, version, protobuf=False)
+        compare(body, version, alone(number, changed, version))
 
 
 @pytest.mark.parametrize(
