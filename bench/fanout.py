@@ -49,7 +49,7 @@ from twsloop.paper.market.vocabulary import Event
 
 START = datetime(2026, 9, 28, 14, 0, tzinfo=UTC)
 #: The goals: messages a second in total, and the share of a core.
-GOAL_BLAST, GOAL_STEADY = 700_000, 0.40
+GOAL_BLAST, GOAL_STEADY = 1_500_000, 0.40
 #: Events handed over in a turn of the loop.
 BATCH = 256
 

@@ -221,7 +221,9 @@ def writers(version: int) -> dict[str, Callable[..., bytes]]:
     return _protobuf() if version >= RAW_SINCE else _text()
 
 
-def blocks(version: int, ids: Sequence[int], streams: Sequence[int], count: int) -> list[bytes]:
+def blocks(
+    version: int, ids: Sequence[int], streams: Sequence[int], count: int, *, seed: int = 1
+) -> list[bytes]:
     """So many blocks for a client.
 
     Args:
@@ -229,11 +231,14 @@ def blocks(version: int, ids: Sequence[int], streams: Sequence[int], count: int)
         ids: The request ids of its quotes.
         streams: Those of its tick-by-tick streams: the first half trades, the second quotes.
         count: How many blocks.
+        seed: What the values are drawn from.
     """
     write = writers(version)
     req_ids = [*ids, *streams]
     found = []
-    for number, block in zip(range(1, count + 1), drawn(len(ids), len(streams)), strict=False):
+    for number, block in zip(
+        range(1, count + 1), drawn(len(ids), len(streams), seed), strict=False
+    ):
         parts = [write[values[0]](req_ids[line], *values[1:]) for line, values in block]
         parts.append(write["generic"](ids[0], MARK, float(number)))
         found.append(b"".join(parts))
