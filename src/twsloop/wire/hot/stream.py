@@ -10,21 +10,27 @@ from twsloop.wire.framing import LENGTH_SIZE, MAX_FRAME
 from twsloop.wire.messages import PROTOBUF_OFFSET, RAW_ID_SINCE
 
 from .calls import HOT, Route, Sink
-from .protobuf import Handler, tick_handlers
+from .heads import SHORT, Kind, Starts
+from .protobuf import tick_kinds
 from .streams import rest_handlers
 from .text import handlers as text_handlers
-from .tick_by_tick import tick_by_tick
+from .tick_by_tick import tick_by_tick_kinds
 
 __all__ = ["MessageStream"]
 
-_HEAD = Struct(">II").unpack_from
+#: Given the bytes, and where the fields of a message begin and end. True: it declines.
+Handler = Callable[[bytes, int, int], bool | None]
+
 _LENGTH = Struct(">I").unpack_from
-#: A length and the shortest raw id.
-_SHORTEST = 8
 
 
 def _skip(_data: bytes, _begin: int, _end: int) -> None:
     """Pass over a message that nobody hears."""
+
+
+def _decline(_data: bytes, _begin: int, _end: int) -> bool:
+    """Leave a message to who can read it: here its head was none."""
+    return True
 
 
 class MessageStream:
@@ -53,8 +59,13 @@ class MessageStream:
         self._handlers: dict[int | bytes, Handler] = {}
         #: Number -> the keys by which it is found, and what decodes it.
         self._keys: dict[int, dict[int | bytes, Handler]] = {number: {} for number in HOT}
+        #: How frames begin that come often, and the kinds of messages that do.
+        self._starts = Starts()
+        self._kinds: dict[int, tuple[Kind, ...]] = {}
         if self._raw:
-            protobufs = {**tick_handlers(sink), 99: tick_by_tick(sink), **rest_handlers(sink)}
+            kinds = {**tick_kinds(sink), 99: tick_by_tick_kinds(sink)}
+            self._kinds = {PROTOBUF_OFFSET + number: kind for number, kind in kinds.items()}
+            protobufs = {**rest_handlers(sink), **dict.fromkeys(kinds, _decline)}
             for number, keys in self._keys.items():
                 keys[number] = texts[number]
                 keys[PROTOBUF_OFFSET + number] = protobufs[number]
@@ -96,6 +107,7 @@ class MessageStream:
                 self._handlers.pop(key, None)
             else:
                 self._handlers[key] = handler if route is Route.HOT else _skip
+        self._starts.known.clear()
 
     def stop(self) -> None:
         """Hand nothing over any more: the session is over."""
@@ -170,37 +182,72 @@ class MessageStream:
     def _take_raw(self, data: bytes) -> int:
         """Messages whose id are four bytes."""
         position, end, count = 0, len(data), 0
-        last, limit = end - _SHORTEST, self._limit
-        careful = end > limit
-        handlers, other, sink, head = self._handlers, self._other, self._sink, _HEAD
+        starts, other, sink = self._starts.known, self._other, self._sink
         done = sink.message_done
         try:
-            while position <= last:
-                length, number = head(data, position)
-                begin = position + LENGTH_SIZE
-                after = begin + length
-                if after > end or length < LENGTH_SIZE or (careful and length > limit):
-                    break
-                count += 1
-                position = after
+            while True:
                 try:
-                    declined = handlers[number](data, begin + 4, after)
-                except Exception:  # noqa: BLE001  (none, or what cannot be read here)
-                    declined = True
+                    size, known, tell, head = starts[data[position : position + SHORT]]
+                    if not size:
+                        size, known, tell, head = starts[data[position : position + known]]
+                except KeyError:
+                    begin = self._whole(data, position)
+                    if begin < 0:
+                        break
+                    count += 1
+                    start, position = position, begin + _LENGTH(data, position)[0]
+                    declined = self._take_one(data, start, position)
+                else:
+                    after = position + size
+                    if after > end:
+                        break
+                    count += 1
+                    begin, middle, position = position + LENGTH_SIZE, position + known, after
+                    try:
+                        declined = tell(data, middle, after, head)
+                    except Exception:  # noqa: BLE001  (what cannot be read here goes the long way)
+                        declined = True
                 if declined:
-                    other(data[begin:after])
+                    other(data[begin:position])
                 if done is not None and not self._held:
                     done()
                 if self._halt:
                     break
-            while not self._halt and (begin := self._whole(data, position)) >= 0:
-                # The rare rest: a body too short for an id.
-                count += 1
-                position = begin + _LENGTH(data, position)[0]
-                self._long_way(data[begin:position])
         finally:
             self._keep(data, position)
         return count
+
+    def _take_one(self, data: bytes, start: int, after: int) -> bool | None:
+        """A message whose beginning is not known: learn it, or decode it otherwise.
+
+        Args:
+            data: The bytes.
+            start: Where its frame begins.
+            after: Where it ends.
+
+        Returns:
+            True for a message that declines.
+        """
+        begin = start + LENGTH_SIZE + 4
+        if after < begin:
+            return True  # too short for an id
+        number = _LENGTH(data, start + LENGTH_SIZE)[0]
+        handler = self._handlers.get(number)
+        if handler is None:
+            return True
+        try:
+            if handler is _decline:
+                for kind in self._kinds[number]:
+                    found = kind.find(data, begin)
+                    if found is not None and found[0] < after:
+                        middle, head = found
+                        self._starts.learn(data[start:after], middle - start, head, kind.tell)
+                        if self._handlers.get(number) is not handler:
+                            self._starts.known.clear()  # another thread has just routed it
+                        return kind.tell(data, middle, after, head)
+            return handler(data, begin, after)
+        except Exception:  # noqa: BLE001  (what cannot be read here goes the long way)
+            return True
 
     def _take_text(self, data: bytes) -> int:
         """Messages whose id is text that ends with a NUL."""
@@ -244,12 +291,6 @@ class MessageStream:
             return -1
         (length,) = _LENGTH(data, position)
         return begin if length <= self._limit and begin + length <= len(data) else -1
-
-    def _long_way(self, body: bytes) -> None:
-        self._other(body)
-        done = self._sink.message_done
-        if done is not None and not self._held:
-            done()
 
     def _keep(self, data: bytes, position: int) -> None:
         """Keep what is not handed over; note a length that cannot be."""

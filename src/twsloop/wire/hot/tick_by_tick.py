@@ -1,4 +1,4 @@
-"""Tick-by-tick data in protobuf, by the bytes it is made of (see `protobuf`)."""
+"""Tick-by-tick data in protobuf, by the bytes it is made of (see `heads`)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from twsloop.wire.messages import message_class
 
 from .caches import keep
 from .calls import Sink
-from .protobuf import DECIMALS, DOUBLE, PRICE_TAG, Handler, Heads, has_only
+from .heads import Head, Kind, Tell, has_only
+from .protobuf import DECIMALS, DOUBLE, PRICE_TAG
 
-__all__ = ["tick_by_tick"]
+__all__ = ["tick_by_tick_kinds"]
 
 _TWO_DOUBLES = Struct("<dxd").unpack_from
 _LAST_TAG, _BID_ASK_TAG, _ATTRIB_TAG, _SIZE_TAG = 0x1A, 0x22, 0x12, 0x22
@@ -82,63 +83,47 @@ def _trade_tail(message: Any) -> tuple[str, str]:
     )
 
 
-def tick_by_tick(sink: Sink) -> Handler:
-    """The decoder of trades and quotes; midpoints are few, and go the long way.
+def tick_by_tick_kinds(sink: Sink) -> tuple[Kind, ...]:
+    """How trades and quotes are read; midpoints are few, and go the long way.
 
     The head ends with the tag of the one field that follows to the end: a message of its own, whose
-    time and attributes stand before its first price. A time of today has five bytes; the
-    attributes' tag stands behind it, or the price's.
+    time and attributes stand before its first price.
     """
-    trade, quote = _trades(sink), _quotes(sink)
-
-    def tick(data: bytes, begin: int, end: int) -> bool | None:
-        middle = begin + (
-            5 if data[begin + 1] < 128 else 9 if data[begin + 4] > 127
-            else 6 if data[begin + 2] < 128 else 7 if data[begin + 3] < 128 else 8
-        )  # fmt: skip
-        if not data[middle] == end - middle - 1 < 128:
-            return True
-        place = middle + (10 + data[middle + 8] if data[middle + 7] == _ATTRIB_TAG else 8)
-        if data[middle - 1] == _BID_ASK_TAG:
-            return quote(data, (begin, middle, place, end))
-        return trade(data, (begin, middle, place, end))
-
-    return tick
+    return (
+        Kind("TickByTickData", _LAST_TAG, sink, _trades(sink), types=_TRADES),
+        Kind("TickByTickData", _BID_ASK_TAG, sink, _quotes(sink), types=_QUOTES),
+    )
 
 
-#: Where a message, what is behind its head, its first price and its end are.
-_Places = tuple[int, int, int, int]
+def _first_price(data: bytes, middle: int) -> int:
+    """Where the first price of a tick begins, if it is built as usual.
+
+    A time of today has five bytes; the attributes' tag stands behind it, or the price's.
+    """
+    return middle + (10 + data[middle + 8] if data[middle + 7] == _ATTRIB_TAG else 8)
 
 
-def _trades(sink: Sink) -> Callable[[bytes, _Places], bool | None]:
-    heads = Heads("TickByTickData", _LAST_TAG, sink, _TRADES)
+def _trades(sink: Sink) -> Tell:
     parts = _Parts("HistoricalTickLast", {"time", "tickAttribLast"}, _trade_part)
     tails = _Parts("HistoricalTickLast", {"exchange", "specialConditions"}, _trade_tail)
-    known_heads, known_parts, known_tails = heads.known, parts.known, tails.known
-    decimals = DECIMALS
-    failed = sink.failed
+    known_parts, known_tails = parts.known, tails.known
+    decimals, failed = DECIMALS, sink.failed
 
-    def learn(data: bytes, places: _Places) -> bool | None:
-        begin, middle, place, end = places
-        known = (
-            (data[begin:middle] in known_heads or heads.learn(data, begin, middle))
-            and parts.learn(data[middle + 1 : place], tag=PRICE_TAG)
-            and tails.learn(data[place + 10 + data[place + 9] : end])
-        )
-        return trade(data, places) if known else True
-
-    def trade(data: bytes, places: _Places) -> bool | None:
-        begin, middle, place, end = places
+    def trade(data: bytes, middle: int, end: int, head: Head) -> bool | None:
+        if not data[middle] == end - middle - 1 < 128:
+            return True
+        place = _first_price(data, middle)
         if data[place + 8] != _SIZE_TAG or data[place + 9] > 127:
             return True
         # Sizes are many, exchanges and conditions few: they are looked up apart.
         after = place + 10 + data[place + 9]
         try:
-            req_id, tick_type, calls, _ = known_heads[data[begin:middle]]
             time, past_limit, unreported = known_parts[data[middle + 1 : place]]
             exchange, conditions = known_tails[data[after:end]]
         except KeyError:
-            return learn(data, places)
+            known = parts.learn(data[middle + 1 : place], tag=PRICE_TAG)
+            known = known and tails.learn(data[after:end])
+            return trade(data, middle, end, head) if known else True
         size = decimals[data[place + 10 : after]]
         (price,) = DOUBLE(data, place)
         attrib = TickAttribLast()
@@ -146,6 +131,7 @@ def _trades(sink: Sink) -> Callable[[bytes, _Places], bool | None]:
             attrib.pastLimit = True
         if unreported:
             attrib.unreported = True
+        req_id, tick_type, calls, _ = head
         function = calls.tickByTickAllLast
         try:
             function(req_id, tick_type, time, price, size, attrib, exchange, conditions)
@@ -156,26 +142,20 @@ def _trades(sink: Sink) -> Callable[[bytes, _Places], bool | None]:
     return trade
 
 
-def _quotes(sink: Sink) -> Callable[[bytes, _Places], bool | None]:
-    heads = Heads("TickByTickData", _BID_ASK_TAG, sink, _QUOTES)
+def _quotes(sink: Sink) -> Tell:
     parts = _Parts("HistoricalTickBidAsk", {"time", "tickAttribBidAsk"}, _quote_part)
-    known_heads, known_parts, decimals = heads.known, parts.known, DECIMALS
-    failed = sink.failed
+    known_parts, decimals, failed = parts.known, DECIMALS, sink.failed
 
-    def learn(data: bytes, places: _Places) -> bool | None:
-        begin, middle, place, _ = places
-        known = (
-            data[begin:middle] in known_heads or heads.learn(data, begin, middle)
-        ) and parts.learn(data[middle + 1 : place], tag=PRICE_TAG)
-        return quote(data, places) if known else True
-
-    def quote(data: bytes, places: _Places) -> bool | None:
-        begin, middle, place, end = places
+    def quote(data: bytes, middle: int, end: int, head: Head) -> bool | None:
+        if not data[middle] == end - middle - 1 < 128:
+            return True
+        place = _first_price(data, middle)
+        part = data[middle + 1 : place]
         try:
-            req_id, _, calls, _ = known_heads[data[begin:middle]]
-            time, past_low, past_high = known_parts[data[middle + 1 : place]]
+            time, past_low, past_high = known_parts[part]
         except KeyError:
-            return learn(data, places)
+            known = parts.learn(part, tag=PRICE_TAG)
+            return quote(data, middle, end, head) if known else True
         # A tag before the second price, and before each of the sizes, which end the message.
         second = place + 19 + data[place + 18]
         if (
@@ -194,9 +174,9 @@ def _quotes(sink: Sink) -> Callable[[bytes, _Places], bool | None]:
             attrib.bidPastLow = True
         if past_high:
             attrib.askPastHigh = True
-        function = calls.tickByTickBidAsk
+        function = head[2].tickByTickBidAsk
         try:
-            function(req_id, time, bid, ask, bid_size, ask_size, attrib)
+            function(head[0], time, bid, ask, bid_size, ask_size, attrib)
         except BaseException as error:  # noqa: BLE001
             failed(function, error)
         return None
