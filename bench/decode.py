@@ -218,7 +218,7 @@ def measure(version: int, parts: list[bytes], rounds: int) -> dict[str, Any]:
             calls.add(hooks.total)
     assert len(calls) == 1, "they do not call the same"
     found: dict[str, Any] = {"messages": messages, "calls": calls.pop()}
-    least = {name: min(times) / messages for name, times in taken.items()}
+    least = {name: (min(times) or 1) / messages for name, times in taken.items()}
     found["ns"] = {name: round(ns, 1) for name, ns in least.items()}
     found["x_official"] = {name: round(least["official"] / ns, 2) for name, ns in least.items()}
     return found

@@ -1,4 +1,4 @@
-"""``bench/decode.py``: all decoders make the same calls of the same bytes, and its sums are right."""
+"""``bench/decode.py``: all decoders make the same calls of the same bytes; its sums are right."""
 
 from __future__ import annotations
 
