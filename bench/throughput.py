@@ -29,15 +29,6 @@ from rows import ROWS, Row, chosen, medians, rounds
 __all__ = ["measure", "parser", "table"]
 
 AGAINST = ("ib_async", "official")
-#: Resilience and the rest, one after the other: what each is on top of the one before it.
-COSTS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("without heartbeat, reconnect and lag watch",
-     {"heartbeat.enabled": False, "reconnect.enabled": False, "loop.lag_interval": 0,
-      "pacing.enabled": False}),
-    ("+ resilience", {"pacing.enabled": False}),
-    ("+ pacing", {}),
-    ("+ journal", {"journal.enabled": True}),
-)  # fmt: skip
 
 
 def measure(
@@ -70,11 +61,11 @@ def measure(
 
 def table(found: Mapping[str, Mapping[str, Any]]) -> str:
     """As Markdown."""
-    lines = [
-        "| client | messages/s (lowest..highest) | x ib_async | x IB's own | CPU us/message "
-        + "| CPU: x ib_async | x IB's own | RSS MB (grown) |",
-        "|:--|--:|--:|--:|--:|--:|--:|--:|",
-    ]
+    head = (
+        "client", "messages/s (lowest..highest)", "x ib_async", "x IB's own", "CPU us/message",
+        "CPU: x ib_async", "x IB's own", "RSS MB (grown)",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(head)} |", f"|:--{'|--:' * (len(head) - 1)}|"]
 
     def times(one: Mapping[str, Any], name: str) -> str:
         return f"{one[name]:.2f}" if name in one else ""

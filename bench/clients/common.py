@@ -119,11 +119,12 @@ class Bench:
         seconds, cpu, count, marks = (
             end - start for end, start in zip(self._end, self._start, strict=True)
         )
-        messages = marks * BLOCK
+        # Who reads faster than a block is sent may hear of the first and the last mark at once.
+        messages = max(marks, 1) * BLOCK
         self.show(
             messages=messages,
             seconds=seconds,
-            a_second=messages / seconds,
+            a_second=messages / max(seconds, 1e-9),
             cpu_us=cpu / messages * 1e6,
             callbacks=count,
             rss_mb=memory_mb(),

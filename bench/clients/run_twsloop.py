@@ -73,6 +73,7 @@ def config(bench: Bench) -> Config:
         **USUAL,
         "connection.port": bench.port,
         "connection.max_version": plan.get("max_version", 225),
+        "journal.file": str(Path(plan["control"]).with_name(f"{os.getpid()}.db")),
     }
     return Config.load(environ={}, overrides={**usual, **plan.get("settings", {})})
 

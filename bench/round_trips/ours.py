@@ -2,17 +2,19 @@
 
 ``bare`` is IB's placeOrder on a connection without slices, ``raw`` the same call on an `IBGateway`,
 whose gate, book and watch are in the way; both are told by IB's orderStatus. ``place`` is
-``gw.place_order`` with a callback, and ``journal`` the same with every intent on disk first.
+``gw.place_order`` with a callback, and ``journal`` the same with every intent on disk first. A last
+argument may name other settings, as JSON.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,7 @@ class Gateway(Noting, IBGateway):
     """All of it."""
 
 
-def settings(port: int, client_id: int, journal: str) -> Config:
+def settings(port: int, client_id: int, journal: str, more: Mapping[str, Any]) -> Config:
     """No client waits for a rate in this measurement."""
     told: dict[str, Any] = {
         "connection.port": port,
@@ -57,7 +59,7 @@ def settings(port: int, client_id: int, journal: str) -> Config:
     }
     if journal:
         told["journal.file"] = journal
-    return Config.load(environ={}, overrides=told)
+    return Config.load(environ={}, overrides={**told, **more})
 
 
 def raw_call(app: Any) -> Callable[[], float]:
@@ -107,11 +109,13 @@ def own_call(app: IBGateway) -> Callable[[], float]:
 
 
 @contextlib.contextmanager
-def client(way: str, port: int, client_id: int) -> Iterator[Callable[[], float]]:
+def client(
+    way: str, port: int, client_id: int, more: Mapping[str, Any]
+) -> Iterator[Callable[[], float]]:
     """What places one order, that way, while inside."""
     with tempfile.TemporaryDirectory() as folder:
         journal = str(Path(folder) / "journal.db") if way == "journal" else ""
-        config = settings(port, client_id, journal)
+        config = settings(port, client_id, journal, more)
         kind: type[IBKRConnection] = {"bare": Bare, "raw": Gateway}.get(way, IBGateway)
         app: Any = kind(config)
         with app:
@@ -122,7 +126,8 @@ def main() -> None:
     """Take turns."""
     pin()
     port, client_id, way = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    with client(way, port, client_id) as one:
+    more = json.loads(sys.argv[4]) if len(sys.argv) > 4 else {}
+    with client(way, port, client_id, more) as one:
         for orders in turns():
             report(orders, one)
 
