@@ -332,3 +332,57 @@ def test_close_forgets_what_waits(latest: bool) -> None:
         delivery.close()
         gate.set()
     assert seen == [1]
+
+
+def test_one_argument_is_delivered_like_any_other_call() -> None:
+    """The way of ticks: called at once, counted, guarded, named when it is slow, and closed."""
+    bench, seen, pause = Bench(), list[object](), threading.Event()
+
+    def show(item: object) -> None:
+        seen.append(item)
+        if item == "slow":
+            pause.wait(0.06)
+        if item == "broken":
+            raise KeyError(item)
+
+    delivery = bench.delivery(show)
+    for item in ("quick", "broken", "slow"):
+        delivery.one(item)
+    assert seen == ["quick", "broken", "slow"]
+    ((name, error),) = bench.reports
+    assert "show" in name
+    assert isinstance(error, KeyError)
+    assert bench.counted == {"callbacks_slow": 1}
+    assert delivery.counts.delivered == 3
+    delivery.close()
+    delivery.one("late")
+    assert len(seen) == 3
+
+
+def test_one_argument_waits_by_its_key_or_by_itself() -> None:
+    seen: list[str] = []
+    bench = Bench()
+    bench.registry.queue = CallbackQueue(100)
+    by_itself, by_key = (bench.delivery(seen.append, latest=True) for _ in range(2))
+    for item in ("a", "b", "a"):
+        by_itself.one(item)
+        by_key.one(item, None)
+    assert seen == []
+    assert (by_itself.counts.waiting, by_itself.counts.replaced) == (2, 1)
+    assert (by_key.counts.waiting, by_key.counts.replaced) == (1, 2)
+    run_one(bench)
+    run_one(bench)
+    assert seen == ["a", "b", "a"]
+
+
+def test_what_ends_the_program_leaves_one_in_the_main_thread_only() -> None:
+    def leave(_item: object) -> None:
+        raise SystemExit(3)
+
+    bench = Bench()
+    delivery = bench.delivery(leave)
+    with pytest.raises(SystemExit):
+        delivery.one(1)
+    with concurrent.futures.ThreadPoolExecutor(1) as other:
+        other.submit(delivery.one, 1).result(10)
+    assert [type(error) for _, error in bench.reports] == [SystemExit]

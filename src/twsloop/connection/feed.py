@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
-from twsloop.clock import Clock, Timer
+from twsloop.clock import Arrival, Clock, Timer
 from twsloop.events import Notice
 from twsloop.session.farms import Dependence, FarmKind
 
@@ -25,6 +25,7 @@ class Desk(Protocol):
     """What a feed needs of those who keep it; loop thread."""
 
     clock: Clock
+    arrival: Arrival
 
     def live(self, feed: Feed[Any]) -> None:
         """Something has come, for the first time or after a gap."""
@@ -186,10 +187,12 @@ class Feed(Generic[T]):
             item: What they are given.
             key: Where only the newest item waits for a slow callback: the newest of this key.
         """
+        desk = self._desk
         self.latest = item
-        self.received = self._desk.clock.monotonic()
+        at = desk.arrival.at
+        self.received = desk.clock.monotonic() if at is None else at
         if self.life.status is not _LIVE:
-            self._desk.live(self)
+            desk.live(self)
         for handle in tuple(self.handles):
             handle.deliver(item, key)
         if not self.whole:

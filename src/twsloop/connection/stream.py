@@ -284,9 +284,10 @@ class Stream(Generic[T]):
     def deliver(self, item: T, key: Hashable = None) -> None:
         """Tell the callbacks and iterations of an item; loop thread."""
         for delivery in self._deliveries:
-            delivery((item,), key)
-        for inbox in self._open_inboxes():
-            inbox.put(item)
+            delivery.one(item, key)
+        if self._inboxes:
+            for inbox in self._open_inboxes():
+                inbox.put(item)
 
     def imaged(self) -> None:
         """The image is whole; loop thread."""

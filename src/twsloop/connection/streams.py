@@ -81,6 +81,7 @@ class Streams:
         self._listening = Listening(core)
         self._questions = Questions(core, self)
         self.clock = core.clock
+        self.arrival = core.arrival
         core.on_session(self._session)
         core.on_down(self._down)
         core.on_notice(self._notice)

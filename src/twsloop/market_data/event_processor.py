@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -38,8 +39,9 @@ DEPTH_HALTED = 316
 DEPTH_REST = 1.0
 
 
+@functools.lru_cache(256)
 def _time(seconds: int) -> datetime | None:
-    """A time as IB tells it; None for one that is none."""
+    """A time as IB tells it; None for one that is none. Many come in the same second."""
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError, ValueError):
@@ -57,6 +59,7 @@ class EventProcessor:
 
     def __init__(self, core: Core, reroute: Callable[[Feed[Any], int, str], object]) -> None:
         self._core = core
+        self._feed = core.streams.feed
         self._reroute = reroute
 
     # ---- depth ---------------------------------------------------------------------------
@@ -65,7 +68,7 @@ class EventProcessor:
         self, reqId: int, position: int, operation: int, side: int, price: float, size: Decimal
     ) -> None:
         """A row of an exchange's own book."""
-        feed = self._core.streams.feed(reqId, "updateMktDepth")
+        feed = self._feed(reqId, "updateMktDepth")
         self._row(feed, operation, side, position, DepthRow(price, size))
 
     def updateMktDepthL2(  # noqa: PLR0917  (IB's signature)
@@ -81,12 +84,12 @@ class EventProcessor:
     ) -> None:
         """A row of a book that says whose each row is."""
         del isSmartDepth
-        feed = self._core.streams.feed(reqId, "updateMktDepthL2")
+        feed = self._feed(reqId, "updateMktDepthL2")
         self._row(feed, operation, side, position, DepthRow(price, size, marketMaker))
 
     def rerouteMktDepthReq(self, reqId: int, conId: int, exchange: str) -> None:
         """The book is another contract's (a CFD's is its underlying's)."""
-        feed = self._core.streams.feed(reqId, "rerouteMktDepthReq")
+        feed = self._feed(reqId, "rerouteMktDepthReq")
         if feed is not None:
             self._reroute(feed, conId, exchange)
 
@@ -128,7 +131,7 @@ class EventProcessor:
     ) -> None:
         """A trade."""
         del tickType
-        feed = self._core.streams.feed(reqId, "tickByTickAllLast")
+        feed = self._feed(reqId, "tickByTickAllLast")
         _put(feed, _trade(time, price, size, tickAttribLast, exchange, specialConditions))
 
     def tickByTickBidAsk(  # noqa: PLR0917  (IB's signature)
@@ -154,13 +157,13 @@ class EventProcessor:
             bool(tickAttribBidAsk.bidPastLow),
             bool(tickAttribBidAsk.askPastHigh),
         )
-        _put(self._core.streams.feed(reqId, "tickByTickBidAsk"), tick)
+        _put(self._feed(reqId, "tickByTickBidAsk"), tick)
 
     def tickByTickMidPoint(self, reqId: int, time: int, midPoint: float) -> None:
         """A change of the midpoint."""
         when = _time(time)
         if when is not None:
-            feed = self._core.streams.feed(reqId, "tickByTickMidPoint")
+            feed = self._feed(reqId, "tickByTickMidPoint")
             _put(feed, MidpointTick(when, midPoint))
 
     # What was asked for to come before the stream: `number_of_ticks`.
@@ -168,7 +171,7 @@ class EventProcessor:
     def historicalTicks(self, reqId: int, ticks: list[Any], done: bool) -> None:
         """Earlier midpoints."""
         del done
-        feed = self._core.streams.feed(reqId, "historicalTicks")
+        feed = self._feed(reqId, "historicalTicks")
         for one in ticks:
             when = _time(one.time)
             if when is not None:
@@ -177,7 +180,7 @@ class EventProcessor:
     def historicalTicksBidAsk(self, reqId: int, ticks: list[Any], done: bool) -> None:
         """Earlier bids and asks."""
         del done
-        feed = self._core.streams.feed(reqId, "historicalTicksBidAsk")
+        feed = self._feed(reqId, "historicalTicksBidAsk")
         for one in ticks:
             attrib, when = one.tickAttribBidAsk, _time(one.time)
             if when is None:
@@ -197,7 +200,7 @@ class EventProcessor:
     def historicalTicksLast(self, reqId: int, ticks: list[Any], done: bool) -> None:
         """Earlier trades."""
         del done
-        feed = self._core.streams.feed(reqId, "historicalTicksLast")
+        feed = self._feed(reqId, "historicalTicksLast")
         for one in ticks:
             attrib, codes = one.tickAttribLast, one.specialConditions
             tick = _trade(one.time, one.price, one.size, attrib, one.exchange, codes)
@@ -218,7 +221,7 @@ class EventProcessor:
         count: int,
     ) -> None:
         """Five seconds. What IB does not count it sends as -1."""
-        feed, when = self._core.streams.feed(reqId, "realtimeBar"), _time(time)
+        feed, when = self._feed(reqId, "realtimeBar"), _time(time)
         if feed is None or when is None:
             return
         bar = RealTimeBar(

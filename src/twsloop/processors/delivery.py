@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 Spawn = Callable[[Coroutine[Any, Any, Any]], object]
 #: How many calls are made away from the loop thread before others there have their turn.
 RUN_LENGTH = 100
+#: The key of an item that is its own.
+_ITSELF = object()
 
 
 class Delivery:
@@ -159,14 +161,14 @@ class Delivery:
         if start:
             self._start()
 
-    def one(self, item: Any, key: Hashable = None) -> None:
+    def one(self, item: Any, key: Hashable = _ITSELF) -> None:
         """Deliver a call with one argument, which is its key unless one is given; loop thread only.
 
         This is the way of ticks: a callback of the loop thread is called at once, and nothing is
         made for it.
         """
         if not self._direct or self._registry.queue is not None:
-            self((item,), item if key is None else key)
+            self((item,), item if key is _ITSELF else key)
         elif not self._closed:
             self._delivered += 1
             start = perf_counter()
