@@ -190,6 +190,8 @@ class MessageStream:
                     size, known, tell, head = starts[data[position : position + SHORT]]
                     if not size:
                         size, known, tell, head = starts[data[position : position + known]]
+                        if not size:
+                            break  # the read ends here, within a head: it found itself again
                 except KeyError:
                     begin = self._whole(data, position)
                     if begin < 0:
