@@ -255,7 +255,7 @@ class Sessions(RuleBasedStateMachine):
             self.outbox.resume()
             self.clock.advance(200)
             assert self.outbox.waiting() == 0
-            assert not self.outbox._by_key
+            assert not self.outbox._lanes._by_key
         assert all(len(note.fates) == 1 for note in self.notes)
 
 

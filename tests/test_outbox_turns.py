@@ -147,7 +147,7 @@ def test_ten_thousand_queued_and_cancelled_leave_nothing_behind() -> None:
     for req_id in range(10_000):
         put(desk, CANCEL_HISTORICAL, req_id)
     assert desk.outbox.waiting() == 0
-    assert sum(len(lane) for lane in desk.outbox._lanes) <= 1001
+    assert sum(len(lane) for lane in desk.outbox._lanes._lanes) <= 1001
     desk.outbox.resume()
     assert left(desk) == ""
     assert len(desk.fates) == 20_000

@@ -308,6 +308,9 @@ class Ears:
         self.on_frame(body)
         self.heard.release()
 
+    def messages_came(self) -> None:
+        raise AssertionError("no stream takes what comes")
+
     def batch_done(self) -> None:
         self.batches += 1
 

@@ -321,9 +321,9 @@ def test_what_was_sent_is_not_kept(wire: Wire) -> None:
     kept: list[weakref.ref[Outgoing]] = []
     put = wire.core.outbox.put
 
-    def look(message: Outgoing) -> None:
+    def look(message: Outgoing, *, at_once: bool) -> None:
         kept.append(weakref.ref(message))
-        put(message)
+        put(message, at_once=at_once)
 
     wire.core.outbox.put = look  # type: ignore[method-assign]
     for number in range(5):

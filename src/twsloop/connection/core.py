@@ -267,9 +267,11 @@ class Core:
         """Move the session by the table, and tell the observers."""
         return self.moves.move(event, reason)
 
-    def session_began(self, write: Callable[[bytes], object]) -> None:
-        """The hello was exchanged: messages may leave."""
-        self.epoch = self.outbox.open(write)
+    def session_began(
+        self, write: Callable[[bytes], object], at_once: Callable[[bytes], int] | None = None
+    ) -> None:
+        """The hello was exchanged: messages may leave (see `Outbox.open`)."""
+        self.epoch = self.outbox.open(write, at_once)
         self._session_open = True
 
     def session_ended(self, reason: str) -> None:

@@ -156,7 +156,7 @@ class Sender:
         for hook in own_calls:
             hook(body, True)
         try:
-            core.outbox.put(message)
+            core.outbox.put(message, at_once=core.event_loop.nothing_waits())
         except BaseException:
             sending.messages.remove(message)
             for hook in own_calls:

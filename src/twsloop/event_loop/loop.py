@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime
 from typing import Any, Protocol
@@ -104,6 +105,8 @@ class IBKREventLoop:
         self._hooks: list[Callable[[], Any]] = []
         self._handles: weakref.WeakSet[TaskHandle] = weakref.WeakSet()
         self._tasks: set[asyncio.Task[Any]] = set()
+        #: One for each work that was handed in and is not done; a deque, as any thread adds to it.
+        self._handed: deque[None] = deque()
         self._lifecycle = threading.RLock()
         #: Whose it is, if this process was forked from that one; else 0.
         self._owner = 0
@@ -154,6 +157,13 @@ class IBKREventLoop:
         """Whether this is called on the loop's own thread."""
         # Not the thread object's ident: the system gives a dead thread's to a new one.
         return self._ident == threading.get_ident()
+
+    def nothing_waits(self) -> bool:
+        """Whether this is another thread, and all work that was handed in has been done.
+
+        What such a thread does by itself does not overtake what it has handed in.
+        """
+        return not self._handed and self._loop is not None and not self.in_loop()
 
     def start(self) -> None:
         """Run the loop on its thread; returns when it runs. Starting twice does nothing.
@@ -266,6 +276,7 @@ class IBKREventLoop:
 
     async def _main(self, started: concurrent.futures.Future[None]) -> None:
         self._stop = asyncio.Event()
+        self._handed.clear()  # what the last run did not come to
         self._loop = asyncio.get_running_loop()
         started.set_result(None)
         await self._stop.wait()
@@ -307,9 +318,11 @@ class IBKREventLoop:
             LoopNotRunning: The loop is not running.
         """
         loop = self.loop
+        self._handed.append(None)
         try:
             loop.call_soon_threadsafe(self._run_posted, work, args)
         except RuntimeError as error:
+            self._handed.pop()
             msg = f"the loop {self.name!r} is not running: it has just stopped"
             raise LoopNotRunning(msg) from error
 
@@ -458,6 +471,8 @@ class IBKREventLoop:
             work(*args)
         except Exception as error:  # noqa: BLE001  (nobody waits for it; reported)
             self.report(getattr(work, "__qualname__", repr(work)), error)
+        finally:
+            self._handed.pop()
 
 
 def _hand_over(task: asyncio.Task[Any], future: Future[Any]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from twsloop.errors import FramingError
+from twsloop.transport.direct import DirectSocket
 from twsloop.transport.outbox import Outbox
 from twsloop.transport.sockets import SocketSettings, tune
 from twsloop.wire.framing import FrameReader, frame
@@ -69,6 +70,9 @@ class Transport(asyncio.Protocol):
         #: The link ended while it was held: what came before has to be handed over first.
         self._ended_by: tuple[BaseException | None] | None = None
         self._transport: asyncio.Transport | None = None
+        self._direct: DirectSocket | None = None
+        #: The loop's own buffer may hold bytes that came before those that are to be written.
+        self._buffered = False
         self._fault: BaseException | None = None
         self._down = False
         #: Set when the link has ended and nothing of it is left; None before it stood.
@@ -80,6 +84,7 @@ class Transport(asyncio.Protocol):
         """The link stands."""
         self._transport = cast("asyncio.Transport", transport)
         self.ended = asyncio.Event()
+        self._direct = DirectSocket.of(transport)
         self._listener.link_up(self)
 
     def data_received(self, data: bytes) -> None:
@@ -135,6 +140,8 @@ class Transport(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The link has ended."""
+        if self._direct is not None and self._direct.error is not None:
+            exc = cast("Exception", self._direct.error)  # what the loop met afterwards says less
         if exc is not None and self._fault is None:
             self._read_rest()
         if self.held and not self._down:
@@ -203,9 +210,26 @@ class Transport(asyncio.Protocol):
             tune(self._transport.get_extra_info("socket"), settings)
 
     def write(self, data: bytes) -> None:
-        """Hand bytes to the socket; loop thread only."""
-        if self._transport is not None and not self._down:
-            self._transport.write(data)
+        """Hand bytes to the socket, all of them; loop thread only."""
+        transport, direct = self._transport, self._direct
+        if transport is None or self._down:
+            return
+        if self._buffered and not transport.get_write_buffer_size():
+            self._buffered = False
+        if direct is not None and not self._buffered:
+            data = data[direct.send(data) :]
+        if data:
+            self._buffered = True
+            transport.write(data)
+
+    def write_at_once(self, data: bytes) -> int:
+        """Hand bytes to the socket, as many as it takes now: how many; from any thread.
+
+        Not while `write` is under way: the Outbox's lock is around both.
+        """
+        if self._direct is None or self._buffered or self._down:
+            return 0
+        return self._direct.send(data)
 
     def write_framed(self, body: bytes) -> None:
         """Hand one frame to the socket; loop thread only."""
@@ -239,6 +263,7 @@ class Transport(asyncio.Protocol):
 
     def abort(self) -> None:
         """End the link at once; its listener hears of it."""
+        self._let_go()
         if self._transport is not None:
             self._transport.abort()
 
@@ -254,8 +279,13 @@ class Transport(asyncio.Protocol):
         self._fault = error
         self.abort()
 
+    def _let_go(self) -> None:
+        if self._direct is not None:
+            self._direct.close()
+
     def _go_down(self) -> None:
         self._down = True
+        self._let_go()
         if self._stream is not None:
             self._stream.stop()
 

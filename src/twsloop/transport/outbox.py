@@ -16,7 +16,11 @@ same id waits behind it.
 Each message belongs to the epoch of the session it was written for. When a session ends, what is
 still queued is dropped with a known fate (`Fate.NOT_SENT`); it can never leak into the next one.
 
-Any thread may `Outbox.put`; only the loop thread writes.
+Any thread may `Outbox.put`, and the loop thread writes. One message of another thread leaves at
+once, from that thread, if nothing at all is before it: the lanes are empty, the rate allows it, the
+socket takes bytes, and the loop's own buffer has none. All of that is looked at, and the bytes are
+handed over, under the one lock, so nothing is overtaken and no frame is cut. What the socket does
+not take of it is the first that the loop thread writes.
 """
 
 from __future__ import annotations
@@ -24,9 +28,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections import deque
 from collections.abc import Callable
-from itertools import chain
 
 import attrs
 
@@ -36,9 +38,9 @@ from twsloop.metrics import Traffic
 from twsloop.session.pacing import SPAN, Pacer, Urgency, Wait
 from twsloop.wire.request_ids import CANCELS
 
-from .held import Held
-from .lanes import QUESTIONS, Lane
-from .outgoing import Fate, Outgoing
+from .lanes import Lane
+from .outgoing import Fate, Outgoing, Unique
+from .waiting import URGENCY, Waiting
 
 __all__ = ["REQUEST_LANE_LIMIT", "Outbox", "Queued"]
 
@@ -46,29 +48,9 @@ __all__ = ["REQUEST_LANE_LIMIT", "Outbox", "Queued"]
 REQUEST_LANE_LIMIT = 10_000
 #: So many cancels may wait before it is said aloud: they are always taken, so nothing bounds them.
 MANY_CANCELS = 1000
-#: So many turns are looked at in one go before others have the loop thread, and for how long they
-#: have it, seconds.
-TURNS_AT_ONCE, TURNS_PAUSE = 200, 0.002
-#: So many messages that were taken out may stand in a lane before it is tidied.
-TOMBSTONES = 1000
 
-#: How much of the rate each lane may use.
-_URGENCY = {
-    Lane.SESSION: Urgency.URGENT,
-    Lane.CANCEL: Urgency.URGENT,
-    Lane.ORDER: Urgency.ORDER,
-    Lane.REQUEST: Urgency.BULK,
-    Lane.HISTORY: Urgency.BULK,
-}
 #: The request that each cancel ends, and each such request itself.
 _ENDS = {number: number for number in CANCELS.values()} | dict(CANCELS)
-#: A member of an Enum is looked up slowly.
-_QUEUED = Fate.QUEUED
-#: What is said of a message while others have the loop thread.
-_LATER = Wait(TURNS_PAUSE, "its turn is being looked for")
-#: A lane: what stands in it, what is set aside, how much of the rate it may use.
-_Row = tuple[deque[Outgoing], Held, Urgency]
-
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +86,6 @@ class Outbox:
         pacer: How fast messages may leave; its lock is ours.
         epoch: Which session it is.
         traffic: What passed, in and out.
-        withdrawn: How many messages were taken out by their own cancel.
         refused: How many messages were refused because their lane was full.
         warned: Whether it was said in this session that very many cancels wait.
     """
@@ -118,7 +99,7 @@ class Outbox:
         limit: int = REQUEST_LANE_LIMIT,
         wake: Callable[[], object],
         identify: Callable[[bytes], int | None] = lambda _body: None,
-        unique: Callable[[int], bool] = lambda _id: False,
+        unique: Unique = lambda _id: False,
     ) -> None:
         self._clock = clock
         self._now = clock.monotonic
@@ -126,30 +107,17 @@ class Outbox:
         self._limit = limit
         self._wake = wake
         self._identify = identify
-        self._unique = unique
         self._lock = threading.Lock()
-        self._lanes: tuple[deque[Outgoing], ...] = tuple(deque() for _ in Lane)
-        self._held: tuple[Held, ...] = tuple(Held() for _ in Lane)
-        #: What belongs to each lane, the most urgent first.
-        self._rows: tuple[_Row, ...] = tuple(
-            zip(self._lanes, self._held, _URGENCY.values(), strict=True)
-        )
-        #: How many wait in each lane, those set aside included, those taken out not.
-        self._counts = [0] * len(Lane)
-        #: Requests that wait, by number and id, for their cancels.
-        self._by_key: dict[tuple[int, int], list[Outgoing]] = {}
-        #: The highest id that left, by number: one above it has no earlier message of its own.
-        self._highest: dict[int, int] = {}
-        self._dropped: list[Outgoing] = []
-        #: How many entered so far, how many of them cancels can find, and how many were looked at.
-        self._entered = self._indexed = self._looked_at = 0
-        self._turns_left = TURNS_AT_ONCE
+        self._lanes = Waiting(self.pacer, unique)
         self._write: Callable[[bytes], object] | None = None
+        self._at_once: Callable[[bytes], int] | None = None
+        #: Of a frame that another thread began to write: what the socket did not take.
+        self._rest = b""
         self._paused = False
         self._timer: Timer | None = None
         self._timer_due = 0.0
         self.epoch = 0
-        self.withdrawn = self.refused = 0
+        self.refused = 0
         self.warned = False
         self.traffic = Traffic()
 
@@ -164,20 +132,26 @@ class Outbox:
         return self._paused
 
     @property
+    def withdrawn(self) -> int:
+        """How many messages were taken out by their own cancel."""
+        return self._lanes.withdrawn
+
+    @property
     def limit(self) -> int:
         """Most messages that may wait in a lane that is bounded."""
         return self._limit
 
     def waiting(self, lane: Lane | None = None) -> int:
         """How many messages wait, in one lane or in all; from any thread."""
-        return sum(self._counts) if lane is None else self._counts[lane]
+        counts = self._lanes.counts
+        return sum(counts) if lane is None else counts[lane]
 
     def queued(self) -> list[Queued]:
         """What waits, in the order it would leave as things stand; from any thread."""
         with self._lock:  # not for longer than it takes to copy: thousands may wait
             now = self._clock.monotonic()
-            lanes = [(self._why(lane, now), tuple(self._lanes[lane])) for lane in Lane]
-            held = [one for lane in self._held for one in lane]
+            lanes = [(self._why(lane, now), self._lanes.standing(lane)) for lane in Lane]
+            held = list(self._lanes.set_aside())
         found: list[Queued] = []
         for (wait, each), messages in lanes:
             for message in messages:
@@ -191,13 +165,24 @@ class Outbox:
 
     # ---- the session ---------------------------------------------------------------------
 
-    def open(self, write: Callable[[bytes], object]) -> int:
-        """A new session starts: messages go to ``write``. Returns its epoch."""
+    def open(
+        self,
+        write: Callable[[bytes], object],
+        at_once: Callable[[bytes], int] | None = None,
+    ) -> int:
+        """A new session starts: messages go to ``write``. Returns its epoch.
+
+        Args:
+            write: Hands bytes to the socket, all of them; loop thread.
+            at_once: The same in any thread, as far as the socket takes them now: returns how many
+                it took, and 0 while anything is before them. None where only the loop thread may.
+        """
         with self._lock:
-            self._write = write
+            self._write, self._at_once = write, at_once
+            self._rest = b""
             self._paused = False
             self.pacer.reset()
-            self._highest.clear()
+            self._lanes.begin()
             self.warned = False
             self.epoch += 1
             return self.epoch
@@ -205,13 +190,9 @@ class Outbox:
     def close(self) -> list[Outgoing]:
         """The session is over: what still waited is dropped, and told so (loop thread)."""
         with self._lock:
-            self._write = None
-            every = chain(*self._lanes, *(held.clear() for held in self._held))
-            dropped = [message for message in every if message.fate is Fate.QUEUED]
-            for queue in self._lanes:
-                queue.clear()
-            self._by_key.clear()
-            self._counts = [0] * len(Lane)
+            self._write_rest()
+            self._write = self._at_once = None
+            dropped = self._lanes.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -235,8 +216,13 @@ class Outbox:
 
     # ---- messages ------------------------------------------------------------------------
 
-    def put(self, message: Outgoing) -> None:
+    def put(self, message: Outgoing, *, at_once: bool = False) -> None:
         """Queue a message; from any thread.
+
+        Args:
+            message: It.
+            at_once: This is not the loop thread, which does not have to know when the message has
+                left, and has nothing to do that came before it: it may leave now, if it can.
 
         Raises:
             NotConnected: There is no session to send it in.
@@ -244,9 +230,7 @@ class Outbox:
                 here: the gate of the orders counts those.
         """
         lane, number = message.lane, _ENDS.get(message.number)
-        if number is None or lane < Lane.REQUEST:
-            number = message.number
-        else:
+        if number is not None and lane >= Lane.REQUEST:
             req_id = self._identify(message.body)
             if req_id is not None:
                 message.key = number, req_id
@@ -254,20 +238,12 @@ class Outbox:
             if self._write is None:
                 msg = "not connected"
                 raise NotConnected(msg)
-            if lane >= Lane.REQUEST and not message.cancels and self._counts[lane] >= self._limit:
-                self.refused += 1
-                msg = (
-                    f"{self._counts[lane]} requests wait to be sent already: "
-                    "the gateway does not read, or requests come faster than pacing allows"
-                )
-                raise SendQueueFull(msg)
-            message.since = self._now()
-            if not self._by_key or number == message.number or not self._withdraw_request(message):
-                self._entered += 1
-                message.serial = self._entered
-                self._counts[lane] += 1
-                self._lanes[lane].append(message)
-            many = lane is Lane.CANCEL and self._counts[lane] >= MANY_CANCELS
+            if at_once and self._left_at_once(message):
+                if not self._rest:
+                    return
+                many = False
+            else:
+                many = self._enter(message)
         if many and not self.warned:
             self.warned = True
             logger.warning(
@@ -286,11 +262,7 @@ class Outbox:
             True if something was taken out. Its fate is told on the loop thread.
         """
         with self._lock:
-            queue = self._lanes[Lane.ORDER]
-            taken = [message for message in queue if message.order_id == order_id]
-            for message in taken:
-                queue.remove(message)
-            self._counts[Lane.ORDER] -= len(taken)
+            taken = self._lanes.withdraw(order_id)
         _tell(taken, Fate.NOT_SENT)
         return bool(taken)
 
@@ -301,38 +273,35 @@ class Outbox:
             False if it has left, or was dropped, already.
         """
         with self._lock:
-            if message.fate is not Fate.QUEUED or not message.serial:
+            if not self._lanes.drop(message):
                 return False
-            self._take_out(message)
         _tell([message], Fate.NOT_SENT)
         return True
 
     def withdraw_orders(self) -> int:
         """Drop every queued order (global cancel, kill switch). Returns how many there were."""
         with self._lock:
-            queue = self._lanes[Lane.ORDER]
-            live = [message for message in queue if message.fate is Fate.QUEUED]
-            taken = [message for message in live if message.number not in QUESTIONS]
-            queue.clear()
-            queue.extend(message for message in live if message.number in QUESTIONS)
-            self._counts[Lane.ORDER] = len(queue)
+            taken = self._lanes.withdraw_orders()
         _tell(taken, Fate.NOT_SENT)
         return len(taken)
 
     def drain(self) -> None:
         """Write what may leave now, in one piece; loop thread only."""
-        if self._dropped:
+        lanes = self._lanes
+        if lanes.dropped:
             self._tell_dropped()
         sent: list[Outgoing] = []
         with self._lock:
             write = self._write
             if write is None:
                 return
+            if self._rest:
+                self._write_rest()
             if self._paused:
-                self._stay()
+                lanes.stay()
                 return
             now = self._now()
-            wait = self._collect(now, sent)
+            wait = lanes.collect(now, sent)
             if sent:
                 data = sent[0].data if len(sent) == 1 else b"".join([one.data for one in sent])
                 write(data)
@@ -343,152 +312,57 @@ class Outbox:
             self._arm(now + wait)
         if sent:
             _tell(sent, Fate.SENT)
-        if self._dropped:
+        if lanes.dropped:
             self._tell_dropped()
 
     # ---- inside (the lock is held) ---------------------------------------------------------
 
-    def _collect(self, now: float, sent: list[Outgoing]) -> float | None:
-        """Take out what may leave; after how many seconds to look again, if at all."""
-        self._turns_left, soonest = TURNS_AT_ONCE, math.inf
-        for row in self._rows:
-            queue, held, _ = row
-            if not queue and not held.numbers:
-                continue
-            wait = self._empty(row, now, sent)
-            if wait:
-                return min(wait, soonest)
-            due = held.next_due() if held.numbers else None
-            if due is not None:
-                soonest = min(soonest, max(due - now, 0.0))
-        return None if soonest == math.inf else soonest
+    def _enter(self, message: Outgoing) -> bool:
+        """Let a message wait; whether there are very many cancels now."""
+        lane, counts = message.lane, self._lanes.counts
+        if lane >= Lane.REQUEST and not message.cancels and counts[lane] >= self._limit:
+            self.refused += 1
+            msg = (
+                f"{counts[lane]} requests wait to be sent already: "
+                "the gateway does not read, or requests come faster than pacing allows"
+            )
+            raise SendQueueFull(msg)
+        message.since = self._now()
+        self._lanes.enter(message)
+        return lane is Lane.CANCEL and counts[lane] >= MANY_CANCELS
 
-    def _empty(self, row: _Row, now: float, sent: list[Outgoing]) -> float:
-        """Take out what may leave of one lane; the seconds for which nothing more may, or 0."""
-        queue, held, urgency = row
-        pacer, numbers = self.pacer, held.numbers
-        while True:
-            is_due = bool(numbers) and held.is_due(now)
-            if not is_due and not queue:
-                return 0.0
-            wait = pacer.wait(now, urgency)
-            if wait:
-                self._stay()
-                return wait
-            message = held.pop() if is_due else queue.popleft()
-            if message.fate is not _QUEUED:
-                continue
-            if numbers or message.turn is not None:
-                if not self._has_turn(message, held, now, was_held=is_due):
-                    if self._turns_left < 0:
-                        return TURNS_PAUSE
-                    continue
-                if numbers:
-                    queue.extendleft(reversed(held.release(message)))
-            pacer.spend(now, urgency)
-            self._counts[message.lane] -= 1
-            if message.key is not None:
-                self._key_left(message, message.key)
-            sent.append(message)
-
-    def _has_turn(self, message: Outgoing, held: Held, now: float, *, was_held: bool) -> bool:
-        """Whether a message's own turn is here; else it is set aside."""
-        if not was_held and held.has(message.key):
-            # The rule that its request waits for was not known when a cancel came.
-            if message.number in CANCELS and self._withdraw_request(message):
-                self._counts[message.lane] -= 1
-                return False
-            if held.behind(message):
-                self._index_one(message)
-                return False
-        if message.turn is None:
-            return True
-        self._turns_left -= 1
-        wait = message.turn.wait(now) if self._turns_left >= 0 else _LATER
-        if wait is not None:
-            held.add(message, now + wait.seconds, wait.reason, now)
-            self._index_one(message)
+    def _left_at_once(self, message: Outgoing) -> bool:
+        """Write a message in this thread, if nothing is before it and nobody waits for its fate."""
+        at_once = self._at_once
+        if at_once is None or message.turn is not None or message.on_fate is not None:
             return False
-        message.turn.leave(now)
+        if self._rest or self._paused or not self._lanes.empty():
+            return False
+        now, urgency = self._now(), URGENCY[message.lane]
+        if self.pacer.wait(now, urgency):
+            return False
+        taken = at_once(message.data)
+        if not taken:
+            return False
+        self._rest = message.data[taken:]
+        message.since, message.fate = now, Fate.SENT
+        self.pacer.spend(now, urgency)
+        self._lanes.passes(message)
+        self.traffic.bytes_out += len(message.data)
+        self.traffic.messages_out += 1
         return True
 
-    def _key_left(self, message: Outgoing, key: tuple[int, int]) -> None:
-        if message.indexed:
-            self._forget_key(message)
-        number, req_id = key
-        if req_id > self._highest.get(number, -1):
-            self._highest[number] = req_id
-
-    def _stay(self) -> None:
-        """What stands in the lanes was looked at, and has to stay."""
-        self._index()
-        self._looked_at = self._entered
-
-    def _index(self) -> None:
-        """Let cancels find what stands in the lanes."""
-        for lane in (Lane.REQUEST, Lane.HISTORY):
-            for message in reversed(self._lanes[lane]):
-                if message.serial <= self._indexed:
-                    break
-                self._index_one(message)
-        self._indexed = self._entered
-
-    def _index_one(self, message: Outgoing) -> None:
-        """Let its cancel find a request."""
-        key = message.key
-        if key is not None and message.number == key[0] and not message.indexed:
-            message.indexed = True
-            self._by_key.setdefault(key, []).append(message)
-
-    def _withdraw_request(self, cancel: Outgoing) -> bool:
-        """Take the request that a cancel ends out of its lane; whether that is all there was."""
-        key = cancel.key
-        first = self._by_key[key][0] if key is not None and key in self._by_key else None
-        if key is None or first is None:
-            return False
-        if first.serial > self._looked_at and first not in self._held[first.lane].numbers:
-            return False
-        self._index()  # others of its id wait behind it
-        for message in tuple(self._by_key[key]):
-            self._take_out(message)
-            message.fate = Fate.NOT_SENT
-            self._dropped.append(message)
-            self.withdrawn += 1
-        # One of this id that has left before is what the cancel is for, then.
-        number, req_id = key
-        if not self._unique(req_id) and req_id <= self._highest.get(number, -1):
-            return False
-        self._dropped.append(cancel)
-        return True
-
-    def _take_out(self, message: Outgoing) -> None:
-        """Let a message that waits be passed over; its fate is set by who calls."""
-        lane = message.lane
-        self._counts[lane] -= 1
-        self._forget_key(message)
-        message.serial = 0
-        queue, held = self._lanes[lane], self._held[lane]
-        if held.take(message):
-            queue.extendleft(reversed(held.release(message)))
-            return
-        if len(queue) > self._counts[lane] + TOMBSTONES:
-            live = [one for one in queue if one.fate is Fate.QUEUED and one is not message]
-            queue.clear()
-            queue.extend(live)
-
-    def _forget_key(self, message: Outgoing) -> None:
-        if message.indexed and message.key is not None:
-            message.indexed = False
-            same = self._by_key[message.key]
-            same.remove(message)
-            if not same:
-                del self._by_key[message.key]
+    def _write_rest(self) -> None:
+        """Write what the socket did not take of another thread's frame; loop thread."""
+        rest, self._rest = self._rest, b""
+        if rest and self._write is not None:
+            self._write(rest)
 
     def _why(self, lane: Lane, now: float) -> tuple[Wait, float]:
         """Why, and how long, the first of a lane waits, and how much longer each after it does."""
         if self._paused:
             return Wait(math.inf, "the gateway does not read: its socket takes no more"), 0.0
-        pacer, urgency = self.pacer, _URGENCY[lane]
+        pacer, urgency = self.pacer, URGENCY[lane]
         share, seconds = pacer.share(urgency, now), pacer.wait(now, urgency)
         each = SPAN / share if share else 0.0
         if pacer.held(now) and urgency is not Urgency.URGENT:
@@ -501,7 +375,7 @@ class Outbox:
 
     def _tell_dropped(self) -> None:
         with self._lock:
-            dropped, self._dropped = self._dropped, []
+            dropped, self._lanes.dropped = self._lanes.dropped, []
         _tell(dropped, Fate.NOT_SENT)
 
     def _arm(self, due: float) -> None:

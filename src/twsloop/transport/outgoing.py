@@ -13,7 +13,10 @@ from twsloop.wire.framing import LENGTH_SIZE
 
 from .lanes import Lane
 
-__all__ = ["Fate", "Outgoing", "Turn"]
+__all__ = ["Fate", "Outgoing", "Turn", "Unique"]
+
+#: Whether an id is used for one request only, and never again.
+Unique = Callable[[int], bool]
 
 
 class Fate(Enum):
