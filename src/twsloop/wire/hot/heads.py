@@ -59,16 +59,25 @@ class Kind:
         sink: Who is told.
         tell: Tells a message, given its head.
         types: The tick types that the head may name; any unless told otherwise.
+        but: The one that it may not name: IB's decoder tells nothing of it.
     """
 
     def __init__(
-        self, proto: str, tag: int, sink: Sink, tell: Tell, *, types: tuple[int, ...] = ()
+        self,
+        proto: str,
+        tag: int,
+        sink: Sink,
+        tell: Tell,
+        *,
+        types: tuple[int, ...] = (),
+        but: int | None = None,
     ) -> None:
         self.tell = tell
         self._proto = proto
         self._tag = tag
         self._sink = sink
         self._types = types
+        self._but = but
         self._known: dict[bytes, Head] = {}
 
     def find(self, data: bytes, begin: int) -> tuple[int, Head] | None:
@@ -106,7 +115,7 @@ class Kind:
         if names != ["reqId", "tickType"] or message.SerializeToString() != fields:
             return None
         req_id, tick_type = message.reqId, message.tickType
-        if self._types and tick_type not in self._types:
+        if tick_type == self._but or (self._types and tick_type not in self._types):
             return None
         calls = self._sink.low if req_id < FIRST_REQUEST_ID else self._sink.high
         return req_id, tick_type, calls, SIZE_OF_PRICE.get(tick_type)

@@ -7,10 +7,11 @@ from typing import Any
 
 from ibapi.common import TickAttrib
 from ibapi.const import UNSET_DECIMAL
+from ibapi.ticktype import TickTypeEnum
 
 from twsloop.wire.messages import message_class
 
-from .caches import Decimals, Strings, keep
+from .caches import LONGEST, Decimals, Strings, keep
 from .calls import Sink
 from .heads import Head, Kind, Tell, has_only
 
@@ -29,11 +30,12 @@ STRINGS = Strings()
 
 def tick_kinds(sink: Sink) -> dict[int, tuple[Kind, ...]]:
     """How ticks are read, by number without the protobuf offset."""
+    none = TickTypeEnum.NOT_SET
     return {
         1: (Kind("TickPrice", PRICE_TAG, sink, _prices(sink)),),
-        2: (Kind("TickSize", _TEXT_TAG, sink, _sizes(sink)),),
-        45: (Kind("TickGeneric", PRICE_TAG, sink, _numbers(sink)),),
-        46: (Kind("TickString", _TEXT_TAG, sink, _texts(sink)),),
+        2: (Kind("TickSize", _TEXT_TAG, sink, _sizes(sink), but=none),),
+        45: (Kind("TickGeneric", PRICE_TAG, sink, _numbers(sink), but=none),),
+        46: (Kind("TickString", _TEXT_TAG, sink, _texts(sink), but=none),),
     }
 
 
@@ -46,9 +48,10 @@ class _PriceTails:
     def learn(self, tail: bytes) -> bool:
         """Read one that is not known; False if it is none.
 
-        Where nothing follows, a message that ends within its price would look the same.
+        Where nothing follows, a message that ends within its price would look the same; and what is
+        long comes no second time.
         """
-        if not tail:
+        if not 0 < len(tail) <= LONGEST:
             return False
         # Nearly all are a size and a mask of one byte each: sizes are many, and must not cost much.
         length = tail[1] if tail[0] == _SIZE_TAG and tail[1] < 128 else len(tail)
