@@ -11,6 +11,7 @@ from twsloop.wire.messages import PROTOBUF_OFFSET, RAW_ID_SINCE
 
 from .calls import HOT, Route, Sink
 from .heads import SHORT, Kind, Starts
+from .lines import line_kinds
 from .protobuf import tick_kinds
 from .streams import rest_handlers
 from .text import handlers as text_handlers
@@ -63,9 +64,10 @@ class MessageStream:
         self._starts = Starts()
         self._kinds: dict[int, tuple[Kind, ...]] = {}
         if self._raw:
-            kinds = {**tick_kinds(sink), 99: tick_by_tick_kinds(sink)}
+            rest = rest_handlers(sink)
+            kinds = {**tick_kinds(sink), 99: tick_by_tick_kinds(sink), **line_kinds(sink, rest)}
             self._kinds = {PROTOBUF_OFFSET + number: kind for number, kind in kinds.items()}
-            protobufs = {**rest_handlers(sink), **dict.fromkeys(kinds, _decline)}
+            protobufs = {**dict.fromkeys(kinds, _decline), **rest}
             for number, keys in self._keys.items():
                 keys[number] = texts[number]
                 keys[PROTOBUF_OFFSET + number] = protobufs[number]
@@ -81,7 +83,8 @@ class MessageStream:
         self._needed = 0
         self._feeding = False
         self._stopped = self._held = False
-        #: Either of the two: what is looked at after each message.
+        #: Either of the two. It is not looked at after each message: what is known of beginnings is
+        #: forgotten when it is set, so that the next message is found to be a new one.
         self._halt = False
         self._error: FramingError | None = None
 
@@ -112,6 +115,7 @@ class MessageStream:
     def stop(self) -> None:
         """Hand nothing over any more: the session is over."""
         self._stopped = self._halt = True
+        self._starts.known.clear()
         self._parts.clear()
         self._waiting = 0
 
@@ -121,6 +125,7 @@ class MessageStream:
         What comes waits for `release`.
         """
         self._held = self._halt = True
+        self._starts.known.clear()
 
     def release(self) -> int:
         """The message that held the others up is over: go on with what waits.
@@ -193,28 +198,26 @@ class MessageStream:
                         if not size:
                             break  # the read ends here, within a head: it found itself again
                 except KeyError:
-                    begin = self._whole(data, position)
-                    if begin < 0:
+                    # Here ends, too, what was told to halt: nothing is known any more then.
+                    after = -1 if self._halt else self._whole(data, position)
+                    if after < 0:
                         break
-                    count += 1
-                    start, position = position, begin + _LENGTH(data, position)[0]
-                    declined = self._take_one(data, start, position)
+                    start, position = position, after
+                    declined = self._take_one(data, start, after)
                 else:
-                    after = position + size
+                    start, after = position, position + size
                     if after > end:
                         break
-                    count += 1
-                    begin, middle, position = position + LENGTH_SIZE, position + known, after
+                    position = after
                     try:
-                        declined = tell(data, middle, after, head)
+                        declined = tell(data, start + known, after, head)
                     except Exception:  # noqa: BLE001  (what cannot be read here goes the long way)
                         declined = True
+                count += 1
                 if declined:
-                    other(data[begin:position])
+                    other(data[start + LENGTH_SIZE : after])
                 if done is not None and not self._held:
                     done()
-                if self._halt:
-                    break
         finally:
             self._keep(data, position)
         return count
@@ -238,8 +241,8 @@ class MessageStream:
         if handler is None:
             return True
         try:
-            if handler is _decline:
-                for kind in self._kinds[number]:
+            if handler is not _skip:
+                for kind in self._kinds.get(number, ()):
                     found = kind.find(data, begin)
                     if found is not None and found[0] < after:
                         middle, head = found
@@ -287,12 +290,13 @@ class MessageStream:
         return count
 
     def _whole(self, data: bytes, position: int) -> int:
-        """Where the body of the next frame begins, if it is whole; else -1."""
+        """Where the next frame ends, if it is whole; else -1."""
         begin = position + LENGTH_SIZE
         if begin > len(data):
             return -1
         (length,) = _LENGTH(data, position)
-        return begin if length <= self._limit and begin + length <= len(data) else -1
+        after: int = begin + length
+        return after if length <= self._limit and after <= len(data) else -1
 
     def _keep(self, data: bytes, position: int) -> None:
         """Keep what is not handed over; note a length that cannot be."""
