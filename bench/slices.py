@@ -17,6 +17,7 @@ itself. The two implementations run in a process each.
     python bench/slices.py --version 200     in text
 """
 
+# ruff: noqa: SLF001  (it looks for the ids of what it subscribed to)
 from __future__ import annotations
 
 import argparse

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections.abc import Callable
 from decimal import Decimal
@@ -24,6 +25,10 @@ from twsloop.market_data.ticking import Ticking
 from twsloop.market_data.ticks import PAIRED, TICKS
 
 IMPLEMENTATIONS: list[Any] = [pytest.param(Ticking, id="python")]
+with contextlib.suppress(ImportError):
+    from twsloop.market_data._ticking import Ticking as Compiled
+
+    IMPLEMENTATIONS.append(pytest.param(Compiled, id="native"))
 
 
 class LongWay:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from twsloop.clock import Arrival, Clock
 from twsloop.connection.life import Life
 
+from .forms import Ticking
 from .lines import Line, LineLedger
-from .ticking import Ticking
 from .ticks import EfpTick, Greeks, greek
 
 __all__ = ["TICK_CALLBACKS", "MarketDataProcessor", "greeks_of"]

@@ -24,7 +24,7 @@ from twsloop.connection.life import Life, StreamStatus
 from .lines import Line
 from .ticks import DELAYED, HALTED, PAIRED, TICKS, Kind, time_of
 
-__all__ = ["PLAIN", "TIMES", "Ticking"]
+__all__ = ["PLAIN", "TIMES", "Ticking", "both"]
 
 #: Looked up once: a member of an enumeration costs each tick 50 ns more (Python 3.11).
 _LIVE = StreamStatus.LIVE
@@ -56,7 +56,7 @@ _LAST_SIZE, _VOLUME = _SIZES[5][1], _SIZES[8][1]
 _BIDS, _ASKS, _LASTS = _BID + _BID_SIZE, _ASK + _ASK_SIZE, _LAST + _LAST_SIZE
 
 
-def _both(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...]:
+def both(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...]:
     """What a price and the size that came with it have set."""
     return tuple(dict.fromkeys((*before, *after))) if before else after
 
@@ -143,7 +143,7 @@ class Ticking:
         ):
             ticker.apply_size(tickType, size, now)
             if before:
-                ticker.changed = _both(before, ticker.changed)
+                ticker.changed = both(before, ticker.changed)
         else:
             name, changed = plain
             ticker.received = now
@@ -152,16 +152,16 @@ class Ticking:
                 ticker._nothing.discard(name)
             if tickType == 0:
                 ticker.bid_size = size
-                ticker.changed = _BIDS if before is _BID else _both(before, changed)
+                ticker.changed = _BIDS if before is _BID else both(before, changed)
             elif tickType == 3:
                 ticker.ask_size = size
-                ticker.changed = _ASKS if before is _ASK else _both(before, changed)
+                ticker.changed = _ASKS if before is _ASK else both(before, changed)
             elif tickType == 5:
                 ticker.last_size = size
-                ticker.changed = _LASTS if before is _LAST else _both(before, changed)
+                ticker.changed = _LASTS if before is _LAST else both(before, changed)
             else:
                 setattr(ticker, name, size)
-                ticker.changed = _both(before, changed)
+                ticker.changed = both(before, changed)
         life = line.life
         if life is not None and life.status is not _LIVE:
             self._heard(life)

@@ -62,6 +62,38 @@ class Delivery:
         ValueError: The loop thread would have to wait for a coroutine that runs on it.
     """
 
+    #: Fixed places: a tick looks at five of them, and the compiled form finds them by their place.
+    __slots__ = (
+        "__weakref__",
+        "_async",
+        "_bound",
+        "_closed",
+        "_count",
+        "_deliver",
+        "_delivered",
+        "_direct",
+        "_dropped",
+        "_keep",
+        "_latest",
+        "_lock",
+        "_patience",
+        "_queue",
+        "_queued_in",
+        "_registry",
+        "_replaced",
+        "_report",
+        "_room",
+        "_spawn",
+        "_spilled",
+        "_stuck",
+        "_under_way",
+        "_waiting",
+        "_where",
+        "callback",
+        "name",
+        "slow",
+    )
+
     def __init__(  # noqa: PLR0913 - one keyword for each thing that can differ
         self,
         callback: Callable[..., object],

@@ -1,0 +1,3 @@
+from .ticking import Ticking as Ticking
+
+__all__ = ["Ticking"]

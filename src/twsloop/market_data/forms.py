@@ -1,0 +1,17 @@
+"""Which form of the tick path runs: the compiled one beside the compiled stream, else Python's."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from twsloop.wire.hot import IMPLEMENTATION
+
+from .ticking import Ticking
+
+__all__ = ["Ticking"]
+
+if not TYPE_CHECKING and IMPLEMENTATION == "native":
+    # Its own compilation may have failed: the other form does the same.
+    with contextlib.suppress(ImportError):
+        from ._ticking import Ticking
