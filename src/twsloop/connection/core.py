@@ -126,7 +126,7 @@ class Core:
             self.registry.private,
             channel_of(self),
         )
-        self.dispatcher = Dispatcher(self.registry, self.metrics, self.millis)
+        self.dispatcher = Dispatcher(self.registry, self.metrics, self.millis, self.asks.parts)
         self.machine = SessionMachine()
         self.calendar = calendar_of(config)
         self.accounts: tuple[str, ...] = ()

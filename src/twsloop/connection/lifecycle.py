@@ -75,6 +75,7 @@ class Lifecycle:
         self._nothing = False
         self.waits = Waits(core.clock)
         self._watch = LinkWatch(core, self.link_useless)
+        core.dispatcher.long.worked = self._slice_done
         self._supervisor = Supervisor(core, self._establish, lambda: self._wanted)
         self._lease = ClientIdLease(core)
         self._remarks = Remarks(core, self)
@@ -306,6 +307,11 @@ class Lifecycle:
         pending = 0 if self._transport is None else self._transport.pending
         self._watch.batch_done(self._batch_start, took, pending)
 
+    def _slice_done(self, took: float) -> None:
+        """A part of a long message was handed over; nothing is read before its end."""
+        self._core.registry.batch_took(took)
+        self._watch.worked(took)
+
     def link_down(self, transport: Transport, error: BaseException | None) -> None:
         """The link has ended, wanted or not."""
         core, target = self._core, self._target
@@ -351,7 +357,7 @@ class Lifecycle:
             self._decoder = Decoder(core.registry.fanout, version)
         self._decoder.serverVersion = version
         core.server_version = version
-        core.dispatcher.start(self._decoder, version)
+        core.dispatcher.start(self._decoder, version, transport)
         stream = MessageStream(version, core.registry.straight, self._message)
         core.registry.straight.attach(stream)
         transport.listen_with(stream)
@@ -429,6 +435,7 @@ class Lifecycle:
         """Everything that belonged to the link ends with it."""
         transport, self._transport = self._transport, None
         self._watch.stop()
+        self._core.dispatcher.long.drop()
         self._core.session_ended(reason)
         if transport is not None:
             self._closing.close(transport)

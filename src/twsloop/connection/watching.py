@@ -96,8 +96,16 @@ class LinkWatch:
                 f"{pending} bytes wait for the rest of theirs"
             )
 
+    def worked(self, took: float) -> None:
+        """A part of a long message was handed over, and nothing was read: that is no silence."""
+        if self._monitor is not None:
+            self._monitor.heartbeat_received()
+            self._monitor.worked(took)
+
     def _is_slow(self) -> bool:
         """Whether a message is, or was just now, half there for longer than reads just cut it."""
+        if self._core.dispatcher.long.busy:
+            return True  # what came behind it waits until it is over
         now, since = self._core.clock.monotonic(), self._half_since
         if since is not None and now - since >= SLOW_MESSAGE:
             return True
