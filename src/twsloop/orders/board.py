@@ -120,7 +120,9 @@ class Board:
     def catch_up(self, record: OrderRecord) -> None:
         """Tell of a new order now, if nobody was told of it yet."""
         if record in self._unheard:
-            self._announce(self._book.created(record, self._unheard.pop(record)), written=True)
+            # The limits have counted it since it was created, and it is what it was.
+            change = self._book.created(record, self._unheard.pop(record))
+            self._announce(change, written=True, noted=True)
 
     def announce(self, change: Change, *, written: bool = True) -> None:
         """Tell everyone what a report changed; and the journal, if it shall be ``written``."""
@@ -130,7 +132,7 @@ class Board:
             self.catch_up(change.record)
         self._announce(change, written=written)
 
-    def _announce(self, change: Change, *, written: bool) -> None:
+    def _announce(self, change: Change, *, written: bool, noted: bool = False) -> None:
         for fact in (*change.facts, *self._book.identities.broken()):
             _log(fact, change.record)
             self._core.tell(fact)
@@ -139,7 +141,7 @@ class Board:
             return
         if written:
             self._steps.told(record, self._core.clock.now(), changed=change.changed)
-        if change.changed:
+        if change.changed and not noted:
             self._noted(record)
         trade = self._trades.get(record)
         if trade is None and record.own:

@@ -170,6 +170,10 @@ class Leaving:
             departure.refuse(self._journal.refuses)
         else:
             self._waiting[departure] = None
+            if not self._journal.active:  # an intent takes a while to write, and nobody reads it
+                departure.record.intents += 1
+                self._durable(departure, "")
+                return
             intent = self._intent(departure, kind, verdict)
             self._journal.intend(intent, functools.partial(self._durable, departure))
 

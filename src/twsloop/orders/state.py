@@ -360,12 +360,14 @@ class OrderRecord:
     @property
     def executed(self) -> Decimal:
         """What the executions add up to. A combo's legs are not the combo."""
+        if not self.fills:
+            return _NONE
         return sum((fill.shares for fill in self.counted()), Decimal(0))
 
     @property
     def filled(self) -> Decimal:
         """How much is filled: by executions or by the gateway's count, whichever came first."""
-        known = max(self.status_filled, self.executed)
+        known = max(self.status_filled, self.executed) if self.fills else self.status_filled
         if self.status is not OrderStatus.FILLED:
             return known
         total = self.total
@@ -474,9 +476,10 @@ def may_be_working(record: OrderRecord) -> bool:
 
 
 def _size(value: Any) -> Decimal | None:
-    size = Decimal(str(value)) if value is not None else None
-    return size if size is not None and 0 < size < UNSET_SIZE else None
+    size = value if type(value) is Decimal or value is None else Decimal(str(value))
+    return size if size is not None and _NONE < size < UNSET_SIZE else None
 
 
+_NONE = Decimal(0)
 #: IB's mark for a size that is not set (ibapi.const.UNSET_DECIMAL).
 UNSET_SIZE = Decimal(2**127 - 1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -65,6 +66,7 @@ TERMS = (
     "goodTillDate",
     "outsideRth",
 )
+_terms_of = attrgetter(*TERMS)
 #: IB's code for "the order is cancelled".
 CANCELLED = 202
 _ACCEPTED = frozenset({OrderStatus.PRE_SUBMITTED, OrderStatus.SUBMITTED})
@@ -238,7 +240,7 @@ def visible(record: OrderRecord) -> tuple[Any, ...]:
         record.why_held,
         record.cap_price,
         record.before_change is None,
-        *(getattr(order, name) for name in TERMS),
+        *_terms_of(order),
     )
 
 

@@ -217,6 +217,8 @@ class Registry:
         self._app: _Listener | None = None
         self._processors: list[_Listener] = []
         self._entries: dict[str, Callback] = {}
+        #: Who hears a callback that something stands before.
+        self._behind: dict[str, Callback] = {}
         self._heard: frozenset[str] = frozenset()
         self._timed = 0
         self._lock = threading.RLock()
@@ -334,6 +336,8 @@ class Registry:
                 built = self._build(name)
                 if built is not _nobody or name in self._entries:
                     heard.add(name)
+                if name in self._entries:
+                    self._behind[name] = built
                 setattr(self.fanout, name, self._entries.get(name, built))
                 if name in CALLED:
                     self.straight.put(name, *self._shortest(name))
@@ -343,7 +347,7 @@ class Registry:
 
     def dispatch(self, name: str, args: tuple[Any, ...]) -> None:
         """Call everyone who hears ``name``, past what `intercept` put before them."""
-        self._build(name)(*args)
+        self._behind[name](*args)
 
     def _listeners(self, name: str) -> _Listeners:
         """Who hears a callback: our own; the users' on this thread; the users' elsewhere."""
