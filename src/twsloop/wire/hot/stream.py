@@ -81,6 +81,8 @@ class MessageStream:
         self._waiting = 0
         #: How many bytes must wait before there is a whole frame.
         self._needed = 0
+        #: The length of the frame that waits, if it cannot be.
+        self._too_long = 0
         self._feeding = False
         self._stopped = self._held = False
         #: Either of the two. It is not looked at after each message: what is known of beginnings is
@@ -180,9 +182,12 @@ class MessageStream:
             self._waiting = 0
         self._feeding = True
         try:
-            return self._take_raw(bytes(data)) if self._raw else self._take_text(bytes(data))
+            count = self._take_raw(bytes(data)) if self._raw else self._take_text(bytes(data))
         finally:
             self._feeding = False
+        if self._too_long:
+            self._check()
+        return count
 
     def _take_raw(self, data: bytes) -> int:
         """Messages whose id are four bytes."""
@@ -298,8 +303,20 @@ class MessageStream:
         after: int = begin + length
         return after if length <= self._limit and after <= len(data) else -1
 
+    def _check(self) -> None:
+        """Raise for a length that cannot be, once all before it is handed over."""
+        if not self._held and not self._stopped:
+            self._error = FramingError(self._too_long, self._limit)
+            self._parts.clear()
+            self._waiting = 0
+            raise self._error
+
     def _keep(self, data: bytes, position: int) -> None:
-        """Keep what is not handed over; note a length that cannot be."""
+        """Keep what is not handed over; note a length that cannot be.
+
+        That is not raised here: it would hide what a callback has just raised.
+        """
+        self._too_long = 0
         if self._stopped:
             return
         rest = data[position:] if position else data
@@ -309,9 +326,7 @@ class MessageStream:
         self._needed = LENGTH_SIZE
         if len(rest) >= LENGTH_SIZE:
             (length,) = _LENGTH(rest)
-            self._needed += length
-            if length > self._limit and not self._held:
-                self._error = FramingError(length, self._limit)
-                self._parts.clear()
-                self._waiting = 0
-                raise self._error
+            if length > self._limit:
+                self._too_long = length
+            else:
+                self._needed += length
