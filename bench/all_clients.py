@@ -24,15 +24,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import attrs
-import connect
-import costs
-import latency
-import stages
-import throughput
-from machine import machine, said
+
+from bench import connect, costs, latency, stages, throughput
+from bench.machine import machine, said
 
 HERE = Path(__file__).parent
 TABLES = HERE.parent / "docs" / "tables"
@@ -259,7 +256,8 @@ def _latencies(found: Mapping[str, Any]) -> str:
         name: {int(rate): figures for rate, figures in one.items()}
         for name, one in found["rows"].items()
     }
-    return latency.table(rows)
+    shown: str = latency.table(rows)
+    return shown
 
 
 #: Each section of the page: title, figures, how they are shown.

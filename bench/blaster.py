@@ -35,10 +35,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from payload import BLOCK, Stamped, blocks, message
-
+from bench.payload import BLOCK, Stamped, blocks, message
 from twsloop.wire import codec, handshake
 from twsloop.wire.framing import FrameReader
 from twsloop.wire.messages import Direction

@@ -19,10 +19,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from machine import machine, said
-from rows import ROWS, Blaster, Row, chosen, once
+from bench.machine import machine, said
+from bench.rows import ROWS, Blaster, Row, chosen, once
 
 __all__ = ["measure", "table"]
 

@@ -18,13 +18,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from machine import machine, said
-from rows import Blaster, chosen, medians, once
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from bench import order_round_trip as orders
+from bench.machine import machine, said
+from bench.rows import Blaster, chosen, medians, once
 
 __all__ = ["measure", "table"]
 
@@ -43,16 +41,22 @@ STEPS: tuple[tuple[str, dict[str, Any], bool], ...] = (
     ("+ journal, `sync = normal`: all of it", PACED, True),
 )
 TICKS = ("bare", "live", "bare-native", "live-native")
+#: What --tiny leaves of both: the first and the last step.
+FEW = ("bare",)
+
+
+def _steps(options: argparse.Namespace) -> tuple[tuple[str, dict[str, Any], bool], ...]:
+    return (STEPS[0], STEPS[-1]) if options.tiny else STEPS
 
 
 def _ticks(options: argparse.Namespace) -> dict[str, list[float]]:
     """By row, for each step: microseconds of CPU for a message."""
-    rows = chosen(",".join(TICKS), ())
+    rows, steps = chosen(",".join(FEW if options.tiny else TICKS), ()), _steps(options)
     runs: dict[tuple[str, int], list[dict[str, Any]]] = {}
     with Blaster.running() as blaster:
         for _ in range(options.rounds):
             for row in rows:
-                for number, (_, settings, journal) in enumerate(STEPS):
+                for number, (_, settings, journal) in enumerate(steps):
                     plan = {
                         "mode": "window", "lines": 40, "streams": 40, "warm": options.warm,
                         "messages": options.messages,
@@ -60,7 +64,7 @@ def _ticks(options: argparse.Namespace) -> dict[str, list[float]]:
                     }  # fmt: skip
                     runs.setdefault((row.name, number), []).append(once(blaster, row, plan))
     return {
-        row.name: [medians(runs[row.name, number])["cpu_us"] for number in range(len(STEPS))]
+        row.name: [medians(runs[row.name, number])["cpu_us"] for number in range(len(steps))]
         for row in rows
     }
 
@@ -71,7 +75,7 @@ def _orders(options: argparse.Namespace) -> list[float]:
         orders.Row(
             title, title, ("ours.py", "journal" if journal else "place", json.dumps(settings))
         )
-        for title, settings, journal in STEPS
+        for title, settings, journal in _steps(options)
     ]
     warm = 2 if options.tiny else orders.WARM_UP
     found = orders.run(rows, rounds=options.rounds, orders=options.orders, warm_up=warm)
@@ -97,7 +101,9 @@ def table(found: Mapping[str, Sequence[float]]) -> str:
         f"| with | {' | '.join(titles[name] for name in found)} |",
         f"|:--{'|--:' * len(found)}|",
     ]
-    for number, (title, *_) in enumerate(STEPS):
+    count = len(next(iter(found.values())))
+    steps = STEPS if count == len(STEPS) else (STEPS[0], STEPS[-1])
+    for number, (title, *_) in enumerate(steps):
         cells = [
             f"{taken[number]:.0f} us" if name == "order" else f"{taken[number]:.3f} us"
             for name, taken in found.items()

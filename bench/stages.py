@@ -31,12 +31,11 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from machine import machine, said
-from payload import BLOCK, OFFSET, RAW_SINCE, blocks
-from rows import chosen, medians, native_runs, rounds
-
+from bench.machine import machine, said
+from bench.payload import BLOCK, OFFSET, RAW_SINCE, blocks
+from bench.rows import chosen, medians, native_runs, rounds
 from twsloop.wire.hot import CALLED, HOT, Calls, Route
 from twsloop.wire.hot.stream import MessageStream as InPython
 from twsloop.wire.messages import INBOUND, message_class
@@ -200,7 +199,8 @@ def _in_process(options: argparse.Namespace, version: int) -> dict[str, dict[str
 
 def measure(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]:
     """Microseconds by implementation, encoding and stage."""
-    names = ["bare", "live", "bare-text", "live-text"]
+    versions = dict(list(VERSIONS.items())[: 1 if options.tiny else None])
+    names = ["bare", "live", "bare-text", "live-text"][: 2 if options.tiny else None]
     rows = chosen(",".join(["uvloop", *names, *(f"{name}-native" for name in names)]), ())
     plan = {
         "mode": "window", "lines": 40, "streams": 40, "warm": options.warm,
@@ -209,7 +209,7 @@ def measure(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]
     ends = rounds(rows, plan, options.rounds)
     whole = {name: medians(runs)["cpu_us"] for name, runs in ends.items()}
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for encoding, version in VERSIONS.items():
+    for encoding, version in versions.items():
         for implementation, stages in _in_process(options, version).items():
             one = {"recv": whole["uvloop"], **stages}
             if implementation != "limit":

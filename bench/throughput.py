@@ -21,10 +21,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from machine import machine, said
-from rows import ROWS, Row, chosen, medians, rounds
+from bench.machine import machine, said
+from bench.rows import ROWS, Row, chosen, medians, rounds
 
 __all__ = ["measure", "parser", "table"]
 
