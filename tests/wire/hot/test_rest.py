@@ -90,6 +90,20 @@ def test_a_stream_of_damaged_messages(data: st.DataObject, version: int, cuts: l
         compare(body, version, heard)
 
 
+@every_message
+@settings(max_examples=2 * FEW)
+@given(data=st.data(), cuts=st.lists(st.integers(0, 2000), max_size=4))
+def test_what_is_known_does_not_change_what_comes_after(
+    number: int, data: st.DataObject, cuts: list[int]
+) -> None:
+    """Beginnings are remembered: the same one again, with another end."""
+    whole = data.draw(bodies.protobuf_payloads(number, whole=True))
+    again = data.draw(st.lists(st.just(whole) | bodies.damaged(whole), min_size=1, max_size=5))
+    told = [make_body(number, payload, NEWEST, protobuf=True) for payload in (whole, *again)]
+    for body, heard in zip(told, through(MessageStream, NEWEST, told, cuts), strict=True):
+        compare(body, NEWEST, heard, decoded=body == told[0])
+
+
 # ---- by hand
 
 
