@@ -6,13 +6,16 @@ STAMP := $(VENV)/.installed
 # What runs twsloop, without what tests and builds it: a quarter of the packages.
 RUNS := $(VENV)/.runs
 
+# What the compiled parts are made of: installing builds them, where there is a compiler.
+COMPILED := $(shell find src/twsloop -name '_*.pyx' -o -name '_*.pxi')
+
 .DEFAULT_GOAL := help
 .PHONY: help setup system-packages demo test lint docs conformance conformance-short side-by-side fuzz nightly format clean bench soak
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
-$(RUNS): setup.cfg pyproject.toml
+$(RUNS): setup.cfg pyproject.toml setup.py $(COMPILED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "twsloop needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python -a -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
@@ -75,8 +78,9 @@ nightly: $(STAMP)  ## the state machines with 5000 Hypothesis examples each (an 
 		tests/session tests/test_transport.py tests/processors tests/orders tests/market_data \
 		tests/history tests/paper/exchange tests/paper/accounts tests/paper/orders
 
-bench: $(STAMP)  ## how fast the paper gateway tells many clients, how soon a client is back, what the journal costs (about 4 minutes)
-	$(BIN)/python bench/fanout.py
+# Sizes, and what of it: make bench BENCH=--quick, make bench BENCH="--only throughput --publish".
+bench: $(STAMP)  ## ticks, orders, history, latency beside IB's own client and ib_async; what journal, gate, recovery take (25 minutes)
+	$(BIN)/python bench/all_clients.py $(BENCH)
 	$(BIN)/python bench/recovery.py
 	$(BIN)/python bench/journal.py
 	$(BIN)/python bench/orders_journaled.py

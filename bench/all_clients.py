@@ -52,7 +52,7 @@ SCRIPTS: dict[str, tuple[list[str], list[str], list[str]]] = {
     "costs": ([], ["--rounds", "3"], ["--tiny"]),
     "stages": (["--rounds", "5"], ["--rounds", "3"], ["--tiny"]),
     "fanout": (
-        ["--only", "blast"],
+        [],
         ["--only", "blast", "--rounds", "1"],
         ["--only", "blast", "--rounds", "1", "--version", "225", "--sinks", "2",
          "--symbols", "5", "--events", "1000"],
