@@ -9,6 +9,7 @@ from twsloop.errors import FramingError
 from twsloop.wire.framing import LENGTH_SIZE, MAX_FRAME
 from twsloop.wire.messages import PROTOBUF_OFFSET, RAW_ID_SINCE
 
+from .caches import keep
 from .calls import HOT, Route, Sink
 from .heads import SHORT, Kind, Starts
 from .lines import line_kinds
@@ -23,6 +24,8 @@ __all__ = ["MessageStream"]
 Handler = Callable[[bytes, int, int], bool | None]
 
 _LENGTH = Struct(">I").unpack_from
+#: A length, and enough of the body for the id of any hot message in text, and its NUL.
+TEXT_SHORT = LENGTH_SIZE + 4
 
 
 def _skip(_data: bytes, _begin: int, _end: int) -> None:
@@ -63,6 +66,8 @@ class MessageStream:
         #: How frames begin that come often, and the kinds of messages that do.
         self._starts = Starts()
         self._kinds: dict[int, tuple[Kind, ...]] = {}
+        #: The same where ids are text: the frame's size, where the fields begin, what decodes them.
+        self._text_starts: dict[bytes, tuple[int, int, Handler]] = {}
         if self._raw:
             rest = rest_handlers(sink)
             kinds = {**tick_kinds(sink), 99: tick_by_tick_kinds(sink), **line_kinds(sink, rest)}
@@ -112,12 +117,12 @@ class MessageStream:
                 self._handlers.pop(key, None)
             else:
                 self._handlers[key] = handler if route is Route.HOT else _skip
-        self._starts.known.clear()
+        self._forget()
 
     def stop(self) -> None:
         """Hand nothing over any more: the session is over."""
         self._stopped = self._halt = True
-        self._starts.known.clear()
+        self._forget()
         self._parts.clear()
         self._waiting = 0
 
@@ -127,7 +132,12 @@ class MessageStream:
         What comes waits for `release`.
         """
         self._held = self._halt = True
+        self._forget()
+
+    def _forget(self) -> None:
+        """Know of no beginning any more: the next message is looked at anew."""
         self._starts.known.clear()
+        self._text_starts.clear()
 
     def release(self) -> int:
         """The message that held the others up is over: go on with what waits.
@@ -262,37 +272,63 @@ class MessageStream:
     def _take_text(self, data: bytes) -> int:
         """Messages whose id is text that ends with a NUL."""
         position, end, count = 0, len(data), 0
-        get, other, sink, find = self._handlers.get, self._other, self._sink, data.find
+        starts, other, sink = self._text_starts, self._other, self._sink
         done = sink.message_done
-        last, limit, length_of = end - LENGTH_SIZE, self._limit, _LENGTH
-        careful = end > limit
         try:
-            while position <= last:
-                (length,) = length_of(data, position)
-                begin = position + LENGTH_SIZE
-                after = begin + length
-                if after > end or (careful and length > limit):
-                    break
-                count += 1
-                position = after
-                fields = find(b"\0", begin, after) + 1
-                handler = get(data[begin:fields]) if fields else None
-                if handler is None:
-                    other(data[begin:after])
+            while True:
+                try:
+                    size, known, tell = starts[data[position : position + TEXT_SHORT]]
+                except KeyError:
+                    # Here ends, too, what was told to halt: nothing is known any more then.
+                    after = -1 if self._halt else self._whole(data, position)
+                    if after < 0:
+                        break
+                    start, position = position, after
+                    declined = self._take_one_text(data, start, after)
                 else:
+                    start, after = position, position + size
+                    if after > end:
+                        break
+                    position = after
                     try:
-                        declined = handler(data, fields, after)
+                        declined = tell(data, start + known, after)
                     except Exception:  # noqa: BLE001  (what cannot be read here goes the long way)
                         declined = True
-                    if declined:
-                        other(data[begin:after])
+                count += 1
+                if declined:
+                    other(data[start + LENGTH_SIZE : after])
                 if done is not None and not self._held:
                     done()
-                if self._halt:
-                    break
         finally:
             self._keep(data, position)
         return count
+
+    def _take_one_text(self, data: bytes, start: int, after: int) -> bool | None:
+        """A message of a length and an id that are not known together: learn them, and decode it.
+
+        Args:
+            data: The bytes.
+            start: Where its frame begins.
+            after: Where it ends.
+
+        Returns:
+            True for a message that declines.
+        """
+        begin = start + LENGTH_SIZE
+        fields = data.find(b"\0", begin, after) + 1
+        number = data[begin:fields]
+        handler = self._handlers.get(number) if fields else None
+        if handler is None:
+            return True
+        if fields <= start + TEXT_SHORT <= after:
+            short = data[start : start + TEXT_SHORT]
+            keep(self._text_starts, short, (after - start, fields - start, handler))
+            if self._handlers.get(number) is not handler:
+                self._text_starts.clear()  # another thread has just routed it
+        try:
+            return handler(data, fields, after)
+        except Exception:  # noqa: BLE001  (what cannot be read here goes the long way)
+            return True
 
     def _whole(self, data: bytes, position: int) -> int:
         """Where the next frame ends, if it is whole; else -1."""
