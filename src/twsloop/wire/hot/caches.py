@@ -35,12 +35,26 @@ class Cache(dict[bytes, Any]):
 
 
 class Decimals(Cache):
-    """Decimals by their letters, made as IB's decoder makes them."""
+    """Decimals by their letters, made as IB's decoder makes them.
 
-    __slots__ = ()
+    Volumes are never the same twice, and would drive the sizes out that come again. So those that a
+    full cache held before it started anew are known for one more round.
+    """
+
+    __slots__ = ("_before",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._before: dict[bytes, Decimal] = {}
 
     def __missing__(self, key: bytes) -> Decimal:
-        value: Decimal = self.put(key, Decimal(key.decode()))
+        value = self._before.get(key)
+        if value is None:
+            value = Decimal(key.decode())
+        if len(key) <= LONGEST:
+            if len(self) >= MOST:
+                self._before = dict(self)
+            keep(self, key, value)
         return value
 
 

@@ -65,14 +65,19 @@ class _Parts:
         return True
 
 
-def _trade_part(message: Any) -> tuple[int, bool, bool]:
+def _time(message: Any) -> int:
+    time: int = message.time
+    return time
+
+
+def _trade_attributes(message: Any) -> tuple[bool, bool]:
     attrib = message.tickAttribLast
-    return message.time, attrib.pastLimit, attrib.unreported
+    return attrib.pastLimit, attrib.unreported
 
 
-def _quote_part(message: Any) -> tuple[int, bool, bool]:
+def _quote_attributes(message: Any) -> tuple[bool, bool]:
     attrib = message.tickAttribBidAsk
-    return message.time, attrib.bidPastLow, attrib.askPastHigh
+    return attrib.bidPastLow, attrib.askPastHigh
 
 
 def _trade_tail(message: Any) -> tuple[str, str]:
@@ -87,7 +92,9 @@ def tick_by_tick_kinds(sink: Sink) -> tuple[Kind, ...]:
     """How trades and quotes are read; midpoints are few, and go the long way.
 
     The head ends with the tag of the one field that follows to the end: a message of its own, whose
-    time and attributes stand before its first price.
+    time and attributes stand before its first price. A time of today has five bytes, and its tag;
+    the attributes' tag stands behind it, or the price's. Times, attributes, sizes, and exchange
+    with conditions are looked up apart: together they are too many.
     """
     return (
         Kind("TickByTickData", _LAST_TAG, sink, _trades(sink), types=_TRADES),
@@ -95,34 +102,30 @@ def tick_by_tick_kinds(sink: Sink) -> tuple[Kind, ...]:
     )
 
 
-def _first_price(data: bytes, middle: int) -> int:
-    """Where the first price of a tick begins, if it is built as usual.
-
-    A time of today has five bytes; the attributes' tag stands behind it, or the price's.
-    """
-    return middle + (10 + data[middle + 8] if data[middle + 7] == _ATTRIB_TAG else 8)
-
-
 def _trades(sink: Sink) -> Tell:
-    parts = _Parts("HistoricalTickLast", {"time", "tickAttribLast"}, _trade_part)
+    times = _Parts("HistoricalTickLast", {"time"}, _time)
+    attributes = _Parts("HistoricalTickLast", {"tickAttribLast"}, _trade_attributes)
     tails = _Parts("HistoricalTickLast", {"exchange", "specialConditions"}, _trade_tail)
-    known_parts, known_tails = parts.known, tails.known
+    known_times, known_attributes, known_tails = times.known, attributes.known, tails.known
     decimals, failed = DECIMALS, sink.failed
 
     def trade(data: bytes, middle: int, end: int, head: Head) -> bool | None:
         if not data[middle] == end - middle - 1 < 128:
             return True
-        place = _first_price(data, middle)
+        place = middle + (10 + data[middle + 8] if data[middle + 7] == _ATTRIB_TAG else 8)
         if data[place + 8] != _SIZE_TAG or data[place + 9] > 127:
             return True
-        # Sizes are many, exchanges and conditions few: they are looked up apart.
         after = place + 10 + data[place + 9]
         try:
-            time, past_limit, unreported = known_parts[data[middle + 1 : place]]
+            time = known_times[data[middle + 1 : middle + 7]]
+            past_limit, unreported = known_attributes[data[middle + 7 : place]]
             exchange, conditions = known_tails[data[after:end]]
         except KeyError:
-            known = parts.learn(data[middle + 1 : place], tag=PRICE_TAG)
-            known = known and tails.learn(data[after:end])
+            known = (
+                times.learn(data[middle + 1 : middle + 7])
+                and attributes.learn(data[middle + 7 : place], tag=PRICE_TAG)
+                and tails.learn(data[after:end])
+            )
             return trade(data, middle, end, head) if known else True
         size = decimals[data[place + 10 : after]]
         (price,) = DOUBLE(data, place)
@@ -143,18 +146,22 @@ def _trades(sink: Sink) -> Tell:
 
 
 def _quotes(sink: Sink) -> Tell:
-    parts = _Parts("HistoricalTickBidAsk", {"time", "tickAttribBidAsk"}, _quote_part)
-    known_parts, decimals, failed = parts.known, DECIMALS, sink.failed
+    times = _Parts("HistoricalTickBidAsk", {"time"}, _time)
+    attributes = _Parts("HistoricalTickBidAsk", {"tickAttribBidAsk"}, _quote_attributes)
+    known_times, known_attributes = times.known, attributes.known
+    decimals, failed = DECIMALS, sink.failed
 
     def quote(data: bytes, middle: int, end: int, head: Head) -> bool | None:
         if not data[middle] == end - middle - 1 < 128:
             return True
-        place = _first_price(data, middle)
-        part = data[middle + 1 : place]
+        place = middle + (10 + data[middle + 8] if data[middle + 7] == _ATTRIB_TAG else 8)
         try:
-            time, past_low, past_high = known_parts[part]
+            time = known_times[data[middle + 1 : middle + 7]]
+            past_low, past_high = known_attributes[data[middle + 7 : place]]
         except KeyError:
-            known = parts.learn(part, tag=PRICE_TAG)
+            known = times.learn(data[middle + 1 : middle + 7]) and attributes.learn(
+                data[middle + 7 : place], tag=PRICE_TAG
+            )
             return quote(data, middle, end, head) if known else True
         # A tag before the second price, and before each of the sizes, which end the message.
         second = place + 19 + data[place + 18]
