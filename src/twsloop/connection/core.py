@@ -116,6 +116,7 @@ class Core:
             loop_factory=loop_factory,
             registry=self.registry,
             on_exception=self.errors.report_exception,
+            switch_interval=config.loop.switch_interval,
         )
         self._sender = Sender(self)
         self.pacing = Pacing(self, self._sender.wake, unlimited=own.still)

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from twsloop.clock import Clock, SystemClock
 from twsloop.errors import LoopError, LoopNotRunning, WrongThread
 
-from . import forks
+from . import forks, switching
 from .future import Future
 from .tasks import TaskHandle, as_coroutine
 
@@ -78,6 +78,8 @@ class IBKREventLoop:
         registry: Where `add_message_processor` hands its processors to.
         on_exception: Told of exceptions that nobody waits for; they are logged unless told
             otherwise.
+        switch_interval: How often Python's threads change while it runs, seconds: of the whole
+            process (see `switching`). It is left alone unless given.
 
     It can be started again after it was stopped.
     """
@@ -90,12 +92,14 @@ class IBKREventLoop:
         loop_factory: LoopFactory | None = None,
         registry: ProcessorRegistry | None = None,
         on_exception: ExceptionReporter | None = None,
+        switch_interval: float | None = None,
     ) -> None:
         self.name = name
         self.clock: Clock = clock or SystemClock()
         self._loop_factory = loop_factory or default_loop_factory()
         self._registry = registry
         self._on_exception = on_exception
+        self._switch_interval = switch_interval
         self._thread: threading.Thread | None = None
         self._ident: int | None = None
         self._holders: set[threading.Thread] = set()
@@ -263,7 +267,10 @@ class IBKREventLoop:
     def _run(self, started: concurrent.futures.Future[None]) -> None:
         self._ident = threading.get_ident()
         try:
-            with asyncio.Runner(loop_factory=self._loop_factory) as runner:
+            with (
+                switching.asked(self._switch_interval),
+                asyncio.Runner(loop_factory=self._loop_factory) as runner,
+            ):
                 runner.run(self._main(started))
         except BaseException as error:  # noqa: BLE001  (handed to whoever waits in start)
             if not started.done():

@@ -72,6 +72,16 @@ class LoopParams(Section):
         low=0.001,
         high=60,
     )
+    switch_interval: float | None = option(
+        None,
+        "float",
+        "How long a thread that computes keeps Python's interpreter while the loop thread waits "
+        "for it: of the whole process while the loop runs, and restored afterwards.",
+        unit="seconds",
+        low=0.00001,
+        high=1,
+        unset="left alone; Python's own is 0.005",
+    )
     callback_queue: int = option(
         10_000,
         "int",
