@@ -323,62 +323,62 @@ def _greeks(version: int, sink: Sink) -> Handler:
 
 def _tick_by_tick(sink: Sink) -> Handler:
     low, high, ints, sizes = sink.low, sink.high, _Ints(), _Sizes()
-    names, failed = _Names(), sink.failed
-
-    def trade(calls: Calls, req_id: int, tick_type: int, fields: list[bytes]) -> None:
-        _, _, time, price, size, mask, exchange, conditions, _ = fields
-        flags = ints[mask]
-        attrib = TickAttribLast()
-        if flags:
-            attrib.pastLimit = flags & 1 != 0
-            attrib.unreported = flags & 2 != 0
-        at, value, amount = ints[time], float(price), sizes[size]
-        where, what = names[exchange], names[conditions]
-        function = calls.tickByTickAllLast
-        try:
-            function(req_id, tick_type, at, value, amount, attrib, where, what)
-        except BaseException as error:  # noqa: BLE001
-            failed(function, error)
-
-    def quote(calls: Calls, req_id: int, fields: list[bytes]) -> None:
-        _, _, time, bid, ask, bid_size, ask_size, mask, _ = fields
-        flags = ints[mask]
-        attrib = TickAttribBidAsk()
-        if flags:
-            attrib.bidPastLow = flags & 1 != 0
-            attrib.askPastHigh = flags & 2 != 0
-        at, low_price, high_price = ints[time], float(bid), float(ask)
-        bids, asks = sizes[bid_size], sizes[ask_size]
-        function = calls.tickByTickBidAsk
-        try:
-            function(req_id, at, low_price, high_price, bids, asks, attrib)
-        except BaseException as error:  # noqa: BLE001
-            failed(function, error)
-
-    def midpoint(calls: Calls, req_id: int, fields: list[bytes]) -> None:
-        _, _, time, middle, _ = fields
-        at, value = ints[time], float(middle)
-        function = calls.tickByTickMidPoint
-        try:
-            function(req_id, at, value)
-        except BaseException as error:  # noqa: BLE001
-            failed(function, error)
+    names, failed, midpoint = _Names(), sink.failed, _midpoints(sink)
 
     def tick(data: bytes, begin: int, end: int) -> bool | None:
         fields = data[begin:end].split(b"\0")
-        req_id, tick_type = ints[fields[0]], ints[fields[1]]
-        calls = low if req_id < FIRST_REQUEST_ID else high
+        tick_type = ints[fields[1]]
         if tick_type == _QUOTES:
-            quote(calls, req_id, fields)
-        elif tick_type in _TRADES:
-            trade(calls, req_id, tick_type, fields)
-        elif tick_type == _MIDPOINTS:
-            midpoint(calls, req_id, fields)
-        else:
-            return True
+            number, _, time, bid, ask, bids, asks, mask, _ = fields
+            req_id, at, flags = ints[number], ints[time], ints[mask]
+            bid_price, ask_price = float(bid), float(ask)
+            bid_size, ask_size = sizes[bids], sizes[asks]
+            quoted = TickAttribBidAsk()
+            if flags:
+                quoted.bidPastLow = flags & 1 != 0
+                quoted.askPastHigh = flags & 2 != 0
+            function = (low if req_id < FIRST_REQUEST_ID else high).tickByTickBidAsk
+            try:
+                function(req_id, at, bid_price, ask_price, bid_size, ask_size, quoted)
+            except BaseException as error:  # noqa: BLE001
+                failed(function, error)
+            return None
+        if tick_type not in _TRADES:
+            if tick_type != _MIDPOINTS:
+                return True
+            midpoint(fields)
+            return None
+        number, _, time, letters, amount, mask, exchange, conditions, _ = fields
+        req_id, at, flags = ints[number], ints[time], ints[mask]
+        price, size = float(letters), sizes[amount]
+        where, what = names[exchange], names[conditions]
+        traded = TickAttribLast()
+        if flags:
+            traded.pastLimit = flags & 1 != 0
+            traded.unreported = flags & 2 != 0
+        function = (low if req_id < FIRST_REQUEST_ID else high).tickByTickAllLast
+        try:
+            function(req_id, tick_type, at, price, size, traded, where, what)
+        except BaseException as error:  # noqa: BLE001
+            failed(function, error)
         return None
 
     return tick
+
+
+def _midpoints(sink: Sink) -> Callable[[list[bytes]], None]:
+    low, high, ints, failed = sink.low, sink.high, _Ints(), sink.failed
+
+    def midpoint(fields: list[bytes]) -> None:
+        number, _, time, letters, _ = fields
+        req_id, at, price = ints[number], ints[time], float(letters)
+        function = (low if req_id < FIRST_REQUEST_ID else high).tickByTickMidPoint
+        try:
+            function(req_id, at, price)
+        except BaseException as error:  # noqa: BLE001
+            failed(function, error)
+
+    return midpoint
 
 
 # ---- depth and bars
