@@ -135,6 +135,7 @@ class Feed(Generic[T]):
         state: The slice's own, shared by all handles.
         req_id: Its id in this session; None while it is not requested.
         handles: The streams that hold it, in the order they came.
+        sole: The only one of them; None where there are more, or none.
         latest: The newest item.
         received: When that came, in the clock's monotonic seconds.
         error: What ended it.
@@ -151,6 +152,7 @@ class Feed(Generic[T]):
     state: Any = None
     req_id: int | None = None
     handles: dict[Stream[T], None] = attrs.field(factory=dict)
+    sole: Stream[T] | None = None
     latest: T | None = None
     received: float | None = None
     error: Exception | None = None
@@ -193,13 +195,21 @@ class Feed(Generic[T]):
         self.received = desk.clock.monotonic() if at is None else at
         if self.life.status is not _LIVE:
             desk.live(self)
-        for handle in tuple(self.handles):
-            handle.deliver(item, key)
+        if self.sole is not None:
+            self.sole.deliver(item, key)
+        else:
+            for handle in tuple(self.handles):
+                handle.deliver(item, key)
         if not self.whole:
             if self.plan.has_image:
                 self._desk.expect(self)
             else:
                 self.imaged()
+
+    def held(self) -> None:
+        """Who holds it has changed."""
+        handles = tuple(self.handles)
+        self.sole = handles[0] if len(handles) == 1 else None
 
     def imaged(self) -> None:
         """The image is whole, be it empty; what comes from here on are changes."""

@@ -166,6 +166,7 @@ class Streams:
             else:
                 stream.listen(heard)
             feed.handles[stream] = None
+            feed.held()
         self._do(self._opened, stream)
         return stream
 
@@ -199,6 +200,7 @@ class Streams:
         feed = stream.feed
         with self._lock:
             held = feed.handles.pop(stream, stream) is None
+            feed.held()
             last = held and not feed.handles and feed in self._feeds
             if last:
                 self._close(feed)
@@ -302,6 +304,7 @@ class Streams:
         for handle in tuple(feed.handles):
             handle.finish(error)
         feed.handles.clear()
+        feed.held()
 
     def _opened(self, stream: Stream[Any]) -> None:
         feed = stream.feed

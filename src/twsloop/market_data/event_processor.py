@@ -16,7 +16,15 @@ from twsloop.events import Notice
 from twsloop.wire.values import decimal_or_none, float_or_none, int_or_none
 
 from .depth import DepthRow, Operation
-from .tick_rows import BidAskTick, MidpointTick, RealTimeBar, Tick, TradeTick
+from .tick_rows import (
+    BidAskTick,
+    MidpointTick,
+    RealTimeBar,
+    Tick,
+    TradeTick,
+    bid_ask_tick,
+    trade_tick,
+)
 
 __all__ = ["BARS", "DEPTH", "TICKS", "EventProcessor"]
 
@@ -132,7 +140,10 @@ class EventProcessor:
         """A trade."""
         del tickType
         feed = self._feed(reqId, "tickByTickAllLast")
-        _put(feed, _trade(time, price, size, tickAttribLast, exchange, specialConditions))
+        if feed is not None:
+            tick = _trade(time, price, size, tickAttribLast, exchange, specialConditions)
+            if tick is not None:
+                feed.put(tick)
 
     def tickByTickBidAsk(  # noqa: PLR0917  (IB's signature)
         self,
@@ -145,19 +156,21 @@ class EventProcessor:
         tickAttribBidAsk: Any,
     ) -> None:
         """A change of the best bid or ask."""
+        feed = self._feed(reqId, "tickByTickBidAsk")
         when = _time(time)
-        if when is None:
+        if feed is None or when is None:
             return
-        tick = BidAskTick(
-            when,
-            bidPrice,
-            askPrice,
-            decimal_or_none(bidSize),
-            decimal_or_none(askSize),
-            bool(tickAttribBidAsk.bidPastLow),
-            bool(tickAttribBidAsk.askPastHigh),
+        feed.put(
+            bid_ask_tick(
+                when,
+                bidPrice,
+                askPrice,
+                decimal_or_none(bidSize),
+                decimal_or_none(askSize),
+                bool(tickAttribBidAsk.bidPastLow),
+                bool(tickAttribBidAsk.askPastHigh),
+            )
         )
-        _put(self._feed(reqId, "tickByTickBidAsk"), tick)
 
     def tickByTickMidPoint(self, reqId: int, time: int, midPoint: float) -> None:
         """A change of the midpoint."""
@@ -239,7 +252,7 @@ def _trade(  # noqa: PLR0917  (IB's fields)
     when = _time(time)
     if when is None:
         return None
-    return TradeTick(
+    return trade_tick(
         when,
         price,
         decimal_or_none(size),
