@@ -68,7 +68,9 @@ cdef PyObject* made_of(
 
 
 # How text is decoded: protobuf allows UTF-8 only, IB's decoder shows bytes that are none.
-cdef const char** ERRORS = [b"strict", b"backslashreplace"]
+cdef const char* ERRORS[2]
+ERRORS[0] = b"strict"
+ERRORS[1] = b"backslashreplace"
 # The kinds of the values of a bar.
 cdef byte VALUE_KINDS[MOST_VALUES]
 for _index, _value in enumerate(MESSAGES[90].values):

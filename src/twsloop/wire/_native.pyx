@@ -283,8 +283,9 @@ cdef class MessageStream:
         return 0
 
     cdef int _feed(self, const char* p, Py_ssize_t length) except -1:
-        cdef Py_ssize_t needed, own
-        if self._length:
+        cdef Py_ssize_t needed, whole, room
+        cdef bint through
+        while self._length:
             # A frame that was cut: of what came, only its end goes through the buffer.
             while True:
                 needed = HEAD
@@ -296,30 +297,28 @@ cdef class MessageStream:
                     break
                 if not length:
                     return 0
-                own = min(needed - self._length, length)
-                self._keep(p, own)
-                p += own
-                length -= own
-            self._own, own = self._rest, self._length
-            needed = self._room
+                whole = min(needed - self._length, length)
+                self._keep(p, whole)
+                p += whole
+                length -= whole
+            # The buffer is taken away while it is read: what is kept meanwhile gets another.
+            self._own, whole, room = self._rest, self._length, self._room
             self._rest, self._length, self._room = NULL, 0, 0
+            through = False
             try:
-                self._run(self._own, own)
+                self._run(self._own, whole)
+                through = not self._halt
             finally:
                 if self._own != NULL:
-                    if self._position < own:
-                        self._keep(self._own + self._position, own - self._position)
-                    if self._rest == NULL and needed <= SMALL:
-                        self._rest, self._room = self._own, needed
+                    self._keep(self._own + self._position, whole - self._position)
+                    if self._rest == NULL and room <= SMALL:
+                        self._rest, self._room = self._own, room
                     else:
                         PyMem_Free(self._own)
                     self._own = NULL
-                if self._halt or self._length:
+                if not through:
                     self._keep(p, length)
-                    length = 0
-            if not length:
-                return 0
-            if self._halt:
+            if not through:
                 return 0
         try:
             self._run(p, length)

@@ -25,7 +25,8 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
-    /* An object without attributes yet, as object.__new__ makes it. */
+    /* An object without attributes yet, as object.__new__ makes it; it is given its dictionary next,
+       so that no room for attributes is made first. */
     static inline PyObject *twsloop_bare(PyObject *of)
     {
         return ((PyTypeObject *)of)->tp_alloc((PyTypeObject *)of, 0);

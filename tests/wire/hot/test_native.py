@@ -64,7 +64,7 @@ def test_a_text_of_a_gateway_is_told_at_once(
 
 
 @every_message
-@settings(max_examples=8 * FEW)
+@settings(max_examples=3 * FEW)
 @given(data=st.data(), cuts=CUTS)
 def test_odd_protobuf_is_told_as_ibs_decoder_tells_it_or_declined(
     number: int, data: st.DataObject, cuts: list[int]
@@ -77,7 +77,7 @@ def test_odd_protobuf_is_told_as_ibs_decoder_tells_it_or_declined(
 
 
 @every_message
-@settings(max_examples=8 * FEW)
+@settings(max_examples=3 * FEW)
 @given(data=st.data(), version=TEXT_VERSIONS, cuts=CUTS)
 def test_odd_text_is_told_as_ibs_decoder_tells_it_or_declined(
     number: int, data: st.DataObject, version: int, cuts: list[int]
@@ -122,7 +122,7 @@ def frames(draw: st.DrawFn, version: int) -> bytes:
 
 
 @pytest.mark.parametrize("version", [108, 200, 208, NEWEST])
-@settings(max_examples=4 * FEW, deadline=None)
+@settings(max_examples=2 * FEW, deadline=None)
 @given(
     data=st.data(),
     cuts=CUTS,
@@ -149,7 +149,7 @@ def test_both_streams_do_the_same(
     assert found[0] == found[1]
 
 
-@settings(max_examples=8 * FEW)
+@settings(max_examples=3 * FEW)
 @given(version=st.sampled_from([100, 200, NEWEST]), data=st.binary(max_size=64), cuts=CUTS)
 def test_any_bytes_at_all(version: int, data: bytes, cuts: list[int]) -> None:
     """Bytes that nobody framed: the same messages, the same wait, the same error."""
