@@ -33,7 +33,7 @@ from twsloop.ids import FIRST_REQUEST_ID
 from twsloop.wire.kinds import ASCII_ESCAPES_SINCE
 from twsloop.wire.ticks import SIZE_OF_PRICE
 
-from .caches import LONGEST, Cache
+from .caches import LONGEST, MOST, Cache
 from .calls import Calls, Sink
 
 __all__ = ["handlers"]
@@ -101,9 +101,13 @@ class _Sizes(Cache):
     __slots__ = ()
 
     def __missing__(self, key: bytes) -> Decimal:
+        # Volumes run, and come once each: this is `put` and `keep`, in place.
         letters = key.decode()
         value = UNSET_DECIMAL if letters in _NO_SIZE else Decimal(letters)
-        self.put(key, value)
+        if len(key) <= LONGEST:
+            if len(self) >= MOST:
+                self.clear()
+            self[key] = value
         return value
 
 
