@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
@@ -40,19 +42,39 @@ def tracked() -> list[Path]:
     return [Path(name) for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
 
 
+#: How the file of a compiled part ends, and those that it is made of.
+COMPILED = sysconfig.get_config_var("EXT_SUFFIX")
+SOURCES_OF_COMPILED = {".pyx", ".pxi"}
+
+
+def can_compile() -> bool:
+    """Whether there is what the compiled parts need."""
+    compiler = str(sysconfig.get_config_var("CC") or "cc").split()[0]
+    headers = Path(sysconfig.get_path("include"), "Python.h")
+    return shutil.which(compiler) is not None and headers.is_file()
+
+
 @pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What ``python -m build`` makes of a copy of the project: an sdist, and of that the wheel."""
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project: what git knows of it."""
     copy = tmp_path_factory.mktemp("project")
     for name in tracked():
         target = copy / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def dist(project: Path) -> Path:
+    """What ``python -m build`` makes of it: an sdist, and of that the wheel."""
     subprocess.run(
         [sys.executable, "-m", "build", "--no-isolation", "--outdir", "dist", "."],
-        cwd=copy, capture_output=True, text=True, check=True, timeout=300,
+        # It is not run for its speed, and optimising takes most of the time.
+        cwd=project, env={**os.environ, "CFLAGS": "-O0"},
+        capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
-    return copy / "dist"
+    return project / "dist"
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +104,54 @@ def test_the_wheel_holds_what_users_need(wheel: zipfile.ZipFile) -> None:
 
 @pytest.mark.timeout(300)
 def test_the_wheel_holds_every_module_and_nothing_else(wheel: zipfile.ZipFile) -> None:
-    packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    packed = {
+        name
+        for name in wheel.namelist()
+        if ".dist-info/" not in name and not name.endswith(COMPILED)
+    }
     expected = {
         name.as_posix().removeprefix("src/")
         for name in tracked()
         if name.parts[0] in {"src", "api_client"} or name.as_posix() == "gateway_cli.py"
+        if name.suffix not in SOURCES_OF_COMPILED
     }
     assert packed == expected
+
+
+@pytest.mark.timeout(300)
+def test_the_wheel_holds_the_compiled_parts_where_there_is_a_compiler(
+    wheel: zipfile.ZipFile,
+) -> None:
+    if not can_compile():
+        pytest.skip("there is no C compiler, or Python's headers are not here")
+    packed = {name.partition(".")[0] for name in wheel.namelist() if name.endswith(COMPILED)}
+    sources = {name for name in tracked() if name.suffix == ".pyx"}
+    assert packed == {name.with_suffix("").as_posix().removeprefix("src/") for name in sources}
+    assert not wheel.filename or "none-any" not in wheel.filename
+
+
+@pytest.mark.timeout(300)
+def test_it_installs_without_a_compiler(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silently, and then it runs in Python."""
+    monkeypatch.setenv("CC", "no-such-compiler")
+    built = tmp_path / "built"
+    ran = subprocess.run(
+        [
+            sys.executable, "setup.py", "-q", "build", "--build-lib", str(built),
+            "--build-temp", str(tmp_path / "temp"),
+        ],
+        cwd=project, capture_output=True, text=True, check=True, timeout=300,
+    )  # fmt: skip
+    assert "no-such-compiler" in ran.stdout + ran.stderr
+    assert not list(built.rglob("_*" + COMPILED))
+    asked = subprocess.run(
+        [sys.executable, "-c", "import twsloop.wire; print(twsloop.wire.IMPLEMENTATION)"],
+        cwd=built, env={**environment(tmp_path), "PYTHONPATH": str(built)},
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert asked.stdout == "python\n"
 
 
 @pytest.mark.timeout(300)
@@ -97,6 +160,10 @@ def test_the_sdist_holds_what_a_packager_needs(dist: Path) -> None:
     with tarfile.open(built) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"LICENSE", "README.md", "pyproject.toml", "setup.cfg", "gateway_cli.py"} <= names
+    assert "setup.py" in names
+    compiled = {name.as_posix() for name in tracked() if name.suffix in SOURCES_OF_COMPILED}
+    assert compiled <= names
+    assert not any(name.endswith((".c", ".so", ".pyd")) for name in names)
 
 
 @pytest.mark.docs
