@@ -41,6 +41,10 @@ def mixed(version: int) -> list[bytes]:
     found = []
     for number in (1, 46, 99, 2, 45):
         found += [hot(number, version), other(version), hot(number, version)]
+    if version >= 201:  # ids of more bytes
+        found += [
+            body_of(number, usual(number, req_id)) for req_id in (300, 2**30) for number in (1, 99)
+        ]
     return [*found, b"", b"\0", b"\0\0", b"\0\0\0", b"\0\0\0\1", *found[:4], b"x" * 300]
 
 

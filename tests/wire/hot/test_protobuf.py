@@ -237,6 +237,7 @@ def test_unknown_fields_anywhere(stream_class: Any, number: int) -> None:
         fields = usual(number, req_id)
         for place, field in itertools.product(range(len(fields) + 1), UNKNOWN):
             found.append(body_of(number, [*fields[:place], field, *fields[place:]]))
+            found.append(body_of(number, [*fields[:place], field, *fields[place + 1 :]]))
     check(stream_class, found)
 
 
@@ -317,7 +318,7 @@ def test_numbers_longer_than_they_have_to_be(stream_class: Any, number: int) -> 
 
 @every_stream
 def test_lengths_longer_than_they_have_to_be_and_wrong_ones(stream_class: Any) -> None:
-    found = []
+    found = [body_of(99, [whole(1, 7), whole(2, 1), text(3, b"".join(TRADE[:4]))])]
     lengths = [b"\x83\x00", b"\x83\x80\x00", b"\x02", b"\x04", b"\0", b"\x7f", b"\xff\x7f", b"\x83"]
     for length in (*lengths, b"\xff" * 4 + b"\x0f", b"\xff" * 9 + b"\x01"):
         size = length + b"100"
@@ -333,13 +334,51 @@ def test_lengths_longer_than_they_have_to_be_and_wrong_ones(stream_class: Any) -
 
 
 @every_stream
+def test_a_byte_that_is_only_half_a_length(stream_class: Any) -> None:
+    """As many bytes follow as it would say if it were one."""
+    found = []
+    for length in range(128, 256):
+        content = bytes([length]) + b"1" * length
+        found.append(body_of(SIZE, [whole(1, 7), whole(2, 0), b"\x1a" + content]))
+        found.append(body_of(STRING, [whole(1, 7), whole(2, 45), b"\x1a" + content]))
+        found.append(body_of(PRICE, [*price()[:3], b"\x22" + content, whole(5, 1)]))
+        # Behind the tag of trades and of quotes: a part that is as long, but for its length.
+        for kind, tag, part in ((1, b"\x1a", TRADE), (3, b"\x22", QUOTE)):
+            for place in (3, 4, 5):
+                front, back = b"".join(part[:place]), b"".join(part[place + 1 :])
+                filler = length - len(front) - len(back) - 2
+                inner = front + part[place][:1] + bytes([filler]) + b"1" * filler + back
+                found.append(
+                    body_of(99, [whole(1, 7), whole(2, kind), tag + bytes([length]) + inner])
+                )
+                inner = front + part[place][:1] + content + back
+                found.append(
+                    body_of(99, [whole(1, 7), whole(2, kind), tag + varint(len(inner)) + inner])
+                )
+    check(stream_class, found)
+
+
+@every_stream
+@every_tick
+def test_any_byte_may_be_any_other(stream_class: Any, number: int) -> None:
+    for kind in (1, 3):
+        good = b"".join(usual(number, 7, kind))
+        found = [body_of(number, good)]
+        for place, value in itertools.product(range(len(good)), range(256)):
+            found.append(body_of(number, good[:place] + bytes([value]) + good[place + 1 :]))
+        for body, heard in zip(found, through(stream_class, NEWEST, found), strict=True):
+            compare(body, NEWEST, heard)
+
+
+@every_stream
 @every_tick
 @pytest.mark.parametrize("req_id", [7, 300, 70_000, 2**30 + 1])
 def test_a_message_that_ends_too_soon(stream_class: Any, number: int, req_id: int) -> None:
     """And what comes behind it looks as if it went on."""
     for kind in (1, 3):
-        payload = b"".join(usual(number, req_id, kind))
-        good = body_of(number, payload)
+        fields = usual(number, req_id, kind)
+        payload = b"".join(price(req_id, kind, mask=200) if number == PRICE else fields)
+        good = body_of(number, b"".join(fields))
         for length in range(len(payload)):
             body = body_of(number, payload[:length])
             for rest in (payload[length:], payload, b""):

@@ -321,6 +321,22 @@ def test_nothing_comes_after_a_stop(stream_class: Any, version: int, where: str)
 
 @every_stream
 @every_version
+def test_a_stop_is_not_taken_back(stream_class: Any, version: int) -> None:
+    bench = Bench(stream_class, version)
+
+    def end(_body: bytes) -> None:
+        bench.stream.hold()
+        bench.stream.stop()
+        bench.stream.release()
+
+    bench.on_other = end
+    assert bench.feed(other(version), hot(1, version)) == 1
+    assert bench.feed(hot(1, version)) == 0
+    assert "tickPrice" not in bench.heard
+
+
+@every_stream
+@every_version
 def test_what_waits_is_forgotten_at_a_stop(stream_class: Any, version: int) -> None:
     bench = Bench(stream_class, version)
     data = frame(hot(1, version))
