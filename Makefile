@@ -69,9 +69,10 @@ conformance-short: $(STAMP)  ## the same with IB's client of today and ib_async 
 side-by-side: $(STAMP)  ## twelve faults, and what becomes of IB's own client, ib_async and twsloop (5 minutes)
 	$(BIN)/python bench/side_by_side.py
 
-fuzz: $(STAMP)  ## a million mutations into the client, a million malformed frames at the paper gateway (15 minutes)
+fuzz: $(STAMP)  ## a million mutations into the client and its compiled part, a million malformed frames at the paper gateway (20 minutes)
 	$(BIN)/python -m tests.fuzz.client $(FUZZ)
 	$(BIN)/python -m tests.fuzz.storm
+	$(BIN)/python -m tests.fuzz.native
 
 nightly: $(STAMP)  ## the state machines with 5000 Hypothesis examples each (an hour)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 3600 \
