@@ -2,7 +2,7 @@
 
 Stages that need no socket are timed in this process, on the blaster's own payload, in reads of
 64 kB: CPU time, the least of some payloads, one stage on top of the other. What is left over of a
-whole client is found from end to end, beside the row that only reads.
+whole client is found from end to end, beside the row that only reads, the least of some rounds.
 
 - **recv**: the loop reads, and tells nobody (the row `uvloop`);
 - **split**: frames are found, nothing is decoded (all messages are skipped);
@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.machine import machine, said
 from bench.payload import BLOCK, OFFSET, RAW_SINCE, blocks
-from bench.rows import chosen, medians, native_runs, rounds
+from bench.rows import chosen, native_runs, rounds
 from twsloop.wire.hot import CALLED, HOT, Calls, Route
 from twsloop.wire.hot.stream import MessageStream as InPython
 from twsloop.wire.messages import INBOUND, message_class
@@ -207,7 +207,7 @@ def measure(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]
         "messages": options.messages,
     }  # fmt: skip
     ends = rounds(rows, plan, options.rounds)
-    whole = {name: medians(runs)["cpu_us"] for name, runs in ends.items()}
+    whole = {name: min(run["cpu_us"] for run in runs) for name, runs in ends.items()}
     found: dict[str, dict[str, dict[str, float]]] = {}
     for encoding, version in versions.items():
         for implementation, stages in _in_process(options, version).items():
