@@ -201,10 +201,14 @@ class Feed(Generic[T]):
             for handle in tuple(self.handles):
                 handle.deliver(item, key)
         if not self.whole:
-            if self.plan.has_image:
-                self._desk.expect(self)
-            else:
-                self.imaged()
+            self.came()
+
+    def came(self) -> None:
+        """An item of the first image was told."""
+        if self.plan.has_image:
+            self._desk.expect(self)
+        else:
+            self.imaged()
 
     def held(self) -> None:
         """Who holds it has changed."""

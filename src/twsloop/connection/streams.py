@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twsloop.errors import (
@@ -97,6 +97,11 @@ class Streams:
         """What the feed that was requested with that id is, in words; loop thread."""
         feed = self._by_id.get(req_id)
         return None if feed is None else feed.request
+
+    @property
+    def requested(self) -> Mapping[int, Feed[Any]]:
+        """The feeds by their request ids, live; loop thread."""
+        return self._by_id
 
     def feed(self, req_id: int, callback: str = "") -> Feed[Any] | None:
         """The feed that was requested with that id; loop thread.

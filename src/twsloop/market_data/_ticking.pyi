@@ -1,3 +1,4 @@
+from .streaming import Streaming as Streaming
 from .ticking import Ticking as Ticking
 
-__all__ = ["Ticking"]
+__all__ = ["Streaming", "Ticking"]

@@ -1,20 +1,22 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: embedsignature=False, auto_pickle=False
-"""`ticking`, compiled: the same four callbacks with the same effects.
+"""`ticking` and `streaming`, compiled: the same six callbacks with the same effects.
 
 Theory of operation. A Ticker, a Line, a Life and a Delivery are classes with ``__slots__``: each
 field stands at a fixed place in the object. Here the places are looked up once, and an ordinary tick
 is written straight into its place, as the interpreter would write it. Only objects of exactly these
 classes are taken, and only values of exactly the types that a decoder makes; all else goes through
-the methods of the Ticker, as it does in Python. References are counted by the three functions below
+the methods of these classes, as it does in Python. References are counted by the three functions below
 and by Cython: what `at` returns is borrowed, and is owned before anything is called.
 """
 
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.list cimport PyList_CheckExact, PyList_GET_SIZE
 from cpython.long cimport PyLong_AsLong, PyLong_CheckExact
 from cpython.object cimport PyObject
 from cpython.set cimport PySet_Discard
+from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_SIZE
 from cpython.unicode cimport PyUnicode_CheckExact
 
 from decimal import Decimal
@@ -22,15 +24,20 @@ from decimal import Decimal
 from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE
 
 from twsloop.clock import Arrival
+from twsloop.connection.feed import Feed, StreamPlan
 from twsloop.connection.life import Life, StreamStatus
+from twsloop.connection.stream import Stream
 from twsloop.processors.delivery import Delivery
+from twsloop.wire.values import decimal_or_none
 
 from .lines import Line
 from .state import Ticker
+from .streaming import time_of_tick
+from .tick_rows import BidAskTick, TradeTick
 from .ticking import PLAIN, TIMES, both
 from .ticks import HALTED, PAIRED, PRICE_OF, TICKS, time_of
 
-__all__ = ["Ticking"]
+__all__ = ["Streaming", "Ticking"]
 
 cdef extern from *:
     """
@@ -65,6 +72,11 @@ cdef extern from *:
         *where = value;
         Py_XDECREF(old);
     }
+    /* A new object of a class with __slots__, with nothing in them. */
+    static inline PyObject *empty(PyObject *of)
+    {
+        return ((PyTypeObject *)of)->tp_alloc((PyTypeObject *)of, 0);
+    }
     static inline int is_a(PyObject *object, PyObject *of)
     {
         return Py_IS_TYPE(object, (PyTypeObject *)of);
@@ -94,6 +106,7 @@ cdef extern from *:
     PyObject* at(PyObject*, Py_ssize_t) noexcept
     void put(PyObject*, Py_ssize_t, PyObject*) noexcept
     bint is_a(PyObject*, PyObject*) noexcept
+    object empty(PyObject*)
     double seconds() noexcept
 
 cdef extern from "Python.h":
@@ -104,7 +117,10 @@ cdef extern from "Python.h":
     bint PySet_CheckExact(PyObject*)
     int PyObject_IsTrue(PyObject*) except -1
     int PyObject_RichCompareBool(PyObject*, PyObject*, int) except -1
-    int Py_EQ
+    int PyObject_RichCompare_quietly "PyObject_RichCompareBool"(PyObject*, PyObject*, int) noexcept
+    void PyErr_Clear()
+    int PySequence_Contains(PyObject*, PyObject*) except -1
+    int Py_EQ, Py_GE, Py_LE
     PyObject* Py_True
     PyObject* Py_False
 
@@ -130,6 +146,11 @@ cdef Plain NUMBERS[TYPES]
 
 # Keeps alive what the arrays point to.
 cdef list KEPT = []
+
+
+cdef inline void keep(PyObject* it, Py_ssize_t where, object value) noexcept:
+    """`put`, of an object that Cython owns (it may hold a bool as a C integer)."""
+    put(it, where, <PyObject*>value)
 
 
 cdef Py_ssize_t place(object of, str name) except -1:
@@ -183,6 +204,15 @@ cdef object _ONE = Delivery.one
 cdef object _PAIRED = PAIRED
 cdef object _both = both
 cdef object _time_of = time_of
+cdef object _time_of_tick = time_of_tick
+cdef object _decimal_or_none = decimal_or_none
+cdef object _FEED = Feed
+cdef object _STREAM = Stream
+cdef object _TRADE = TradeTick
+cdef object _BID_ASK = BidAskTick
+# Decimals between them are never unset (`wire.values`).
+cdef object _ZERO = Decimal(0)
+cdef object _USUAL = Decimal(2_000_000_000)
 
 cdef Py_ssize_t AT = place(Arrival, "at")
 cdef Py_ssize_t LINE_TICKER = place(Line, "ticker")
@@ -201,6 +231,25 @@ cdef Py_ssize_t REGISTRY = place(Delivery, "_registry")
 cdef Py_ssize_t CALLBACK = place(Delivery, "callback")
 cdef Py_ssize_t DELIVERED = place(Delivery, "_delivered")
 cdef Py_ssize_t PATIENCE = place(Delivery, "_patience")
+
+
+cdef Py_ssize_t PLAN = place(Feed, "plan")
+cdef Py_ssize_t CALLBACKS = place(StreamPlan, "callbacks")
+cdef Py_ssize_t LATEST = place(Feed, "latest")
+cdef Py_ssize_t FEED_RECEIVED = place(Feed, "received")
+cdef Py_ssize_t FEED_LIFE = place(Feed, "life")
+cdef Py_ssize_t WHOLE = place(Feed, "whole")
+cdef Py_ssize_t SOLE = place(Feed, "sole")
+cdef Py_ssize_t TRADE_PLACES[8]
+cdef Py_ssize_t BID_ASK_PLACES[8]
+for _number, _name in enumerate(
+    ("time", "price", "size", "exchange", "conditions", "past_limit", "unreported", "historical")
+):
+    TRADE_PLACES[_number] = place(TradeTick, _name)
+for _number, _name in enumerate(
+    ("time", "bid", "ask", "bid_size", "ask_size", "bid_past_low", "ask_past_high", "historical")
+):
+    BID_ASK_PLACES[_number] = place(BidAskTick, _name)
 
 
 cdef inline Plain* plain(Plain* table, object tick_type) except? NULL:
@@ -226,16 +275,16 @@ cdef inline int write(object ticker, Plain* tick, object value, object now) exce
     """An ordinary tick."""
     cdef PyObject* it = <PyObject*>ticker
     cdef PyObject* nothing = at(it, NOTHING)
-    put(it, RECEIVED, <PyObject*>now)
+    keep(it, RECEIVED, now)
     put(it, STALE, Py_False)
-    put(it, tick.place, <PyObject*>value)
+    keep(it, tick.place, value)
     if nothing is not NULL and PySet_CheckExact(nothing) and PySet_GET_SIZE(nothing):
         PySet_Discard(<object>nothing, <object>tick.name)
     return 0
 
 
-cdef int deliver(object delivery, object item) except -1:
-    """`Delivery.one`, of a delivery that is no subclass."""
+cdef int deliver(object delivery, object item, bint own_key) except -1:
+    """`Delivery.one`, of a delivery that is no subclass; the key is the item, or None."""
     cdef PyObject* it = <PyObject*>delivery
     cdef double start, took
     if (
@@ -244,11 +293,14 @@ cdef int deliver(object delivery, object item) except -1:
         or at(it, CALLBACK) is NULL
         or (<object>at(it, REGISTRY)).queue is not None
     ):
-        delivery.one(item)
+        if own_key:
+            delivery.one(item)
+        else:
+            delivery.one(item, None)
         return 0
     callback = <object>at(it, CALLBACK)
     count = <object>at(it, DELIVERED) + 1
-    put(it, DELIVERED, <PyObject*>count)
+    keep(it, DELIVERED, count)
     start = seconds()
     try:
         callback(item)
@@ -314,7 +366,7 @@ cdef class Ticking:
             and PyMethod_GET_FUNCTION(found) is <PyObject*>_ONE
             and is_a(PyMethod_GET_SELF(found), <PyObject*>_DELIVERY)
         ):
-            deliver(<object>PyMethod_GET_SELF(found), ticker)
+            deliver(<object>PyMethod_GET_SELF(found), ticker, True)
         else:
             tell = <object>found
             tell(ticker)
@@ -434,3 +486,149 @@ cdef class Ticking:
             write(ticker, tick, new, now)
             put(<PyObject*>ticker, CHANGED, tick.alone)
         self._tell(line, ticker)
+
+
+cdef inline object size_of(object size):
+    """`decimal_or_none`."""
+    cdef int usual
+    if is_a(<PyObject*>size, <PyObject*>_DECIMAL):
+        usual = PyObject_RichCompare_quietly(<PyObject*>size, <PyObject*>_USUAL, Py_LE)
+        if usual > 0:
+            usual = PyObject_RichCompare_quietly(<PyObject*>size, <PyObject*>_ZERO, Py_GE)
+        if usual > 0:
+            return size
+        if usual < 0:
+            PyErr_Clear()  # NaN is not compared
+    return _decimal_or_none(size)
+
+
+cdef class Streaming:
+    """tickByTickAllLast and tickByTickBidAsk; see `streaming.Streaming`."""
+
+    cdef dict _feeds
+    cdef object _arrival
+    cdef object _monotonic
+    # The second that came last, and what it is.
+    cdef object _second
+    cdef object _when
+
+    def __init__(self, feeds, arrival, now):
+        self._feeds = feeds
+        if type(arrival) is not _ARRIVAL:
+            raise TypeError(f"{arrival!r} is no Arrival")
+        self._arrival = arrival
+        self._monotonic = now
+        self._second = self._when = None
+
+    cdef inline object _feed(self, object req_id, str callback):
+        """The feed of a request id, if it is told in that callback; else None."""
+        cdef PyObject* found = PyDict_GetItemWithError(self._feeds, req_id)
+        if found is NULL:
+            return None
+        if not is_a(found, <PyObject*>_FEED):
+            raise TypeError(f"{<object>found!r} is no Feed")
+        feed = <object>found
+        if callback not in feed.plan.callbacks:
+            return None
+        return feed
+
+    cdef inline object _time(self, object time):
+        if not PyLong_CheckExact(time):
+            return _time_of_tick(time)
+        if self._second is None or not PyObject_RichCompareBool(
+            <PyObject*>time, <PyObject*>self._second, Py_EQ
+        ):
+            when = _time_of_tick(time)
+            self._when = when
+            self._second = time
+        return self._when
+
+    cdef int _put(self, object feed, object item) except -1:
+        """`Feed.put` without a key."""
+        cdef PyObject* it = <PyObject*>feed
+        cdef PyObject* found = at(<PyObject*>self._arrival, AT)
+        cdef Py_ssize_t number
+        keep(it, LATEST, item)
+        if found is NULL or found is <PyObject*>None:
+            now = self._monotonic()
+            keep(it, FEED_RECEIVED, now)
+        else:
+            put(it, FEED_RECEIVED, found)
+        found = at(it, FEED_LIFE)
+        if not (is_a(found, <PyObject*>_LIFE) and at(found, STATUS) is <PyObject*>_LIVE):
+            if feed.life.status is not _LIVE:
+                feed._desk.live(feed)
+        found = at(it, SOLE)
+        if found is not NULL and is_a(found, <PyObject*>_STREAM):
+            stream = <object>found
+            deliveries = stream._deliveries
+            if PyList_CheckExact(deliveries) and not stream._inboxes:
+                number = 0
+                while number < PyList_GET_SIZE(deliveries):
+                    delivery = (<list>deliveries)[number]
+                    if is_a(<PyObject*>delivery, <PyObject*>_DELIVERY):
+                        deliver(delivery, item, False)
+                    else:
+                        delivery.one(item, None)
+                    number += 1
+            else:
+                stream.deliver(item)
+        else:
+            for handle in tuple(feed.handles):
+                handle.deliver(item)
+        if at(it, WHOLE) is not Py_True and not feed.whole:
+            feed.came()
+        return 0
+
+    def tickByTickAllLast(
+        self, reqId, tickType, time, price, size, tickAttribLast, exchange, specialConditions
+    ):
+        """A trade."""
+        feed = self._feed(reqId, "tickByTickAllLast")
+        if feed is None:
+            return
+        when = self._time(time)
+        if when is None:
+            return
+        kept = size_of(size)
+        place_name = exchange or ""
+        codes = specialConditions or ""
+        past = bool(tickAttribLast.pastLimit)
+        unreported = bool(tickAttribLast.unreported)
+        row = empty(<PyObject*>_TRADE)
+        cdef PyObject* it = <PyObject*>row
+        keep(it, TRADE_PLACES[0], when)
+        keep(it, TRADE_PLACES[1], price)
+        keep(it, TRADE_PLACES[2], kept)
+        keep(it, TRADE_PLACES[3], place_name)
+        keep(it, TRADE_PLACES[4], codes)
+        keep(it, TRADE_PLACES[5], past)
+        keep(it, TRADE_PLACES[6], unreported)
+        put(it, TRADE_PLACES[7], Py_False)
+        self._put(feed, row)
+
+    def tickByTickBidAsk(
+        self, reqId, time, bidPrice, askPrice, bidSize, askSize, tickAttribBidAsk
+    ):
+        """A change of the best bid or ask."""
+        feed = self._feed(reqId, "tickByTickBidAsk")
+        if feed is None:
+            return
+        when = self._time(time)
+        if when is None:
+            return
+        bid_size = size_of(bidSize)
+        ask_size = size_of(askSize)
+        low = bool(tickAttribBidAsk.bidPastLow)
+        high = bool(tickAttribBidAsk.askPastHigh)
+        row = empty(<PyObject*>_BID_ASK)
+        cdef PyObject* it = <PyObject*>row
+        keep(it, BID_ASK_PLACES[0], when)
+        keep(it, BID_ASK_PLACES[1], bidPrice)
+        keep(it, BID_ASK_PLACES[2], askPrice)
+        keep(it, BID_ASK_PLACES[3], bid_size)
+        keep(it, BID_ASK_PLACES[4], ask_size)
+        keep(it, BID_ASK_PLACES[5], low)
+        keep(it, BID_ASK_PLACES[6], high)
+        put(it, BID_ASK_PLACES[7], Py_False)
+        self._put(feed, row)

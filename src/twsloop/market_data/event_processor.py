@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,15 +14,9 @@ from twsloop.events import Notice
 from twsloop.wire.values import decimal_or_none, float_or_none, int_or_none
 
 from .depth import DepthRow, Operation
-from .tick_rows import (
-    BidAskTick,
-    MidpointTick,
-    RealTimeBar,
-    Tick,
-    TradeTick,
-    bid_ask_tick,
-    trade_tick,
-)
+from .forms import Streaming
+from .streaming import time_of_tick, trade_of
+from .tick_rows import BidAskTick, MidpointTick, RealTimeBar, Tick
 
 __all__ = ["BARS", "DEPTH", "TICKS", "EventProcessor"]
 
@@ -47,16 +39,7 @@ DEPTH_HALTED = 316
 DEPTH_REST = 1.0
 
 
-@functools.lru_cache(256)
-def _time(seconds: int) -> datetime | None:
-    """A time as IB tells it; None for one that is none. Many come in the same second."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, OSError, ValueError):
-        return None
-
-
-class EventProcessor:
+class EventProcessor(Streaming):
     """EWrapper's callbacks about single events of a market.
 
     Args:
@@ -66,6 +49,7 @@ class EventProcessor:
     """
 
     def __init__(self, core: Core, reroute: Callable[[Feed[Any], int, str], object]) -> None:
+        super().__init__(core.streams.requested, core.arrival, core.clock.monotonic)
         self._core = core
         self._feed = core.streams.feed
         self._reroute = reroute
@@ -126,55 +110,9 @@ class EventProcessor:
 
     # ---- tick by tick --------------------------------------------------------------------
 
-    def tickByTickAllLast(  # noqa: PLR0917  (IB's signature)
-        self,
-        reqId: int,
-        tickType: int,
-        time: int,
-        price: float,
-        size: Decimal,
-        tickAttribLast: Any,
-        exchange: str,
-        specialConditions: str,
-    ) -> None:
-        """A trade."""
-        del tickType
-        feed = self._feed(reqId, "tickByTickAllLast")
-        if feed is not None:
-            tick = _trade(time, price, size, tickAttribLast, exchange, specialConditions)
-            if tick is not None:
-                feed.put(tick)
-
-    def tickByTickBidAsk(  # noqa: PLR0917  (IB's signature)
-        self,
-        reqId: int,
-        time: int,
-        bidPrice: float,
-        askPrice: float,
-        bidSize: Decimal,
-        askSize: Decimal,
-        tickAttribBidAsk: Any,
-    ) -> None:
-        """A change of the best bid or ask."""
-        feed = self._feed(reqId, "tickByTickBidAsk")
-        when = _time(time)
-        if feed is None or when is None:
-            return
-        feed.put(
-            bid_ask_tick(
-                when,
-                bidPrice,
-                askPrice,
-                decimal_or_none(bidSize),
-                decimal_or_none(askSize),
-                bool(tickAttribBidAsk.bidPastLow),
-                bool(tickAttribBidAsk.askPastHigh),
-            )
-        )
-
     def tickByTickMidPoint(self, reqId: int, time: int, midPoint: float) -> None:
         """A change of the midpoint."""
-        when = _time(time)
+        when = time_of_tick(time)
         if when is not None:
             feed = self._feed(reqId, "tickByTickMidPoint")
             _put(feed, MidpointTick(when, midPoint))
@@ -186,7 +124,7 @@ class EventProcessor:
         del done
         feed = self._feed(reqId, "historicalTicks")
         for one in ticks:
-            when = _time(one.time)
+            when = time_of_tick(one.time)
             if when is not None:
                 _put(feed, MidpointTick(when, one.price, historical=True))
 
@@ -195,7 +133,7 @@ class EventProcessor:
         del done
         feed = self._feed(reqId, "historicalTicksBidAsk")
         for one in ticks:
-            attrib, when = one.tickAttribBidAsk, _time(one.time)
+            attrib, when = one.tickAttribBidAsk, time_of_tick(one.time)
             if when is None:
                 continue
             tick = BidAskTick(
@@ -216,7 +154,7 @@ class EventProcessor:
         feed = self._feed(reqId, "historicalTicksLast")
         for one in ticks:
             attrib, codes = one.tickAttribLast, one.specialConditions
-            tick = _trade(one.time, one.price, one.size, attrib, one.exchange, codes)
+            tick = trade_of(one.time, one.price, one.size, attrib, one.exchange, codes)
             _put(feed, None if tick is None else attrs.evolve(tick, historical=True))
 
     # ---- real-time bars ------------------------------------------------------------------
@@ -234,7 +172,7 @@ class EventProcessor:
         count: int,
     ) -> None:
         """Five seconds. What IB does not count it sends as -1."""
-        feed, when = self._feed(reqId, "realtimeBar"), _time(time)
+        feed, when = self._feed(reqId, "realtimeBar"), time_of_tick(time)
         if feed is None or when is None:
             return
         bar = RealTimeBar(
@@ -244,23 +182,6 @@ class EventProcessor:
             _counted(int_or_none(count)),
         )  # fmt: skip
         feed.put(bar)
-
-
-def _trade(  # noqa: PLR0917  (IB's fields)
-    time: int, price: float, size: Decimal, attrib: Any, exchange: str, conditions: str
-) -> TradeTick | None:
-    when = _time(time)
-    if when is None:
-        return None
-    return trade_tick(
-        when,
-        price,
-        decimal_or_none(size),
-        exchange or "",
-        conditions or "",
-        bool(attrib.pastLimit),
-        bool(attrib.unreported),
-    )
 
 
 def _put(feed: Feed[Any] | None, tick: Tick | None) -> None:

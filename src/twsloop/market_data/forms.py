@@ -1,4 +1,4 @@
-"""Which form of the tick path runs: the compiled one beside the compiled stream, else Python's."""
+"""Which form of a tick's way runs: the compiled one beside the compiled stream, else Python's."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from twsloop.wire.hot import IMPLEMENTATION
 
+from .streaming import Streaming
 from .ticking import Ticking
 
-__all__ = ["Ticking"]
+__all__ = ["Streaming", "Ticking"]
 
 if not TYPE_CHECKING and IMPLEMENTATION == "native":
     # Its own compilation may have failed: the other form does the same.
     with contextlib.suppress(ImportError):
-        from ._ticking import Ticking
+        from ._ticking import Streaming, Ticking
