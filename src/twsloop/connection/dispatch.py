@@ -24,6 +24,7 @@ from twsloop.metrics import Metrics
 from twsloop.processors import Registry
 from twsloop.wire.bars import NUMBER as BARS
 from twsloop.wire.messages import INBOUND
+from twsloop.wire.open_order import open_order
 from twsloop.wire.ticks import tick_price
 
 from .long_messages import Holdable, LongMessages, TakeParts, nobody_waits
@@ -40,7 +41,7 @@ RAW_ID_VERSION = 201
 ERROR_NUMBER = 4
 
 #: Decoders of ours that stand before IB's, by protobuf message number.
-_OWN: Mapping[int, Callable[[bytes, Any], None]] = {1: tick_price}
+_OWN: Mapping[int, Callable[[bytes, Any], None]] = {1: tick_price, 5: open_order}
 
 
 #: Whoever hears it, hears the message whole.
