@@ -15,4 +15,6 @@ __all__ = ["Streaming", "Ticking"]
 if not TYPE_CHECKING and IMPLEMENTATION == "native":
     # Its own compilation may have failed: the other form does the same.
     with contextlib.suppress(ImportError):
-        from ._ticking import Streaming, Ticking
+        from . import _ticking
+
+        Streaming, Ticking = _ticking.Streaming, _ticking.Ticking
