@@ -11,6 +11,7 @@ cdef extern from "Python.h":
     int PyObject_SetAttr(PyObject*, PyObject*, PyObject*) noexcept
     int PyObject_GenericSetDict(PyObject*, PyObject*, void*) noexcept
     PyObject* PyUnicode_DecodeUTF8(const char*, Py_ssize_t, const char*) noexcept
+    Py_ssize_t PyUnicode_GET_LENGTH(PyObject*) noexcept
     bint PyUnicode_IS_ASCII(PyObject*) noexcept
     PyObject* PyLong_FromLongLong(long long) noexcept
     PyObject* PyFloat_FromDouble(double) noexcept
@@ -150,7 +151,7 @@ cdef inline PyObject* decimal_of(const char* s, Py_ssize_t length) noexcept:
 
 
 cdef inline PyObject* string_of(const char* s, Py_ssize_t length, const char* errors) noexcept:
-    """Text as UTF-8; only ASCII is kept, which is the same whatever becomes of errors."""
+    """Text as UTF-8; only what was ASCII is kept: it is the same whatever becomes of errors."""
     cdef Kept key
     cdef Kept* place
     cdef PyObject* value
@@ -161,8 +162,9 @@ cdef inline PyObject* string_of(const char* s, Py_ssize_t length, const char* er
         Py_INCREF(place.value)
         return place.value
     value = PyUnicode_DecodeUTF8(s, length, errors)
-    if value != NULL and PyUnicode_IS_ASCII(value) and length:
-        keep(place, &key, value)
+    if value != NULL and length and PyUnicode_IS_ASCII(value):
+        if PyUnicode_GET_LENGTH(value) == length:  # bytes that are shown in ASCII are more letters
+            keep(place, &key, value)
     return value
 
 

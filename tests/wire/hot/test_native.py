@@ -166,3 +166,15 @@ def test_any_bytes_at_all(version: int, data: bytes, cuts: list[int]) -> None:
                 ran.append((error.length, error.limit, stream.pending))
         found.append((ran, ear.log))
     assert found[0] == found[1]
+
+
+def test_what_was_kept_of_a_text_is_not_taken_for_protobuf() -> None:
+    """Bytes that are no UTF-8 are shown in text, and are an error in protobuf."""
+    fields = b"6\x001\x000\0two\xa0words\x000\x000\x002.5\x003\x001\0"
+    odd = make_body(13, fields, 205, protobuf=False)
+    part = b"\x08\x00\x32\x09two\xa0words"
+    payload = b"\x08\x01\x12" + bytes([len(part)]) + part
+    body = make_body(13, payload, 205, protobuf=True)
+    first, second = through(Compiled, 205, [odd, body])
+    compare(odd, 205, first, decoded=True)
+    assert second == [body]
