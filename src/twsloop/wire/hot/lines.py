@@ -70,10 +70,12 @@ class _Cut(Kind):
 
     @staticmethod
     def _message(proto: str, fields: bytes, names: set[str]) -> Any:
-        """The message that bytes are, if they are just these fields; else None."""
+        """The message that bytes are, if they are just these fields; else None.
+
+        There is no room among them for a field twice, or for an unknown one.
+        """
         message = message_class(proto).FromString(fields)
-        whole = {field.name for field, _ in message.ListFields()} == names
-        return message if whole and has_only(message, fields, names) else None
+        return message if {field.name for field, _ in message.ListFields()} == names else None
 
 
 class _Book(_Cut):
@@ -131,7 +133,7 @@ def _depth(sink: Sink, slow: Handler) -> Callable[..., bool | None]:
     def depth(data: bytes, middle: int, end: int, head: Any) -> bool | None:
         req_id, position, operation, side, calls, rest, size_of_head = head
         after = middle + 10 + data[middle + 9]
-        usual = data[middle + 8] == _SIZE_TAG and data[middle + 9] < 128 and after <= end
+        usual = data[middle + 8] == _SIZE_TAG and after <= end
         if not usual or end - middle != rest:
             return slow(data, middle - size_of_head, end)
         _ = tails[data[after:end]]
@@ -152,7 +154,7 @@ def _deep_book(sink: Sink, slow: Handler) -> Callable[..., bool | None]:
     def book(data: bytes, middle: int, end: int, head: Any) -> bool | None:
         req_id, position, operation, side, calls, rest, size_of_head = head
         after = middle + 10 + data[middle + 9]
-        usual = data[middle + 8] == _SIZE_TAG and data[middle + 9] < 128 and after <= end
+        usual = data[middle + 8] == _SIZE_TAG and after <= end
         if not usual or end - middle != rest:
             return slow(data, middle - size_of_head, end)
         name, smart = tails[data[after:end]]
