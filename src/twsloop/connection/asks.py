@@ -181,8 +181,12 @@ class Asks:
         if pending is None:
             return False
         self.watch(pending, answered=True)
-        if pending.token.future is not None:
-            pending.token.future.set_result(pending.parts)
+        waiter: Waiter = pending.token
+        # The future knows its request: kept here, the answer would stay until Python looks for
+        # cycles, and it may have 100,000 parts.
+        future, waiter.future, waiter.messages = waiter.future, None, []
+        if future is not None:
+            future.set_result(pending.parts)
         return True
 
     def end_raw(self, key: str) -> bool:

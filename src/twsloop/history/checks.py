@@ -88,7 +88,19 @@ def check_bars(bars: Iterable[Bar], size: BarSize, show: Show) -> list[Finding]:
     return found
 
 
+def _is_plain(bar: Bar) -> bool:
+    """Whether there is nothing that a bar of whatever it shows could be blamed for."""
+    low, high = bar.low, bar.high
+    if not (low <= bar.open <= high and low <= bar.close <= high):
+        return False
+    if bar.average is None or not bar.volume:
+        return bar.volume is None or not bar.volume.is_signed()
+    return not bar.volume.is_signed() and low <= bar.average <= high
+
+
 def _problems(bar: Bar, show: Show) -> list[str]:
+    if show is not Show.BID_ASK and _is_plain(bar):
+        return []
     found = []
     # Of BID_ASK, open is the average bid and close the average offer: they are within, too.
     if bar.high < max(bar.open, bar.low, bar.close):

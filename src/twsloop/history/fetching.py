@@ -19,9 +19,11 @@ Either is told as a finding.
 from __future__ import annotations
 
 import asyncio
+import operator
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -45,7 +47,8 @@ from .keeping import Keeper
 from .pacing import Wait
 from .progress import Meter, Progress
 from .questions import bars_question, head_question
-from .rows import Bar, Session, read_bar
+from .reading import BarReader
+from .rows import Bar, Session
 from .series import BarSeries
 from .spans import Span, Spans, moment
 from .store import SeriesKey
@@ -62,6 +65,7 @@ __all__ = [
 ]
 
 OnProgress = Callable[[Progress], object]
+T = TypeVar("T")
 
 #: A span that ends this short a time ago may lack its last bars, where data is delayed, seconds.
 RECENT_S = 3600
@@ -273,19 +277,19 @@ class BarFetch:
         """
         question = self._question
         chunk, compared = await self._chunk(gap, first=first)
-        told = await self._ask_or_nothing(chunk)
-        seconds = [bar.second for bar in told]
+        told, seconds = await self._ask_or_nothing(chunk)
         whole = whole_from(question.size, chunk, seconds)
         since = max(gap.start, min(whole, gap.end - 1))
         if not told and await self._before_all(gap.end):
             since = gap.start
         # Bars at either end of an answer may be cut off.
-        await self._compare([bar for bar in told if whole <= bar.second < compared])
+        await self._compare(_between(told, seconds, whole, compared))
         part = Span(since, gap.end)
-        bars = [bar for bar in told if since <= bar.second < gap.end]
-        self._bars |= {bar.second: bar for bar in bars}
+        bars = _between(told, seconds, part.start, part.end)
+        times = _between(seconds, seconds, part.start, part.end)
+        self._bars.update(zip(times, bars, strict=True))
         self._meter.answered(part.seconds, len(bars))
-        await self._keep(part, told)
+        await self._keep(part, told, seconds)
         self._tell()
         return Span(gap.start, since) if since > gap.start else None
 
@@ -317,27 +321,29 @@ class BarFetch:
         span = question.span
         reach = max(self._now - span.start, 1) + question.size.seconds
         chunk = Chunk(None, duration_text(question.size, reach), span.start)
-        told = await self._ask_or_nothing(chunk)
-        self._bars = {bar.second: bar for bar in told if span.start <= bar.second < span.end}
+        told, seconds = await self._ask_or_nothing(chunk)
+        times = _between(seconds, seconds, span.start, span.end)
+        bars = _between(told, seconds, span.start, span.end)
+        self._bars = dict(zip(times, bars, strict=True))
         self._meter.answered(span.seconds, len(self._bars))
         self._tell()
 
-    async def _keep(self, part: Span, told: Sequence[Bar]) -> None:
+    async def _keep(self, part: Span, told: Sequence[Bar], seconds: Sequence[int]) -> None:
         """Keep what is over of a part."""
         question = self._question
         until = min(part.end, final_until(question.size, self._now))
         if question.size.intraday and part.end > self._now - RECENT_S:
-            last = told[-1].second + question.size.seconds if told else part.start
+            last = seconds[-1] + question.size.seconds if told else part.start
             until = min(until, last)
         if until > part.start:
             span = Span(part.start, until)
-            bars = [bar for bar in told if span.start <= bar.second < span.end]
+            bars = _between(told, seconds, span.start, span.end)
             await self._tools.keeper.keep_bars(question.key, span, bars)
 
     async def _compare(self, told: Sequence[Bar]) -> None:
         """Compare what is kept with what is told of the same times now."""
         size, asked = self._question.size, self._question.span
-        again = [bar for bar in told if bar.second in self._kept]
+        again = [bar for bar in told if bar.second in self._kept] if self._kept else []
         found = compare([self._kept[bar.second] for bar in again], again, size)
         if not found:
             return
@@ -369,8 +375,8 @@ class BarFetch:
 
     # ---- one request ---------------------------------------------------------------------
 
-    async def _ask_or_nothing(self, chunk: Chunk) -> list[Bar]:
-        """The bars of one request; none where there are none in that time.
+    async def _ask_or_nothing(self, chunk: Chunk) -> tuple[list[Bar], list[int]]:
+        """The bars of one request, and their seconds; none where there are none in that time.
 
         Raises:
             NoHistory: There never are any: currencies have no trades.
@@ -380,10 +386,10 @@ class BarFetch:
         except NoHistory as error:
             if EMPTY not in error.text.lower():
                 raise
-            return []
+            return [], []
 
-    async def _ask(self, chunk: Chunk) -> list[Bar]:
-        """The bars of one request, in order."""
+    async def _ask(self, chunk: Chunk) -> tuple[list[Bar], list[int]]:
+        """The bars of one request, in order, and when each begins."""
         question = self._question
         request = bars_question(
             self._tools.core,
@@ -396,27 +402,25 @@ class BarFetch:
             timeout=question.timeout,
         )
         answer = await self._tools.asks.ask(request, self._tell)
-        found: list[Bar] = []
-        unread = 0
-        for number, one in enumerate(answer, 1):
-            bar = read_bar(one, question.show)
-            if bar is None:
-                unread += 1
-            else:
-                found.append(bar)
-            if number % READ_AT_ONCE == 0:
-                await asyncio.sleep(0)
-        if unread:
+        reader = BarReader(question.show)
+        for start in range(0, len(answer), READ_AT_ONCE):
+            reader.read(answer[start : start + READ_AT_ONCE])
+            await asyncio.sleep(0)
+        found, seconds = reader.bars, reader.seconds
+        if reader.unread:
             end = self._now if chunk.end is None else chunk.end
             span = Span(min(chunk.sure, end - 1), end)
-            self._find(FindingKind.UNREADABLE, span, unread, f"{unread} bars cannot be read")
-        self._findings += [
-            finding
-            for finding in check_bars(found, question.size, question.show)
-            if finding.kind in {FindingKind.DOUBLE, FindingKind.DISORDER}
-        ]
-        found.sort(key=lambda bar: bar.time)
-        return found
+            text = f"{reader.unread} bars cannot be read"
+            self._find(FindingKind.UNREADABLE, span, reader.unread, text)
+        if not all(map(operator.lt, seconds, seconds[1:])):
+            self._findings += [
+                finding
+                for finding in check_bars(found, question.size, question.show)
+                if finding.kind in {FindingKind.DOUBLE, FindingKind.DISORDER}
+            ]
+            found.sort(key=lambda bar: bar.time)
+            seconds.sort()
+        return found, seconds
 
     def _find(self, kind: FindingKind, span: Span, count: int, text: str) -> None:
         self._findings.append(Finding(kind, moment(span.start), moment(span.end), count, text))
@@ -425,6 +429,11 @@ class BarFetch:
         if self._on_progress is not None:
             now = self._tools.core.clock.monotonic()
             self._on_progress(self._meter.look(now, wait))
+
+
+def _between(told: Sequence[T], seconds: Sequence[int], start: int, end: int) -> Sequence[T]:
+    """Those of ``told``, which begin at these seconds, that do so from one second to another."""
+    return told[bisect_left(seconds, start) : bisect_left(seconds, end)]
 
 
 def _one_factor(pairs: Sequence[tuple[Decimal, Decimal]]) -> bool:

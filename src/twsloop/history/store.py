@@ -11,8 +11,10 @@ apart: a paper gateway makes its history up.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,8 @@ _SERIES = (
     "SELECT id FROM series"
     " WHERE source = ? AND contract = ? AND show = ? AND size = ? AND regular = ?"
 )
+#: So many bars are made rows of before others have their turn on the loop thread.
+WRITTEN_AT_ONCE = 1000
 _INSERT_BAR = "INSERT OR REPLACE INTO bar VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_TICK = "INSERT OR REPLACE INTO tick VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -210,20 +214,17 @@ class Store:
 
     async def keep_bars(self, key: SeriesKey, span: Span, bars: Iterable[Bar]) -> None:
         """A span of a series is known now: these are all the bars that begin in it."""
+        rows: list[tuple[Any, ...]] = []
+        left = iter(bars)
+        while some := [*islice(left, WRITTEN_AT_ONCE)]:
+            rows += map(_bar_row, some)
+            await asyncio.sleep(0)
         async with self._database.transaction() as change:
             series = await _series(change, key)
             await _clear(change, "bar", series, span)
-            rows = [
-                (
-                    series,
-                    bar.second,
-                    *_texts(bar.open, bar.high, bar.low, bar.close),
-                    *_texts(bar.volume, bar.average),
-                    bar.count,
-                )
-                for bar in bars
-            ]
-            await change.execute_many(_INSERT_BAR, rows)
+            for start in range(0, len(rows), WRITTEN_AT_ONCE):
+                some_rows = rows[start : start + WRITTEN_AT_ONCE]
+                await change.execute_many(_INSERT_BAR, [(series, *row) for row in some_rows])
             await _mark(change, series, span)
 
     async def keep_ticks(self, key: SeriesKey, span: Span, ticks: Sequence[Tick]) -> None:
@@ -303,6 +304,12 @@ def _bar(row: Any, dated: bool) -> Bar:
         row["count"],
         time.date() if dated else None,
     )
+
+
+def _bar_row(bar: Bar) -> tuple[Any, ...]:
+    """Second, prices, volume, average, count."""
+    prices = _texts(bar.open, bar.high, bar.low, bar.close)
+    return (bar.second, *prices, *_texts(bar.volume, bar.average), bar.count)
 
 
 def _tick_row(tick: Tick) -> tuple[Any, ...]:
