@@ -1,0 +1,1 @@
+"""The programs of ``bench/history.py``: one gateway, and one client each."""
