@@ -276,6 +276,19 @@ def test_the_last_hundred_are_kept_and_all_are_counted(handler: ErrorHandler) ->
     assert handler.counts == {"market_data_farm": 150}
 
 
+class Mute(Exception):
+    """Cannot even say what is wrong."""
+
+    def __str__(self) -> str:
+        raise LookupError
+
+
+def test_an_exception_without_a_text_is_reported_all_the_same(handler: ErrorHandler) -> None:
+    notice = handler.report_exception("App.tickPrice", Mute())
+    assert notice.text == "App.tickPrice raised Mute: (its text cannot be had: LookupError)"
+    assert handler.summary()["failed_callbacks"] == {"App.tickPrice": 1}
+
+
 def test_the_summary_is_plain_and_complete(handler: ErrorHandler) -> None:
     handler.handle(-1, 2104, "OK")
     handler.handle(-1, 2104, "OK")

@@ -64,6 +64,14 @@ def _kept(kind: _Kind, known: Counter[_Kind]) -> _Kind:
     return kind if kind in known or len(known) < KINDS else OTHERS
 
 
+def _said(error: BaseException) -> str:
+    """What an exception says; a user's own may not even be able to."""
+    try:
+        return str(error)
+    except Exception as another:  # noqa: BLE001  (whatever it is: the report matters more)
+        return f"(its text cannot be had: {type(another).__name__})"
+
+
 class ErrorHandler:
     """Sorts notices, keeps the last ones, counts them, and tells who wants to know.
 
@@ -241,7 +249,7 @@ class ErrorHandler:
         notice = Notice(
             time=self._clock.now(),
             code=None,
-            text=f"{where} raised {type(error).__name__}: {error}",
+            text=f"{where} raised {type(error).__name__}: {_said(error)}",
             category=CALLBACK,
             scope="system",
             what_happens_next="Nothing else was skipped; the callback stays registered.",
