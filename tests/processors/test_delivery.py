@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from twsloop.processors import CallbackQueue, Registry
-from twsloop.processors.delivery import RUN_LENGTH, Delivery
+from twsloop.processors.delivery import PROBATION, RUN_LENGTH, Delivery
 
 
 class Bench:
@@ -357,6 +357,41 @@ def test_one_argument_is_delivered_like_any_other_call() -> None:
     delivery.close()
     delivery.one("late")
     assert len(seen) == 3
+
+
+def test_a_callback_that_was_quick_for_long_is_timed_again_after_a_batch_overran() -> None:
+    bench, seen, pause = Bench(), list[object](), threading.Event()
+
+    def show(item: object) -> None:
+        seen.append(item)
+        if item == "slow":
+            pause.wait(0.06)
+        if item == "broken":
+            raise KeyError(item)
+
+    delivery = bench.delivery(show)
+    for number in range(PROBATION):
+        assert delivery.quick is None
+        delivery.one(number)
+    assert delivery.quick is show
+    delivery.one("broken")
+    delivery.one("slow")
+    assert (len(bench.reports), bench.counted) == (1, {})
+    bench.registry.batch_took(1.0)
+    delivery.one("slow")
+    assert bench.counted == {"callbacks_slow": 1}
+    assert delivery.counts.delivered == len(seen) == PROBATION + 3
+    delivery.one("quick")
+    assert delivery.quick is show
+    bench.registry.queue = CallbackQueue(10)
+    bench.registry.rebuild()
+    delivery.one("queued")
+    assert seen[-1] == "quick"
+    bench.registry.queue = None
+    bench.registry.rebuild()
+    delivery.close()
+    delivery.one("late")
+    assert seen[-1] == "quick"
 
 
 def test_one_argument_waits_by_its_key_or_by_itself() -> None:

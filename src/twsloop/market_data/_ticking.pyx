@@ -227,9 +227,9 @@ cdef Py_ssize_t RECEIVED = place(Ticker, "received")
 cdef Py_ssize_t STALE = place(Ticker, "stale")
 cdef Py_ssize_t DIRECT = place(Delivery, "_direct")
 cdef Py_ssize_t CLOSED = place(Delivery, "_closed")
-cdef Py_ssize_t REGISTRY = place(Delivery, "_registry")
+cdef Py_ssize_t REGISTRY = place(Delivery, "registry")
 cdef Py_ssize_t CALLBACK = place(Delivery, "callback")
-cdef Py_ssize_t DELIVERED = place(Delivery, "_delivered")
+cdef Py_ssize_t DELIVERED = place(Delivery, "delivered")
 cdef Py_ssize_t PATIENCE = place(Delivery, "_patience")
 
 
@@ -305,7 +305,7 @@ cdef int deliver(object delivery, object item, bint own_key) except -1:
     try:
         callback(item)
     except BaseException as error:
-        delivery._failed(error)
+        delivery.failed(error)
     took = seconds() - start
     if took > <double>(<object>at(it, PATIENCE)):
         delivery._was_slow(took)

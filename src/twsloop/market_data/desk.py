@@ -11,7 +11,7 @@ for the loop; requests, cancels and ticks are the loop thread's alone.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ibapi.contract import Contract
@@ -41,20 +41,6 @@ __all__ = ["LineDesk"]
 
 #: Says that delayed data could be had: with type 3 or 4 it follows (domain.md d).
 DELAYED_POSSIBLE = 10089
-
-
-def _teller(
-    listeners: Sequence[Callable[[Ticker], object]],
-) -> Callable[[Ticker], object] | None:
-    """One function that tells all of them, one after the other; None for nobody."""
-    if len(listeners) < 2:
-        return listeners[0] if listeners else None
-
-    def tell(ticker: Ticker) -> None:
-        for listener in listeners:
-            listener(ticker)
-
-    return tell
 
 
 class LineDesk:
@@ -218,9 +204,7 @@ class LineDesk:
         """Whom a line tells has changed."""
         with self.lock:
             holders = tuple(line.holders)
-        line.tell = _teller(
-            [tell for holder in holders if holder is not self for tell in holder.tellers]
-        )
+        line.tell_all([tell for holder in holders if holder is not self for tell in holder.tellers])
 
     # ---- lines ---------------------------------------------------------------------------
 
@@ -320,7 +304,7 @@ class LineDesk:
         if line.life is not None:
             self._care.over(line.life, reason)
         line.ticker.stale, line.ticker.stale_because = True, reason
-        line.tell = None
+        line.tell_all([])
         self.slots.give(line)
         self._forget_timers(line)
 

@@ -7,12 +7,13 @@ closes it (`LineLedger`). After a reconnect the line gets a new request id and k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from twsloop.connection.life import Life
+from twsloop.processors.delivery import Delivery
 from twsloop.wire.identity import contract_key
 
 from .state import Ticker
@@ -46,6 +47,7 @@ class Line:
         asked_at: When it was requested, in the clock's monotonic seconds.
         holders: The subscriptions, in the order they came.
         tell: Tells everyone of a tick; None for nobody. Made anew when a holder comes or goes.
+        sole: The only one that is told, where that is a program's callback.
         life: Where it is in its life; None for a snapshot, which has none.
     """
 
@@ -61,6 +63,7 @@ class Line:
     routed: Any = None
     holders: dict[Any, None] = attrs.field(factory=dict)
     tell: Callable[[Ticker], object] | None = None
+    sole: Delivery | None = None
     life: Life | None = None
     #: What IB counts: one instrument is one line, however many requests watch it.
     instrument: Hashable = attrs.field(init=False)
@@ -74,6 +77,21 @@ class Line:
         """What it is, for errors and lists."""
         what = "snapshot" if self.snapshot else "quotes"
         return f"{'regulatory ' if self.regulatory else ''}{what} of {self.ticker.symbol}"
+
+    def tell_all(self, listeners: Sequence[Callable[[Ticker], object]]) -> None:
+        """Tell these of each tick, one after the other; loop thread."""
+        self.sole = None
+        if len(listeners) < 2:
+            self.tell = listeners[0] if listeners else None
+            owner = getattr(self.tell, "__self__", None)
+            self.sole = owner if isinstance(owner, Delivery) else None
+            return
+
+        def tell(ticker: Ticker) -> None:
+            for listener in listeners:
+                listener(ticker)
+
+        self.tell = tell
 
 
 class LineLedger:

@@ -123,7 +123,9 @@ class Ticking:
             return
         self._half = line
 
-    def tickSize(self, reqId: int, tickType: int, size: Decimal) -> None:
+    def tickSize(  # noqa: PLR0912  (a call for each branch costs as much as all of them)
+        self, reqId: int, tickType: int, size: Decimal
+    ) -> None:
         """A size, by itself or with the price that came just before."""
         line = self._find(reqId)
         if line is None:
@@ -165,8 +167,14 @@ class Ticking:
         life = line.life
         if life is not None and life.status is not _LIVE:
             self._heard(life)
-        tell = line.tell
-        if tell is not None:
+        sole = line.sole
+        if sole is not None and (quick := sole.quick) is not None and sole.registry.at_once:
+            sole.delivered += 1
+            try:
+                quick(ticker)
+            except BaseException as error:  # noqa: BLE001  (judged there)
+                sole.failed(error)
+        elif (tell := line.tell) is not None:
             tell(ticker)
 
     def tickGeneric(self, reqId: int, tickType: int, value: float) -> None:
@@ -227,6 +235,13 @@ class Ticking:
         life = line.life
         if life is not None and life.status is not _LIVE:
             self._heard(life)
-        tell = line.tell
-        if tell is not None:
+        sole = line.sole
+        if sole is not None and (quick := sole.quick) is not None and sole.registry.at_once:
+            # `Delivery.one`, without the call of it.
+            sole.delivered += 1
+            try:
+                quick(line.ticker)
+            except BaseException as error:  # noqa: BLE001  (judged there)
+                sole.failed(error)
+        elif (tell := line.tell) is not None:
             tell(line.ticker)

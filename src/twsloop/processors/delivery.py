@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 Spawn = Callable[[Coroutine[Any, Any, Any]], object]
 #: How many calls are made away from the loop thread before others there have their turn.
 RUN_LENGTH = 100
+#: After so many calls, none of them slow just now, a tick's callback is timed only after a read
+#: batch overran.
+PROBATION = 100
 #: The key of an item that is its own.
 _ITSELF = object()
 
@@ -70,7 +73,6 @@ class Delivery:
         "_closed",
         "_count",
         "_deliver",
-        "_delivered",
         "_direct",
         "_dropped",
         "_keep",
@@ -79,7 +81,6 @@ class Delivery:
         "_patience",
         "_queue",
         "_queued_in",
-        "_registry",
         "_replaced",
         "_report",
         "_room",
@@ -90,7 +91,10 @@ class Delivery:
         "_waiting",
         "_where",
         "callback",
+        "delivered",
         "name",
+        "quick",
+        "registry",
         "slow",
     )
 
@@ -113,7 +117,7 @@ class Delivery:
             raise TypeError(msg)
         self.callback = callback
         self.name = describe(callback)
-        self._registry = registry
+        self.registry = registry
         self._spawn = spawn
         self._report = report
         self._count = count
@@ -124,6 +128,9 @@ class Delivery:
         self._patience = patience
         self._bound = bound if self._deliver is None else self._deliver.bound
         self._keep = keep
+        #: The callback, once it was called often enough without being slow: as long as the registry
+        #: calls `at_once`, it may be called without the time being taken.
+        self.quick: Callable[..., object] | None = None
         #: Told of a slow call, its name and what it took, in place of counting and logging it.
         self.slow: Callable[[str, float], object] | None = None
         self._async = inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(
@@ -142,7 +149,7 @@ class Delivery:
         #: The queue of ``run()`` that our drain waits in, and how often it had been cleared then.
         self._queued_in: tuple[object, int] | None = None
         self._closed = False
-        self._delivered = self._dropped = self._replaced = self._spilled = 0
+        self.delivered = self._dropped = self._replaced = self._spilled = 0
 
     def _check_place(self) -> None:
         if self._async and isinstance(self._where, concurrent.futures.Executor):
@@ -165,14 +172,14 @@ class Delivery:
         with self._lock:
             waiting = len(self._queue) + len(self._waiting)
             return DeliveryCounts(
-                self.name, self._delivered, waiting, self._dropped, self._replaced, self._spilled
+                self.name, self.delivered, waiting, self._dropped, self._replaced, self._spilled
             )
 
     def __call__(self, args: tuple[Any, ...], key: Hashable = None) -> None:
         """Deliver one call; loop thread only."""
         if self._closed:
             return
-        if self._direct and self._registry.queue is None:
+        if self._direct and self.registry.queue is None:
             self._call(args)
             return
         with self._lock:
@@ -199,22 +206,32 @@ class Delivery:
         This is the way of ticks: a callback of the loop thread is called at once, and nothing is
         made for it.
         """
-        if not self._direct or self._registry.queue is not None:
+        if self.quick is not None and self.registry.at_once:
+            self.delivered += 1
+            try:
+                self.quick(item)
+            except BaseException as error:  # noqa: BLE001  (judged there)
+                self.failed(error)
+        elif not self._direct or self.registry.queue is not None:
             self((item,), item if key is _ITSELF else key)
         elif not self._closed:
-            self._delivered += 1
+            self.delivered += 1
             start = perf_counter()
             try:
                 self.callback(item)
             except BaseException as error:  # noqa: BLE001  (judged there)
-                self._failed(error)
+                self.failed(error)
             took = perf_counter() - start
             if took > self._patience:
+                self.quick = None
                 self._was_slow(took)
+            elif self.delivered >= PROBATION and not self._closed:
+                self.quick = self.callback
 
     def close(self) -> None:
         """Deliver nothing any more, not even what waits."""
         self._closed = True
+        self.quick = None
         with self._lock:
             self._waiting.clear()
             self._queue.clear()
@@ -238,14 +255,14 @@ class Delivery:
             self._stuck = True
         if self._keep:
             self._spilled += 1
-            self._registry.backlog.note(self, f"callback {self.name}", len(queue) + 1)
+            self.registry.backlog.note(self, f"callback {self.name}", len(queue) + 1)
             return
         queue.popleft()
         self._dropped += 1
 
     def _caught_up(self) -> None:
         if self._keep and self._spilled:
-            self._registry.backlog.clear(self)
+            self.registry.backlog.clear(self)
 
     def _here(self) -> bool:
         """Whether the callback's loop is the one that runs here: it cannot wait for itself."""
@@ -264,11 +281,11 @@ class Delivery:
 
     def _forgotten(self) -> bool:
         """Whether our drain waited in a queue that a new session has cleared."""
-        queue, waits = self._registry.queue, self._queued_in
+        queue, waits = self.registry.queue, self._queued_in
         return waits is not None and queue is not None and waits != (queue, queue.cleared)
 
     def _start(self) -> None:
-        where, queue = self._where, self._registry.queue
+        where, queue = self._where, self.registry.queue
         try:
             if isinstance(where, asyncio.AbstractEventLoop):
                 if self._async:
@@ -324,7 +341,7 @@ class Delivery:
 
     def _go_on_later(self) -> bool:
         """Let others who use that place have their turn; false where it takes nothing any more."""
-        where, queue = self._where, self._registry.queue
+        where, queue = self._where, self.registry.queue
         try:
             if isinstance(where, asyncio.AbstractEventLoop):
                 where.call_soon(self._drain)
@@ -342,9 +359,9 @@ class Delivery:
     async def _drain_async(self) -> None:
         try:
             while (args := self._next()) is not None:
-                if self._delivered % RUN_LENGTH == 0:
+                if self.delivered % RUN_LENGTH == 0:
                     await asyncio.sleep(0)  # it may await nothing itself
-                self._delivered += 1
+                self.delivered += 1
                 try:
                     await self.callback(*args)  # type: ignore[misc]  # it is a coroutine function
                 except asyncio.CancelledError as error:
@@ -361,16 +378,16 @@ class Delivery:
 
     def _call(self, args: tuple[Any, ...]) -> None:
         start = perf_counter()
-        self._delivered += 1
+        self.delivered += 1
         try:
             self.callback(*args)
         except BaseException as error:  # noqa: BLE001  (judged there)
-            self._failed(error)
+            self.failed(error)
         took = perf_counter() - start
         if took > self._patience and self._direct:
             self._was_slow(took)
 
-    def _failed(self, error: BaseException) -> None:
+    def failed(self, error: BaseException) -> None:
         """A call raised: a user's code is reported, and never fatal."""
         # An exit can end the program only in the main thread; here it would lose other calls.
         if (

@@ -209,6 +209,8 @@ class Registry:
         self.muted: set[str] = set()
         self.private_executions: set[str] = set()
         self.queue: CallbackQueue | None = None
+        #: Whether callbacks are called at once, and nobody wants to know how long each takes.
+        self.at_once = True
         self.backlog = Backlog()
         self._report = report
         self._slow = slow
@@ -330,6 +332,7 @@ class Registry:
                 hangs twenty listeners on its fan-out before it starts.)
         """
         with self._lock:
+            self.at_once = self.queue is None and not self._timed
             changed = CALLBACKS.keys() if names is None else CALLBACKS.keys() & names
             heard = set(self._heard - changed)
             for name in changed:
