@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -18,6 +18,7 @@ __all__ = [
     "ODD",
     "TEXT_VERSIONS",
     "damaged",
+    "each_byte",
     "odd_texts",
     "protobuf_payloads",
     "rearranged",
@@ -111,6 +112,21 @@ def damaged(draw: st.DrawFn, payload: bytes) -> bytes:
         elif place < len(data):
             data[place] = draw(st.integers(0, 255))
     return bytes(data)
+
+
+def each_byte(payload: bytes, instead: bytes) -> Iterator[bytes]:
+    """A message with each of its bytes changed in turn, or lost, or with an end there.
+
+    Args:
+        payload: The message.
+        instead: What a byte is changed to, besides its neighbours.
+    """
+    for index, byte in enumerate(payload):
+        before, after = payload[:index], payload[index + 1 :]
+        for other in sorted({*instead, (byte + 1) % 256, (byte - 1) % 256} - {byte}):
+            yield before + bytes([other]) + after
+        yield before + after
+        yield before
 
 
 _OF_TYPE: dict[int, st.SearchStrategy[Any]] = {

@@ -104,6 +104,7 @@ def _decoder(version: int) -> tuple[Decoder, _Recorder]:
     return Decoder(recorder, version), recorder
 
 
+@functools.lru_cache(maxsize=4096)
 def judge(body: bytes, version: int) -> Judgement:
     """Hand one body, its id included, to IB's decoder."""
     decoder, recorder = _decoder(version)

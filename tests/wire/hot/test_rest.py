@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -157,40 +155,6 @@ ALONE = {
     50: build(50, reqId=7, time=1700000000, open=1.0, volume="9", WAP="1.5", count=3),
     90: build(90, reqId=7, historicalDataBar=BAR),
 }
-
-
-#: What a byte is changed to: tags of all kinds, lengths, ends of numbers that do not end.
-BYTES = b"\x00\x01\x05\x08\x12\x18\x21\x29\x2a\x31\x32\x38\x3a\x7f\x80\xff"
-
-
-def changes(payload: bytes) -> Iterator[bytes]:
-    """A message with each of its bytes changed, and with each of its ends."""
-    for index, byte in enumerate(payload):
-        for other in {*BYTES, (byte + 1) % 256, (byte - 1) % 256} - {byte}:
-            yield payload[:index] + bytes([other]) + payload[index + 1 :]
-        yield payload[:index]
-    for more in (b"\x32\x02XY", b"\x38\x01", b"\x2a\x0211", b"\x12\x02\x18\x05", b"\x08\x09"):
-        yield payload + more
-
-
-@pytest.mark.parametrize(
-    ("number", "maker"), [(12, "10"), (12, ""), (13, "10"), (13, ""), (21, "")]
-)
-@pytest.mark.parametrize("at_once", [True, False], ids=["one read", "a read each"])
-def test_each_byte_in_turn_is_another(number: int, maker: str, at_once: bool) -> None:
-    """Behind a message that is known, with bytes behind its end and without."""
-    values = {"impliedVol": -1.0, "delta": -2.0, "optPrice": 9.0, "pvDividend": 0.0}
-    values |= {"gamma": 0.1, "vega": 0.2, "theta": -0.3, "undPrice": 100.0}
-    line = {"position": 3, "operation": 2, "side": 5, "price": 2.5, "size": "10"}
-    line |= {"marketMaker": maker, "isSmartDepth": True} if maker else {}
-    inner = {"marketDepthData": line} if number != 21 else {**values, "tickType": 13}
-    basis = {"tickAttrib": 1} if number == 21 else {}
-    payload = build(number, reqId=2**30, **inner, **basis)
-    told = [make_body(number, one, NEWEST, protobuf=True) for one in (payload, *changes(payload))]
-    ends = itertools.accumulate(4 + len(body) for body in told)
-    heard = through(MessageStream, NEWEST, told, () if at_once else ends)
-    for index, (body, came) in enumerate(zip(told, heard, strict=True)):
-        compare(body, NEWEST, came, decoded=index == 0)
 
 
 @pytest.mark.parametrize("name", ["1", "1" * 110, "1" * 130])
