@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bench import history
+from bench.order_round_trip import ASYNC, OFFICIAL
 
 
 def test_each_way_of_ours_gets_all_bars(
@@ -18,9 +19,9 @@ def test_each_way_of_ours_gets_all_bars(
     monkeypatch.setattr("sys.argv", ["history.py", "--tiny", "--json", str(target)])
     assert history.main() == 0
     rows = json.loads(target.read_text(encoding="utf-8"))["rows"]
-    assert [row["client"] for row in rows] == [row.name for row in history.OURS]
+    assert [row["client"] for row in rows] == [row.name for row in history.TINY]
     assert all(row["bars"] == 1440 and row["seconds"] > 0 for row in rows)
-    assert history.OURS[0].name in capsys.readouterr().out
+    assert history.TINY[0].name in capsys.readouterr().out
 
 
 def figures(seconds: float, peak: float, blocked: float | None) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def figures(seconds: float, peak: float, blocked: float | None) -> dict[str, Any
 
 
 def test_a_ratio_is_the_median_of_the_ratios_of_the_rounds() -> None:
-    ours, rival = "IBKRConnection", history.ASYNC
+    ours, rival = "IBKRConnection", ASYNC
     rows = history.summary(
         {
             ours: [figures(1.0, 10, 0.01), figures(3.0, 10, 0.03), figures(6.0, 10, 0.015)],
@@ -47,6 +48,6 @@ def test_a_ratio_is_the_median_of_the_ratios_of_the_rounds() -> None:
 
 
 def test_a_client_without_a_loop_has_no_time_of_one() -> None:
-    rows = history.summary({history.OFFICIAL: [figures(1.0, 10, None)]})
+    rows = history.summary({OFFICIAL: [figures(1.0, 10, None)]})
     assert rows[0]["blocked"] is None
     history.show(rows)
