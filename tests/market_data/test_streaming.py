@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import sys
+import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -217,3 +220,29 @@ def test_who_iterates_over_the_items_gets_them_too(form: type[Any]) -> None:
     rig.quote(2, 1_790_600_000, 9.5, 9.6, Decimal(1), Decimal(2), (False, True))
     items = stream.items()
     assert next(items) is rig.told[0][1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_many_rows_leave_nothing_behind(form: type[Any]) -> None:
+    rig = Rig(form, holders=0)
+    sizes = [Decimal(number) for number in range(1, 50)]
+
+    def flood(rounds: int) -> None:
+        for number in range(rounds):
+            rig.keeper.arrival.at = float(number)
+            size, time = sizes[number % 49], 1_790_600_000 + number % 7
+            rig.trade(1, time, number + 0.5, size, (True, False), "NYSE", None)
+            rig.quote(2, time, number + 0.5, number + 0.75, size, UNSET_DECIMAL, (False, True))
+
+    flood(1000)
+    counts = [sys.getrefcount(size) for size in sizes]
+    gc.collect()
+    tracemalloc.start()
+    flood(500)
+    before, _ = tracemalloc.get_traced_memory()
+    flood(4000)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 2000
+    now = [sys.getrefcount(size) for size in sizes]
+    assert max(abs(one - other) for one, other in zip(now, counts, strict=True)) < 3

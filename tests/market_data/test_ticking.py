@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
+import gc
 import operator
+import sys
+import threading
+import tracemalloc
 from collections.abc import Callable
 from decimal import Decimal
 from random import Random
@@ -23,6 +28,8 @@ from twsloop.market_data.lines import Line
 from twsloop.market_data.state import Ticker
 from twsloop.market_data.ticking import Ticking
 from twsloop.market_data.ticks import PAIRED, TICKS
+from twsloop.processors import CallbackQueue, Registry
+from twsloop.processors.delivery import PROBATION, Delivery
 
 IMPLEMENTATIONS: list[Any] = [pytest.param(Ticking, id="python")]
 with contextlib.suppress(ImportError):
@@ -254,3 +261,144 @@ def test_a_tick_that_did_not_come_over_the_wire_is_stamped_by_the_clock(form: ty
         rig.do(name, 0, args)
         assert rig.lines[0].ticker.received == 5.0
         rig.arrival.at = None
+
+
+class Told:
+    """A line whose only listener is a program's callback, as a subscription makes it."""
+
+    def __init__(self, form: type[Any], callback: Callable[[Ticker], object], **where: Any) -> None:
+        self.rig = Rig(form)
+        self.rig.arrival.at = 1.0
+        self.reports: list[str] = []
+        self.slow: list[str] = []
+        self.registry = Registry(lambda name, _error: self.reports.append(name))
+        self.delivery = Delivery(
+            callback,
+            registry=self.registry,
+            spawn=id,
+            report=lambda name, _error: self.reports.append(name),
+            count=self.slow.append,
+            latest=True,
+            **where,
+        )
+        for line in self.rig.lines.values():
+            line.tell_all([self.delivery.one])
+
+    def tick(self, req_id: int, bid: float) -> None:
+        self.rig.do("tickPrice", req_id, (1, bid, ATTRIB))
+        self.rig.do("tickSize", req_id, (0, Decimal(7)))
+
+
+@pytest.mark.parametrize("form", IMPLEMENTATIONS)
+def test_a_callback_may_raise_leave_and_come_to_wait_for_run(form: type[Any]) -> None:
+    seen: list[float | None] = []
+
+    def show(ticker: Ticker) -> None:
+        seen.append(ticker.bid)
+        if ticker.bid == 666.0:
+            raise KeyError("x")
+        if ticker.bid == 999.0:
+            told.delivery.close()
+
+    told = Told(form, show)
+    prices = [float(number) for number in range(1, PROBATION + 20)] + [666.0, 5.0]
+    for price in prices:
+        told.tick(0, price)
+    told.rig.do("tickGeneric", 0, (54, 3.0))
+    assert seen == [*prices, 5.0]
+    assert ["show" in name for name in told.reports] == [True]
+    assert told.delivery.counts.delivered == len(seen)
+    told.registry.queue = queue = CallbackQueue(10)
+    told.registry.rebuild()
+    told.tick(0, 7.0)
+    told.tick(1, 8.0)
+    assert len(seen) == len(prices) + 1
+    assert told.delivery.counts.waiting == 2
+    entry = queue.get()
+    assert entry is not None
+    entry.functions[0]()
+    assert seen[-2:] == [7.0, 8.0]
+    told.registry.queue = None
+    told.registry.rebuild()
+    told.tick(0, 999.0)
+    told.tick(0, 9.0)
+    assert seen[-1] == 999.0
+
+
+@pytest.mark.parametrize("form", IMPLEMENTATIONS)
+def test_two_callbacks_of_a_line_are_both_told(form: type[Any]) -> None:
+    seen: list[object] = []
+    told = Told(form, seen.append)
+    line = told.rig.lines[0]
+    line.tell_all([told.delivery.one, seen.append])
+    told.tick(0, 5.0)
+    assert seen == [line.ticker] * 2
+    line.tell_all([])
+    told.tick(0, 6.0)
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("form", IMPLEMENTATIONS)
+def test_a_slow_callback_is_named(form: type[Any]) -> None:
+    pause = threading.Event()
+    told = Told(form, lambda _ticker: pause.wait(0.02), patience=0.01)
+    told.tick(0, 5.0)
+    assert told.slow == ["callbacks_slow"]
+
+
+@pytest.mark.parametrize("form", IMPLEMENTATIONS)
+def test_in_a_flood_a_slow_callback_elsewhere_sees_the_newest_and_nothing_grows(
+    form: type[Any],
+) -> None:
+    gate, begun = threading.Event(), threading.Event()
+    seen: list[tuple[str, float | None]] = []
+
+    def show(ticker: Ticker) -> None:
+        begun.set()
+        gate.wait(10)
+        seen.append((ticker.symbol, ticker.bid))
+
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        told = Told(form, show, where=executor)
+        told.tick(0, 1.0)
+        assert begun.wait(10)
+        for number in range(5000):
+            for req_id in range(3):
+                told.tick(req_id, 2.0 + number)
+            assert told.delivery.counts.waiting <= 3
+        gate.set()
+    assert told.delivery.counts.replaced == 3 * 4999
+    assert told.delivery.counts.dropped == 0
+    # The one that was under way reads the ticker when it is let go, and sees the newest, too.
+    assert seen == [("0", 5001.0), *((str(req_id), 5001.0) for req_id in range(3))]
+
+
+@pytest.mark.parametrize("form", IMPLEMENTATIONS)
+def test_many_ticks_leave_nothing_behind(form: type[Any]) -> None:
+    """A short form: what a tick leaves is seen in thousands of them as well."""
+    told = Told(form, lambda _ticker: None)
+    sizes = [Decimal(number) for number in range(1, 50)]
+
+    def flood(rounds: int) -> None:
+        for number in range(rounds):
+            told.rig.arrival.at = float(number)
+            told.rig.do("tickPrice", number % 3, (number % 3 + 1, number + 0.5, ATTRIB))
+            told.rig.do("tickSize", number % 3, (number % 6, sizes[number % 49]))
+            told.rig.do("tickString", number % 3, (45, str(1_790_600_000 + number % 7)))
+            told.rig.do("tickString", number % 3, (32, f"K{number % 9}"))
+            told.rig.do("tickGeneric", number % 3, (54, number + 0.25))
+
+    flood(1000)
+    counts = [sys.getrefcount(size) for size in sizes]
+    gc.collect()
+    tracemalloc.start()
+    flood(500)
+    before, _ = tracemalloc.get_traced_memory()
+    flood(4000)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 2000
+    assert (
+        max(abs(sys.getrefcount(size) - count) for size, count in zip(sizes, counts, strict=True))
+        < 7
+    )
