@@ -118,7 +118,7 @@ class OrderBook:
 
     def created(self, record: OrderRecord, now: datetime) -> Change:
         """What there is to tell of a new order that came in at a time."""
-        fact = attrs.evolve(fact_of(OrderCreated, record, now), reason=record.purpose)
+        fact = fact_of(OrderCreated, record, now, reason=record.purpose)
         return Change(record, (fact,), changed=True)
 
     def restore(self, record: OrderRecord, fills: Iterable[Fill]) -> None:
@@ -225,7 +225,7 @@ class OrderBook:
         if not state.status:  # not transmitted: it is nowhere yet
             return Change(record, adopted, changed=before != visible(record))
         change = self._report(record, state.status, (before, record.filled), now, "openOrder")
-        return attrs.evolve(change, facts=(*adopted, *change.facts))
+        return attrs.evolve(change, facts=(*adopted, *change.facts)) if adopted else change
 
     def apply_word(self, record: OrderRecord, word: str, now: datetime, source: str) -> Change:
         """A status word that came by itself (10148: "cannot be cancelled, state: Filled")."""

@@ -27,6 +27,9 @@ from .version_checks import version_problem
 __all__ = ["PriceRule", "check_order", "describe", "find_problems", "is_set", "tidy", "validate"]
 
 
+_CHECKS = (*FIELD_CHECKS, *ATTRIBUTE_CHECKS, *CONTRACT_CHECKS)
+
+
 class PriceRule(Protocol):
     """A market rule: the step of prices at a price (``contracts.rules.MarketRule`` is one)."""
 
@@ -81,7 +84,7 @@ def find_problems(
         server_version: The session's; None leaves out what only it tells.
     """
     draft = Draft(contract, order, details, rule)
-    problems = find(draft, (*FIELD_CHECKS, *ATTRIBUTE_CHECKS, *CONTRACT_CHECKS))
+    problems = find(draft, _CHECKS)
     outdated = None if server_version is None else version_problem(order, server_version)
     return problems if outdated is None else [outdated, *problems]
 

@@ -244,8 +244,23 @@ def visible(record: OrderRecord) -> tuple[Any, ...]:
     )
 
 
-def fact_of(kind: type[OrderEvent], record: OrderRecord, now: datetime, **more: Any) -> OrderEvent:
-    """A step on the order's way, with the order as it stands now; ``more`` is the kind's own."""
+def fact_of(
+    kind: type[OrderEvent],
+    record: OrderRecord,
+    now: datetime,
+    *,
+    reason: str | None = None,
+    **more: Any,
+) -> OrderEvent:
+    """A step on the order's way, with the order as it stands now.
+
+    Args:
+        kind: Which step.
+        record: The order.
+        now: The time.
+        reason: Why; the order's own reason unless given.
+        more: The kind's own fields.
+    """
     order = record.order
     limit, stop = prices_of(order)
     return kind(
@@ -266,7 +281,7 @@ def fact_of(kind: type[OrderEvent], record: OrderRecord, now: datetime, **more: 
         limit_price=limit,
         stop_price=stop,
         status=str(record.status),
-        reason=record.reason,
+        reason=record.reason if reason is None else reason,
         tag=record.tag,
         origin=record.origin,
         **more,
