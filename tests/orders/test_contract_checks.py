@@ -107,6 +107,15 @@ def test_the_market_rule_binds_and_not_the_smallest_step() -> None:
         validate(order, STOCK, rule=Rule(Decimal("0.05")))
 
 
+@pytest.mark.parametrize(("tif", "refused"), [("DAY", False), ("AUC", True)])
+def test_a_market_to_limit_order_has_a_price_of_its_own_at_an_auction_alone(
+    tif: str, refused: bool
+) -> None:
+    order = changed(limit_order("BUY", 1, "1.01"), orderType="MTL", tif=tif)
+    problems = find_problems(order, STOCK, rule=Rule(Decimal("0.05")))
+    assert (110 in [one.code for one in problems]) is refused
+
+
 def test_prices_that_are_no_prices_of_the_contract() -> None:
     coarse = details(minTick=1.0, orderTypes="")
     for order in (

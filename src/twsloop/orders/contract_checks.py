@@ -124,6 +124,8 @@ def _ticks(draft: Draft) -> Problem | None:
     fields = ["lmtPrice"] + (["auxPrice"] if draft.type in _PRICED else [])
     if draft.type in {OrderType.VOLATILITY, OrderType.MARKET}:
         return None
+    if draft.type == OrderType.MARKET_TO_LIMIT and draft.order.tif != "AUC":
+        return None  # its price comes of its first fill; only at an auction it has one of its own
     for field in fields:
         price = draft.number(field)
         step = _price_step(draft, price) if price else None
