@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.clients import Background, await_condition
-from twsloop.processors import CALLBACKS, CallbackQueue
+from twsloop.processors import CALLBACKS, CallbackQueue, Deliver
 from twsloop.processors.queue import _CONFLATE, _DROP, Courier
 
 BOUND = 10
@@ -248,3 +248,64 @@ def test_a_closed_executor_is_told_of_once_and_costs_nothing(
     assert len(courier.queue) == 0
     assert [r.message for r in caplog.records if "not delivered" in r.message] != []
     assert len(caplog.records) == 1
+
+
+#: A bound that is often reached, and often half empty.
+FEW = 4
+
+
+class Model:
+    """The rules in their plainest form: what is newest is looked for among all that wait."""
+
+    def __init__(self, *, latest: bool) -> None:
+        self.waiting: list[list[Any]] = []
+        self.latest = latest
+        self.conflated = self.dropped = 0
+
+    def put(self, name: str, *args: Any) -> None:
+        full = len(self.waiting) >= FEW
+        width = _CONFLATE.get(name)
+        if width is not None and (full or self.latest):
+            for entry in reversed(self.waiting):
+                if entry[0] == name and entry[1][:width] == args[:width]:
+                    entry[1] = args
+                    self.conflated += 1
+                    return
+        if full and name in _DROP:
+            self.dropped += 1
+            return
+        self.waiting.append([name, args])
+
+    def get(self) -> list[Any] | None:
+        return self.waiting.pop(0) if self.waiting else None
+
+
+#: What is put, mostly of one key; or how many are taken.
+_STEPS = st.lists(
+    st.sampled_from(
+        ["tickPrice", "tickPrice", "tickSize", "tickByTickAllLast", "orderStatus", 1, 2]
+    ),
+    max_size=60,
+)
+
+
+@pytest.mark.parametrize("latest", [False, True])
+@given(steps=_STEPS)
+def test_what_waits_is_what_the_plainest_form_of_the_rules_keeps(
+    latest: bool, steps: list[Any]
+) -> None:
+    deliver = Deliver(policy="latest", bound=FEW) if latest else None
+    queue, model = CallbackQueue(FEW, deliver=deliver), Model(latest=latest)
+    for number, step in enumerate(steps):
+        if isinstance(step, int):
+            for _ in range(step):
+                entry, expected = queue.get(), model.get()
+                assert (entry and [entry.name, entry.args]) == expected
+            continue
+        queue.put(step, (hear,), (1, 4, number))
+        model.put(step, 1, 4, number)
+        assert len(queue) == len(model.waiting)
+        assert (queue.conflated, queue.dropped) == (model.conflated, model.dropped)
+    while (entry := queue.get()) is not None:
+        assert [entry.name, entry.args] == model.get()
+    assert model.get() is None

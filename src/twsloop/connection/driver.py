@@ -26,6 +26,7 @@ from twsloop.errors import (
     StateError,
     WrongThread,
 )
+from twsloop.processors import CallbackQueue, Entry
 
 from .compat import check_overrides
 from .core import Core
@@ -39,6 +40,8 @@ Callbacks = Literal["run", "loop"]
 
 #: How long run() waits before it calls msgLoopTmo, seconds; the official client's value.
 RUN_IDLE = 0.2
+#: So many callbacks run() delivers before it looks again whether it is over.
+RUN_LENGTH = 100
 
 
 @attrs.define(eq=False)
@@ -266,14 +269,27 @@ class Driver:
             return True
         entry = queue.get(0.0 if not life.wanted else RUN_IDLE)
         if entry is not None:
-            self._core.registry.call(entry.name, entry.functions, entry.args)
-            if entry.ends_message:
-                self._owner.msgLoopRec()
+            self._take(queue, entry)
             return True
         if not life.wanted:
             return False
         self._owner.msgLoopTmo()
         return True
+
+    def _take(self, queue: CallbackQueue, entry: Entry) -> None:
+        """Deliver an entry, and of those that wait behind it as many as may go without a look."""
+        call, message_done = self._core.registry.call, self._owner.msgLoopRec
+        for _ in range(RUN_LENGTH):
+            call(entry.name, entry.functions, entry.args)
+            if entry.ends_message:
+                message_done()
+            following = queue.get()
+            if following is None:
+                return
+            entry = following
+        call(entry.name, entry.functions, entry.args)
+        if entry.ends_message:
+            message_done()
 
     def _release(self) -> None:
         """Callbacks have waited for run(), and from now on come on the loop thread."""

@@ -69,6 +69,12 @@ class Entry:
     ends_message: bool = False
 
 
+def _key(name: str, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """What a callback replaces an older one by; None if it never does."""
+    width = _CONFLATE.get(name)
+    return None if width is None else (name, *args[:width])
+
+
 class CallbackQueue:
     """Callbacks on their way to another thread; bounded where losing something is harmless.
 
@@ -106,8 +112,12 @@ class CallbackQueue:
         self._patience = 0.0 if deliver is None else deliver.patience
         self._stuck = False
         self._entries: deque[Entry] = deque()
-        self._latest: dict[tuple[Any, ...], Entry] = {}
-        self._ready = threading.Condition()
+        #: The newest entry of each key; None while nothing conflates, which is nearly always.
+        self._latest: dict[tuple[Any, ...], Entry] | None = None
+        # It may be entered twice: a signal is handled in the midst of whatever a thread does.
+        self._lock = threading.RLock()
+        self._ready = threading.Condition(self._lock)
+        self._takers = 0
         self.conflated = 0
         self.dropped = 0
         self.cleared = 0
@@ -118,27 +128,55 @@ class CallbackQueue:
 
     def put(self, name: str, functions: tuple[Callback, ...], args: tuple[Any, ...]) -> None:
         """Queue a callback, from any thread."""
-        width = _CONFLATE.get(name)
-        key = None if width is None else (name, *args[:width])
-        with self._ready:
-            self._wait_for_room()
-            full = len(self._entries) >= self._bound
-            if (full or self._policy is Policy.LATEST) and key in self._latest:
-                waiting = self._latest[key]
-                waiting.args, waiting.functions = args, functions
-                self.conflated += 1
-                return
-            dropped = self._drop(name) if full and name in _DROP else None
-            if dropped is None or self._policy is Policy.DROP_OLDEST:
-                entry = Entry(name, functions, args)
-                self._entries.append(entry)
+        with self._lock:
+            if self._policy is None and self._latest is None and len(self._entries) < self._bound:
+                # The usual case: there is room, and everything is kept.
+                self._entries.append(Entry(name, functions, args))
                 if name in ORDER_FACTS:
                     self._order_fact()
-                if key is not None:
-                    self._latest[key] = entry
-                self._ready.notify()
+                if self._takers:
+                    self._ready.notify()
+                return
+            dropped = self._put_where_little_room_is(name, functions, args)
         if dropped is not None and self._on_drop is not None:
             self._on_drop(dropped)
+
+    def _put_where_little_room_is(
+        self, name: str, functions: tuple[Callback, ...], args: tuple[Any, ...]
+    ) -> str | None:
+        """The same, where something may have to go; the name of what was dropped."""
+        self._wait_for_room()
+        full = len(self._entries) >= self._bound
+        latest = self._latest
+        if latest is None and (full or self._policy is Policy.LATEST):
+            latest = self._latest = self._newest()
+        key = None if latest is None else _key(name, args)
+        if latest is not None and key is not None and (full or self._policy is Policy.LATEST):
+            waiting = latest.get(key)
+            if waiting is not None:
+                waiting.args, waiting.functions = args, functions
+                self.conflated += 1
+                return None
+        dropped = self._drop(name) if full and name in _DROP else None
+        if dropped is None or self._policy is Policy.DROP_OLDEST:
+            entry = Entry(name, functions, args)
+            self._entries.append(entry)
+            if name in ORDER_FACTS:
+                self._order_fact()
+            if latest is not None and key is not None:
+                latest[key] = entry
+            if self._takers:
+                self._ready.notify()
+        return dropped
+
+    def _newest(self) -> dict[tuple[Any, ...], Entry]:
+        """The newest entry of each key, of those that wait."""
+        found = {}
+        for entry in self._entries:
+            key = _key(entry.name, entry.args)
+            if key is not None:
+                found[key] = entry
+        return found
 
     def _order_fact(self) -> None:
         self._order_facts += 1
@@ -181,31 +219,46 @@ class CallbackQueue:
 
     def end_message(self, *, always: bool) -> None:
         """Mark the end of a wire message; ``always`` also where nothing of it was queued."""
-        with self._ready:
+        with self._lock:
             if self._entries and not self._entries[-1].ends_message:
                 self._entries[-1].ends_message = True
             elif always and len(self._entries) < self._bound:
                 self._entries.append(Entry("", (), (), ends_message=True))
-                self._ready.notify()
+                if self._takers:
+                    self._ready.notify()
 
     def get(self, timeout: float | None = 0.0) -> Entry | None:
         """The next entry, waiting for it up to ``timeout`` seconds; None if none came."""
-        with self._ready:
-            if not self._entries and timeout != 0.0:
-                self._ready.wait(timeout)
+        with self._lock:
             if not self._entries:
-                return None
+                if timeout == 0.0:
+                    return None
+                self._takers += 1
+                try:
+                    self._ready.wait(timeout)
+                finally:
+                    self._takers -= 1
+                if not self._entries:
+                    return None
             entry = self._entries.popleft()
-            self._taken(entry.name)
+            if entry.name in ORDER_FACTS:
+                self._taken(entry.name)
             if self._policy is Policy.BLOCK:
                 self._stuck = False
                 self._ready.notify_all()
-            width = _CONFLATE.get(entry.name)
-            if width is not None:
-                key = (entry.name, *entry.args[:width])
-                if self._latest.get(key) is entry:
-                    del self._latest[key]
+            if self._latest is not None:
+                self._gone(entry, self._latest)
             return entry
+
+    def _gone(self, entry: Entry, latest: dict[tuple[Any, ...], Entry]) -> None:
+        """An entry left while some conflate: a later one of its key is another one."""
+        key = _key(entry.name, entry.args)
+        if key is not None and latest.get(key) is entry:
+            del latest[key]
+        # Half empty: there is room for a while, and nobody has to look for what is newest.
+        if self._policy is not Policy.LATEST and len(self._entries) <= self._bound // 2:
+            self._latest = None
+            self._latest = None
 
     def take(self, name: str) -> Entry | None:
         """The oldest entry of a name, out of its turn; None if there is none."""
@@ -233,7 +286,8 @@ class CallbackQueue:
         """Forget everything that waits."""
         with self._ready:
             self._entries.clear()
-            self._latest.clear()
+            self._latest = None
+            self._latest = None
             self._order_facts = 0
             if self._backlog is not None:
                 self._backlog.clear(self)
