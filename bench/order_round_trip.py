@@ -4,7 +4,8 @@ The gateway (`round_trips/prompt_gateway.py`) answers with bytes that it had bef
 client have a process of their own, each client its own environment; the gateway has the first
 processor and the clients the last. They take turns, so that what else the machine does falls on all
 of them alike, and a ratio is the median of the ratios of the rounds. An order is placed when the
-one before has its orderStatus, and no client paces.
+one before has its orderStatus, and no client paces. The EWrapper programs hear openOrder, too, as
+a program that trades does.
 
 ::
 

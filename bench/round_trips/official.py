@@ -26,12 +26,16 @@ class App(EWrapper, EClient):  # type: ignore[misc]
         EWrapper.__init__(self)
         EClient.__init__(self, self)
         self.ready, self.came = threading.Event(), threading.Event()
-        self.next_id, self.at = 0, 0
+        self.next_id, self.at, self.opened = 0, 0, 0
 
     def nextValidId(self, orderId: int) -> None:
         """The first id."""
         self.next_id = orderId
         self.ready.set()
+
+    def openOrder(self, *_args: Any) -> None:
+        """The order as the gateway has it."""
+        self.opened += 1
 
     def orderStatus(self, *_args: Any) -> None:
         """Note when."""

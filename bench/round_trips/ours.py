@@ -32,8 +32,12 @@ from twsloop.connection import IBKRConnection
 class Noting:
     """Notes when the orderStatus comes."""
 
-    at = 0
+    at = opened = 0
     came: threading.Event
+
+    def openOrder(self, *_args: Any) -> None:
+        """The order as the gateway has it; a message that nobody hears would not be decoded."""
+        self.opened += 1
 
     def orderStatus(self, *_args: Any) -> None:
         """Note when."""
