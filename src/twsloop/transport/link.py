@@ -251,8 +251,11 @@ class Transport(asyncio.Protocol):
         A gateway that does not read would keep it open for ever: then it ends after a while.
         """
         self._go_down()
-        transport = self._transport
-        if transport is not None and not transport.is_closing():
+        transport, ended_by = self._transport, self._ended_by
+        if ended_by is not None:  # it has ended already, while it was held: that is told now
+            self._ended_by = None
+            asyncio.get_running_loop().call_soon(self._end, self._fault or ended_by[0])
+        elif transport is not None and not transport.is_closing():
             transport.close()
             # Real time, not the clock's: it is about a socket, not about the session.
             asyncio.get_running_loop().call_later(CLOSE_GRACE, self._end_at_last)
