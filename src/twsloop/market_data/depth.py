@@ -42,6 +42,11 @@ class Side(IntEnum):
     BID = 1
 
 
+#: As numbers: a member of an enumeration costs each row 50 ns more (Python 3.11).
+_INSERT, _UPDATE, _DELETE = (int(one) for one in Operation)
+_ASK, _BID = (int(one) for one in Side)
+
+
 @attrs.frozen
 class DepthRow:
     """One row of a book.
@@ -140,7 +145,7 @@ class DepthBook:
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
-        self._sides: dict[int, list[DepthRow]] = {Side.ASK: [], Side.BID: []}
+        self._sides: dict[int, list[DepthRow]] = {_ASK: [], _BID: []}
         self.irregular = 0
         self.resets = 0
 
@@ -161,22 +166,22 @@ class DepthBook:
             self.irregular += 1
             return False
         there = position < len(rows)
-        if operation == Operation.DELETE:
+        if operation == _DELETE:
             if not there:
                 self.irregular += 1
                 return False
             del rows[position]
             return True
-        if operation not in {Operation.INSERT, Operation.UPDATE}:
+        if operation not in (_INSERT, _UPDATE):
             self.irregular += 1
             return False
         if position >= self._rows:
             return False  # further down than was asked for
-        if operation == Operation.UPDATE and there:
+        if operation == _UPDATE and there:
             changed = rows[position] != row
             rows[position] = row
             return changed
-        if position > len(rows) or operation == Operation.UPDATE:
+        if position > len(rows) or operation == _UPDATE:
             self.irregular += 1
         rows.insert(position, row)
         del rows[self._rows :]
@@ -190,7 +195,7 @@ class DepthBook:
 
     def view(self, time: datetime, *, reset: bool = False) -> Depth:
         """The book as it stands."""
-        bids, asks = self._sides[Side.BID], self._sides[Side.ASK]
+        bids, asks = self._sides[_BID], self._sides[_ASK]
         return Depth(tuple(bids), tuple(asks), time, reset)
 
 

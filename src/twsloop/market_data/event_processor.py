@@ -103,7 +103,7 @@ class EventProcessor(Streaming):
         if feed is None:
             return
         told = float_or_none(row.price), decimal_or_none(row.size)
-        if operation != Operation.DELETE and None in told:
+        if None in told and operation != Operation.DELETE:
             feed.state.irregular += 1  # a row without a price or a size is none
         elif feed.state.apply(operation, side, position, row):
             feed.put(feed.state.view(self._core.clock.now()))

@@ -61,6 +61,9 @@ class Streaming:
     ) -> None:
         del arrival, now  # a feed looks for itself
         self._feeds = feeds
+        #: The second of the quote that came last, and what it is: many come in the same one.
+        self._second: int | None = None
+        self._when: datetime | None = None
 
     def tickByTickAllLast(  # noqa: PLR0917  (IB's signature)
         self,
@@ -96,7 +99,10 @@ class Streaming:
         feed = self._feeds.get(reqId)
         if feed is None or "tickByTickBidAsk" not in feed.plan.callbacks:
             return
-        when = time_of_tick(time)
+        if time != self._second:
+            self._when = time_of_tick(time)
+            self._second = time
+        when = self._when
         if when is None:
             return
         feed.put(

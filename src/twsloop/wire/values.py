@@ -36,8 +36,12 @@ def decimal_or_none(value: Any) -> Decimal | None:
     Returns:
         The number; None for unset, for what is not finite, and for a text that is no number.
     """
-    if type(value) is Decimal and value.is_finite() and _ZERO <= value <= _USUAL:
-        return value  # most are: what is below costs eight times as much
+    if type(value) is Decimal:
+        try:
+            if _ZERO <= value <= _USUAL:
+                return value  # most are: what is below costs eight times as much
+        except ArithmeticError:  # NaN is not compared
+            return None
     if value is None or value is UNSET_DOUBLE or value == "":
         return None
     if isinstance(value, Decimal):
