@@ -11,14 +11,15 @@ from ibapi.ticktype import TickTypeEnum
 
 from twsloop.wire.messages import message_class
 
-from .caches import LONGEST, Decimals, Strings, keep
+from .caches import Decimals, Strings
 from .calls import Sink
 from .heads import Head, Kind, Tell, has_only
 
-__all__ = ["DECIMALS", "DOUBLE", "PRICE_TAG", "tick_kinds"]
+__all__ = ["DECIMALS", "DOUBLE", "PRICE_AND_SIZE", "PRICE_TAG", "tick_kinds"]
 
-#: Reads a double, little-endian.
+#: Reads a double, little-endian; and one with the tag and the length behind it.
 DOUBLE = Struct("<d").unpack_from
+PRICE_AND_SIZE = Struct("<dBB").unpack_from
 
 #: Tags, as bytes on the wire: field number * 8 + wire type.
 PRICE_TAG, _TEXT_TAG, _SIZE_TAG, _MASK_TAG = 0x19, 0x1A, 0x22, 0x28
@@ -39,52 +40,49 @@ def tick_kinds(sink: Sink) -> dict[int, tuple[Kind, ...]]:
     }
 
 
-class _PriceTails:
-    """What may follow a price, and is known: a size, a mask. Never nothing: see `learn`."""
+def _flags(mask: int) -> tuple[bool, bool, bool] | None:
+    """The attributes of a price: a value for each, or None where none is set."""
+    return (mask & 1 != 0, mask & 2 != 0, mask & 4 != 0) if mask & 7 else None
 
-    def __init__(self) -> None:
-        self.known: dict[bytes, tuple[Any, int]] = {}
 
-    def learn(self, tail: bytes) -> bool:
-        """Read one that is not known; False if it is none.
+#: What may stand behind a price's size: nothing, or a mask of one byte.
+_FLAGS = {b"": None} | {bytes((_MASK_TAG, mask)): _flags(mask) for mask in range(128)}
 
-        Where nothing follows, a message that ends within its price would look the same; and what is
-        long comes no second time.
-        """
-        if not 0 < len(tail) <= LONGEST:
-            return False
-        # Nearly all are a size and a mask of one byte each: sizes are many, and must not cost much.
-        length = tail[1] if tail[0] == _SIZE_TAG and tail[1] < 128 else len(tail)
-        if len(tail) == length + 4 and tail[-2] == _MASK_TAG and tail[-1] < 128:
-            keep(self.known, tail, (DECIMALS[tail[2:-2]], tail[-1] & 7))
-            return True
-        message = message_class("TickPrice").FromString(tail)
-        if not has_only(message, tail, {"size", "attrMask"}):
-            return False
-        size = DECIMALS[message.size.encode()] if message.HasField("size") else UNSET_DECIMAL
-        keep(self.known, tail, (size, message.attrMask & 7))
-        return True
+
+def _no_size(fields: bytes) -> tuple[Any, tuple[bool, bool, bool] | None]:
+    """What follows a price that no size stands behind.
+
+    Where nothing follows, a message that ends within its price would look the same.
+
+    Raises:
+        ValueError: It is built otherwise.
+    """
+    message = message_class("TickPrice").FromString(fields)
+    if not fields or not has_only(message, fields, {"size", "attrMask"}):
+        raise ValueError(fields)
+    size = DECIMALS[message.size.encode()] if message.HasField("size") else UNSET_DECIMAL
+    return size, _flags(message.attrMask)
 
 
 def _prices(sink: Sink) -> Tell:
-    tails, failed = _PriceTails(), sink.failed
-    known = tails.known
+    flags_of, decimals, failed, price_and_size = _FLAGS, DECIMALS, sink.failed, PRICE_AND_SIZE
 
-    def price(data: bytes, middle: int, end: int, head: Head) -> bool | None:
-        tail = data[middle + 8 : end]
-        try:
-            size, mask = known[tail]
-        except KeyError:
-            return price(data, middle, end, head) if tails.learn(tail) else True
+    def price(data: bytes, middle: int, end: int, head: Head) -> None:
+        value, tag, length = price_and_size(data, middle)
+        after = middle + 10 + length
+        if tag == _SIZE_TAG and length < 128 and after <= end:
+            # Sizes are many, masks few: they are looked up apart.
+            size = decimals[data[middle + 10 : after]]
+            flags = flags_of[data[after:end]]
+        else:
+            size, flags = _no_size(data[middle + 8 : end])
         req_id, tick_type, calls, size_type = head
         attrib = TickAttrib()
-        if mask:
-            attrib.canAutoExecute = mask & 1 != 0
-            attrib.pastLimit = mask & 2 != 0
-            attrib.preOpen = mask & 4 != 0
+        if flags is not None:
+            attrib.canAutoExecute, attrib.pastLimit, attrib.preOpen = flags
         function = calls.tickPrice
         try:
-            function(req_id, tick_type, DOUBLE(data, middle)[0], attrib)
+            function(req_id, tick_type, value, attrib)
         except BaseException as error:  # noqa: BLE001  (who is told says what it means)
             failed(function, error)
         if size_type is not None:
@@ -93,7 +91,6 @@ def _prices(sink: Sink) -> Tell:
                 function(req_id, size_type, size)
             except BaseException as error:  # noqa: BLE001
                 failed(function, error)
-        return None
 
     return price
 
