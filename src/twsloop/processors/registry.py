@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import inspect
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -23,6 +24,8 @@ from .queue import CallbackQueue, Courier
 from .straight import Straight
 
 __all__ = ["CALLBACKS", "SINGLETONS", "Fanout", "Registry", "Where", "describe", "overrides"]
+
+logger = logging.getLogger(__name__)
 
 Callback = Callable[..., object]
 #: Where callbacks run: None is the loop thread; a `Deliver` says more than the place.
@@ -375,7 +378,7 @@ class Registry:
             return guarded, guarded
         if own:
             return own[0], own[0]
-        return (guarded if self.queue is not None else here[0]), guarded
+        return (here[0] if self.queue is None else _queued(self.queue, name, here)), guarded
 
     def _build(self, name: str) -> Callback:
         own, here, away = self._listeners(name)
@@ -465,7 +468,10 @@ class Registry:
         ends = not isinstance(error, Exception)
         if ends and threading.current_thread() is threading.main_thread():
             raise error
-        self._report(describe(function), error)
+        try:
+            self._report(describe(function), error)
+        except Exception:  # an exception that cannot say what it is must not end the session
+            logger.exception("a callback raised %s, which cannot be reported", type(error).__name__)
 
     def _timed_call(
         self, name: str, functions: tuple[Callback, ...], args: tuple[Any, ...]
@@ -487,6 +493,12 @@ class Registry:
             self._timed -= 1
             if not self._timed:
                 self.rebuild()
+
+
+def _queued(queue: CallbackQueue, name: str, functions: tuple[Callback, ...]) -> Callback:
+    """What puts a callback into a queue."""
+    put = queue.put
+    return lambda *args: put(name, functions, args)
 
 
 def _methods(owner: object, names: Iterable[str] | None) -> dict[str, Callback]:

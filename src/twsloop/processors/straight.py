@@ -9,6 +9,7 @@ function, like everyone.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 
 from twsloop.wire.hot import HOT, Calls, MessageStream, Route
@@ -39,13 +40,16 @@ class Straight:
         self.failed = raised
         self._stream: MessageStream | None = None
         self._routes = dict.fromkeys(HOT, Route.SKIP)
+        #: Listeners come from any thread: a route that was just read may be none any more.
+        self._lock = threading.Lock()
 
     def attach(self, stream: MessageStream | None) -> None:
         """A session's stream began; None when nothing is to be routed any more."""
-        self._stream = stream
-        if stream is not None:
-            for number, route in self._routes.items():
-                stream.route(number, route)
+        with self._lock:
+            self._stream = stream
+            if stream is not None:
+                for number, route in self._routes.items():
+                    stream.route(number, route)
 
     def put(self, name: str, low: Callback, high: Callback) -> None:
         """Who hears a callback has changed."""
@@ -67,6 +71,7 @@ class Straight:
             else:
                 route = Route.HOT
             if route is not self._routes[number]:
-                self._routes[number] = route
-                if self._stream is not None:
-                    self._stream.route(number, route)
+                with self._lock:
+                    self._routes[number] = route
+                    if self._stream is not None:
+                        self._stream.route(number, route)
