@@ -85,8 +85,8 @@ def test_it_reads_what_one_by_one_reads(
     told: list[BarData], show: Show, zone: str | None, cut: int
 ) -> None:
     reader = BarReader(show, zone)
-    reader.read(told[:cut])
-    reader.read(told[cut:])
+    reader.extend(told[:cut])
+    reader.extend(told[cut:])
     alone = [read_bar(bar, show, zone) for bar in told]
     readable = [bar for bar in alone if bar is not None]
     assert [shape(bar) for bar in reader.bars] == [shape(bar) for bar in readable]
@@ -96,7 +96,7 @@ def test_it_reads_what_one_by_one_reads(
 
 def test_a_bar_is_the_bar_that_its_class_makes() -> None:
     reader = BarReader(Show.TRADES)
-    reader.read([ib_bar()])
+    reader.extend([ib_bar()])
     (bar,) = reader.bars
     made = Bar(*(getattr(bar, field.name) for field in attrs.fields(Bar)))
     assert (bar, hash(bar), repr(bar)) == (made, hash(made), repr(made))
@@ -109,18 +109,18 @@ def test_prices_that_come_again_are_shared_and_what_is_kept_of_them_is_bounded(
 ) -> None:
     reading._PRICES.clear()
     reader = BarReader(Show.MIDPOINT)
-    reader.read([ib_bar(), ib_bar()])
+    reader.extend([ib_bar(), ib_bar()])
     assert reader.bars[0].open is reader.bars[1].open
     monkeypatch.setattr(reading, "_MOST_PRICES", 3)
     reading._PRICES.clear()
     for cents in range(1, 50):
-        reader.read([ib_bar(open=cents / 100)])
+        reader.extend([ib_bar(open=cents / 100)])
         assert len(reading._PRICES) <= 3
 
 
 def test_bars_an_even_time_apart_after_one_that_is_none() -> None:
     dates = ["1780272000", "1780272060", "x", "1780272120", "1780272180", "1780272000"]
     reader = BarReader(Show.TRADES)
-    reader.read([ib_bar(date=date) for date in dates])
+    reader.extend([ib_bar(date=date) for date in dates])
     assert reader.seconds == [1780272000, 1780272060, 1780272120, 1780272180, 1780272000]
     assert [bar.second for bar in reader.bars] == reader.seconds

@@ -30,7 +30,7 @@ from twsloop.errors import (
 from twsloop.event_loop import Future, IBKREventLoop
 from twsloop.events import Ends, Notice
 from twsloop.ids import RequestIds
-from twsloop.session.pending import Key, Pending, PendingTable
+from twsloop.session.pending import Gathering, Key, Pending, PendingTable
 from twsloop.transport import Fate
 
 from .channel import Channel, Holders, Send, Shared, Waiter, refusal
@@ -84,7 +84,8 @@ class Asks:
         cancel: Send | None = None,
         share: Hashable = None,
         gather: bool = True,
-    ) -> Future[list[Any]]:
+        parts: Gathering | None = None,
+    ) -> Future[Any]:
         """Send a request and gather its answer; from any thread.
 
         Args:
@@ -99,6 +100,7 @@ class Asks:
             gather: Whether the parts are kept for the result. The answer to a question that is
                 asked for what slices make of it, part by part, may be as long as the day: a list
                 of all orders of it takes megabytes.
+            parts: What gathers them, and is the result; a list unless given.
 
         Returns:
             A Future of the parts, in order; of an empty list if they are not gathered. It fails
@@ -109,8 +111,9 @@ class Asks:
             request=request,
             timeout=self._channel.answer_limit if timeout is None else timeout,
             gathers=gather,
+            parts=[] if parts is None else parts,
         )
-        future: Future[list[Any]] = Future(self._loop, on_abandon=lambda: self._abandon(pending))
+        future: Future[Any] = Future(self._loop, on_abandon=lambda: self._abandon(pending))
         pending.token = Waiter(send, cancel, future)
         if share is not None:
             under_way = self._shared.join(share, future)

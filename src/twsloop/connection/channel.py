@@ -73,7 +73,7 @@ class Waiter:
 
     send: Send
     cancel: Send | None = None
-    future: Future[list[Any]] | None = None
+    future: Future[Any] | None = None
     messages: list[Outgoing] = attrs.Factory(list)
 
 

@@ -24,7 +24,7 @@ from twsloop.events import Fact, Notice
 from twsloop.ids import OrderIds, RequestIds
 from twsloop.metrics import Metrics
 from twsloop.processors import CallbackQueue, Registry
-from twsloop.session.pending import Key
+from twsloop.session.pending import Gathering, Key
 from twsloop.session.retries import Try
 from twsloop.session.roles import Role
 from twsloop.session.state import Event, SessionMachine, State
@@ -297,7 +297,8 @@ class Core:
         cancel: Callable[[int], object] | None = None,
         share: Hashable = None,
         gather: bool = True,
-    ) -> Future[list[Any]]:
+        parts: Gathering | None = None,
+    ) -> Future[Any]:
         """Send a request and gather its answer (any thread); see `Asks.ask`."""
         return self.asks.ask(
             send,
@@ -307,6 +308,7 @@ class Core:
             cancel=cancel,
             share=share,
             gather=gather,
+            parts=parts,
         )
 
     def answer_part(self, key: Key, item: Any) -> bool:

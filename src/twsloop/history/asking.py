@@ -54,6 +54,7 @@ class Question:
         paced: What pacing has to know of it.
         timeout: Seconds for the answer from when it leaves; None as configured.
         always_cancel: It stays open at the gateway after its answer, until it is cancelled.
+        gather: Makes what gathers the parts of the answer, and is the answer.
     """
 
     request: str
@@ -62,6 +63,7 @@ class Question:
     paced: Paced
     timeout: float | None = None
     always_cancel: bool = False
+    gather: Callable[[], Any] = list
 
 
 @attrs.frozen
@@ -132,7 +134,7 @@ class PacedAsks:
     def _waits(self) -> list[WaitingRequest]:
         return self._core.pacing.rows("history", list(self._waiting.values()))
 
-    async def ask(self, question: Question, on_wait: OnWait | None = None) -> list[Any]:
+    async def ask(self, question: Question, on_wait: OnWait | None = None) -> Any:
         """Send a request when it may leave, and gather its answer.
 
         Args:
@@ -149,7 +151,7 @@ class PacedAsks:
         """
         return await self._shared.of(question.paced.identity, self._ask, question, on_wait)
 
-    async def _ask(self, question: Question, on_wait: OnWait | None) -> list[Any]:
+    async def _ask(self, question: Question, on_wait: OnWait | None) -> Any:
         left = self._core.config.history.violations
         while True:
             await self.turn(question.paced, question.request, on_wait)
@@ -189,7 +191,7 @@ class PacedAsks:
                 on_wait(None)
         pacer.take(core.clock.monotonic(), paced)
 
-    async def _ask_once(self, question: Question) -> list[Any]:
+    async def _ask_once(self, question: Question) -> Any:
         core = self._core
         asked: list[int] = []
 
@@ -198,11 +200,12 @@ class PacedAsks:
             question.send(req_id)
 
         try:
-            answer: list[Any] = await core.ask(
+            answer = await core.ask(
                 send,
                 request=question.request,
                 timeout=question.timeout,
                 cancel=question.cancel,
+                parts=question.gather(),
             )
         finally:
             self.pacer.give()

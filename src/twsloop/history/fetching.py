@@ -69,7 +69,7 @@ T = TypeVar("T")
 
 #: A span that ends this short a time ago may lack its last bars, where data is delayed, seconds.
 RECENT_S = 3600
-#: So many bars are read, or checked, before others have their turn on the loop thread.
+#: So many rows are read, or checked, before others have their turn on the loop thread.
 READ_AT_ONCE = 500
 CHECKED_AT_ONCE = 5000
 #: Ratios of prices that differ less than this are one factor: prices are rounded.
@@ -401,12 +401,8 @@ class BarFetch:
             words=question.words,
             timeout=question.timeout,
         )
-        answer = await self._tools.asks.ask(request, self._tell)
-        reader = BarReader(question.show)
-        for start in range(0, len(answer), READ_AT_ONCE):
-            reader.read(answer[start : start + READ_AT_ONCE])
-            await asyncio.sleep(0)
-        found, seconds = reader.bars, reader.seconds
+        reader: BarReader = await self._tools.asks.ask(request, self._tell)
+        found, seconds = reader.bars, reader.seconds  # another one may have asked the same
         if reader.unread:
             end = self._now if chunk.end is None else chunk.end
             span = Span(min(chunk.sure, end - 1), end)
@@ -418,8 +414,7 @@ class BarFetch:
                 for finding in check_bars(found, question.size, question.show)
                 if finding.kind in {FindingKind.DOUBLE, FindingKind.DISORDER}
             ]
-            found.sort(key=lambda bar: bar.time)
-            seconds.sort()
+            found, seconds = sorted(found, key=lambda bar: bar.time), sorted(seconds)
         return found, seconds
 
     def _find(self, kind: FindingKind, span: Span, count: int, text: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from twsloop.connection.core import Core
+from twsloop.ids import FIRST_REQUEST_ID
 
 from .rows import read_schedule
 
@@ -23,8 +24,9 @@ class HistoryProcessor:
         self._core = core
 
     def historicalData(self, reqId: int, bar: Any) -> None:
-        """One bar."""
-        self._core.answer_part(reqId, bar)
+        """One bar; a program's own call may tell very many."""
+        if reqId >= FIRST_REQUEST_ID:
+            self._core.answer_part(reqId, bar)
 
     def historicalDataEnd(self, reqId: int, start: str, end: str) -> None:
         """All bars have come."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from twsloop.wire.times import utc_text
 from .asking import Question
 from .chunks import Chunk
 from .pacing import Paced
+from .reading import BarReader
 from .spans import moment
 from .words import BarSize, Show, TickKind
 
@@ -73,6 +75,7 @@ def bars_question(
             small=size.small,
         ),
         timeout,
+        gather=functools.partial(BarReader, show),
     )
 
 

@@ -47,7 +47,7 @@ def _price(value: float) -> Decimal | None:
 
 
 class BarReader:
-    """Reads the bars of one answer, some at a time.
+    """Reads the bars of one answer as they come, some at a time; a `Gathering` of them.
 
     Args:
         show: What they show: only trades have volume, average and count.
@@ -69,7 +69,7 @@ class BarReader:
         self.seconds: list[int] = []
         self.unread = 0
 
-    def read(self, told: Sequence[Any]) -> None:
+    def extend(self, told: Sequence[Any], /) -> None:
         """Read some of IB's BarData."""
         known, traded, new = _PRICES.get, self._traded, _new
         put, put_second = self.bars.append, self.seconds.append

@@ -17,14 +17,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
-__all__ = ["Pending", "PendingTable"]
+__all__ = ["Gathering", "Pending", "PendingTable"]
 
 #: A request's id, or the name of the end marker that answers a request without one.
 Key = int | str
+
+
+class Gathering(Protocol):
+    """What keeps the parts of an answer: a list, or who makes of them what is wanted."""
+
+    def extend(self, items: Sequence[Any], /) -> None:
+        """Some have come."""
+        ...
 
 
 @attrs.define(eq=False)
@@ -53,7 +61,7 @@ class Pending:
     raw: bool = False
     gathers: bool = True
     token: Any = None
-    parts: list[Any] = attrs.Factory(list)
+    parts: Gathering = attrs.Factory(list)
     due: float | None = None
     left_at: float | None = None
     since: float = 0.0
