@@ -10,7 +10,7 @@ RUNS := $(VENV)/.runs
 COMPILED := $(shell find src/twsloop -name '_*.pyx' -o -name '_*.pxi')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test lint docs conformance conformance-short side-by-side fuzz nightly format clean bench soak
+.PHONY: help setup system-packages demo test test-python lint docs conformance conformance-short side-by-side fuzz nightly format clean bench soak
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -48,6 +48,12 @@ demo: $(RUNS)  ## stream, trade and account against the embedded paper gateway (
 test: $(STAMP)  ## the test suite
 	PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/bytecode \
 		$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# What decodes, and who is told of it: the suite runs with the compiled parts where they are.
+test-python: $(STAMP)  ## the tests nearest to the hot path, without the compiled parts (2 minutes)
+	TWSLOOP_WIRE=python $(BIN)/python -m pytest -n 2 --dist loadfile tests/wire/hot tests/processors \
+		tests/market_data tests/connection/test_recorded.py tests/connection/test_callbacks.py \
+		tests/connection/test_ib_defects.py tests/test_transport.py
 
 lint: $(STAMP)  ## ruff, import contracts, mypy strict
 	$(BIN)/ruff check .
