@@ -14,12 +14,14 @@ from twsloop.wire.messages import message_class
 from .caches import keep
 from .calls import Sink
 from .heads import Head, Kind, Tell, has_only
-from .protobuf import DECIMALS, DOUBLE, PRICE_TAG
+from .protobuf import DECIMALS, PRICE_AND_SIZE, PRICE_TAG
 
 __all__ = ["tick_by_tick_kinds"]
 
-_TWO_DOUBLES = Struct("<dxd").unpack_from
+#: Two prices, each with the tag behind it, and the length of the first size.
+_QUOTE = Struct("<dBdBB").unpack_from
 _LAST_TAG, _BID_ASK_TAG, _ATTRIB_TAG, _SIZE_TAG = 0x1A, 0x22, 0x12, 0x22
+_ASK_TAG, _BID_SIZE_TAG, _ASK_SIZE_TAG = 0x21, 0x2A, 0x32
 #: The types of tick-by-tick data: last and all last, quotes.
 _TRADES, _QUOTES = (1, 2), (3,)
 
@@ -107,15 +109,16 @@ def _trades(sink: Sink) -> Tell:
     attributes = _Parts("HistoricalTickLast", {"tickAttribLast"}, _trade_attributes)
     tails = _Parts("HistoricalTickLast", {"exchange", "specialConditions"}, _trade_tail)
     known_times, known_attributes, known_tails = times.known, attributes.known, tails.known
-    decimals, failed = DECIMALS, sink.failed
+    decimals, failed, price_and_size = DECIMALS, sink.failed, PRICE_AND_SIZE
 
     def trade(data: bytes, middle: int, end: int, head: Head) -> bool | None:
         if not data[middle] == end - middle - 1 < 128:
             return True
         place = middle + (10 + data[middle + 8] if data[middle + 7] == _ATTRIB_TAG else 8)
-        if data[place + 8] != _SIZE_TAG or data[place + 9] > 127:
+        price, tag, length = price_and_size(data, place)
+        if tag != _SIZE_TAG:
             return True
-        after = place + 10 + data[place + 9]
+        after = place + 10 + length
         try:
             time = known_times[data[middle + 1 : middle + 7]]
             past_limit, unreported = known_attributes[data[middle + 7 : place]]
@@ -128,7 +131,6 @@ def _trades(sink: Sink) -> Tell:
             )
             return trade(data, middle, end, head) if known else True
         size = decimals[data[place + 10 : after]]
-        (price,) = DOUBLE(data, place)
         attrib = TickAttribLast()
         if past_limit:
             attrib.pastLimit = True
@@ -149,7 +151,7 @@ def _quotes(sink: Sink) -> Tell:
     times = _Parts("HistoricalTickBidAsk", {"time"}, _time)
     attributes = _Parts("HistoricalTickBidAsk", {"tickAttribBidAsk"}, _quote_attributes)
     known_times, known_attributes = times.known, attributes.known
-    decimals, failed = DECIMALS, sink.failed
+    decimals, failed, quotes = DECIMALS, sink.failed, _QUOTE
 
     def quote(data: bytes, middle: int, end: int, head: Head) -> bool | None:
         if not data[middle] == end - middle - 1 < 128:
@@ -164,17 +166,15 @@ def _quotes(sink: Sink) -> Tell:
             )
             return quote(data, middle, end, head) if known else True
         # A tag before the second price, and before each of the sizes, which end the message.
-        second = place + 19 + data[place + 18]
+        bid, ask_tag, ask, bid_size_tag, length = quotes(data, place)
+        second = place + 19 + length
         if (
-            data[place + 8] != 0x21
-            or data[place + 17] != 0x2A
-            or data[second] != 0x32
+            ask_tag != _ASK_TAG
+            or bid_size_tag != _BID_SIZE_TAG
+            or data[second] != _ASK_SIZE_TAG
             or second + 2 + data[second + 1] != end
-            or data[place + 18] > 127
-            or data[second + 1] > 127
         ):
             return True
-        bid, ask = _TWO_DOUBLES(data, place)
         bid_size, ask_size = decimals[data[place + 19 : second]], decimals[data[second + 2 : end]]
         attrib = TickAttribBidAsk()
         if past_low:
