@@ -5,12 +5,14 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import gc
+import importlib
 import operator
 import sys
 import threading
 import tracemalloc
 from collections.abc import Callable
 from decimal import Decimal
+from importlib.util import find_spec
 from random import Random
 from typing import Any
 
@@ -24,18 +26,32 @@ from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE
 from twsloop.clock import Arrival, ManualClock
 from twsloop.connection.life import Life, StreamStatus
 from twsloop.contracts import future, stock
+from twsloop.market_data import forms
 from twsloop.market_data.lines import Line
 from twsloop.market_data.state import Ticker
 from twsloop.market_data.ticking import Ticking
 from twsloop.market_data.ticks import PAIRED, TICKS
 from twsloop.processors import CallbackQueue, Registry
 from twsloop.processors.delivery import PROBATION, Delivery
+from twsloop.wire.hot import IMPLEMENTATION
 
 IMPLEMENTATIONS: list[Any] = [pytest.param(Ticking, id="python")]
 with contextlib.suppress(ImportError):
     from twsloop.market_data._ticking import Ticking as Compiled
 
     IMPLEMENTATIONS.append(pytest.param(Compiled, id="native"))
+
+
+def test_what_was_compiled_is_used() -> None:
+    """It gives way in silence where it is missing, and only there."""
+    if find_spec("twsloop.market_data._ticking") is None:
+        pytest.skip("the compiled form was not built: no compiler, or no headers of Python's")
+    compiled = importlib.import_module("twsloop.market_data._ticking")
+    if IMPLEMENTATION == "native":
+        assert forms.Ticking is compiled.Ticking
+        assert forms.Streaming is compiled.Streaming
+    else:
+        assert forms.Ticking is Ticking
 
 
 class LongWay:
