@@ -25,6 +25,8 @@ __all__ = ["ENVIRONMENT_PREFIX", "SECTIONS", "Config", "Survey", "survey"]
 
 #: What the names of our environment variables begin with.
 ENVIRONMENT_PREFIX = "TWSLOOP_"
+#: What is no setting of a program: `twsloop.wire` reads it when it is imported.
+NO_SETTINGS = frozenset({"TWSLOOP_WIRE"})
 
 #: What `ConfigError.file` says of values that stand in no file.
 CODE = "code"
@@ -311,6 +313,8 @@ def _from_environment(
     found: Values = {}
     for name, text in environ.items():
         if not name.upper().startswith(ENVIRONMENT_PREFIX):
+            continue
+        if source == ENVIRONMENT and name in NO_SETTINGS:
             continue
         rest = name[len(ENVIRONMENT_PREFIX) :].lower()
         section = next((s for s in SECTIONS if rest.startswith(f"{s}_")), None)
