@@ -178,3 +178,36 @@ def test_what_was_kept_of_a_text_is_not_taken_for_protobuf() -> None:
     first, second = through(Compiled, 205, [odd, body])
     compare(odd, 205, first, decoded=True)
     assert second == [body]
+
+
+def part_of(number: int, content: bytes) -> bytes:
+    """A message within a message."""
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+LAST = part_of(3, b"\x08\x05" + b"\x19" + bytes(8))
+QUOTE = part_of(4, b"\x08\x06" + b"\x21" + bytes(8))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        # A flag twice: the last one counts.
+        b"\x08\x01\x10\x01" + part_of(3, b"\x08\x05" + part_of(2, b"\x08\x01\x08\x00")),
+        b"\x08\x01\x10\x01" + part_of(3, part_of(2, b"\x08\x01") + part_of(2, b"\x08\x00")),
+        # Two of which there can be one: again the last.
+        b"\x08\x01\x10\x01" + LAST + QUOTE,
+        b"\x08\x01\x10\x01" + QUOTE + LAST,
+        b"\x08\x01\x10\x03" + LAST + QUOTE,
+        b"\x08\x01\x10\x03" + QUOTE + LAST,
+        # A flag of two, a text that is none, a type that does not fit its message.
+        b"\x08\x01\x10\x01" + part_of(3, part_of(2, b"\x08\x02")),
+        b"\x08\x01\x10\x01" + part_of(3, part_of(5, b"\xff")),
+        b"\x08\x01\x10\x03" + LAST,
+        b"\x08\x01\x10\x04" + QUOTE,
+    ],
+)
+def test_what_protobuf_allows_and_nobody_sends(payload: bytes) -> None:
+    body = make_body(99, payload, NEWEST, protobuf=True)
+    (heard,) = through(Compiled, NEWEST, [body])
+    compare(body, NEWEST, heard)

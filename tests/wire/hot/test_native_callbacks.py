@@ -223,6 +223,26 @@ def test_what_was_left_by_a_raise_goes_on_with_the_next_read(stream_class: Any) 
 
 
 @every_stream
+@pytest.mark.parametrize("what", ["hold", "stop"])
+def test_nothing_passes_a_cut_message_that_halts(stream_class: Any, what: str) -> None:
+    """It came in two reads, and more came with its end."""
+    sink = Sink()
+
+    def halt(body: bytes) -> None:
+        sink.log.append(body)
+        getattr(stream, what)()
+
+    stream = stream_class(NEWEST, sink, halt)
+    data = frame(NOT_HOT) + frame(size()) * 2
+    stream.feed(data[:9])
+    stream.feed(data[9:])
+    stream.feed(frame(price()))
+    assert sink.log == [NOT_HOT]
+    assert stream.release() == (3 if what == "hold" else 0)
+    assert sink.log[1:] == (["tickSize"] * 2 + ["tickPrice", "tickSize"]) * (what == "hold")
+
+
+@every_stream
 def test_the_functions_are_looked_up_at_each_call(stream_class: Any) -> None:
     sink = Sink()
 
@@ -413,6 +433,8 @@ def _tick_by_tick() -> list[bytes]:
         else:
             message.historicalTickMidPoint.price = 2.5
         made.append(message.SerializeToString())
+    # Made in part when it declines: a price, attributes, and then an exchange that is no text.
+    made.append(b"\x08\x01\x10\x01\x1a\x0f\x19\1\2\3\4\5\6\7\x40\x22\x01\x35\x2a\x01\xff")
     return made
 
 
