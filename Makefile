@@ -88,6 +88,7 @@ nightly: $(STAMP)  ## the state machines with 5000 Hypothesis examples each (an 
 # Sizes, and what of it: make bench BENCH=--quick, make bench BENCH="--only throughput --publish".
 bench: $(STAMP)  ## ticks, orders, history, latency beside IB's own client and ib_async; what journal, gate, recovery take (25 minutes)
 	$(BIN)/python bench/all_clients.py $(BENCH)
+	$(BIN)/python bench/gil.py
 	$(BIN)/python bench/recovery.py
 	$(BIN)/python bench/journal.py
 	$(BIN)/python bench/orders_journaled.py

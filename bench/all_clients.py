@@ -43,12 +43,13 @@ SCRIPTS: dict[str, tuple[list[str], list[str], list[str]]] = {
     ),
     "latency": (
         ["--rounds", "5"],
-        ["--rounds", "3", "--seconds", "0.5"],
+        ["--rounds", "3", "--seconds", "0.5", "--tries", "2"],
         ["--tiny", "--rows", "bare,live"],
     ),
     "connect": (["--rounds", "5"], ["--rounds", "2"], ["--tiny", "--rows", "bare,live"]),
     "order_round_trip": ([], ["--rounds", "5"], ["--tiny"]),
     "history": ([], ["--rounds", "3"], ["--tiny"]),
+    "decode": ([], ["--rounds", "3"], ["--rounds", "1", "--messages", "500"]),
     "slices": ([], [], ["--rounds", "1", "--messages", "1000"]),
     "costs": ([], ["--rounds", "3"], ["--tiny"]),
     "stages": (["--rounds", "5"], ["--rounds", "3"], ["--tiny"]),
@@ -255,6 +256,33 @@ def _fans(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _decoders(found: Mapping[str, Any]) -> str:
+    names = list(found["rows"][0]["ns"])
+    lines = [
+        f"| server version | messages | {' | '.join(f'{name}, us' for name in names)} |",
+        f"|:--|:--|{'--:|' * len(names)}",
+    ]
+    for row in found["rows"]:
+        cells = " | ".join(f"{row['ns'][name] / 1e3:.2f}" for name in names)
+        lines.append(f"| {row['version']} | {row['kind']} | {cells} |")
+    return "\n".join(lines)
+
+
+def profile(found: Mapping[str, Any]) -> str:
+    """The tables of where the time goes."""
+    parts = []
+    if "stages" in found:
+        one = found["stages"]
+        parts += [f"Run on {said(one['machine'])}.", stages.table(one["stages"])]
+    if "decode" in found:
+        parts += [
+            "### Each kind of message, decoded and told to a method that counts",
+            "`official` is IB's own decoder without its threads, queue and socket.",
+            _decoders(found["decode"]),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
 def _latencies(found: Mapping[str, Any]) -> str:
     rows = {
         name: {int(rate): figures for rate, figures in one.items()}
@@ -307,10 +335,7 @@ def main() -> None:
     print(f"\n{page(found, about)}")
     if options.publish:
         (TABLES / "speed.md").write_text(page(found, about), encoding="utf-8")
-        if "stages" in found:
-            shown = f"Run on {said(found['stages']['machine'])}.\n\n"
-            shown += stages.table(found["stages"]["stages"]) + "\n"
-            (TABLES / "profile.md").write_text(shown, encoding="utf-8")
+        (TABLES / "profile.md").write_text(profile(found), encoding="utf-8")
         print(f"written: {TABLES}/speed.md, profile.md")
 
 

@@ -61,7 +61,7 @@ def measure(rows: Sequence[Row], options: argparse.Namespace) -> dict[str, dict[
                     "seconds": options.seconds,
                 }  # fmt: skip
                 for row in rows:
-                    one = best(blaster, row, plan, 1 if options.tiny else TRIES)
+                    one = best(blaster, row, plan, 1 if options.tiny else options.tries)
                     runs.setdefault((row.name, rate), []).append(one)
     found: dict[str, dict[int, Any]] = {row.name: {} for row in rows}
     for (name, rate), measured in runs.items():
@@ -96,6 +96,7 @@ def main() -> None:
     parser.add_argument("--rates", type=lambda text: [int(one) for one in text.split(",")])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--tries", type=int, default=TRIES, help="at most, if the sender was late")
     parser.add_argument("--tiny", action="store_true", help="only to see that it runs")
     parser.add_argument("--json", type=Path, default=Path(__file__).with_name("latency.json"))
     options = parser.parse_args()

@@ -21,10 +21,10 @@ BENCH = Path(__file__).parents[2] / "bench"
 pytestmark = pytest.mark.timeout(170)
 
 
-def run(tmp_path: Path, script: str, *arguments: str, out: str = "--json") -> tuple[str, Any]:
+def run(tmp_path: Path, script: str, *arguments: str) -> tuple[str, Any]:
     """What a script printed, and its figures."""
     file = tmp_path / "figures.json"
-    command = [sys.executable, str(BENCH / f"{script}.py"), *arguments, out, str(file)]
+    command = [sys.executable, str(BENCH / f"{script}.py"), *arguments, "--json", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=160, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout, json.loads(file.read_text(encoding="utf-8"))
@@ -74,11 +74,6 @@ def test_stages(tmp_path: Path) -> None:
     assert "| limit, protobuf (225) |" in said
 
 
-def test_slices(tmp_path: Path) -> None:
-    _, found = run(tmp_path, "slices", "--rounds", "1", "--messages", "1000", out="--out")
-    assert found["rows"][0]["wire"] == "python"
-
-
 def test_fan_out(tmp_path: Path) -> None:
     small = ("--only", "blast", "--rounds", "1", "--version", "225", "--sinks", "2")
     _, found = run(tmp_path, "fanout", *small, "--symbols", "5", "--events", "1000")
@@ -119,3 +114,10 @@ def test_the_page_has_what_was_measured_and_does_not_name_the_machine() -> None:
     assert "### A connection" in page
     assert "### 100,000 bars" not in page
     assert set(machine()) == set(about)
+
+
+def test_the_profile_says_what_each_decoder_takes() -> None:
+    row = {"version": 225, "kind": "mix", "ns": {"official": 3821.6, "python": 994.3}}
+    said = all_clients.profile({"decode": {"rows": [row]}})
+    assert "| server version | messages | official, us | python, us |" in said
+    assert "| 225 | mix | 3.82 | 0.99 |" in said
