@@ -179,6 +179,27 @@ def test_the_end_of_the_link_is_told_behind_what_came_before_it(loop_factory: Lo
     assert names == ["historicalData"] * BARS + ["currentTime", "connectionClosed"]
 
 
+def test_a_link_that_breaks_in_the_midst_ends_behind_the_last_bar(
+    loop_factory: LoopFactory,
+) -> None:
+    heard = Heard()
+    keep = heard.historicalData
+    with ScriptedServer(sent(225, bars_body(225))) as server:
+        tws = client(server, heard, loop_factory)
+
+        def bar_came(reqId: int, bar: BarData) -> None:
+            keep(reqId, bar)
+            if bar.barCount == 300:
+                tws._driver.life.link_useless(ConnectionAbortedError("it broke"))
+
+        heard.historicalData = bar_came
+        with tws:
+            tws.reqCurrentTime()
+            heard.wait("connectionClosed")
+    names = heard.names[heard.names.index("historicalData") :]
+    assert names == ["historicalData"] * BARS + ["connectionClosed"]
+
+
 def test_a_session_after_one_that_broke_off_tells_its_own_bars() -> None:
     heard = Heard()
     keep = heard.historicalData

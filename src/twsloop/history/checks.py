@@ -7,7 +7,7 @@ of them. But it is for the user to judge, who otherwise would never know.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,10 +16,12 @@ import attrs
 from .rows import Bar, Session
 from .words import BarSize, Show
 
-__all__ = ["Finding", "FindingKind", "check_bars", "check_sessions", "compare"]
+__all__ = ["Finding", "FindingKind", "check_bars", "check_sessions", "compare", "session_steps"]
 
 #: How far an average price may be outside its bar, as a part of the price: IB rounds it.
 _ROUNDING = Decimal("0.0001")
+#: So many bars are compared with the schedule in one step.
+STEP = 1000
 
 
 class FindingKind(enum.StrEnum):
@@ -133,9 +135,24 @@ def check_sessions(
         sessions: The trading days of that span, in order, cut to it.
         until: Bars that end later than this are not expected yet.
     """
+    found: list[Finding] = []
+    for _ in session_steps(bars, size, sessions, until, found):
+        pass
+    return found
+
+
+def session_steps(
+    bars: Sequence[Bar],
+    size: BarSize,
+    sessions: Iterable[Session],
+    until: datetime,
+    found: list[Finding],
+) -> Iterator[None]:
+    """The work of `check_sessions` in short steps; what it finds is added to ``found``."""
     if size.unit == "D":
-        return _check_days(bars, size, sessions, until)
-    return _check_times(bars, size, sessions, until) if size.intraday else []
+        found += _check_days(bars, size, sessions, until)
+    elif size.intraday:
+        yield from _check_times(bars, size, sessions, until, found)
 
 
 def _check_days(
@@ -158,10 +175,13 @@ def _check_days(
 
 
 def _check_times(
-    bars: Sequence[Bar], size: BarSize, sessions: Iterable[Session], until: datetime
-) -> list[Finding]:
-    found: list[Finding] = []
-    place = 0
+    bars: Sequence[Bar],
+    size: BarSize,
+    sessions: Iterable[Session],
+    until: datetime,
+    found: list[Finding],
+) -> Iterator[None]:
+    place, length = 0, size.length
 
     def outside(bar: Bar) -> None:
         text = "the schedule says that there was no trading"
@@ -170,7 +190,7 @@ def _check_times(
     for session in sessions:
         end = session.end
         # The first bar of a session may have begun before it, by the clock.
-        while place < len(bars) and bars[place].time + size.length <= session.start:
+        while place < len(bars) and bars[place].time + length <= session.start:
             outside(bars[place])
             place += 1
         at = session.start
@@ -180,15 +200,17 @@ def _check_times(
                 found.append(_hole(size, at, time))
             # Bars begin by the clock, but for a session's first, which may be shorter: so this is
             # where the next one begins at the latest.
-            at = max(time, session.start) + size.length
+            at = max(time, session.start) + length
             place += 1
+            if place % STEP == 0:
+                yield
         if until < session.end:  # the bar under way is not expected yet
-            end = at + max((until - at) // size.length, 0) * size.length
+            end = at + max((until - at) // length, 0) * length
         if at < end:
             found.append(_hole(size, at, end))
+        yield
     for bar in bars[place:]:
         outside(bar)
-    return found
 
 
 def _hole(size: BarSize, start: datetime, end: datetime) -> Finding:

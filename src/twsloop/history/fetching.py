@@ -32,7 +32,7 @@ from twsloop.errors import NoHistory, RequestError
 from twsloop.wire.times import read_time
 
 from .asking import EMPTY, SERVICE_ERROR, PacedAsks
-from .checks import Finding, FindingKind, check_bars, check_sessions, compare
+from .checks import Finding, FindingKind, check_bars, compare, session_steps
 from .chunks import (
     DAY_S,
     KEPT_SMALL_S,
@@ -198,7 +198,9 @@ class BarFetch:
             await asyncio.sleep(0)
         if question.check:
             sessions = await self._sessions()
-            self._findings += check_sessions(bars, question.size, sessions, moment(self._now))
+            until, found = moment(self._now), self._findings
+            for _ in session_steps(bars, question.size, sessions, until, found):
+                await asyncio.sleep(0)
         return BarSeries(
             contract=question.contract,
             symbol=question.symbol,
