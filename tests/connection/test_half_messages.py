@@ -77,3 +77,17 @@ def test_a_gateway_of_slow_messages_has_time_for_its_answer(
     pour(double, data)
     assert not ask(watch._is_slow), "whole at once"
     double.stop()
+
+
+def test_a_slow_callback_makes_no_message_slow(double: GatewayDouble[IBGateway]) -> None:
+    """It came at once; what we do with it is not the gateway's time."""
+    double.app.scannerParameters = lambda _xml: double.advance(2)
+    double.stop()
+    double.start()
+    watch, ask = double.app._driver.life._watch, double.app.event_loop.call
+    body = b"\0\0\0\xdb\n\x05<xml>"
+    data = len(body).to_bytes(4, "big") + body
+    pour(double, data[:5])
+    pour(double, data[5:])
+    assert not ask(watch._is_slow)
+    double.stop()

@@ -277,13 +277,13 @@ class Lifecycle:
 
     def frame_came(self, body: bytes) -> None:
         """The hello."""
-        self._watch.message_came()
+        self._watch.message_came(self._batch_start)
         if self._core.state is State.HANDSHAKE:
             self._take_hello(body)
 
     def messages_came(self) -> None:
         """Messages came, of those after the hello."""
-        self._watch.message_came()
+        self._watch.message_came(self._batch_start)
 
     def _message(self, body: bytes) -> None:
         """A message that its stream does not decode itself."""

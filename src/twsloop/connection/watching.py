@@ -67,12 +67,15 @@ class LinkWatch:
         if self._monitor is not None:
             self._monitor.heartbeat_received()
 
-    def message_came(self) -> None:
-        """A message is whole."""
+    def message_came(self, at: float) -> None:
+        """A message is whole.
+
+        Args:
+            at: When its last byte came, in monotonic seconds: what its callbacks took is not its.
+        """
         if self._half_since is not None:
-            now = self._core.clock.monotonic()
-            if now - self._half_since >= SLOW_MESSAGE:
-                self._slow_at = now
+            if at - self._half_since >= SLOW_MESSAGE:
+                self._slow_at = at
             self._half_since = None
 
     def batch_done(self, began: float, took: float, pending: int) -> None:
