@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import statistics
 import sys
 import weakref
 from typing import Any
@@ -446,8 +447,10 @@ def test_no_reference_is_lost_or_taken_twice() -> None:
     stream_class = list(IMPLEMENTATIONS.values())[-1]
     gc.collect()
     objects_after(stream_class, 60)  # the caches are full
-    before = objects_after(stream_class, 20)
-    assert abs(objects_after(stream_class, 400) - before) < 60
+    counts = [objects_after(stream_class, 150) for _ in range(4)]
+    # The middle one of three: some other thread may have its own doings once.
+    growth = statistics.median(after - before for before, after in itertools.pairwise(counts))
+    assert abs(growth) < 60
 
 
 def test_a_stream_goes_with_its_sink() -> None:
