@@ -94,7 +94,10 @@ class Sessions(RuleBasedStateMachine):
         super().__init__()
         self.clock = cast("Any", Hands())
         self.notes: list[Note] = []
-        self.written: list[tuple[int, str]] = []
+        #: What the socket took, by epoch.
+        self.streams: dict[int, bytes] = {}
+        #: How many bytes it takes from another thread.
+        self.room = 0
         self.outbox = Outbox(
             self.clock, rate=8, reserve=2, limit=LIMIT, wake=lambda: None,
             identify=lambda body: int(body.split(b":")[1]),
@@ -110,11 +113,28 @@ class Sessions(RuleBasedStateMachine):
     @rule()
     def open(self) -> None:
         epoch = self.outbox.epoch + 1
+        self.streams[epoch] = b""
 
         def write(data: bytes) -> None:
-            self.written += [(epoch, part) for part in data.decode().split("LEN:")[1:]]
+            self.streams[epoch] += data
 
-        assert self.outbox.open(write) == epoch
+        def at_once(data: bytes) -> int:
+            taken = data[: self.room]
+            self.streams[epoch] += taken
+            return len(taken)
+
+        assert self.outbox.open(write, at_once) == epoch
+
+    @property
+    def written(self) -> list[tuple[int, str]]:
+        """What left, whole or begun: what is begun is ended before anything else leaves."""
+        found = []
+        for epoch, stream in self.streams.items():
+            rest = self.outbox._rest if epoch == self.outbox.epoch else b""
+            whole = (stream + rest).decode()
+            assert not whole or whole.startswith("LEN:")
+            found += [(epoch, part) for part in whole.split("LEN:")[1:]]
+        return found
 
     @precondition(lambda self: self.outbox.is_open)
     @rule(seldom=st.integers(0, 3))
@@ -137,6 +157,21 @@ class Sessions(RuleBasedStateMachine):
         self._put(REQUESTS[lane][1], lane, req_id, None, cancels=True)
 
     @precondition(lambda self: self.outbox.is_open)
+    @rule(
+        lane=st.sampled_from(sorted(REQUESTS)), req_id=req_ids, cancels=st.booleans(),
+        room=st.sampled_from([0, 2, 7, 100]),
+    )  # fmt: skip
+    def ask_from_another_thread(self, lane: Lane, req_id: int, cancels: bool, room: int) -> None:
+        self.room = room
+        self._put(REQUESTS[lane][cancels], lane, req_id, None, cancels=cancels, at_once=True)
+
+    @precondition(lambda self: self.outbox.is_open)
+    @rule(order_id=order_ids, room=st.sampled_from([0, 2, 7, 100]))
+    def place_from_another_thread(self, order_id: int, room: int) -> None:
+        self.room = room
+        self._put(3, Lane.ORDER, order_id, None, at_once=True)
+
+    @precondition(lambda self: self.outbox.is_open)
     @rule(order_id=order_ids)
     def place(self, order_id: int) -> None:
         self._put(3, Lane.ORDER, order_id, None)
@@ -157,7 +192,8 @@ class Sessions(RuleBasedStateMachine):
     def drop(self, which: int) -> None:
         if which < len(self.notes):
             note = self.notes[-1 - which]
-            waits = note.message.fate is Fate.QUEUED and not note.fates
+            # A cancel that took its request out is over, too, and is told so by the next drain.
+            waits = note.message.fate is Fate.QUEUED and note.message.serial > 0
             assert self.outbox.drop(note.message) == waits
 
     @rule()
@@ -180,7 +216,14 @@ class Sessions(RuleBasedStateMachine):
         self.clock.advance(seconds)
 
     def _put(
-        self, number: int, lane: Lane, number_id: int, gate: Gate | None, *, cancels: bool = False
+        self,
+        number: int,
+        lane: Lane,
+        number_id: int,
+        gate: Gate | None,
+        *,
+        cancels: bool = False,
+        at_once: bool = False,
     ) -> None:
         label = f"{number}:{number_id}:{len(self.notes)}"
         order_id = number_id if lane in {Lane.ORDER, Lane.CANCEL} else None
@@ -189,10 +232,11 @@ class Sessions(RuleBasedStateMachine):
             cancels=cancels,
         )  # fmt: skip
         note = Note(message, self.outbox.epoch, label)
-        message.on_fate = note.fates.append
+        if not at_once:
+            message.on_fate = note.fates.append
         before = self.outbox.waiting(lane)
         try:
-            self.outbox.put(message)
+            self.outbox.put(message, at_once=at_once)
         except SendQueueFull:
             assert before >= LIMIT
             assert lane >= Lane.REQUEST
@@ -201,6 +245,11 @@ class Sessions(RuleBasedStateMachine):
             assert not self.outbox.is_open
         else:
             self.notes.append(note)
+            if message.fate is Fate.SENT:  # in the thread that sent it, which nobody tells
+                assert at_once
+                assert not before
+                note.fates.append(Fate.SENT)
+            message.on_fate = note.fates.append
 
     # ---- what always holds -----------------------------------------------------------------
 

@@ -182,6 +182,15 @@ def test_one_message_can_be_dropped_once() -> None:
     assert desk.stream == b"y"
 
 
+def test_an_order_that_was_dropped_is_not_withdrawn_again() -> None:
+    desk = Desk()
+    message = desk.put(b"five", Lane.ORDER, order_id=5)
+    assert desk.outbox.drop(message)
+    assert not desk.outbox.withdraw(5)
+    assert desk.fates == [(b"five", Fate.NOT_SENT)]
+    assert desk.outbox.waiting(Lane.ORDER) == 0
+
+
 def test_what_waits_at_the_end_of_a_session_never_leaks_into_the_next() -> None:
     desk = Desk()
     first = desk.outbox.epoch

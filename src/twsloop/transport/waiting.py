@@ -118,9 +118,11 @@ class Waiting:
     def withdraw(self, order_id: int) -> list[Outgoing]:
         """Take out what waits of an order."""
         queue = self._lanes[Lane.ORDER]
-        taken = [message for message in queue if message.order_id == order_id]
-        for message in taken:
+        mine = [message for message in queue if message.order_id == order_id]
+        for message in mine:
             queue.remove(message)
+        # One that was dropped before stands in the lane, and is not counted any more.
+        taken = [message for message in mine if message.fate is _QUEUED]
         self.counts[Lane.ORDER] -= len(taken)
         return taken
 
