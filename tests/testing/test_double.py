@@ -394,3 +394,21 @@ def test_scheduled_work_runs_with_the_clock() -> None:
     double.app.schedule_task(lambda: runs.append(double.clock.monotonic()), every=10)
     double.advance(35)
     assert runs == [10, 20, 30]
+
+
+def test_a_long_answer_is_told_in_one_piece_however_slow_the_machine_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("twsloop.connection.long_messages.SLICE", 0.0)
+    order: list[Any] = []
+
+    class Bars(IBGateway):
+        def historicalData(self, reqId: int, bar: Any) -> None:
+            if not order:
+                asyncio.get_running_loop().call_soon(order.append, "the loop's turn")
+            order.append(bar.barCount)
+
+    with GatewayDouble(Bars) as double:
+        told = [{"date": "20260928", "barCount": n} for n in range(100)]
+        double.say("historicalData", reqId=7, historicalDataBars=told)
+    assert order == [*range(100), "the loop's turn"]

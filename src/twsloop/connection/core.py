@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -128,6 +129,8 @@ class Core:
             channel_of(self),
         )
         self.dispatcher = Dispatcher(self.registry, self.metrics, self.millis, self.asks.parts)
+        if own.still:  # slices go by the machine's time, and a run of the double by no machine's
+            self.dispatcher.long.slice_s = math.inf
         self.machine = SessionMachine()
         self.calendar = calendar_of(config)
         self.accounts: tuple[str, ...] = ()
