@@ -329,7 +329,8 @@ class IBKREventLoop:
         try:
             loop.call_soon_threadsafe(self._run_posted, work, args)
         except RuntimeError as error:
-            self._handed.pop()
+            with contextlib.suppress(IndexError):  # a loop that is driven by hand may have run it
+                self._handed.pop()
             msg = f"the loop {self.name!r} is not running: it has just stopped"
             raise LoopNotRunning(msg) from error
 
