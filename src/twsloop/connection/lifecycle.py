@@ -272,8 +272,8 @@ class Lifecycle:
         core = self._core
         self._batch_start = core.heard_at = core.arrival.at = core.clock.monotonic()
         self._watch.heard()
-        told = core.registry.queue is not None or core.hears_messages
-        core.registry.straight.message_done = self._message_done if told else None
+        heard = core.hears_messages
+        core.registry.straight.message_done = self._message_done if heard else None
 
     def frame_came(self, body: bytes) -> None:
         """The hello."""
