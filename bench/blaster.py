@@ -215,7 +215,7 @@ class Session:
         gap, late = 1.0 / rate, 0.0
         nap = 0.0003
         due = began = clock() + 0.01
-        end = began + seconds
+        end, sent = began + seconds, 0
         while due < end:
             wait = due - clock()
             if wait > 2 * nap:
@@ -224,8 +224,9 @@ class Session:
                 pass
             late = max(late, now - due)
             send(stamped(now))
+            sent += 1
             due += gap
-        self.say(stall=late, seconds=clock() - began)
+        self.say(stall=late, seconds=clock() - began, sent=sent)
 
 
 @contextlib.contextmanager
