@@ -60,7 +60,9 @@ def place(loop_factory: LoopFactory, tmp_path: Path) -> Iterator[Place]:
 def test_an_answer_is_known_until_it_is_old(place: Place, kept: bool) -> None:
     cache = place.cache(place.file if kept else None)
     assert place.get(cache) is None
+    assert cache.empty
     place.put(cache, [1])
+    assert not cache.empty
     assert place.get(cache) == [1]
     assert cache.peek("details", "AAPL", HOUR) == [1]
     place.now += HOUR

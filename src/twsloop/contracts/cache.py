@@ -120,6 +120,11 @@ class AnswerCache:
 
     # ---- use -----------------------------------------------------------------------------
 
+    @property
+    def empty(self) -> bool:
+        """Whether memory has nothing at all; from any thread."""
+        return not self._memory
+
     def peek(self, kind: str, key: Hashable, max_age: timedelta) -> Any:
         """What memory has of it and is young enough, else None; from any thread."""
         answer = self._memory.get((self._source(), kind, repr(key)))

@@ -136,8 +136,10 @@ class Resolving:
 
     def remembered(self, contract: Contract | str) -> ContractDetails | None:
         """As `known`, without the copy: for those who only read it."""
-        key = details_key(meant_contract(contract))
-        found = self._lookups.cache.peek("details", key, self._lookups.details_age)
+        meant, cache = meant_contract(contract), self._lookups.cache
+        if cache.empty:  # each order looks several times, and many programs look nothing up
+            return None
+        found = cache.peek("details", details_key(meant), self._lookups.details_age)
         different = _by_id(found or ())
         return different[0] if len(different) == 1 else None
 
