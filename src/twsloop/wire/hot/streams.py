@@ -44,18 +44,9 @@ def _number(message: Any, name: str, absent: float) -> Any:
     return value if value or message.HasField(name) else absent
 
 
-def _size(message: Any, name: str) -> Decimal:
-    """A size; what is there and empty is no number, and raises."""
-    letters = getattr(message, name)
+def _size(message: Any, name: str, letters: str) -> Decimal:
+    """A size of these letters; what is there and empty is no number, and raises."""
     return Decimal(letters) if letters or message.HasField(name) else UNSET_DECIMAL
-
-
-def _greek(message: Any, name: str, mark: int) -> float | None:
-    """A value of an option's computation, or None where there is none, or its mark."""
-    value: float = getattr(message, name)
-    if value == mark or not (value or message.HasField(name)):
-        return None
-    return value
 
 
 def _greeks(sink: Sink) -> Handler:
@@ -64,20 +55,26 @@ def _greeks(sink: Sink) -> Handler:
 
     def greeks(data: bytes, begin: int, end: int) -> None:
         message = parse(data[begin:end])
-        req_id = _id_of(message)
+        req_id, has = _id_of(message), message.HasField
         tick_type = _number(message, "tickType", UNSET_INTEGER)
         attrib = _number(message, "tickAttrib", UNSET_INTEGER)
-        vol = message.impliedVol
-        if vol < 0 or not (vol or message.HasField("impliedVol")):
-            vol = None
-        delta, price = _greek(message, "delta", -2), _greek(message, "optPrice", -1)
-        dividend, gamma = _greek(message, "pvDividend", -1), _greek(message, "gamma", -2)
-        vega, theta = _greek(message, "vega", -2), _greek(message, "theta", -2)
-        under = _greek(message, "undPrice", -1)
-        told = (req_id, tick_type, attrib, vol, delta, price, dividend, gamma, vega, theta, under)
+        # None where a value has its mark for "not computed", or reads as nothing and is not there.
+        vol, delta, price = message.impliedVol, message.delta, message.optPrice
+        dividend, gamma, vega = message.pvDividend, message.gamma, message.vega
+        theta, under = message.theta, message.undPrice
+        told = (
+            None if vol < 0 or not (vol or has("impliedVol")) else vol,
+            None if delta == -2 or not (delta or has("delta")) else delta,
+            None if price == -1 or not (price or has("optPrice")) else price,
+            None if dividend == -1 or not (dividend or has("pvDividend")) else dividend,
+            None if gamma == -2 or not (gamma or has("gamma")) else gamma,
+            None if vega == -2 or not (vega or has("vega")) else vega,
+            None if theta == -2 or not (theta or has("theta")) else theta,
+            None if under == -1 or not (under or has("undPrice")) else under,
+        )
         function = (low if req_id < FIRST_REQUEST_ID else high).tickOptionComputation
         try:
-            function(*told)
+            function(req_id, tick_type, attrib, *told)
         except BaseException as error:  # noqa: BLE001  (who is told says what it means)
             failed(function, error)
 
@@ -96,7 +93,7 @@ def _depth(sink: Sink) -> Handler:
         position = _number(line, "position", UNSET_INTEGER)
         operation = _number(line, "operation", UNSET_INTEGER)
         side = _number(line, "side", UNSET_INTEGER)
-        price, size = _number(line, "price", UNSET_DOUBLE), _size(line, "size")
+        price, size = _number(line, "price", UNSET_DOUBLE), _size(line, "size", line.size)
         function = (low if req_id < FIRST_REQUEST_ID else high).updateMktDepth
         try:
             function(req_id, position, operation, side, price, size)
@@ -120,7 +117,7 @@ def _deep_book(sink: Sink) -> Handler:
         position, name, smart = line.position, line.marketMaker, line.isSmartDepth
         operation = _number(line, "operation", UNSET_INTEGER)
         side = _number(line, "side", UNSET_INTEGER)
-        price, size = _number(line, "price", UNSET_DOUBLE), _size(line, "size")
+        price, size = _number(line, "price", UNSET_DOUBLE), _size(line, "size", line.size)
         function = (low if req_id < FIRST_REQUEST_ID else high).updateMktDepthL2
         try:
             function(req_id, position, name, operation, side, price, size, smart)
@@ -140,7 +137,7 @@ def _bars(sink: Sink) -> Handler:
         req_id = _id_of(message)
         at, count = message.time, message.count
         first, highest, lowest, last = message.open, message.high, message.low, message.close
-        volume, wap = _size(message, "volume"), _size(message, "WAP")
+        volume, wap = _size(message, "volume", message.volume), _size(message, "WAP", message.WAP)
         function = (low if req_id < FIRST_REQUEST_ID else high).realtimeBar
         try:
             function(req_id, at, first, highest, lowest, last, volume, wap, count)
@@ -162,7 +159,7 @@ def _last_bars(sink: Sink) -> Handler:
         bar: Any = BarData()
         bar.date, bar.barCount = told.date, told.barCount
         bar.open, bar.high, bar.low, bar.close = told.open, told.high, told.low, told.close
-        bar.volume, bar.wap = _size(told, "volume"), _size(told, "WAP")
+        bar.volume, bar.wap = _size(told, "volume", told.volume), _size(told, "WAP", told.WAP)
         function = (low if req_id < FIRST_REQUEST_ID else high).historicalDataUpdate
         try:
             function(req_id, bar)
