@@ -394,7 +394,7 @@ cdef class MessageStream:
         cdef Value values[MOST_VALUES]
         cdef unsigned int seen = 0, fields = 0
         cdef int form
-        memset(values, 0, sizeof(values))
+        memset(values, 0, row.size)
         if not read_part(&PARTS[row.part], p, end, values, &seen, &fields):
             return 0
         if not seen & 1:
@@ -411,7 +411,7 @@ cdef class MessageStream:
         cdef Value values[MOST_VALUES]
         cdef unsigned int seen = 0
         cdef int form = row.first
-        memset(values, 0, sizeof(values))
+        memset(values, 0, row.size)
         if row.count > 1:
             form = text_form_of(row, p, end)
             if form < 0:
@@ -436,7 +436,7 @@ cdef class MessageStream:
         if not arguments_of(form, row, values, seen, text, arguments + 1):
             return 0
         if not row.size_of_price:
-            self._tell(told, form.called, arguments, form.count)
+            self._tell(told, form.called, arguments, form.count, NULL)
             return 1
         tick_type = values[1].is_.i
         if 0 <= tick_type < 256:
@@ -452,11 +452,7 @@ cdef class MessageStream:
                 PyErr_Clear()
                 free_all(arguments + 1, form.count)
                 return 0
-        try:
-            self._tell(told, form.called, arguments, form.count)
-        except BaseException:
-            Py_XDECREF(size)
-            raise
+        self._tell(told, form.called, arguments, form.count, size)
         if size != NULL:
             arguments[1] = int_of(values[0].is_.i)
             arguments[2] = int_of(size_type)
@@ -466,11 +462,16 @@ cdef class MessageStream:
                 Py_XDECREF(arguments[2])
                 Py_DECREF(size)
                 twsloop_raised()
-            self._tell(told, TICK_SIZE, arguments, 3)
+            self._tell(told, TICK_SIZE, arguments, 3, NULL)
         return 1
 
-    cdef int _tell(self, PyObject* told, int called, PyObject** arguments, int count) except -1:
-        """Call one function, guarded; the arguments (from the second place on) are freed."""
+    cdef int _tell(
+        self, PyObject* told, int called, PyObject** arguments, int count, PyObject* next_one
+    ) except -1:
+        """Call one function, guarded; the arguments (from the second place on) are freed.
+
+        The next one, meant for the call after this, is freed only if there is none: if this raises.
+        """
         cdef PyObject* function = NULL
         cdef PyObject* answer
         if twsloop_is(told, CALLS_TYPE) and OFFSETS[called] >= 0:
@@ -481,6 +482,7 @@ cdef class MessageStream:
             function = PyObject_GetAttr(told, NAMES[called])
             if function == NULL:
                 free_all(arguments + 1, count)
+                Py_XDECREF(next_one)
                 return twsloop_raised()
         answer = PyObject_Vectorcall(
             function, arguments + 1, <size_t>count | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL
@@ -495,5 +497,9 @@ cdef class MessageStream:
         try:
             twsloop_raised()
         except BaseException as error:
-            self._failed(owned, error)
+            try:
+                self._failed(owned, error)
+            except BaseException:
+                Py_XDECREF(next_one)
+                raise
         return 0

@@ -47,6 +47,7 @@ cdef struct Form:
 cdef struct Message:
     byte part           # which of PARTS
     byte first, count   # its forms
+    size_t size         # of its values, in bytes
     bint tick_type      # the second value is one
     bint not_set        # of the type NOT_SET nothing is told
     byte unheard        # the slot of a text that nobody gets; NONE for none
@@ -173,6 +174,7 @@ cdef int fill_table() except -1:
         numbered = {name: len(parts) + number for name, number in inner.items()}
         parts.update({(message.number, name): number for name, number in numbered.items()})
         row.part = numbered[descriptor.full_name]
+        row.size = len(message.values) * sizeof(Value)
         row.tick_type = message.tick_type
         row.not_set = message.not_set
         row.size_of_price = message.size_of_price

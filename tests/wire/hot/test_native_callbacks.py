@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import statistics
@@ -467,3 +468,29 @@ def test_a_stream_goes_with_its_sink() -> None:
     del sink
     gc.collect()
     assert gone() is None
+
+
+def test_the_size_of_a_price_goes_with_an_interrupt() -> None:
+    """It is made before the price is told, and never told when that ends the program."""
+    sink = Sink()
+
+    def interrupted(*_args: Any) -> None:
+        raise KeyboardInterrupt
+
+    def failed(function: Any, error: BaseException) -> None:
+        assert function is interrupted
+        raise error
+
+    sink.low.tickPrice = interrupted
+    sink.failed = failed  # type: ignore[method-assign]
+    stream = list(IMPLEMENTATIONS.values())[-1](NEWEST, sink, sink.other)
+    data = frame(price(size="1234567890.123456"))  # too long to be kept
+    counts = []
+    for _ in range(4):
+        for _ in range(200):
+            with contextlib.suppress(KeyboardInterrupt):
+                stream.feed(data)
+        gc.collect()
+        counts.append(sys.getallocatedblocks())
+    growth = statistics.median(after - before for before, after in itertools.pairwise(counts))
+    assert abs(growth) < 60
