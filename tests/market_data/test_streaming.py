@@ -24,7 +24,7 @@ from twsloop.connection.stream import Stream
 from twsloop.market_data.event_processor import TICKS
 from twsloop.market_data.streaming import Streaming
 from twsloop.market_data.tick_rows import BidAskTick, TradeTick
-from twsloop.processors import Registry
+from twsloop.processors import CallbackQueue, Registry
 from twsloop.processors.delivery import Delivery
 from twsloop.wire.values import decimal_or_none
 
@@ -246,3 +246,25 @@ def test_many_rows_leave_nothing_behind(form: type[Any]) -> None:
     assert after - before < 2000
     now = [sys.getrefcount(size) for size in sizes]
     assert max(abs(one - other) for one, other in zip(now, counts, strict=True)) < 3
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_where_only_the_newest_matters_one_item_waits(form: type[Any]) -> None:
+    rig = Rig(form)
+    (stream,) = rig.feeds[2].handles
+    registry = Registry(lambda *_: None)
+    registry.queue = CallbackQueue(100)
+    seen: list[Any] = []
+    stream.listen(
+        Delivery(
+            seen.append, registry=registry, spawn=id, count=id, latest=True,
+            report=lambda name, _error: rig.reports.append(name),
+        )
+    )  # fmt: skip
+    for bid in (9.5, 9.6, 9.7):
+        rig.quote(2, 1_790_600_000, bid, 9.8, Decimal(1), Decimal(2), (False, False))
+    assert (stream.callbacks[1].waiting, stream.callbacks[1].replaced) == (1, 2)
+    entry = registry.queue.get()
+    assert entry is not None
+    entry.functions[0]()
+    assert [item.bid for item in seen] == [9.7]
