@@ -13,7 +13,7 @@ from ibapi.const import UNSET_DECIMAL
 
 from tests.wire.hot import bodies
 from tests.wire.hot.oracle import Ear, Told, compare, judge, make_body, through
-from twsloop.wire.hot import text
+from twsloop.wire.hot import text, text_values
 from twsloop.wire.hot.caches import LONGEST, MOST
 from twsloop.wire.hot.calls import HOT, Calls
 from twsloop.wire.hot.stream import MessageStream
@@ -236,7 +236,7 @@ def test_a_function_that_was_replaced_is_called() -> None:
 def test_what_is_remembered_is_bounded() -> None:
     sink = Ear()
     sink.low = sink.high = Calls()
-    sizes = text._Sizes()
+    sizes = text_values.Sizes()
     for number in range(MOST + 10):
         assert sizes[b"%d" % number] == number
     assert len(sizes) <= MOST
@@ -244,4 +244,4 @@ def test_what_is_remembered_is_bounded() -> None:
     assert b"1" * (LONGEST + 1) not in sizes
     head = b"0" * LONGEST + b"6\x007\x001"
     with pytest.raises(ValueError, match="6"):
-        text._Heads(sink, exact=False)[head]
+        text_values.Heads(sink, exact=False)[head]

@@ -22,43 +22,30 @@ passed over here, too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from ibapi.common import BarData, TickAttrib, TickAttribBidAsk, TickAttribLast
-from ibapi.const import UNSET_DECIMAL
 from ibapi.ticktype import TickTypeEnum
 
 from twsloop.ids import FIRST_REQUEST_ID
-from twsloop.wire.kinds import ASCII_ESCAPES_SINCE
 from twsloop.wire.ticks import SIZE_OF_PRICE
 
-from .caches import LONGEST, MOST, Cache
-from .calls import Calls, Sink
+from .calls import Sink
+from .text_values import Escaped, Heads, Ints, Masks, Names, Sizes
 
 __all__ = ["handlers"]
 
 Handler = Callable[[bytes, int, int], bool | None]
 
-#: From this server version on the mask of a price is a mask; before, a number: 1 is automatic.
-PAST_LIMIT_SINCE = 109
-#: From this one on it has a third bit.
-PRE_OPEN_SINCE = 132
-#: From this one on a line of the deep book says whether it is of the smart one.
+#: From this server version on a line of the deep book says whether it is of the smart one.
 SMART_DEPTH_SINCE = 146
 #: From this one on an option's computation says what it is based on, and has no version of its own.
 PRICE_BASED_VOLATILITY_SINCE = 156
 #: An option's computation of this version has all its fields; IB's servers have sent it since 2010.
 _ALL_GREEKS = 6
 
-#: What IB's decoder takes for no size.
-_NO_SIZE = frozenset(
-    {"", "2147483647", "9223372036854775807", "1.7976931348623157E308", "-9223372036854775808"}
-)
 #: The types of tick-by-tick data: last and all last, quotes, midpoints.
 _TRADES, _QUOTES, _MIDPOINTS = (1, 2), 3, 4
-
-_Head = tuple[int, int, Calls]
 
 
 def handlers(version: int, sink: Sink) -> dict[int, Handler]:
@@ -82,134 +69,11 @@ def handlers(version: int, sink: Sink) -> dict[int, Handler]:
     }
 
 
-# ---- what is known by its bytes
-
-
-class _Ints(Cache):
-    """Whole numbers; an empty field is zero."""
-
-    __slots__ = ()
-
-    def __missing__(self, key: bytes) -> int:
-        value: int = self.put(key, int(key or 0))
-        return value
-
-
-class _Sizes(Cache):
-    """Decimals, or the mark for none."""
-
-    __slots__ = ()
-
-    def __missing__(self, key: bytes) -> Decimal:
-        # Volumes run, and come once each: this is `put` and `keep`, in place.
-        letters = key.decode()
-        value = UNSET_DECIMAL if letters in _NO_SIZE else Decimal(letters)
-        if len(key) <= LONGEST:
-            if len(self) >= MOST:
-                self.clear()
-            self[key] = value
-        return value
-
-
-class _Names(Cache):
-    """Short texts: exchanges, market makers, conditions."""
-
-    __slots__ = ()
-
-    def __missing__(self, key: bytes) -> str:
-        value = key.decode("utf-8", "backslashreplace")
-        self.put(key, value)
-        return value
-
-
-class _Escaped(Cache):
-    """Texts of callbacks that are read by their parameters, without escapes.
-
-    Args:
-        version: Before version 153 they are UTF-8 where they can be.
-    """
-
-    __slots__ = ("_ascii",)
-
-    def __init__(self, version: int) -> None:
-        super().__init__()
-        self._ascii = version >= ASCII_ESCAPES_SINCE
-
-    def __missing__(self, key: bytes) -> str:
-        if self._ascii:
-            if b"\\" in key:
-                raise ValueError(key)
-            value = key.decode("latin-1")
-        else:
-            try:
-                value = key.decode()
-            except UnicodeDecodeError:
-                value = key.decode("latin-1")
-        self.put(key, value)
-        return value
-
-
-class _Masks(Cache):
-    """The attributes of a price: a value for each, or None where none is set.
-
-    Args:
-        version: Says how a mask is read.
-    """
-
-    __slots__ = ("_bits",)
-
-    def __init__(self, version: int) -> None:
-        super().__init__()
-        self._bits = 0 if version < PAST_LIMIT_SINCE else 3 if version < PRE_OPEN_SINCE else 7
-
-    def __missing__(self, key: bytes) -> tuple[bool, bool, bool] | None:
-        mask = int(key or 0)
-        mask = mask & self._bits if self._bits else int(mask == 1)
-        value = (mask & 1 != 0, mask & 2 != 0, mask & 4 != 0) if mask else None
-        self.put(key, value)
-        return value
-
-
-class _Heads(Cache):
-    """The first three fields of a tick: its id, its type, and whom it concerns.
-
-    Args:
-        sink: Who is told.
-        exact: The callback's parameters say how it is read: nothing empty, nothing odd.
-    """
-
-    __slots__ = ("_exact", "_sink")
-
-    def __init__(self, sink: Sink, *, exact: bool) -> None:
-        super().__init__()
-        self._sink = sink
-        self._exact = exact
-
-    def __missing__(self, key: bytes) -> _Head:
-        version, req_id, tick_type = key.split(b"\0")
-        if len(key) > LONGEST:
-            raise ValueError(key)
-        if self._exact:
-            if not (_plain(req_id) and _plain(tick_type)):
-                raise ValueError(key)
-        else:
-            int(version or 0)
-        told = int(req_id or 0)
-        calls = self._sink.low if told < FIRST_REQUEST_ID else self._sink.high
-        head: _Head = self.put(key, (told, int(tick_type or 0), calls))
-        return head
-
-
-def _plain(number: bytes) -> bool:
-    """Whether these are ASCII digits, with a minus sign or none."""
-    return number.removeprefix(b"-").isdigit()
-
-
 # ---- ticks
 
 
 def _prices(version: int, sink: Sink) -> Handler:
-    heads, masks, sizes, failed = _Heads(sink, exact=False), _Masks(version), _Sizes(), sink.failed
+    heads, masks, sizes, failed = Heads(sink, exact=False), Masks(version), Sizes(), sink.failed
     size_of = SIZE_OF_PRICE.get
 
     def price(data: bytes, begin: int, end: int) -> None:
@@ -238,7 +102,7 @@ def _prices(version: int, sink: Sink) -> Handler:
 
 
 def _sizes(sink: Sink) -> Handler:
-    heads, sizes, failed = _Heads(sink, exact=False), _Sizes(), sink.failed
+    heads, sizes, failed = Heads(sink, exact=False), Sizes(), sink.failed
     nothing = TickTypeEnum.NOT_SET
 
     def size(data: bytes, begin: int, end: int) -> bool | None:
@@ -258,7 +122,7 @@ def _sizes(sink: Sink) -> Handler:
 
 
 def _numbers(sink: Sink) -> Handler:
-    heads, failed = _Heads(sink, exact=True), sink.failed
+    heads, failed = Heads(sink, exact=True), sink.failed
 
     def number(data: bytes, begin: int, end: int) -> None:
         head, letters, _ = data[begin:end].rsplit(b"\0", 2)
@@ -274,7 +138,7 @@ def _numbers(sink: Sink) -> Handler:
 
 
 def _texts(version: int, sink: Sink) -> Handler:
-    heads, texts, failed = _Heads(sink, exact=True), _Escaped(version), sink.failed
+    heads, texts, failed = Heads(sink, exact=True), Escaped(version), sink.failed
 
     def text(data: bytes, begin: int, end: int) -> None:
         head, letters, _ = data[begin:end].rsplit(b"\0", 2)
@@ -290,7 +154,7 @@ def _texts(version: int, sink: Sink) -> Handler:
 
 
 def _greeks(version: int, sink: Sink) -> Handler:
-    low, high, ints, failed = sink.low, sink.high, _Ints(), sink.failed
+    low, high, ints, failed = sink.low, sink.high, Ints(), sink.failed
     based = version >= PRICE_BASED_VOLATILITY_SINCE
 
     def greeks(data: bytes, begin: int, end: int) -> bool | None:
@@ -326,8 +190,8 @@ def _greeks(version: int, sink: Sink) -> Handler:
 
 
 def _tick_by_tick(sink: Sink) -> Handler:
-    low, high, ints, sizes = sink.low, sink.high, _Ints(), _Sizes()
-    names, failed, midpoint = _Names(), sink.failed, _midpoints(sink)
+    low, high, ints, sizes = sink.low, sink.high, Ints(), Sizes()
+    names, failed, midpoint = Names(), sink.failed, _midpoints(sink)
 
     def tick(data: bytes, begin: int, end: int) -> bool | None:
         fields = data[begin:end].split(b"\0")
@@ -371,7 +235,7 @@ def _tick_by_tick(sink: Sink) -> Handler:
 
 
 def _midpoints(sink: Sink) -> Callable[[list[bytes]], None]:
-    low, high, ints, failed = sink.low, sink.high, _Ints(), sink.failed
+    low, high, ints, failed = sink.low, sink.high, Ints(), sink.failed
 
     def midpoint(fields: list[bytes]) -> None:
         number, _, time, letters, _ = fields
@@ -389,7 +253,7 @@ def _midpoints(sink: Sink) -> Callable[[list[bytes]], None]:
 
 
 def _depth(sink: Sink) -> Handler:
-    low, high, ints, sizes, failed = sink.low, sink.high, _Ints(), _Sizes(), sink.failed
+    low, high, ints, sizes, failed = sink.low, sink.high, Ints(), Sizes(), sink.failed
 
     def depth(data: bytes, begin: int, end: int) -> None:
         message, number, place, what, which, price, amount, _ = data[begin:end].split(b"\0")
@@ -406,8 +270,8 @@ def _depth(sink: Sink) -> Handler:
 
 
 def _deep_book(version: int, sink: Sink) -> Handler:
-    low, high, ints, sizes = sink.low, sink.high, _Ints(), _Sizes()
-    names, failed, has_flag = _Names(), sink.failed, version >= SMART_DEPTH_SINCE
+    low, high, ints, sizes = sink.low, sink.high, Ints(), Sizes()
+    names, failed, has_flag = Names(), sink.failed, version >= SMART_DEPTH_SINCE
 
     def book(data: bytes, begin: int, end: int) -> None:
         fields = data[begin:end].split(b"\0")
@@ -426,7 +290,7 @@ def _deep_book(version: int, sink: Sink) -> Handler:
 
 
 def _bars(sink: Sink) -> Handler:
-    low, high, ints, sizes, failed = sink.low, sink.high, _Ints(), _Sizes(), sink.failed
+    low, high, ints, sizes, failed = sink.low, sink.high, Ints(), Sizes(), sink.failed
 
     def bar(data: bytes, begin: int, end: int) -> None:
         message, number, time, *letters, traded, average, trades, _ = data[begin:end].split(b"\0")
@@ -444,8 +308,8 @@ def _bars(sink: Sink) -> Handler:
 
 
 def _last_bars(sink: Sink) -> Handler:
-    low, high, ints, sizes = sink.low, sink.high, _Ints(), _Sizes()
-    names, failed = _Names(), sink.failed
+    low, high, ints, sizes = sink.low, sink.high, Ints(), Sizes()
+    names, failed = Names(), sink.failed
 
     def last_bar(data: bytes, begin: int, end: int) -> None:
         number, trades, date, *letters, average, traded, _ = data[begin:end].split(b"\0")
