@@ -133,6 +133,7 @@ class Bench:
             a_second=messages / max(seconds, 1e-9),
             cpu_us=cpu / messages * 1e6,
             callbacks=count,
+            heard=self.count,
             rss_mb=memory_mb(),
             rss_grown_mb=memory_mb() - self.at_start,
             **more,

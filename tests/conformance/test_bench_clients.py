@@ -40,8 +40,8 @@ def test_each_is_told_everything(
     for client in clients:
         runtime_of(client)  # not within the time of the script
     for name, row in rows_of(tmp_path, "throughput", rows).items():
-        assert row["messages"] >= 500, name  # ib_async hears of several marks at once
-        assert row["callbacks"] > row["messages"] / 2, name
+        # ib_async tells of several marks at once, and not of each size.
+        assert row["heard"] > 1500, name
     assert set(rows_of(tmp_path, "connect", rows)) == set(rows.split(","))
     for row in rows_of(tmp_path, "latency", rows).values():
         assert row["1000"]["p50_us"] > 0  # type: ignore[index]
