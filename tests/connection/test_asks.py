@@ -325,7 +325,7 @@ def test_what_was_sent_is_not_kept(wire: Wire) -> None:
         kept.append(weakref.ref(message))
         put(message, at_once=at_once)
 
-    wire.core.outbox.put = look  # type: ignore[method-assign]
+    wire.core.outbox.put = look  # type: ignore[assignment]
     for number in range(5):
         wire.client.cancelPnL(number)
         wire.core.event_loop.call(wire.core.cancelPnL, number)

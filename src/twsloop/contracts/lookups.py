@@ -107,7 +107,7 @@ class Lookups:
                 core.cancelContractData(req_id)
 
         try:
-            return await core.ask(
+            found: list[ContractDetails] = await core.ask(
                 lambda req_id: core.reqContractDetails(req_id, contract),
                 request=name,
                 timeout=how.timeout,
@@ -125,16 +125,18 @@ class Lookups:
                 category=error.category,
                 hint=hint_of(contract, CURRENCIES),
             ) from None
+        return found
 
     async def search(self, pattern: str, how: How) -> list[SymbolMatch]:
         """Symbols that are like a pattern; the best first, 16 at most."""
         core = self._core
-        return await core.ask(
+        found: list[SymbolMatch] = await core.ask(
             lambda req_id: core.reqMatchingSymbols(req_id, pattern),
             request=f"symbols like {pattern!r}",
             timeout=how.timeout,
             share=("matching symbols", pattern),
         )
+        return found
 
     async def chains(
         self, underlying: ContractDetails, exchange: str, how: How
