@@ -29,7 +29,9 @@ $(RUNS): setup.cfg pyproject.toml setup.py $(COMPILED)
 
 $(STAMP): $(RUNS)
 	@echo "installing what tests, checks and documents it (a few minutes)"
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint,docs,frames,calendars]'
+# The compiled parts are there since the first of the two: to build them again takes a quarter minute.
+	@TWSLOOP_COMPILE=no PYTHONWARNINGS=ignore \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint,docs,frames,calendars]'
 	@touch $(STAMP)
 
 system-packages:  ## on a bare Debian: the part of Python that makes virtual environments

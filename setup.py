@@ -2,17 +2,21 @@
 
 Each ``_name.pyx`` under ``src/twsloop`` is an extension. They are optional: where there is no C
 compiler, or Python's headers are missing, the package installs without them and runs in Python.
+With ``TWSLOOP_COMPILE=no`` in the environment nothing is compiled.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from setuptools import Extension, setup
 
 
 def extensions() -> list[Extension]:
-    """One extension for each Cython source; none where Cython is missing."""
+    """One extension for each Cython source; none where Cython is missing, or not wanted."""
+    if os.environ.get("TWSLOOP_COMPILE") == "no":
+        return []
     try:
         import Cython  # noqa: F401, PLC0415  (setuptools uses it by itself where it is there)
     except ImportError:

@@ -131,11 +131,13 @@ def test_the_wheel_holds_the_compiled_parts_where_there_is_a_compiler(
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("variable", ["CC=no-such-compiler", "TWSLOOP_COMPILE=no"])
 def test_it_installs_without_a_compiler(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    variable: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Silently, and then it runs in Python."""
-    monkeypatch.setenv("CC", "no-such-compiler")
+    name, _, value = variable.partition("=")
+    monkeypatch.setenv(name, value)
     built = tmp_path / "built"
     ran = subprocess.run(
         [
@@ -144,7 +146,7 @@ def test_it_installs_without_a_compiler(
         ],
         cwd=project, capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
-    assert "no-such-compiler" in ran.stdout + ran.stderr
+    assert ("no-such-compiler" in ran.stdout + ran.stderr) == (name == "CC")
     assert not list(built.rglob("_*" + COMPILED))
     asked = subprocess.run(
         [sys.executable, "-c", "import twsloop.wire; print(twsloop.wire.IMPLEMENTATION)"],
