@@ -7,7 +7,9 @@ machine does falls on all of them alike, and a ratio is the median of the ratios
 asks for the bars of one day first, so that what is done once is not counted.
 
 Memory is what a process grew by at its peak while the answer came; ``blocked`` is the longest time
-a timer of the client's own loop had to wait beyond its time (IB's own client has no loop).
+a timer of the client's own loop had to wait beyond its time (IB's own client has no loop), and
+``held`` what the loop's thread itself worked between two of them, at most: what is more is the
+machine's, and other programs'.
 
 The goals are for IB's callbacks, which count the bars as those of IB's own client do; ib_async
 returns a list of them. ``gw.history.bars`` returns more than that list: it asks in pieces that a
@@ -54,7 +56,7 @@ DAYS, ROUNDS, WARM_UP = 70, 5, 1
 TIME = {ASYNC: 0.6, OFFICIAL: 0.8}
 MEMORY = {ASYNC: 0.4}
 #: For how long the loop may do nothing else, milliseconds.
-BLOCKED_MS = 20.0
+HELD_MS = 20.0
 
 ROWS = (
     Row(OFFICIAL, "official", ("official.py",), python=official),
@@ -68,7 +70,7 @@ ROWS = (
 )
 #: What the tests run: each program, each way of asking, each protocol.
 TINY = tuple(row for row in ROWS if row.key in {"bare-text", "raw", "history"})
-FIGURES = ("seconds", "cpu", "peak_mb", "kept_mb", "blocked")
+FIGURES = ("seconds", "cpu", "peak_mb", "kept_mb", "blocked", "held")
 
 
 def run(rows: Sequence[Row], *, rounds: int, days: int) -> dict[str, list[dict[str, Any]]]:
@@ -118,14 +120,16 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
     """Print the table."""
     print(f"{'':<24}{'bars':>8}{'s':>7} {'(min..max)':>13}{'CPU s':>7}{'peak MB':>9}", end="")
     print(
-        f"{'kept MB':>9}{'blocked ms':>12}{'time x async':>14}{'x official':>12}{'MB x async':>12}"
+        f"{'kept MB':>9}{'blocked ms':>12}{'held ms':>9}"
+        f"{'time x async':>14}{'x official':>12}{'MB x async':>12}"
     )
     for row in rows:
         spread = f"({row['seconds_min']:.2f}..{row['seconds_max']:.2f})"
         print(f"{row['client']:<24}{row['bars']:>8}{row['seconds']:>7.2f} {spread:>13}", end="")
         print(f"{row['cpu']:>7.2f}{row['peak_mb']:>9.1f}{row['kept_mb']:>9.1f}", end="")
-        blocked = "" if row["blocked"] is None else f"{row['blocked'] * 1e3:.1f}"
-        print(f"{blocked:>12}", end="")
+        for key, wide in (("blocked", 12), ("held", 9)):
+            text = "" if row[key] is None else f"{row[key] * 1e3:.1f}"
+            print(f"{text:>{wide}}", end="")
         for key, wide in (
             ("seconds_x_ib_async", 14), ("seconds_x_official", 12), ("peak_mb_x_ib_async", 12)
         ):  # fmt: skip
@@ -147,10 +151,10 @@ def judged(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             if key in row:
                 told = {"client": row["client"], "against": words, "goal": limit}
                 goals.append({**told, "ratio": row[key], "met": row[key] <= limit})
-        if row["blocked"] is not None:
-            blocked = row["blocked"] * 1e3
-            told = {"client": row["client"], "against": "ms of a loop", "goal": BLOCKED_MS}
-            goals.append({**told, "ratio": blocked, "met": blocked <= BLOCKED_MS})
+        if row["held"] is not None:
+            held = row["held"] * 1e3
+            told = {"client": row["client"], "against": "ms of a loop", "goal": HELD_MS}
+            goals.append({**told, "ratio": held, "met": held <= HELD_MS})
     return goals
 
 

@@ -27,7 +27,7 @@ def test_each_way_of_ours_gets_all_bars(
 def figures(seconds: float, peak: float, blocked: float | None) -> dict[str, Any]:
     """What a client says of a turn."""
     told = {"seconds": seconds, "cpu": seconds, "bars": 5, "peak_mb": peak, "kept_mb": 1.0}
-    return {**told, "blocked": blocked}
+    return {**told, "blocked": blocked, "held": blocked}
 
 
 def test_a_ratio_is_the_median_of_the_ratios_of_the_rounds() -> None:
@@ -43,7 +43,7 @@ def test_a_ratio_is_the_median_of_the_ratios_of_the_rounds() -> None:
     assert rows[0]["peak_mb_x_ib_async"] == 0.1
     goals = history.judged(rows)
     assert [(goal["client"], goal["met"]) for goal in goals] == [(ours, True)] * 3
-    rows[0] |= {"seconds_x_ib_async": 0.61, "peak_mb_x_ib_async": 0.41, "blocked": 0.021}
+    rows[0] |= {"seconds_x_ib_async": 0.61, "peak_mb_x_ib_async": 0.41, "held": 0.021}
     assert not any(goal["met"] for goal in history.judged(rows))
 
 
