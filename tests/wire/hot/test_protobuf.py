@@ -433,7 +433,7 @@ def near_misses(draw: st.DrawFn) -> tuple[int, bytes]:
 
 
 @every_stream
-@settings(max_examples=8 * FEW)
+@settings(max_examples=4 * FEW)
 @given(found=st.lists(near_misses(), min_size=1, max_size=8))
 def test_near_misses(stream_class: Any, found: list[tuple[int, bytes]]) -> None:
     sent = []
