@@ -11,7 +11,7 @@ from twsloop.wire.messages import PROTOBUF_OFFSET, RAW_ID_SINCE
 
 from .caches import keep
 from .calls import HOT, Route, Sink
-from .heads import SHORT, Kind, Starts
+from .heads import SHORT, Head, Kind, Starts
 from .lines import line_kinds
 from .protobuf import tick_kinds
 from .streams import rest_handlers
@@ -30,6 +30,10 @@ TEXT_SHORT = LENGTH_SIZE + 4
 
 def _skip(_data: bytes, _begin: int, _end: int) -> None:
     """Pass over a message that nobody hears."""
+
+
+def _pass_over(_data: bytes, _middle: int, _end: int, _head: Head) -> None:
+    """The same, of one whose beginning is known."""
 
 
 def _decline(_data: bytes, _begin: int, _end: int) -> bool:
@@ -256,18 +260,18 @@ class MessageStream:
         if handler is None:
             return True
         try:
-            if handler is not _skip:
-                for kind in self._kinds.get(number, ()):
-                    found = kind.find(data, begin)
-                    if found is not None and found[0] < after:
-                        middle, head = found
-                        self._starts.learn(data[start:after], middle - start, head, kind.tell)
-                        if self._handlers.get(number) is not handler:
-                            self._starts.known.clear()  # another thread has just routed it
-                        return kind.tell(data, middle, after, head)
+            for kind in self._kinds.get(number, ()):
+                found = kind.find(data, begin)
+                if found is not None and found[0] < after:
+                    middle, head = found
+                    tell = kind.tell if handler is not _skip else _pass_over
+                    self._starts.learn(data[start:after], middle - start, head, tell)
+                    if self._handlers.get(number) is not handler:
+                        self._starts.known.clear()  # another thread has just routed it
+                    return tell(data, middle, after, head)
             return handler(data, begin, after)
         except Exception:  # noqa: BLE001  (what cannot be read here goes the long way)
-            return True
+            return handler is not _skip
 
     def _take_text(self, data: bytes) -> int:
         """Messages whose id is text that ends with a NUL."""
