@@ -108,3 +108,4 @@ format: $(STAMP)  ## let ruff format and fix
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) .venvs build dist *.egg-info docs/_build .mypy_cache .ruff_cache .pytest_cache
+	find src/twsloop -name '_*.c' -delete -o -name '_*.so' -delete
