@@ -34,8 +34,21 @@ class Cache(dict[bytes, Any]):
         return keep(self, key, value) if len(key) <= LONGEST else value
 
 
+def _letters(key: bytes) -> str:
+    """What a string on the wire says: one byte for its length, and so many bytes.
+
+    Raises:
+        ValueError: It is no such string, or no UTF-8.
+    """
+    if not key or not key[0] == len(key) - 1 < 128:
+        raise ValueError(key)
+    return key[1:].decode()
+
+
 class Decimals(Cache):
-    """Decimals by their letters, made as IB's decoder makes them.
+    """Decimals by the string that they are on the wire, made as IB's decoder makes them.
+
+    With the length before it a string needs no other look at whether it ends where it has to.
 
     Volumes are never the same twice, and would drive the sizes out that come again. So those that a
     full cache held before it started anew are known for one more round.
@@ -50,7 +63,7 @@ class Decimals(Cache):
     def __missing__(self, key: bytes) -> Decimal:
         value = self._before.get(key)
         if value is None:
-            value = Decimal(key.decode())
+            value = Decimal(_letters(key))
         if len(key) <= LONGEST:
             if len(self) >= MOST:
                 self._before = dict(self)
@@ -59,10 +72,10 @@ class Decimals(Cache):
 
 
 class Strings(Cache):
-    """Strings by their bytes; what is no UTF-8 raises."""
+    """Strings by what they are on the wire; what is none raises."""
 
     __slots__ = ()
 
     def __missing__(self, key: bytes) -> str:
-        value: str = self.put(key, key.decode())
+        value: str = self.put(key, _letters(key))
         return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from twsloop.errors import DependencyError
 from . import stream as _python
 
 __all__ = ["IMPLEMENTATION", "VARIABLE", "MessageStream"]
+
+logger = logging.getLogger(__name__)
 
 #: The environment variable that chooses.
 VARIABLE = "TWSLOOP_WIRE"
@@ -26,13 +29,15 @@ def _choose() -> tuple[str, type[_python.MessageStream]]:
         return "python", _python.MessageStream
     try:
         native = importlib.import_module(_COMPILED)  # it is not there without a compiler
-    except ImportError as error:
+    except Exception as error:  # whatever a stale one raises: Python is always there
         if wanted == "native":
             msg = (
                 f"{VARIABLE}=native, but twsloop's compiled part is not there ({error}); install "
                 "a C compiler and Python's headers, then install twsloop again, or unset it"
             )
             raise DependencyError(msg) from error
+        if not isinstance(error, ImportError):  # it is there, of another version, say
+            logger.warning("twsloop's compiled part does not start (%s): Python runs", error)
         return "python", _python.MessageStream
     return "native", native.MessageStream
 

@@ -137,7 +137,7 @@ def _depth(sink: Sink, slow: Handler) -> Callable[..., bool | None]:
         if not usual or end - middle != rest:
             return slow(data, middle - size_of_head, end)
         _ = tails[data[after:end]]
-        size = decimals[data[middle + 10 : after]]
+        size = decimals[data[middle + 9 : after]]
         function = calls.updateMktDepth
         try:
             function(req_id, position, operation, side, DOUBLE(data, middle)[0], size)
@@ -158,7 +158,7 @@ def _deep_book(sink: Sink, slow: Handler) -> Callable[..., bool | None]:
         if not usual or end - middle != rest:
             return slow(data, middle - size_of_head, end)
         name, smart = tails[data[after:end]]
-        size = decimals[data[middle + 10 : after]]
+        size = decimals[data[middle + 9 : after]]
         (price,) = DOUBLE(data, middle)
         function = calls.updateMktDepthL2
         try:

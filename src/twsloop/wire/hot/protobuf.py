@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from struct import Struct
 from typing import Any
 
@@ -60,7 +61,7 @@ def _no_size(fields: bytes) -> tuple[Any, tuple[bool, bool, bool] | None]:
     message = message_class("TickPrice").FromString(fields)
     if not fields or not has_only(message, fields, {"size", "attrMask"}):
         raise ValueError(fields)
-    size = DECIMALS[message.size.encode()] if message.HasField("size") else UNSET_DECIMAL
+    size = Decimal(message.size) if message.HasField("size") else UNSET_DECIMAL
     return size, _flags(message.attrMask)
 
 
@@ -72,7 +73,7 @@ def _prices(sink: Sink) -> Tell:
         after = middle + 10 + length
         if tag == _SIZE_TAG and length < 128 and after <= end:
             # Sizes are many, masks few: they are looked up apart.
-            size = decimals[data[middle + 10 : after]]
+            size = decimals[data[middle + 9 : after]]
             flags = flags_of[data[after:end]]
         else:
             size, flags = _no_size(data[middle + 8 : end])
@@ -98,16 +99,13 @@ def _prices(sink: Sink) -> Tell:
 def _sizes(sink: Sink) -> Tell:
     decimals, failed = DECIMALS, sink.failed
 
-    def size(data: bytes, middle: int, end: int, head: Head) -> bool | None:
-        if data[middle] != end - middle - 1 or data[middle] > 127:
-            return True
-        value = decimals[data[middle + 1 : end]]
+    def size(data: bytes, middle: int, end: int, head: Head) -> None:
+        value = decimals[data[middle:end]]
         function = head[2].tickSize
         try:
             function(head[0], head[1], value)
         except BaseException as error:  # noqa: BLE001
             failed(function, error)
-        return None
 
     return size
 
@@ -115,16 +113,13 @@ def _sizes(sink: Sink) -> Tell:
 def _texts(sink: Sink) -> Tell:
     strings, failed = STRINGS, sink.failed
 
-    def text(data: bytes, middle: int, end: int, head: Head) -> bool | None:
-        if data[middle] != end - middle - 1 or data[middle] > 127:
-            return True
-        value = strings[data[middle + 1 : end]]
+    def text(data: bytes, middle: int, end: int, head: Head) -> None:
+        value = strings[data[middle:end]]
         function = head[2].tickString
         try:
             function(head[0], head[1], value)
         except BaseException as error:  # noqa: BLE001
             failed(function, error)
-        return None
 
     return text
 

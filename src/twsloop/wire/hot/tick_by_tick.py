@@ -130,7 +130,7 @@ def _trades(sink: Sink) -> Tell:
                 and tails.learn(data[after:end])
             )
             return trade(data, middle, end, head) if known else True
-        size = decimals[data[place + 10 : after]]
+        size = decimals[data[place + 9 : after]]
         attrib = TickAttribLast()
         if past_limit:
             attrib.pastLimit = True
@@ -168,14 +168,9 @@ def _quotes(sink: Sink) -> Tell:
         # A tag before the second price, and before each of the sizes, which end the message.
         bid, ask_tag, ask, bid_size_tag, length = quotes(data, place)
         second = place + 19 + length
-        if (
-            ask_tag != _ASK_TAG
-            or bid_size_tag != _BID_SIZE_TAG
-            or data[second] != _ASK_SIZE_TAG
-            or second + 2 + data[second + 1] != end
-        ):
+        if ask_tag != _ASK_TAG or bid_size_tag != _BID_SIZE_TAG or data[second] != _ASK_SIZE_TAG:
             return True
-        bid_size, ask_size = decimals[data[place + 19 : second]], decimals[data[second + 2 : end]]
+        bid_size, ask_size = decimals[data[place + 18 : second]], decimals[data[second + 1 : end]]
         attrib = TickAttribBidAsk()
         if past_low:
             attrib.bidPastLow = True
