@@ -258,7 +258,6 @@ class CallbackQueue:
         # Half empty: there is room for a while, and nobody has to look for what is newest.
         if self._policy is not Policy.LATEST and len(self._entries) <= self._bound // 2:
             self._latest = None
-            self._latest = None
 
     def take(self, name: str) -> Entry | None:
         """The oldest entry of a name, out of its turn; None if there is none."""
@@ -286,7 +285,6 @@ class CallbackQueue:
         """Forget everything that waits."""
         with self._ready:
             self._entries.clear()
-            self._latest = None
             self._latest = None
             self._order_facts = 0
             if self._backlog is not None:
