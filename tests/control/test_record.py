@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import tempfile
 from datetime import UTC, datetime
@@ -37,7 +38,17 @@ def test_what_lives_is_recalled(tmp_path: Path) -> None:
     assert room.recall() is None
 
 
-@given(st.text() | st.just('{"process": {}, "since": "x"}') | st.just("[]"))
+def json_texts() -> st.SearchStrategy[str]:
+    """Whatever may stand in a JSON file, with our names among its keys."""
+    keys = st.sampled_from(["process", "since", "kind", "what"]) | st.text(max_size=3)
+    plain = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+    values = st.recursive(
+        plain, lambda part: st.lists(part, max_size=3) | st.dictionaries(keys, part, max_size=4)
+    )
+    return values.map(json.dumps)
+
+
+@given(st.text() | json_texts())
 def test_what_cannot_be_read_is_nothing(text: str) -> None:
     assert Record.from_json(text) is None
 

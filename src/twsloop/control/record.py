@@ -52,7 +52,9 @@ class Record:
     def from_json(cls, text: str) -> Record | None:
         """As it was written down; None where that cannot be read."""
         with suppress(ValueError, KeyError, TypeError):
-            values: dict[str, Any] = json.loads(text)
+            values: Any = json.loads(text)
+            if not isinstance(values, dict):
+                return None
             return cls(
                 process=Process(**values.pop("process")),
                 since=datetime.fromisoformat(values.pop("since")),
