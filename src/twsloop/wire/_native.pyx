@@ -222,7 +222,11 @@ cdef class MessageStream:
             return 0
         done = self._sink.message_done
         if done is not None:
-            done()
+            self._feeding = True  # it is a callback, too
+            try:
+                done()
+            finally:
+                self._feeding = False
         return self.feed(b"")
 
     def feed(self, data):

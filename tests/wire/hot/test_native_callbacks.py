@@ -494,3 +494,23 @@ def test_the_size_of_a_price_goes_with_an_interrupt() -> None:
         counts.append(sys.getallocatedblocks())
     growth = statistics.median(after - before for before, after in itertools.pairwise(counts))
     assert abs(growth) < 60
+
+
+@every_stream
+def test_what_is_called_at_the_release_is_a_callback_too(stream_class: Any) -> None:
+    sink = Sink()
+    stream: Any = stream_class(NEWEST, sink, lambda _body: stream.hold())
+    refused: list[RuntimeError] = []
+
+    def fed() -> None:
+        with pytest.raises(RuntimeError, match="within a callback") as caught:
+            stream.feed(frame(size()))
+        refused.append(caught.value)
+        sink.message_done = None
+
+    sink.message_done = fed
+    assert stream.feed(frame(NOT_HOT) + frame(size())) == 1
+    assert not refused
+    assert stream.release() == 1
+    assert len(refused) == 1
+    assert sink.log == ["tickSize"]
