@@ -12,7 +12,7 @@ from ibapi.const import NO_VALID_ID, UNSET_DECIMAL, UNSET_DOUBLE, UNSET_INTEGER
 
 from tests.wire.hot import bodies
 from tests.wire.hot.oracle import Ear, Told, compare, judge, make_body, through
-from twsloop.wire.hot import streams
+from twsloop.wire.hot import rarer
 from twsloop.wire.hot.calls import HOT
 from twsloop.wire.hot.stream import MessageStream
 from twsloop.wire.messages import INBOUND, message_class
@@ -28,7 +28,7 @@ VERSIONS = st.sampled_from([201, 206, 208, 212, NEWEST])
 def alone(number: int, payload: bytes) -> list[Told | bytes]:
     """Hand a payload to its handler, in the midst of other bytes; what came of it."""
     ear = Ear()
-    call = streams.rest_handlers(ear)[number]
+    call = rarer.rest_handlers(ear)[number]
     before, after = b"\x08\x01", b"\x10\x02\x19\0\0\0\0\0\0\0\0"
     try:
         declined = call(before + payload + after, len(before), len(before) + len(payload))
@@ -114,7 +114,7 @@ def told(number: int, payload: bytes) -> list[tuple[Any, ...]]:
     for name in HOT[number]:
         for side in (ear.low, ear.high):
             setattr(side, name, lambda *args: calls.append(args))
-    streams.rest_handlers(ear)[number](payload, 0, len(payload))
+    rarer.rest_handlers(ear)[number](payload, 0, len(payload))
     return calls
 
 
@@ -196,6 +196,6 @@ def test_each_bar_is_an_object_of_its_own() -> None:
     for side in (ear.low, ear.high):
         side.historicalDataUpdate = lambda _req_id, bar: kept.append(bar)
     for _ in range(2):
-        streams.rest_handlers(ear)[90](ALONE[90], 0, len(ALONE[90]))
+        rarer.rest_handlers(ear)[90](ALONE[90], 0, len(ALONE[90]))
     assert kept[0] is not kept[1]
     assert kept[0].date == kept[1].date == "20260102"

@@ -9,7 +9,7 @@ called, and the message goes the long way like any other. So what is odd, broken
 judged here.
 
 The stream exists twice, with the same interface and the same calls for the same bytes: in Python
-(`stream`, with its decoders in `protobuf`, `tick_by_tick`, `streams` and `text`), and compiled
+(`stream`, with its decoders in `protobuf`, `tick_by_tick`, `rarer` and `text`), and compiled
 (`twsloop.wire._native`), which is there where a compiler was when twsloop was installed.
 `IMPLEMENTATION` says which runs; ``TWSLOOP_WIRE=python`` or ``native`` in the environment chooses.
 """

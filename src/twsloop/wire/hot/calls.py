@@ -6,7 +6,10 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, Protocol
 
-__all__ = ["CALLED", "HOT", "Calls", "Route", "Sink"]
+__all__ = ["CALLED", "HOT", "Calls", "Handler", "Route", "Sink"]
+
+#: Decodes a message: given the bytes, and where its fields begin and end. True: it declines.
+Handler = Callable[[bytes, int, int], bool | None]
 
 #: The hot messages: number (without the protobuf offset) -> the EWrapper callbacks it may call.
 HOT: dict[int, tuple[str, ...]] = {

@@ -3,7 +3,7 @@
 `heads` says how and why. A line of the book lies in a message of its own, whose first three fields
 (place, operation, side) come again all the time: with the id before them they are the head. Of an
 option computation it is id, type and basis, and eight prices follow. Where a message is built
-otherwise (a value is absent, say) protobuf's parser reads it, as `streams` has it.
+otherwise (a value is absent, say) protobuf's parser reads it, as `rarer` has it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ from twsloop.ids import FIRST_REQUEST_ID
 from twsloop.wire.messages import message_class
 
 from .caches import keep
-from .calls import Sink
+from .calls import Handler, Sink
 from .heads import Kind, has_only
 from .protobuf import DECIMALS, DOUBLE
 
 __all__ = ["line_kinds"]
-
-Handler = Callable[[bytes, int, int], bool | None]
 
 #: Tags: field number * 8 + wire type.
 _LINE_TAG, _PRICE_TAG, _SIZE_TAG = 0x12, 0x21, 0x2A

@@ -10,18 +10,15 @@ from twsloop.wire.framing import LENGTH_SIZE, MAX_FRAME
 from twsloop.wire.messages import PROTOBUF_OFFSET, RAW_ID_SINCE
 
 from .caches import keep
-from .calls import HOT, Route, Sink
+from .calls import HOT, Handler, Route, Sink
 from .heads import SHORT, Head, Kind, Starts
 from .lines import line_kinds
 from .protobuf import tick_kinds
-from .streams import rest_handlers
+from .rarer import rest_handlers
 from .text import handlers as text_handlers
 from .tick_by_tick import tick_by_tick_kinds
 
 __all__ = ["MessageStream"]
-
-#: Given the bytes, and where the fields of a message begin and end. True: it declines.
-Handler = Callable[[bytes, int, int], bool | None]
 
 _LENGTH = Struct(">I").unpack_from
 #: A length, and enough of the body for the id of any hot message in text, and its NUL.

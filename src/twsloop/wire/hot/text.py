@@ -30,12 +30,10 @@ from ibapi.ticktype import TickTypeEnum
 from twsloop.ids import FIRST_REQUEST_ID
 from twsloop.wire.ticks import SIZE_OF_PRICE
 
-from .calls import Sink
+from .calls import Handler, Sink
 from .text_values import Escaped, Heads, Ints, Masks, Names, Sizes
 
 __all__ = ["handlers"]
-
-Handler = Callable[[bytes, int, int], bool | None]
 
 #: From this server version on a line of the deep book says whether it is of the smart one.
 SMART_DEPTH_SINCE = 146

@@ -6,7 +6,6 @@ twin, no log line, and a field is asked whether it is there only where it reads 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -16,11 +15,9 @@ from ibapi.const import NO_VALID_ID, UNSET_DECIMAL, UNSET_DOUBLE, UNSET_INTEGER
 from twsloop.ids import FIRST_REQUEST_ID
 from twsloop.wire.messages import message_class
 
-from .calls import Sink
+from .calls import Handler, Sink
 
 __all__ = ["rest_handlers"]
-
-Handler = Callable[[bytes, int, int], bool | None]
 
 
 def rest_handlers(sink: Sink) -> dict[int, Handler]:
